@@ -1,0 +1,193 @@
+/**
+ * Every setting, with its default, unit and reason. Sources, later ones win: these defaults, `config.json` in the data folder, `--config FILE`, `--set
+ * section.key=value`. `peerbin config` prints them all. Unknown keys are errors: a misspelt limit must not be ignored.
+ */
+
+import { z } from 'zod'
+import { PeerbinError } from './errors.ts'
+
+const MIB = 1024 * 1024
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+const ms = (fallback: number, why: string) =>
+  z
+    .int()
+    .min(1)
+    .max(3650 * DAY)
+    .default(fallback)
+    .describe(`${why} (ms)`)
+const bytes = (fallback: number, why: string) => z.int().min(0).default(fallback).describe(`${why} (bytes)`)
+const num = (min: number, max: number, fallback: number, why: string) =>
+  z.int().min(min).max(max).default(fallback).describe(why)
+
+const heartbeat = z.strictObject({
+  intervalMs: ms(1 * SECOND, 'pause between two heartbeats'),
+  suspectAfterMs: ms(5 * SECOND, 'no new writes to a peer silent for so long'),
+  downAfterMs: ms(30 * SECOND, 'a peer silent for so long does not count as active'),
+  dialTimeoutMs: ms(5 * SECOND, 'one attempt to connect to a peer'),
+  redialMs: ms(1 * SECOND, 'pause between attempts to connect to a peer that is not connected')
+})
+
+const replication = z.strictObject({
+  copies: num(2, 16, 3, 'copies of each chunk, where there are so many active nodes'),
+  copiesMin: num(2, 16, 2, 'durable copies on different nodes before an upload is acknowledged'),
+  attemptsPerNode: num(
+    1,
+    10,
+    2,
+    'a failed copy is tried so often on one node before another takes its place'
+  ),
+  attemptsPerCopy: num(1, 20, 3, 'attempts for one copy in all, before it fails'),
+  putTimeoutMs: ms(30 * SECOND, 'one attempt to store a chunk on one node'),
+  getTimeoutMs: ms(15 * SECOND, 'one attempt to read a chunk from one node'),
+  slowReadMs: ms(2 * SECOND, 'a second node is asked when the first has not answered after so long'),
+  owedDelayMs: ms(
+    3 * SECOND,
+    'how long copies that complete behind may be owed before the controller has them made'
+  )
+})
+
+const node = z.strictObject({
+  capacityBytes: bytes(0, 'most bytes of chunks; 0: what the disk has'),
+  reserveBytes: bytes(
+    512 * MIB,
+    'free space below which the node takes no more chunks; LevelDB cannot reopen on a full disk'
+  ),
+  ballastBytes: bytes(16 * MIB, 'file that can be deleted by hand to get a full disk going again'),
+  putsMax: num(1, 256, 12, 'chunks received at once; more wait'),
+  getsMax: num(1, 1024, 24, 'chunks read at once; more wait'),
+  waitersMax: num(0, 10_000, 512, 'requests that wait for one of those places; more are turned away'),
+  replicasMax: num(1, 256, 24, 'copies passed on at once, those that complete behind included'),
+  reportIntervalMs: ms(100, 'receipts are reported to the controller together, after at most so long')
+})
+
+const controller = z.strictObject({
+  requestTimeoutMs: ms(10 * SECOND, 'one request to the controller'),
+  retryMs: ms(200, 'pause before a request to the controller is repeated'),
+  callTimeoutMs: ms(30 * SECOND, 'a request with all its repeats'),
+  uploadTtlMs: ms(24 * HOUR, 'an upload that was neither finished nor given up ends after so long'),
+  settleIntervalMs: ms(1 * SECOND, 'pause between rounds of ending leases, links and uploads'),
+  collectIntervalMs: ms(1 * SECOND, 'pause between rounds of the collector'),
+  owedIntervalMs: ms(1 * SECOND, 'pause between rounds of making owed copies'),
+  tombstoneMs: ms(30 * DAY, 'how long after its expiry a used link still says so'),
+  batchMax: num(1, 10_000, 256, 'rows in one round of a worker'),
+  operationsWaitingMax: num(1, 100_000, 4096, 'metadata operations that may wait; more are turned away')
+})
+
+const link = z.strictObject({
+  ttlMs: ms(2 * DAY, 'a link expires after so long unless the sender says otherwise (L2)'),
+  ttlMinMs: ms(1 * SECOND, 'shortest expiry a sender may ask for'),
+  ttlMaxMs: ms(30 * DAY, 'longest expiry a sender may ask for'),
+  downloads: num(1, 10_000, 1, 'redemptions per link unless the sender says otherwise'),
+  downloadsMax: num(1, 10_000, 100, 'most redemptions a sender may ask for'),
+  leaseMs: ms(10 * MINUTE, 'a claim lives so long after the last byte sent'),
+  leaseMaxMs: ms(24 * HOUR, 'and at most so long after it was made'),
+  graceMs: ms(
+    10 * MINUTE,
+    'the claimant is still served so long after everything was sent: all sent is not all received'
+  ),
+  budgetFactor: num(1, 100, 3, 'a claim may send so many times the size of the file'),
+  connectionsMax: num(1, 1000, 16, 'connections at once for one claim, on one edge'),
+  reportIntervalMs: ms(2 * SECOND, 'progress of a download is reported to the controller at least so often')
+})
+
+const edge = z.strictObject({
+  host: z.string().default('127.0.0.1').describe('address to listen on'),
+  port: num(0, 65_535, 8080, 'port to listen on; 0 takes any'),
+  publicUrl: z
+    .union([z.literal(''), z.url()])
+    .default('')
+    .describe('how people reach this edge, if not by the address of the request'),
+  tlsCert: z.string().default('').describe('certificate chain (PEM file); empty: plain HTTP'),
+  tlsKey: z.string().default('').describe('key of the certificate (PEM file)'),
+  tlsReloadMs: ms(1 * MINUTE, 'certificate files are looked at again so often'),
+  trustedProxies: z
+    .array(z.string())
+    .default([])
+    .describe('addresses or networks whose X-Forwarded-* headers are believed'),
+  uploadBytesMax: bytes(10 * MIB, 'largest anonymous upload (L5)'),
+  memoryBytes: bytes(96 * MIB, 'chunks held in memory at once, by all uploads and downloads together'),
+  memoryWaitersMax: num(1, 100_000, 4096, 'transfers that wait for memory; more are turned away'),
+  memoryWaitMs: ms(2 * MINUTE, 'longest wait for memory before a transfer is turned away'),
+  chunksInFlight: num(1, 64, 3, 'chunks of one upload on their way at once'),
+  chunksAhead: num(0, 64, 2, 'chunks of one download fetched ahead'),
+  stallMs: ms(30 * SECOND, 'a body that makes no progress for so long is cut off'),
+  headersMs: ms(20 * SECOND, 'request headers must have arrived after so long'),
+  keepAliveMs: ms(10 * SECOND, 'an idle connection is kept so long'),
+  connectionsMax: num(1, 1_000_000, 10_000, 'open connections'),
+  ratePerMinute: num(1, 10_000_000, 6000, 'requests from one address within a minute; 300 at once must pass'),
+  forbiddenTypes: z
+    .array(z.string())
+    .default([])
+    .describe('media types that are refused, e.g. "application/x-msdownload" or "video/*"'),
+  stopMs: ms(3 * SECOND, 'transfers under way get so long to finish when the edge stops')
+})
+
+const network = z.strictObject({
+  host: z
+    .string()
+    .default('127.0.0.1')
+    .describe('address the peer network listens on; 0.0.0.0 for other machines'),
+  port: num(0, 65_535, 0, 'port of the peer network; 0: any, and the same again at the next start'),
+  announce: z
+    .array(z.string())
+    .default([])
+    .describe('multiaddrs to announce in place of those found, e.g. behind NAT'),
+  connectionsMax: num(1, 10_000, 300, 'open connections to peers'),
+  machine: z.string().default('').describe('name of this machine for placement; empty: its host name'),
+  zone: z.string().default('').describe('rack, room or site; copies are spread over zones'),
+  tier: z.enum(['hot', 'cold']).default('hot').describe('tier of this node')
+})
+
+const log = z.strictObject({
+  level: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('least level that is written')
+})
+
+const sections = { heartbeat, replication, node, controller, link, edge, network, log }
+
+/** Input schema: every section and key may be left out. */
+export const configSchema = z.strictObject({
+  heartbeat: heartbeat.prefault({}),
+  replication: replication.prefault({}),
+  node: node.prefault({}),
+  controller: controller.prefault({}),
+  link: link.prefault({}),
+  edge: edge.prefault({}),
+  network: network.prefault({}),
+  log: log.prefault({})
+})
+
+export type Config = z.output<typeof configSchema>
+export type ConfigInput = z.input<typeof configSchema>
+
+/** @throws `config-invalid`, naming each wrong key. */
+export function parseConfig(input: unknown, source = 'configuration'): Config {
+  const result = configSchema.safeParse(input)
+  if (result.success) return result.data
+  const problems = result.error.issues.map(
+    (issue) => `${issue.path.join('.') || 'top level'}: ${issue.message}`
+  )
+  throw new PeerbinError('config-invalid', `${source}: ${problems.join('; ')}`)
+}
+
+/** All settings at their defaults. */
+export const defaultConfig = (): Config => parseConfig({})
+
+/** One line per setting, for `peerbin config` and the documentation. */
+export function describeConfig(): Array<{ key: string; value: unknown; text: string }> {
+  const values: Record<string, Record<string, unknown>> = defaultConfig()
+  return Object.entries(sections).flatMap(([section, schema]) => {
+    const shape: Record<string, z.ZodType> = schema.shape
+    return Object.entries(shape).map(([key, field]) => ({
+      key: `${section}.${key}`,
+      value: values[section]?.[key],
+      text: field.description ?? ''
+    }))
+  })
+}

@@ -1,0 +1,176 @@
+/**
+ * One error class, one registry. A code is a promise: it crosses the wire, stands in problem+json answers and in docs/errors.md, and is
+ * never renamed or reused.
+ */
+
+interface ErrorSpec {
+  /** HTTP status the edge answers with. */
+  status: number
+  /** Whether the same request may succeed later without being changed. */
+  retryable: boolean
+  /** Exit code of the CLI: see EXIT. */
+  exit: number
+  /** One sentence for a person, without details. */
+  text: string
+}
+
+/** Exit codes of the CLI. Documented in docs/errors.md. */
+export const EXIT = {
+  ok: 0,
+  unexpected: 1,
+  usage: 2,
+  unreachable: 3,
+  refused: 4,
+  integrity: 5,
+  busy: 6,
+  local: 7
+} as const
+
+const spec = (status: number, retryable: boolean, exit: number, text: string): ErrorSpec => ({
+  status,
+  retryable,
+  exit,
+  text
+})
+
+export const ERRORS = {
+  // what the caller sent
+  'bad-request': spec(400, false, EXIT.usage, 'The request could not be understood.'),
+  'invalid-field': spec(422, false, EXIT.usage, 'A field has a value that is not allowed.'),
+  'empty-file': spec(422, false, EXIT.usage, 'The file is empty. Please choose one that is not.'),
+  'length-required': spec(411, false, EXIT.usage, 'The length of the body must be given.'),
+  'too-large': spec(413, false, EXIT.refused, 'The file is larger than this server takes.'),
+  'type-forbidden': spec(415, false, EXIT.refused, 'Files of this type are not taken here.'),
+  'checksum-mismatch': spec(409, false, EXIT.integrity, 'checksum failed - please attempt reuploading'),
+  'range-not-satisfiable': spec(416, false, EXIT.usage, 'The range asked for lies outside the file.'),
+  'upload-incomplete': spec(
+    400,
+    true,
+    EXIT.unreachable,
+    'The upload ended before all of the file had arrived.'
+  ),
+  'upload-stalled': spec(408, true, EXIT.unreachable, 'The upload stood still for too long.'),
+  'rate-limited': spec(429, true, EXIT.busy, 'Too many requests. Please wait a moment.'),
+  'not-found': spec(404, false, EXIT.refused, 'There is nothing here.'),
+  'method-not-allowed': spec(405, false, EXIT.usage, 'This address does not take that method.'),
+  // links
+  'link-unknown': spec(404, false, EXIT.refused, 'This link does not exist.'),
+  'link-used': spec(410, false, EXIT.refused, 'This link has been used already.'),
+  'link-expired': spec(410, false, EXIT.refused, 'This link has expired.'),
+  'link-revoked': spec(410, false, EXIT.refused, 'This link was withdrawn by its sender.'),
+  'link-suspended': spec(
+    503,
+    true,
+    EXIT.busy,
+    'This link is suspended until an administrator has looked at it.'
+  ),
+  'delete-forbidden': spec(403, false, EXIT.refused, 'The delete secret does not belong to this link.'),
+  'claim-unknown': spec(410, false, EXIT.refused, 'This link has been used already.'),
+  'claim-over-budget': spec(410, false, EXIT.refused, 'This download has been repeated too often.'),
+  'claim-too-many-connections': spec(429, true, EXIT.busy, 'Too many connections for one download.'),
+  'claim-not-releasable': spec(
+    409,
+    false,
+    EXIT.refused,
+    'This download has started and cannot be taken back.'
+  ),
+  // uploads
+  'upload-unknown': spec(404, false, EXIT.refused, 'This upload does not exist or has been given up.'),
+  'upload-closed': spec(409, false, EXIT.refused, 'This upload has ended already.'),
+  'upload-conflict': spec(409, false, EXIT.refused, 'The upload does not match what was reserved for it.'),
+  'copies-missing': spec(503, true, EXIT.busy, 'Not every part of the file is held by enough nodes.'),
+  // the cluster
+  'not-enough-nodes': spec(503, true, EXIT.busy, 'The cluster has too few active nodes right now.'),
+  'no-controller': spec(503, true, EXIT.busy, 'No controller can be reached right now.'),
+  'cluster-full': spec(507, true, EXIT.busy, 'The cluster is full.'),
+  'chunk-unavailable': spec(503, true, EXIT.busy, 'No node that holds this part of the file can be reached.'),
+  busy: spec(503, true, EXIT.busy, 'The server is busy. Please try again shortly.'),
+  'shutting-down': spec(503, true, EXIT.busy, 'The process is stopping.'),
+  // chunk stores and nodes
+  'chunk-not-found': spec(404, false, EXIT.integrity, 'The node does not hold this chunk.'),
+  'chunk-corrupt': spec(500, true, EXIT.integrity, 'The bytes do not match the id of the chunk.'),
+  'chunk-too-large': spec(413, false, EXIT.usage, 'A chunk holds at most 4 MiB.'),
+  'store-full': spec(507, true, EXIT.busy, 'The node has no space left.'),
+  'store-failed': spec(500, true, EXIT.local, 'The store could not write or read. The outcome is unknown.'),
+  'term-stale': spec(409, false, EXIT.refused, 'The order comes from a controller that no longer leads.'),
+  // protocol and network
+  'protocol-violation': spec(400, false, EXIT.unreachable, 'The peer broke the protocol.'),
+  'message-too-large': spec(413, false, EXIT.unreachable, 'A message is larger than the protocol allows.'),
+  'role-forbidden': spec(403, false, EXIT.refused, 'This role may not send this message.'),
+  'peer-unreachable': spec(503, true, EXIT.unreachable, 'The peer cannot be reached.'),
+  'deadline-exceeded': spec(
+    504,
+    true,
+    EXIT.unreachable,
+    'The answer did not come in time. The outcome is unknown.'
+  ),
+  aborted: spec(499, true, EXIT.unreachable, 'The request was given up.'),
+  // this machine
+  'data-in-use': spec(500, false, EXIT.local, 'The data folder is in use by another process.'),
+  'config-invalid': spec(500, false, EXIT.usage, 'The configuration is not valid.'),
+  'join-string-invalid': spec(500, false, EXIT.usage, 'The join string is not valid.'),
+  'data-incompatible': spec(
+    500,
+    false,
+    EXIT.local,
+    'The data was written by a version of peerbin that this one cannot read.'
+  ),
+  'local-file': spec(500, false, EXIT.local, 'A file on this machine could not be read or written.'),
+  'server-unreachable': spec(503, true, EXIT.unreachable, 'The server cannot be reached.'),
+  usage: spec(400, false, EXIT.usage, 'The command was not understood.'),
+  internal: spec(500, true, EXIT.unexpected, 'Something went wrong inside peerbin.')
+} as const satisfies Record<string, ErrorSpec>
+
+export type ErrorCode = keyof typeof ERRORS
+
+export interface PeerbinErrorOptions {
+  cause?: unknown
+  /** When a retry makes sense, if that is known. */
+  retryAfterMs?: number
+  /** Small facts for logs and problem+json. Never a secret, a token or a link path. */
+  details?: Record<string, string | number | boolean>
+}
+
+/** The only error class that peerbin throws on purpose. */
+export class PeerbinError extends Error {
+  readonly code: ErrorCode
+  readonly retryAfterMs: number | undefined
+  readonly details: Record<string, string | number | boolean>
+
+  /** @param message for a person; when empty, the registry's sentence for `code`. */
+  constructor(code: ErrorCode, message = '', options: PeerbinErrorOptions = {}) {
+    super(
+      message === '' ? ERRORS[code].text : message,
+      options.cause === undefined ? {} : { cause: options.cause }
+    )
+    this.name = 'PeerbinError'
+    this.code = code
+    this.retryAfterMs = options.retryAfterMs
+    this.details = options.details ?? {}
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status
+  }
+
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable
+  }
+
+  get exitCode(): number {
+    return ERRORS[this.code].exit
+  }
+}
+
+export const isErrorCode = (value: unknown): value is ErrorCode =>
+  typeof value === 'string' && Object.hasOwn(ERRORS, value)
+
+/** Whether `error` is a PeerbinError with one of `codes` (any code when none is given). */
+export const hasCode = (error: unknown, ...codes: ErrorCode[]): error is PeerbinError =>
+  error instanceof PeerbinError && (codes.length === 0 || codes.includes(error.code))
+
+/** Turns anything thrown into a PeerbinError; what is not one already becomes `fallback` with the original as cause. */
+export function asPeerbinError(error: unknown, fallback: ErrorCode = 'internal'): PeerbinError {
+  if (error instanceof PeerbinError) return error
+  return new PeerbinError(fallback, '', { cause: error })
+}

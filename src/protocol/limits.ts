@@ -1,0 +1,33 @@
+/** Bounds of the wire, with unit and reason. Peers of one cluster must agree on them; settings that may differ are in config.ts. */
+
+/** Largest chunk: what the metadata, the buffers and the LevelDB layout are made for (requirement C2). */
+export const CHUNK_BYTES_MAX = 4 * 1024 * 1024
+/** Raw bytes go out in pieces of this size, so that small requests on the same connection are not held up behind 4 MiB. */
+export const FRAME_BYTES_MAX = 256 * 1024
+/** Header of a message: the longest is a page of 256 chunks with their copies, about 80 KiB. */
+export const HEADER_BYTES_MAX = 256 * 1024
+/** Bytes waiting in one direction of one stream on one side: two frames in flight and one being read. */
+export const STREAM_BUFFER_BYTES_MAX = 1024 * 1024
+/** Chunks in one page of a file, one `has`, one `delete`, one report of receipts. */
+export const CHUNKS_PER_PAGE_MAX = 256
+/** A gossip message: a heartbeat is about 500 bytes, addresses included. */
+export const HEARTBEAT_BYTES_MAX = 8 * 1024
+/** Open request streams a peer may have with us in one protocol: 64 transfers with 4 chunks in flight. */
+export const STREAMS_PER_PEER_MAX = 512
+
+/** File names: what every file system takes, in UTF-8 bytes. */
+export const NAME_BYTES_MAX = 255
+/** The uploader's own metadata: keys and values together, in UTF-8 bytes. */
+export const METADATA_BYTES_MAX = 16 * 1024
+export const MEDIA_TYPE_BYTES_MAX = 255
+/** Chunks of one file: 4 TiB. */
+export const FILE_CHUNKS_MAX = 1024 * 1024
+/** Slots of one link. */
+export const LINK_DOWNLOADS_MAX = 10_000
+/** Ranges in one report of progress, and kept for one claim once merged. */
+export const CLAIM_RANGES_MAX = 64
+
+/** Names of the protocols. A change that old peers cannot read gets a new number. */
+export const CHUNK_PROTOCOL = '/peerbin/chunk/1'
+export const CONTROL_PROTOCOL = '/peerbin/control/1'
+export const HEARTBEAT_TOPIC = 'peerbin/heartbeat/1'

@@ -1,0 +1,38 @@
+/**
+ * Which role may send which message. A message that is not in the table is refused, and a test walks messages.ts against it.
+ *
+ * A role is what the sender says of itself when it opens a stream: every member holds the cluster secret, so this keeps honest
+ * processes to their part and mistakes small. It does not defend against a member that lies; terms and verified hashes do that
+ * where it matters.
+ */
+
+import type { Role } from '../types.ts'
+import type { ChunkMessages, ControlMessages } from './messages.ts'
+
+type Policy<T> = Readonly<Record<keyof T, readonly Role[]>>
+
+export const chunkPolicy: Policy<ChunkMessages> = {
+  put: ['edge', 'node'],
+  get: ['edge', 'node', 'controller', 'admin'],
+  has: ['edge', 'node', 'controller', 'admin'],
+  delete: ['controller'],
+  list: ['controller', 'admin'],
+  copy: ['controller']
+}
+
+export const controlPolicy: Policy<ControlMessages> = {
+  openUpload: ['edge'],
+  reserveChunk: ['edge'],
+  recordReceipts: ['edge', 'node'],
+  commitUpload: ['edge'],
+  abandonUpload: ['edge'],
+  findLink: ['edge'],
+  claimLink: ['edge'],
+  findClaim: ['edge'],
+  reportClaim: ['edge'],
+  releaseClaim: ['edge'],
+  revokeLink: ['edge'],
+  listFileChunks: ['edge'],
+  reportBadCopy: ['edge', 'node'],
+  status: ['edge', 'node', 'admin']
+}

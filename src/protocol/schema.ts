@@ -1,0 +1,70 @@
+/** Building blocks of the messages: what every id, count and text on the wire must look like. */
+
+import { z } from 'zod'
+import { parseChunkId } from './ids.ts'
+import {
+  CHUNK_BYTES_MAX,
+  CLAIM_RANGES_MAX,
+  MEDIA_TYPE_BYTES_MAX,
+  METADATA_BYTES_MAX,
+  NAME_BYTES_MAX
+} from './limits.ts'
+import { NODE_STATES, ROLES, TIERS } from '../types.ts'
+import type { Address, ChunkId, FileId, Generation, PeerId, SecretHash, Term, UploadId } from '../types.ts'
+
+const utf8Bytes = (text: string): number => Buffer.byteLength(text, 'utf8')
+
+/** A schema that checks a plain value and says by its type what the value is from then on. */
+const branded = <T extends string | number>(schema: z.ZodType<string> | z.ZodType<number>): z.ZodType<T, T> =>
+  schema as unknown as z.ZodType<T, T>
+
+function isChunkId(value: unknown): value is ChunkId {
+  if (typeof value !== 'string' || value.length !== CHUNK_ID_LENGTH) return false
+  try {
+    return parseChunkId(value) === value
+  } catch {
+    return false // parseChunkId throws for exactly this: text that is no id
+  }
+}
+
+const CHUNK_ID_LENGTH = 59
+
+export const count = z.int().min(0)
+export const timeMs = z.int().min(0)
+export const chunkId = z.custom<ChunkId>(isChunkId, 'not a chunk id')
+export const peerId = branded<PeerId>(z.string().regex(/^[1-9A-HJ-NP-Za-km-z]{46,64}$/, 'not a peer id'))
+const uuid = z
+  .string()
+  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, 'not a UUID')
+export const fileId = branded<FileId>(uuid)
+export const uploadId = branded<UploadId>(uuid)
+export const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/, 'not a SHA-256 in hex')
+export const secretHash = branded<SecretHash>(sha256Hex)
+export const address = branded<Address>(z.string().min(1).max(512))
+export const generation = branded<Generation>(count)
+export const term = branded<Term>(count)
+export const host = z.string().max(255)
+export const zone = z.string().max(255)
+export const chunkSize = z.int().min(1).max(CHUNK_BYTES_MAX)
+export const fileName = z
+  .string()
+  .min(1)
+  .refine((text) => utf8Bytes(text) <= NAME_BYTES_MAX, 'name too long')
+export const mediaType = z.string().min(1).max(MEDIA_TYPE_BYTES_MAX)
+export const metadata = z
+  .record(z.string().min(1).max(255), z.string())
+  .refine(
+    (pairs) =>
+      Object.entries(pairs).reduce((sum, [k, v]) => sum + utf8Bytes(k) + utf8Bytes(v), 0) <=
+      METADATA_BYTES_MAX,
+    'metadata too large'
+  )
+export const role = z.enum(ROLES)
+export const nodeState = z.enum(NODE_STATES)
+export const tier = z.enum(TIERS)
+export const addresses = z.array(address).max(16)
+
+export const byteRange = z
+  .object({ start: count, end: count })
+  .refine((range) => range.end > range.start, 'a range ends after it starts')
+export const byteRanges = z.array(byteRange).max(CLAIM_RANGES_MAX)

@@ -1,0 +1,170 @@
+/**
+ * The nouns of peerbin. Read this file and interfaces.ts first.
+ *
+ * Ids are branded strings, so that a peer id cannot be passed where a chunk id is meant. Units are last in names:
+ * `Ms` milliseconds, `Bytes` bytes. Times are milliseconds since the Unix epoch unless a name says otherwise.
+ */
+
+declare const brand: unique symbol
+type Brand<T, Name extends string> = T & { readonly [brand]: Name }
+
+/** libp2p peer id of a process, base58btc of an Ed25519 identity multihash: `12D3KooW…`, 52 characters. */
+export type PeerId = Brand<string, 'PeerId'>
+/** CIDv1, raw codec, sha2-256, base32: `bafkrei…`, 59 characters. Names a chunk by its content. */
+export type ChunkId = Brand<string, 'ChunkId'>
+/** UUID v4 of a file. */
+export type FileId = Brand<string, 'FileId'>
+/** UUID v4 of an upload; chosen by the edge, so that opening one again is harmless. */
+export type UploadId = Brand<string, 'UploadId'>
+/**
+ * Secret of a share link, base64url of 128 random bits or more. Only its SHA-256 is stored, and it never reaches a log.
+ * See protocol/secrets.ts.
+ */
+export type LinkToken = Brand<string, 'LinkToken'>
+/** Lower-case hex SHA-256 of a token, a claim secret or a delete secret: 64 characters. */
+export type SecretHash = Brand<string, 'SecretHash'>
+/** Multiaddr as text, e.g. `/ip4/10.0.0.7/tcp/4811/p2p/12D3KooW…`. */
+export type Address = Brand<string, 'Address'>
+
+/**
+ * Counts the lives of a chunk: a chunk that was condemned and is uploaded again gets a greater generation, from one
+ * counter of the cluster that is never reused. A delete order names a generation, and matches that or a smaller one.
+ */
+export type Generation = Brand<number, 'Generation'>
+/** Fencing term of the leading controller. Nodes persist the greatest they have seen and refuse orders of a lower one. */
+export type Term = Brand<number, 'Term'>
+
+export const ROLES = ['node', 'controller', 'edge', 'admin'] as const
+/** What a process is in the cluster. `admin` is a short-lived command of an operator. */
+export type Role = (typeof ROLES)[number]
+
+export const NODE_STATES = ['active', 'draining', 'full', 'read-only'] as const
+/** What a node says of itself. `full`: below its reserve of free space; `read-only`: a write failed and it wants a restart. */
+export type NodeState = (typeof NODE_STATES)[number]
+
+export const TIERS = ['hot', 'cold'] as const
+export type Tier = (typeof TIERS)[number]
+
+/** What others conclude about a peer from its heartbeats: `suspect` gets no new writes, `down` is not counted active. */
+export type Liveness = 'active' | 'suspect' | 'down'
+
+/** One gossip message: a process says that it lives. Signed by the transport; (boot, sequence) order it. */
+export interface Heartbeat {
+  peer: PeerId
+  /** Number of this start of the process: greater than every earlier one, survives a wiped disk (see cluster/boot.ts). */
+  boot: number
+  /** Counts from 1 within a boot. */
+  sequence: number
+  roles: Role[]
+  addresses: Address[]
+  /** Machine the process runs on; copies are spread over hosts. */
+  host: string
+  zone: string
+  tier: Tier
+  capacityBytes: number
+  freeBytes: number
+  /** Bytes of chunks held. */
+  usedBytes: number
+  chunks: number
+  state: NodeState
+  /** Version of the program. */
+  version: string
+  /** Leading term, from controllers; 0 from others. */
+  term: Term
+}
+
+/** A peer as this process sees it, derived from heartbeats and the process's own clock. */
+export interface Member extends Heartbeat {
+  liveness: Liveness
+  /** When the newest heartbeat arrived here, by this process's wall clock. */
+  lastHeartbeatAt: number
+}
+
+/** Proof that a node holds a chunk durably: it synced the bytes before it gave this. */
+export interface Receipt {
+  peer: PeerId
+  host: string
+  chunk: ChunkId
+  generation: Generation
+  /** Boot of the node that gave it. */
+  boot: number
+}
+
+/** What a chunk store knows of a chunk it holds. */
+export interface ChunkInfo {
+  id: ChunkId
+  sizeBytes: number
+  /** Greatest generation ever put; 0 for chunks stored without one (through the Blockstore view). */
+  generation: Generation
+  storedAt: number
+  /** When its bytes were last read and matched their hash. */
+  verifiedAt: number
+}
+
+/** One entry of a file: its chunks in order make up its bytes. */
+export interface FileChunk {
+  id: ChunkId
+  sizeBytes: number
+  generation: Generation
+}
+
+export type FileState = 'live' | 'deleted'
+
+/** Metadata of a file (requirement C4), without its chunks. */
+export interface FileRecord {
+  id: FileId
+  name: string
+  sizeBytes: number
+  mediaType: string
+  /** Lower-case hex. */
+  sha256: string
+  uploadedAt: number
+  /** The uploader's own key-value pairs. */
+  metadata: Record<string, string>
+  chunkCount: number
+  /** Chunk that holds the encrypted manifest (protocol/manifest.ts). */
+  manifest: ChunkId
+  state: FileState
+}
+
+/**
+ * State of a share link. `live` still has a free slot or a running claim; the others are tombstones, kept until well
+ * after the expiry. A live link whose slots are all taken answers strangers as a used one.
+ */
+export type LinkState = 'live' | 'consumed' | 'expired' | 'revoked' | 'suspended'
+
+export interface LinkRecord {
+  tokenHash: SecretHash
+  fileId: FileId
+  state: LinkState
+  /** Slots: how many claims may be made in all. */
+  downloads: number
+  /** Slots taken by claims that were not released. */
+  claimed: number
+  createdAt: number
+  expiresAt: number
+}
+
+/** `claimed`: lease runs; `consumed`: everything was sent or the lease ended; `released`: nothing was sent, slot is free again. */
+export type ClaimState = 'claimed' | 'consumed' | 'released'
+
+/** A half-open range of byte positions of a file: [start, end). */
+export interface ByteRange {
+  start: number
+  end: number
+}
+
+/** One redemption of a link (share-link rules: docs/share-links.md). */
+export interface ClaimRecord {
+  claimHash: SecretHash
+  tokenHash: SecretHash
+  state: ClaimState
+  claimedAt: number
+  /** The claimant is served until then; moves on with progress while `claimed`, fixed to the grace once `consumed`. */
+  leaseUntil: number
+  /** Bytes handed to sockets in all, repeats included. */
+  bytesSent: number
+  /** Merged, ordered, disjoint. */
+  covered: ByteRange[]
+  consumedAt: number | null
+}
