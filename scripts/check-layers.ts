@@ -1,0 +1,134 @@
+/**
+ * Checks what ARCHITECTURE.md says about structure: which folder may import which, who may use libp2p, and who may read the clock.
+ * `npm run layers` runs it over the repository; test/scripts/check-layers.test.ts shows that it bites.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize, relative, sep } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+/** Folders of src/ and what they may import beside themselves and the vocabulary. */
+export const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  runtime: [],
+  protocol: ['runtime'],
+  cluster: ['protocol', 'runtime'],
+  client: ['cluster', 'protocol', 'runtime'],
+  node: ['client', 'cluster', 'protocol', 'runtime'],
+  controller: ['client', 'cluster', 'protocol', 'runtime'],
+  edge: ['client', 'cluster', 'protocol', 'runtime'],
+  // implementations of seams: they see what they implement, nobody but compose sees them
+  'node/store': ['protocol', 'runtime'],
+  metadata: ['protocol', 'runtime'],
+  network: ['protocol', 'runtime'],
+  compose: [
+    'client',
+    'cluster',
+    'controller',
+    'edge',
+    'metadata',
+    'network',
+    'node',
+    'node/store',
+    'protocol',
+    'runtime'
+  ],
+  // commands start roles through what bin hands them, and speak HTTP to a cluster
+  cli: ['compose', 'protocol', 'runtime']
+}
+
+/** Files directly in src/ that everybody may import. */
+const VOCABULARY = new Set(['types', 'interfaces', 'errors', 'config', 'metadata-store', 'version'])
+
+interface Ban {
+  what: string
+  pattern: RegExp
+  allowed: RegExp
+}
+
+const BANS: readonly Ban[] = [
+  {
+    what: 'libp2p is imported outside src/network',
+    pattern: /from '(?:libp2p|@libp2p\/|@chainsafe\/|@multiformats\/)/,
+    allowed: /^src\/network\//
+  },
+  {
+    what: 'the clock, timers or chance are used outside src/runtime',
+    pattern:
+      /\b(?:Date\.now|Math\.random|setTimeout|setInterval|AbortSignal\.timeout|performance\.now)\(|\bnew Date\(\)/,
+    allowed: /^src\/runtime\//
+  },
+  {
+    what: 'level is imported outside the chunk store',
+    pattern: /from '(?:level|classic-level)'/,
+    allowed: /^src\/node\/store\//
+  },
+  {
+    what: 'SQL is used outside src/metadata',
+    pattern: /from '(?:kysely|node:sqlite)'/,
+    allowed: /^src\/(?:metadata|compose)\//
+  },
+  {
+    what: 'fastify is imported outside src/edge',
+    pattern: /from '(?:fastify|@fastify\/)/,
+    allowed: /^src\/edge\//
+  }
+]
+
+const IMPORT = /(?:from|import)\s*\(?\s*'(\.[^']*)'/g
+
+const layerOf = (path: string): string => {
+  const parts = path.split('/')
+  if (parts[0] !== 'src') return parts[0] ?? ''
+  if (parts.length === 2) return `src:${parts[1]?.replace(/\.ts$/, '') ?? ''}`
+  const nested = `${parts[1]}/${parts[2]}`
+  return nested in LAYERS ? nested : (parts[1] ?? '')
+}
+
+function importAllowed(from: string, target: string): boolean {
+  const source = layerOf(from)
+  const goal = layerOf(target)
+  if (source === goal) return true
+  if (goal.startsWith('src:') && VOCABULARY.has(goal.slice(4))) return true
+  if (source === 'bin') return goal === 'cli' || goal === 'compose'
+  if (source === 'src:index') return true
+  if (source.startsWith('src:')) return goal === 'protocol' && source === 'src:config'
+  return LAYERS[source]?.includes(goal) === true
+}
+
+/** Problems of one file of src/ or bin/, one sentence each. `path` is relative to the repository, with forward slashes. */
+export function checkFile(path: string, text: string): string[] {
+  const problems: string[] = []
+  for (const [, specifier] of text.matchAll(IMPORT)) {
+    if (specifier === undefined) continue
+    const target = normalize(join(dirname(path), specifier))
+      .split(sep)
+      .join('/')
+    if (!importAllowed(path, target)) problems.push(`${path} must not import ${target}`)
+  }
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/\/\/.*$/gm, '')
+  for (const ban of BANS) {
+    if (!ban.allowed.test(path) && ban.pattern.test(code)) problems.push(`${path}: ${ban.what}`)
+  }
+  return problems
+}
+
+function sourceFiles(root: string): string[] {
+  return ['src', 'bin'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+      .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
+  )
+}
+
+/** Problems of the whole repository. */
+export const checkRepository = (root: string): string[] =>
+  sourceFiles(root).flatMap((path) => checkFile(path, readFileSync(join(root, path), 'utf8')))
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const problems = checkRepository(process.cwd())
+  for (const problem of problems) console.error(problem)
+  console.log(
+    problems.length === 0 ? 'layers: every import points down' : `layers: ${problems.length} problems`
+  )
+  process.exitCode = problems.length === 0 ? 0 : 1
+}

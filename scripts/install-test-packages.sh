@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Installs what some tests use from Debian: a browser and command-line clients. Tests that miss one of them skip and say why,
+# except where CI is set. Needs root; does nothing when everything is there.
+set -euo pipefail
+
+packages=(chromium curl wget procps)
+missing=()
+for package in "${packages[@]}"; do
+  dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+echo "installing from Debian: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
