@@ -1,0 +1,92 @@
+/**
+ * The rules of redemption as pure functions: what a claim is worth at a moment, and what a report of progress makes of it. Both stores decide with
+ * them; docs/share-links.md says why they are so.
+ */
+
+import { CLAIM_RANGES_MAX } from '../protocol/limits.ts'
+import type { Claim, ClaimProgress } from '../metadata-store.ts'
+import type { ByteRange, ClaimRecord, LinkRecord } from '../types.ts'
+
+/** Why a claim or a link serves nobody. */
+export type Refusal = Exclude<Claim['outcome'], 'claimed'>
+
+/** Ids of reports remembered for one claim: a report is repeated before the next is sent, so a few for each of its connections do. */
+export const REPORTS_REMEMBERED_MAX = 32
+
+/** What is stored of a claim: the record, and the newest last of the reports that were counted. */
+export interface StoredClaim extends ClaimRecord {
+  reports: string[]
+}
+
+/** Why a stranger gets no slot of this link; undefined when one is free. */
+export function refusalOf(link: LinkRecord, now: number): Refusal | undefined {
+  if (link.state === 'revoked' || link.state === 'suspended' || link.state === 'expired') return link.state
+  if (link.state === 'consumed' || link.claimed >= link.downloads) return 'used'
+  return link.expiresAt <= now ? 'expired' : undefined
+}
+
+/** What a claim that was made answers now: it is served while its lease or grace runs and the link was not withdrawn. */
+export function standingOf(link: LinkRecord, claim: ClaimRecord, now: number): 'claimed' | Refusal {
+  if (claim.state === 'released') return 'released'
+  if (link.state === 'revoked' || link.state === 'suspended') return link.state
+  // a settled link has let go of its bytes: not even a clock that ran backwards brings a claim back
+  return link.state === 'live' && claim.leaseUntil > now ? 'claimed' : 'used'
+}
+
+/** What a report makes of a claim; undefined when it changes nothing: it was counted before, or the claim was taken back. */
+export function afterReport(
+  claim: StoredClaim,
+  fileBytes: number,
+  report: ClaimProgress
+): StoredClaim | undefined {
+  if (claim.state === 'released' || claim.reports.includes(report.reportId)) return undefined
+  const next: StoredClaim = {
+    ...claim,
+    bytesSent: claim.bytesSent + report.bytesSent,
+    covered: mergeRanges([...claim.covered, ...report.ranges], fileBytes),
+    reports: [...claim.reports, report.reportId].slice(-REPORTS_REMEMBERED_MAX)
+  }
+  // a consumed claim has a fixed end, and one whose lease ran out is not brought back by a report that came late
+  if (claim.state === 'consumed') return next
+  if (claim.leaseUntil <= report.now) return { ...next, ...leaseEnded(claim) }
+  if (coversAll(next.covered, fileBytes)) {
+    return { ...next, state: 'consumed', consumedAt: report.now, leaseUntil: report.now + report.graceMs }
+  }
+  const leaseUntil = Math.min(report.now + report.leaseMs, claim.claimedAt + report.leaseMaxMs)
+  return { ...next, leaseUntil: Math.max(claim.leaseUntil, leaseUntil) }
+}
+
+/** A lease that ran out counts as spent from its end on, whenever that is noticed. */
+export const leaseEnded = (claim: ClaimRecord): Pick<ClaimRecord, 'state' | 'consumedAt'> => ({
+  state: 'consumed',
+  consumedAt: claim.consumedAt ?? claim.leaseUntil
+})
+
+/** Whether the slot may be given back: nothing was ever reported sent. */
+export const isReleasable = (claim: ClaimRecord): boolean =>
+  claim.state === 'claimed' && claim.bytesSent === 0 && claim.covered.length === 0
+
+/** One range over the whole file, and nothing less: all but one byte is not all. */
+const coversAll = (covered: readonly ByteRange[], fileBytes: number): boolean =>
+  covered[0]?.start === 0 && covered[0].end >= fileBytes
+
+/**
+ * Ranges within [0, limit) in order, those that touch made one. Beyond CLAIM_RANGES_MAX the shortest are forgotten: coverage is then counted too low,
+ * and the claim ends with its lease instead.
+ */
+export function mergeRanges(ranges: readonly ByteRange[], limit: number): ByteRange[] {
+  const merged: ByteRange[] = []
+  const cut = ranges.map(({ start, end }) => ({ start: Math.max(0, start), end: Math.min(limit, end) }))
+  for (const range of cut.filter(({ start, end }) => start < end).toSorted((a, b) => a.start - b.start)) {
+    const last = merged.at(-1)
+    if (last !== undefined && range.start <= last.end) last.end = Math.max(last.end, range.end)
+    else merged.push({ ...range })
+  }
+  if (merged.length <= CLAIM_RANGES_MAX) return merged
+  const longest = merged.toSorted((a, b) => b.end - b.start - (a.end - a.start) || a.start - b.start)
+  return longest.slice(0, CLAIM_RANGES_MAX).toSorted((a, b) => a.start - b.start)
+}
+
+/** The record without what only the store needs. */
+export const claimRecordOf = ({ reports: _reports, ...claim }: StoredClaim): ClaimRecord =>
+  structuredClone(claim)

@@ -1,0 +1,116 @@
+/** Everything the memory store holds, and the few questions that several of its concepts ask. */
+
+import { digestOf } from '../../protocol/ids.ts'
+import type { CopyRecord, NodeRecord, OpenUpload } from '../../metadata-store.ts'
+import type {
+  ChunkId,
+  FileId,
+  FileRecord,
+  Generation,
+  LinkRecord,
+  PeerId,
+  SecretHash,
+  Term,
+  UploadId
+} from '../../types.ts'
+import type { StoredClaim } from '../claim-rules.ts'
+
+export interface ChunkRow {
+  generation: Generation
+  state: 'live' | 'condemned'
+  /** Pieces of open uploads and of files that are this chunk. */
+  refs: number
+  sizeBytes: number
+  /** One for each peer, at the greatest generation it gave a receipt for. */
+  copies: Map<PeerId, CopyRecord>
+}
+
+/** One position of an upload or file; each counts as one reference on its chunk. */
+export interface Piece {
+  chunk: ChunkId
+  sizeBytes: number
+  generation: Generation
+}
+
+export interface UploadRow {
+  state: 'open' | 'committed' | 'abandoned'
+  opened: OpenUpload | undefined
+  pieces: Map<number, Piece>
+  endedAt: number
+  file: FileId | undefined
+  token: SecretHash | undefined
+}
+
+export interface FileRow {
+  record: FileRecord
+  pieces: Map<number, Piece>
+  /** Links that are not at their end. */
+  links: number
+  /** Links that are still recorded, tombstones included. */
+  linkRows: number
+}
+
+export interface ClaimRow extends StoredClaim {
+  /** Its end was noticed, and counted on the link. */
+  ended: boolean
+}
+
+export interface LinkRow {
+  record: LinkRecord
+  deleteHash: SecretHash
+  claims: Map<SecretHash, ClaimRow>
+  /** Claims whose lease and grace are over. */
+  ended: number
+  /** When the tombstone began to age: the later of end and expiry. */
+  endedAt: number | undefined
+}
+
+export interface State {
+  term: Term
+  generation: Generation
+  time: number
+  nodes: Map<PeerId, NodeRecord>
+  chunks: Map<ChunkId, ChunkRow>
+  orders: Map<PeerId, Map<ChunkId, Generation>>
+  uploads: Map<UploadId, UploadRow>
+  files: Map<FileId, FileRow>
+  links: Map<SecretHash, LinkRow>
+}
+
+export const emptyState = (): State => ({
+  term: 0 as Term,
+  generation: 0 as Generation,
+  time: 0,
+  nodes: new Map(),
+  chunks: new Map(),
+  orders: new Map(),
+  uploads: new Map(),
+  files: new Map(),
+  links: new Map()
+})
+
+export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+export const byDigest = (a: ChunkId, b: ChunkId): number => Buffer.compare(digestOf(a), digestOf(b))
+
+/** Copies that count: those at the chunk's present generation, in order of peers. */
+export const copiesOf = (chunk: ChunkRow): CopyRecord[] =>
+  [...chunk.copies.values()]
+    .filter((copy) => copy.generation === chunk.generation)
+    .map((copy) => ({ ...copy }))
+    .toSorted((a, b) => byText(a.peer, b.peer))
+
+/** Takes one reference of each piece off its chunk's row. */
+export function dropPieces(state: State, pieces: Iterable<Piece>): void {
+  for (const piece of pieces) {
+    const chunk = state.chunks.get(piece.chunk)
+    if (chunk !== undefined) chunk.refs--
+  }
+}
+
+/** One order for a peer and chunk is enough: a greater generation covers the smaller ones. */
+export function addOrder(state: State, peer: PeerId, chunk: ChunkId, generation: Generation): void {
+  const orders = state.orders.get(peer) ?? new Map<ChunkId, Generation>()
+  state.orders.set(peer, orders)
+  const standing = orders.get(chunk)
+  if (standing === undefined || standing < generation) orders.set(chunk, generation)
+}

@@ -1,0 +1,188 @@
+import { PeerbinError } from '../../errors.ts'
+import { MANIFEST_INDEX } from '../../metadata-store.ts'
+import type { CommitUpload, CopyRecord, OpenUpload, Reservation, ReserveChunk } from '../../metadata-store.ts'
+import type { FileRecord, Generation, PeerId, Receipt, UploadId } from '../../types.ts'
+import { addOrder, byText, copiesOf, dropPieces } from './state.ts'
+import type { ChunkRow, State, UploadRow } from './state.ts'
+
+export function openUpload(state: State, upload: OpenUpload): void {
+  const known = state.uploads.get(upload.id)
+  if (known === undefined) {
+    const opened = structuredClone(upload)
+    state.uploads.set(upload.id, {
+      state: 'open',
+      opened,
+      pieces: new Map(),
+      endedAt: 0,
+      file: undefined,
+      token: undefined
+    })
+  } else if (known.state !== 'open') throw new PeerbinError('upload-closed')
+}
+
+function openRow(state: State, id: UploadId): UploadRow & { opened: OpenUpload } {
+  const upload = state.uploads.get(id)
+  if (upload === undefined) throw new PeerbinError('upload-unknown')
+  const { opened } = upload
+  if (upload.state !== 'open' || opened === undefined) throw new PeerbinError('upload-closed')
+  return Object.assign(upload, { opened })
+}
+
+export function reserveChunk(state: State, request: ReserveChunk): Reservation {
+  const upload = openRow(state, request.upload)
+  const { chunk: id, sizeBytes } = request
+  const piece = upload.pieces.get(request.index)
+  const known = state.chunks.get(id)
+  const conflict =
+    (piece !== undefined && (piece.chunk !== id || piece.sizeBytes !== sizeBytes)) ||
+    (known?.state === 'live' && known.sizeBytes !== sizeBytes)
+  if (conflict) throw new PeerbinError('upload-conflict')
+  const chunk = known?.state === 'live' ? known : revive(state, request, known)
+  if (piece === undefined) {
+    chunk.refs++
+    upload.pieces.set(request.index, { chunk: id, sizeBytes, generation: chunk.generation })
+  }
+  return { generation: chunk.generation, copies: copiesOf(chunk) }
+}
+
+/** A new life for a chunk that is new or condemned. */
+function revive(state: State, request: ReserveChunk, known: ChunkRow | undefined): ChunkRow {
+  state.generation = (state.generation + 1) as Generation
+  const chunk: ChunkRow = {
+    generation: state.generation,
+    state: 'live',
+    refs: 0,
+    sizeBytes: request.sizeBytes,
+    copies: known?.copies ?? new Map<PeerId, CopyRecord>()
+  }
+  state.chunks.set(request.chunk, chunk)
+  return chunk
+}
+
+export function recordReceipts(state: State, receipts: readonly Receipt[]): void {
+  for (const { chunk: id, peer, host, generation, boot } of receipts) {
+    const chunk = state.chunks.get(id)
+    const copy = chunk?.copies.get(peer)
+    if (chunk?.state === 'live' && chunk.generation === generation) {
+      const older = copy?.generation === generation && copy.boot > boot
+      if (!older) chunk.copies.set(peer, { peer, host, generation, boot })
+      continue
+    }
+    // never given out for this chunk: an order that names it could match a later life
+    const neverGiven =
+      generation > state.generation || (chunk?.state === 'live' && chunk.generation < generation)
+    const keeps = chunk?.state === 'live' && copy !== undefined && copy.generation > generation
+    if (!neverGiven && !keeps) addOrder(state, peer, id, generation)
+  }
+}
+
+export function commitUpload(state: State, commit: CommitUpload): FileRecord {
+  const closed = state.uploads.get(commit.upload)
+  if (
+    closed?.state === 'committed' &&
+    closed.file === commit.file &&
+    closed.token === commit.link.tokenHash
+  ) {
+    const file = state.files.get(commit.file)
+    if (file !== undefined) return structuredClone(file.record)
+  }
+  const upload = openRow(state, commit.upload)
+  const manifest = upload.pieces.get(MANIFEST_INDEX)
+  if (manifest === undefined) throw new PeerbinError('upload-conflict')
+  checkPieces(state, upload, commit)
+  if (state.files.has(commit.file) || state.links.has(commit.link.tokenHash))
+    throw new PeerbinError('upload-conflict')
+  const { name, mediaType, metadata } = upload.opened
+  const { file: id, sizeBytes, sha256, uploadedAt, chunkCount } = commit
+  const record: FileRecord = {
+    id,
+    name,
+    sizeBytes,
+    mediaType,
+    sha256,
+    uploadedAt,
+    metadata,
+    chunkCount,
+    manifest: manifest.chunk,
+    state: 'live'
+  }
+  state.files.set(id, { record, pieces: upload.pieces, links: 1, linkRows: 1 })
+  addLink(state, commit)
+  close(state, upload, 'committed')
+  upload.file = id
+  upload.token = commit.link.tokenHash
+  return structuredClone(record)
+}
+
+function checkPieces(state: State, upload: UploadRow, commit: CommitUpload): void {
+  let sum = 0
+  for (let index = 0; index < commit.chunkCount; index++) sum += upload.pieces.get(index)?.sizeBytes ?? NaN
+  if (upload.pieces.size !== commit.chunkCount + 1 || sum !== commit.sizeBytes)
+    throw new PeerbinError('upload-conflict')
+  for (const piece of upload.pieces.values()) {
+    const chunk = state.chunks.get(piece.chunk)
+    if (chunk?.state !== 'live' || chunk.generation !== piece.generation)
+      throw new PeerbinError('upload-conflict')
+  }
+  for (const piece of upload.pieces.values()) {
+    const chunk = state.chunks.get(piece.chunk)
+    const copies = chunk === undefined ? [] : copiesOf(chunk)
+    const hosts = new Set(copies.map((copy) => copy.host))
+    if (copies.length < commit.copiesMin || hosts.size < commit.hostsMin)
+      throw new PeerbinError('copies-missing')
+  }
+}
+
+function addLink(state: State, commit: CommitUpload): void {
+  const { tokenHash, deleteHash, downloads, expiresAt } = commit.link
+  state.links.set(tokenHash, {
+    record: {
+      tokenHash,
+      fileId: commit.file,
+      state: 'live',
+      downloads,
+      claimed: 0,
+      expiresAt,
+      createdAt: commit.uploadedAt
+    },
+    deleteHash,
+    claims: new Map(),
+    ended: 0,
+    endedAt: undefined
+  })
+}
+
+function close(state: State, upload: UploadRow, how: 'committed' | 'abandoned'): void {
+  upload.state = how
+  upload.endedAt = Math.max(state.time, upload.opened?.openedAt ?? 0)
+  upload.opened = undefined
+  upload.pieces = new Map()
+}
+
+export function abandonUpload(state: State, id: UploadId): boolean {
+  const known = state.uploads.get(id)
+  if (known?.state === 'committed') return false
+  const upload: UploadRow = known ?? {
+    state: 'open',
+    opened: undefined,
+    pieces: new Map(),
+    endedAt: 0,
+    file: undefined,
+    token: undefined
+  }
+  state.uploads.set(id, upload)
+  if (upload.state === 'abandoned') return true
+  dropPieces(state, upload.pieces.values())
+  close(state, upload, 'abandoned')
+  return true
+}
+
+export function listStaleUploads(state: State, now: number, limit: number): UploadId[] {
+  return [...state.uploads]
+    .flatMap(([id, { state: is, opened }]) =>
+      is === 'open' && opened !== undefined && opened.expiresAt <= now ? [{ id, at: opened.expiresAt }] : []
+    )
+    .toSorted((a, b) => a.at - b.at || byText(a.id, b.id))
+    .slice(0, limit)
+    .map(({ id }) => id)
+}
