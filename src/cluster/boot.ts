@@ -5,7 +5,7 @@
  */
 
 /** Room above any time in ms for raising; what is greater does not come from here and is not followed. */
-const BOOT_MAX = Number.MAX_SAFE_INTEGER - 2 ** 20
+export const BOOT_MAX = Number.MAX_SAFE_INTEGER - 2 ** 20
 
 export interface BootSources {
   /** Last boot this process stored; 0 when it never did. */
