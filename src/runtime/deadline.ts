@@ -41,7 +41,10 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 /** Settles as `promise` does, or rejects as soon as the signal aborts; a late rejection of `promise` is then ignored on purpose. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise
-  throwIfAborted(signal)
+  if (signal.aborted) {
+    promise.catch(() => undefined) // nobody will look at it: a rejection must not end the process
+    throw abortReason(signal)
+  }
   let onAbort = (): void => {}
   const aborted = new Promise<never>((_resolve, reject) => {
     onAbort = () => reject(abortReason(signal))

@@ -73,9 +73,8 @@ export class WorkerLoop implements Service {
       if (signal.aborted) return
       if (this.#nudged) continue // something came in while the step ran
       this.#wake = new AbortController()
-      const wake = AbortSignal.any([signal, this.#wake.signal])
       // an aborted pause means stop or nudge, and the loop's condition tells which
-      await sleep(this.#context.clock, pauseMs, wake).catch(() => undefined)
+      await sleep(this.#context.clock, pauseMs, this.#wake.signal).catch(() => undefined)
     }
   }
 
