@@ -1,0 +1,63 @@
+/** How this project opens LevelDB: bytes in, bytes out, and errors of ours. */
+
+import { Level } from 'level'
+import { PeerbinError } from '../../errors.ts'
+
+/** `level` leaves out of its types what only the Node.js implementation, classic-level, has. */
+export type Database = Level<Uint8Array, Uint8Array> & {
+  /** Flushes what is in memory to a table, then rewrites every table that overlaps [start, end]. */
+  compactRange(start: Uint8Array, end: Uint8Array): Promise<void>
+}
+
+export interface DatabaseOptions {
+  /** LevelDB keeps up to two of these in memory, and replays one at most when it opens. */
+  writeBufferSize: number
+  maxFileSize: number
+  blockSize: number
+  cacheSize: number
+}
+
+/**
+ * Opens the database in `folder`, made if it is not there. Nothing here compresses: chunks rarely do.
+ * @throws `data-in-use` when another process (or another store in this one) has it, `store-failed` when it cannot be opened.
+ */
+export async function openDatabase(folder: string, options: DatabaseOptions): Promise<Database> {
+  const database = new Level<Uint8Array, Uint8Array>(folder, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    compression: false,
+    ...options
+  }) as Database
+  try {
+    await database.open()
+  } catch (error) {
+    throw openError(error, folder)
+  }
+  return database
+}
+
+function openError(error: unknown, folder: string): PeerbinError {
+  const reason = error instanceof Error && error.cause !== undefined ? error.cause : error
+  const code = codeOf(reason)
+  if (code === 'LEVEL_LOCKED') {
+    return new PeerbinError('data-in-use', `The data folder ${folder} is in use by another process.`, {
+      cause: reason
+    })
+  }
+  const text = reason instanceof Error ? reason.message : String(reason)
+  const what = code === 'LEVEL_CORRUPTION' ? 'is damaged' : 'could not be opened'
+  return new PeerbinError('store-failed', `The chunk store in ${folder} ${what}: ${text}`, { cause: reason })
+}
+
+/** LevelDB read something that it can tell is damaged. */
+export const isDamage = (error: unknown): boolean => codeOf(error) === 'LEVEL_CORRUPTION'
+
+/** What LevelDB throws, as `store-failed`; errors of ours stay what they are. */
+export function storeError(error: unknown, doing: string): PeerbinError {
+  if (error instanceof PeerbinError) return error
+  const text = error instanceof Error ? error.message : String(error)
+  return new PeerbinError('store-failed', `The chunk store failed to ${doing}: ${text}`, { cause: error })
+}
+
+const codeOf = (error: unknown): unknown =>
+  typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
