@@ -1,0 +1,165 @@
+/** The controller: leads the cluster, answers the control protocol, and works behind it. This file only puts the parts together. */
+
+import type { Membership } from '../cluster/membership.ts'
+import type { Config } from '../config.ts'
+import { PeerbinError } from '../errors.ts'
+import type { Clock, Logger, Network, Random, Service } from '../interfaces.ts'
+import type { MetadataStore } from '../metadata-store.ts'
+import { CONTROL_PROTOCOL } from '../protocol/limits.ts'
+import { controlMessages } from '../protocol/messages.ts'
+import type { ChunkMessages, ClusterStatus } from '../protocol/messages.ts'
+import { controlPolicy } from '../protocol/policy.ts'
+import { serve } from '../protocol/rpc-server.ts'
+import type { RpcServer } from '../protocol/rpc-server.ts'
+import type { RpcCaller } from '../protocol/rpc.ts'
+import type { Term } from '../types.ts'
+import { CopyCheck } from './copy-check.ts'
+import { FileChunks } from './file-chunks.ts'
+import { createHandlers } from './handlers.ts'
+import { Leadership, NO_TERM, greatestTerm } from './leadership.ts'
+import { LinkService } from './link-service.ts'
+import { createLoops } from './loops.ts'
+import type { Loops } from './loops.ts'
+import { RecentChunks } from './recent-chunks.ts'
+import { clusterStatus } from './status.ts'
+import { StoreTime } from './store-time.ts'
+import { UploadService } from './upload-service.ts'
+import { NodeRecorder } from './workers/node-recorder.ts'
+
+export interface ControllerDeps {
+  readonly network: Network
+  /** Opened and closed by the controller. */
+  readonly store: MetadataStore
+  readonly membership: Membership
+  readonly chunkRpc: RpcCaller<ChunkMessages>
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly config: Config
+}
+
+/** Lives once: after `stop` a new one is made. */
+export class Controller implements Service {
+  readonly #deps: ControllerDeps
+  readonly #leadership: Leadership
+  readonly #time: StoreTime
+  readonly #nodes: NodeRecorder
+  readonly #loops: Loops
+  readonly #server: RpcServer
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+  /** The store is open. */
+  #open = false
+  #unwatch = (): void => {}
+
+  /** Registers the control protocol, so that it must come before `network.start()`. */
+  constructor(deps: ControllerDeps) {
+    const { network, store, membership, clock, config } = deps
+    const logger = deps.logger.child({ part: 'controller' })
+    this.#deps = { ...deps, logger }
+    const leadership = new Leadership({ self: network.self, membership, logger })
+    const time = new StoreTime(clock)
+    const recent = new RecentChunks({ clock, recentMs: config.replication.owedDelayMs })
+    const check = new CopyCheck({ ...this.#deps, config: config.replication })
+    const nodes = new NodeRecorder({ store, membership })
+    const loops = createLoops({ ...this.#deps, leadership, time, recent, check, nodes })
+    const chunks = new FileChunks({ store, membership })
+    const onGarbage = (): void => loops.condemner.nudge()
+    const onEnded = (): void => loops.settler.nudge()
+    this.#server = serve({
+      network,
+      protocol: CONTROL_PROTOCOL,
+      messages: controlMessages,
+      policy: controlPolicy,
+      handlers: createHandlers({
+        leadership,
+        uploads: new UploadService({ store, membership, time, recent, config, onGarbage }),
+        links: new LinkService({ store, chunks, time, config: config.link, onEnded }),
+        chunks,
+        check,
+        status: () => this.status()
+      }),
+      clock,
+      logger
+    })
+    this.#leadership = leadership
+    this.#time = time
+    this.#nodes = nodes
+    this.#loops = loops
+  }
+
+  /** Leading term; 0 before `start`. */
+  get term(): Term {
+    return this.#leadership.term
+  }
+
+  /**
+   * Opens the store, takes a term above every one known here, goes on with the store's time and the nodes known before, and begins to lead.
+   *
+   * @throws what opening the store throws (`data-in-use`, `data-incompatible`, …); nothing is left open then.
+   */
+  async start(): Promise<void> {
+    if (this.#stopping !== undefined) throw new PeerbinError('shutting-down')
+    this.#starting ??= this.#start()
+    await this.#starting
+  }
+
+  async #start(): Promise<void> {
+    const { store, membership, config, logger } = this.#deps
+    await store.open()
+    try {
+      const term = await store.advanceTerm(greatestTerm(membership.all()))
+      const markMs = await store.advanceTime(0) // raises nothing, and answers the mark
+      this.#time.resume(markMs, config.link.leaseMaxMs)
+      await this.#nodes.restore()
+      this.#open = true
+      logger.info('the controller leads', { term })
+      this.#leadership.begin(term)
+      this.#unwatch = membership.onChange(() => this.#leadership.check())
+      await Promise.all(this.#loops.all.map((loop) => loop.start()))
+    } catch (error) {
+      this.#open = false
+      await store.close()
+      throw error
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    await this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    // a start under way is waited for; that it failed its caller knows, and nothing is open then
+    await this.#starting?.catch(() => undefined)
+    this.#unwatch()
+    await Promise.all(this.#loops.all.map((loop) => loop.stop()))
+    this.#leadership.end()
+    await this.#server.stop()
+    if (!this.#open) return
+    this.#open = false
+    const { store, logger } = this.#deps
+    try {
+      await store.advanceTime(this.#time.now())
+    } catch (error) {
+      // the last mark is about a second old, and the next start can go on from that
+      logger.warn('the time of stopping could not be stored', { err: error })
+    }
+    await store.close()
+  }
+
+  /** For the heartbeat: the term while this controller leads, else 0, so that nobody asks it. */
+  async describe(): Promise<{ term: Term }> {
+    return { term: this.#leadership.leads ? this.#leadership.term : NO_TERM }
+  }
+
+  /** @throws `shutting-down` when the store is not open: only between `start` and `stop`. */
+  async status(): Promise<ClusterStatus> {
+    if (!this.#open) throw new PeerbinError('shutting-down', 'The controller is not running.')
+    const { store, membership, config } = this.#deps
+    return await clusterStatus(
+      { store, membership, copies: config.replication.copies },
+      { term: this.term, now: this.#time.now(), workers: this.#loops.all.map((loop) => loop.report) }
+    )
+  }
+}

@@ -1,0 +1,70 @@
+/** Asks a node about a copy somebody complained of. A complaint alone changes nothing: one confused reader must not make the cluster forget copies. */
+
+import type { Config } from '../config.ts'
+import { hasCode } from '../errors.ts'
+import type { Logger } from '../interfaces.ts'
+import type { MetadataStore } from '../metadata-store.ts'
+import type { ChunkMessages } from '../protocol/messages.ts'
+import type { RpcCaller } from '../protocol/rpc.ts'
+import { Budget } from '../runtime/budget.ts'
+import type { ChunkId, Generation, PeerId } from '../types.ts'
+
+/** Checks at once; each makes a node read up to 4 MiB. */
+const CHECKS_MAX = 8
+/** Checks that wait; more are turned away, and the reader complains again if it still matters. */
+const WAITERS_MAX = 256
+
+export interface CopyCheckDeps {
+  store: MetadataStore
+  chunkRpc: RpcCaller<ChunkMessages>
+  config: Config['replication']
+  logger: Logger
+}
+
+export interface SuspectCopy {
+  peer: PeerId
+  chunk: ChunkId
+  generation: Generation
+}
+
+export class CopyCheck {
+  readonly #deps: CopyCheckDeps
+  readonly #budget = new Budget(CHECKS_MAX, WAITERS_MAX)
+
+  constructor(deps: CopyCheckDeps) {
+    this.#deps = deps
+  }
+
+  /** Drops the record of a copy if its node confirms that it is missing or rotten; says whether it did. @throws `busy` */
+  async dropIfBad(copy: SuspectCopy, signal: AbortSignal): Promise<boolean> {
+    const lease = await this.#budget.acquire(1, signal)
+    try {
+      if (!(await this.#isBad(copy, signal))) return false
+      await this.#deps.store.dropCopy(copy)
+      this.#deps.logger.warn('a recorded copy is missing or rotten and no longer counts', { ...copy })
+      return true
+    } finally {
+      lease.release()
+    }
+  }
+
+  /** False also when the node cannot be asked: a node that is away keeps what is recorded of it. */
+  async #isBad({ peer, chunk, generation }: SuspectCopy, signal: AbortSignal): Promise<boolean> {
+    const { chunkRpc, config, logger } = this.#deps
+    const options = { signal, timeoutMs: config.getTimeoutMs }
+    try {
+      const { message } = await chunkRpc.call(peer, 'has', { ids: [chunk] }, options)
+      const info = message.chunks[0] ?? null
+      // a smaller generation than it gave a receipt for: an older disk came back, and a late order could delete this copy
+      if (info === null || info.generation < generation) return true
+      // a node verifies the whole chunk before it gives out a byte of it
+      const allocate = (sizeBytes: number): Uint8Array => new Uint8Array(sizeBytes)
+      await chunkRpc.call(peer, 'get', { id: chunk, offset: 0, length: 1 }, { ...options, allocate })
+      return false
+    } catch (error) {
+      if (hasCode(error, 'chunk-not-found', 'chunk-corrupt')) return true
+      logger.debug('a node could not be asked about a copy', { peer, chunk, err: error })
+      return false
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/** The control protocol: which service answers which message. Only a leader answers. */
+
+import type { ClusterStatus, ControlMessages } from '../protocol/messages.ts'
+import type { RpcAnswer, RpcHandlers, RpcRequest } from '../protocol/rpc.ts'
+import type { CopyCheck } from './copy-check.ts'
+import type { FileChunks } from './file-chunks.ts'
+import type { Leadership } from './leadership.ts'
+import type { LinkService } from './link-service.ts'
+import type { UploadService } from './upload-service.ts'
+
+export interface HandlersDeps {
+  leadership: Leadership
+  uploads: UploadService
+  links: LinkService
+  chunks: FileChunks
+  check: CopyCheck
+  status: () => Promise<ClusterStatus>
+}
+
+export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages> {
+  const { leadership, uploads, links, chunks, check, status } = deps
+  const led =
+    <Message, Answer>(work: (message: Message, signal: AbortSignal) => Promise<Answer>) =>
+    async ({ message, signal }: RpcRequest<Message>): Promise<RpcAnswer<Answer>> => {
+      leadership.assert()
+      return { message: await work(message, signal) }
+    }
+  return {
+    openUpload: led((message) => uploads.open(message)),
+    reserveChunk: led((message) => uploads.reserve(message)),
+    recordReceipts: led((message) => uploads.recordReceipts(message)),
+    commitUpload: led((message) => uploads.commit(message)),
+    abandonUpload: led((message) => uploads.abandon(message)),
+    findLink: led((message) => links.find(message)),
+    claimLink: led((message) => links.claim(message)),
+    findClaim: led((message) => links.findClaim(message)),
+    reportClaim: led((message) => links.report(message)),
+    releaseClaim: led((message) => links.release(message)),
+    revokeLink: led((message) => links.revoke(message)),
+    listFileChunks: led(async ({ file, from, limit }) => ({ chunks: await chunks.page(file, from, limit) })),
+    reportBadCopy: led(async ({ peer, chunk, generation }, signal) => {
+      await check.dropIfBad({ peer, chunk, generation }, signal)
+      return {}
+    }),
+    status: led(() => status())
+  }
+}

@@ -1,0 +1,93 @@
+/** Redemption of share links. The rules are in docs/share-links.md; the decisions themselves are the store's conditional updates. */
+
+import type { Config } from '../config.ts'
+import { PeerbinError } from '../errors.ts'
+import type { Claim, MetadataStore } from '../metadata-store.ts'
+import type { ClaimAnswer, ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
+import type { FileChunks } from './file-chunks.ts'
+import type { StoreTime } from './store-time.ts'
+
+type Request<K extends keyof ControlMessages> = RequestOf<ControlMessages, K>
+type Response<K extends keyof ControlMessages> = ResponseOf<ControlMessages, K>
+
+export interface LinkServiceDeps {
+  store: MetadataStore
+  chunks: FileChunks
+  time: StoreTime
+  config: Config['link']
+  /** Told when a link has ended before its time, so that its file need not wait for the settler's round. */
+  onEnded: () => void
+}
+
+/** What a claim may still be used for, judged by what was sent for it. */
+export function isOverBudget(bytesSent: number, sizeBytes: number, budgetFactor: number): boolean {
+  return bytesSent >= sizeBytes * budgetFactor
+}
+
+export class LinkService {
+  readonly #deps: LinkServiceDeps
+
+  constructor(deps: LinkServiceDeps) {
+    this.#deps = deps
+  }
+
+  async find({ tokenHash }: Request<'findLink'>): Promise<Response<'findLink'>> {
+    const found = await this.#deps.store.findLink(tokenHash)
+    return { found: found ?? null, now: this.#deps.time.now() }
+  }
+
+  async claim({ tokenHash, claimHash }: Request<'claimLink'>): Promise<ClaimAnswer> {
+    const { store, time, config } = this.#deps
+    const now = time.now()
+    return await this.#answer(
+      await store.claimLink({ tokenHash, claimHash, now, leaseMs: config.leaseMs }),
+      now
+    )
+  }
+
+  async findClaim({ tokenHash, claimHash }: Request<'findClaim'>): Promise<ClaimAnswer> {
+    const now = this.#deps.time.now()
+    return await this.#answer(await this.#deps.store.findClaim({ tokenHash, claimHash, now }), now)
+  }
+
+  async #answer(result: Claim, now: number): Promise<ClaimAnswer> {
+    if (result.outcome !== 'claimed') return { outcome: result.outcome }
+    const { claim, file } = result
+    if (isOverBudget(claim.bytesSent, file.sizeBytes, this.#deps.config.budgetFactor)) {
+      throw new PeerbinError('claim-over-budget')
+    }
+    return { outcome: 'claimed', claim, file, chunks: await this.#deps.chunks.page(file.id, 0), now }
+  }
+
+  /** Counts what was sent, always; then says `claim-over-budget` when that was more than a claim may send, so that the edge cuts it off. */
+  async report(message: Request<'reportClaim'>): Promise<Response<'reportClaim'>> {
+    const { store, time, config } = this.#deps
+    const claim = await store.reportClaim({
+      ...message,
+      now: time.now(),
+      leaseMs: config.leaseMs,
+      leaseMaxMs: config.leaseMaxMs,
+      graceMs: config.graceMs
+    })
+    if (claim === undefined) return { claim: null }
+    // the size is looked up only where it can matter: what was covered is a lower bound of it
+    const coveredBytes = claim.covered.reduce((sum, range) => sum + range.end - range.start, 0)
+    if (claim.bytesSent > coveredBytes * config.budgetFactor) {
+      const found = await store.findLink(message.tokenHash)
+      if (found !== undefined && claim.bytesSent > found.file.sizeBytes * config.budgetFactor) {
+        throw new PeerbinError('claim-over-budget')
+      }
+    }
+    return { claim }
+  }
+
+  async release(message: Request<'releaseClaim'>): Promise<Response<'releaseClaim'>> {
+    return { released: await this.#deps.store.releaseClaim(message) }
+  }
+
+  async revoke(message: Request<'revokeLink'>): Promise<Response<'revokeLink'>> {
+    const link = await this.#deps.store.revokeLink({ ...message, now: this.#deps.time.now() })
+    this.#deps.onEnded()
+    return { link }
+  }
+}

@@ -1,0 +1,59 @@
+/** The controller's background work: one loop per job. */
+
+import type { Worker } from '../interfaces.ts'
+import { WorkerLoop } from '../runtime/worker-loop.ts'
+import type { CopyCheck } from './copy-check.ts'
+import type { ControllerDeps } from './controller.ts'
+import type { Leadership } from './leadership.ts'
+import { whileLeading } from './leadership.ts'
+import type { RecentChunks } from './recent-chunks.ts'
+import type { StoreTime } from './store-time.ts'
+import { createCondemner } from './workers/condemner.ts'
+import { DeleteOrders } from './workers/delete-orders.ts'
+import type { NodeRecorder } from './workers/node-recorder.ts'
+import { OwedCopies } from './workers/owed-copies.ts'
+import { createSettler } from './workers/settler.ts'
+import { createStaleUploads } from './workers/stale-uploads.ts'
+import { createTimeMark } from './workers/time-mark.ts'
+import { createTombstones } from './workers/tombstones.ts'
+
+export interface Loops {
+  /** In the order of status. */
+  readonly all: readonly WorkerLoop[]
+  readonly settler: WorkerLoop
+  readonly condemner: WorkerLoop
+}
+
+export interface LoopsDeps extends ControllerDeps {
+  readonly leadership: Leadership
+  readonly time: StoreTime
+  readonly recent: RecentChunks
+  readonly check: CopyCheck
+  readonly nodes: NodeRecorder
+}
+
+/**
+ * Nothing runs yet. A settler that ended something wakes the condemner, and that one the orders, so that a used file is gone from the disks
+ * within moments.
+ */
+export function createLoops(deps: LoopsDeps): Loops {
+  const { store, time, leadership, logger } = deps
+  const config = deps.config.controller
+  const loop = (worker: Worker): WorkerLoop => new WorkerLoop(whileLeading(worker, leadership), deps)
+
+  const deleteOrders = loop(new DeleteOrders({ ...deps, config }))
+  const condemner = loop(createCondemner({ store, config, onOrders: () => deleteOrders.nudge() }))
+  const onGarbage = (): void => condemner.nudge()
+  const settler = loop(createSettler({ store, time, config, onGarbage }))
+  const all = [
+    settler,
+    loop(createStaleUploads({ store, time, config, logger, onGarbage })),
+    condemner,
+    deleteOrders,
+    loop(new OwedCopies(deps)),
+    loop(createTombstones({ store, time, config })),
+    loop(createTimeMark({ store, time, leadership })),
+    loop(deps.nodes)
+  ]
+  return { all, settler, condemner }
+}

@@ -1,0 +1,119 @@
+/** Uploads: opened, filled chunk by chunk, committed or given up. */
+
+import type { Membership } from '../cluster/membership.ts'
+import { hostsMinOf } from '../cluster/placement.ts'
+import type { Config } from '../config.ts'
+import { PeerbinError } from '../errors.ts'
+import type { CopyRecord, MetadataStore } from '../metadata-store.ts'
+import type { ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
+import type { Generation, Member, PeerId } from '../types.ts'
+import type { RecentChunks } from './recent-chunks.ts'
+import type { StoreTime } from './store-time.ts'
+
+type Request<K extends keyof ControlMessages> = RequestOf<ControlMessages, K>
+type Response<K extends keyof ControlMessages> = ResponseOf<ControlMessages, K>
+
+export interface UploadServiceDeps {
+  store: MetadataStore
+  membership: Membership
+  time: StoreTime
+  recent: RecentChunks
+  config: Config
+  /** Told when references were dropped, so that the collector need not wait for its round. */
+  onGarbage: () => void
+}
+
+/** Whether the copies of a chunk stand for its bytes, so that none need be sent. */
+export interface PresenceRule {
+  generation: Generation
+  copiesMin: number
+  hostsMin: number
+  /** Nodes that are active now. */
+  active: readonly Member[]
+}
+
+/**
+ * A copy counts when its node lives and gave the receipt in its present life: a node that started again may have come back with an older disk or an
+ * empty one, and is believed only once it has taken the chunk again.
+ */
+export function isPresent(copies: readonly CopyRecord[], rule: PresenceRule): boolean {
+  const boots = new Map<PeerId, number>(rule.active.map((member) => [member.peer, member.boot]))
+  const counted = copies.filter(
+    (copy) => copy.generation === rule.generation && boots.get(copy.peer) === copy.boot
+  )
+  const peers = new Set(counted.map((copy) => copy.peer))
+  const hosts = new Set(counted.map((copy) => copy.host))
+  return peers.size >= rule.copiesMin && hosts.size >= rule.hostsMin
+}
+
+export class UploadService {
+  readonly #deps: UploadServiceDeps
+
+  constructor(deps: UploadServiceDeps) {
+    this.#deps = deps
+  }
+
+  async open(message: Request<'openUpload'>): Promise<Response<'openUpload'>> {
+    const { store, time, config } = this.#deps
+    this.#assertWritable()
+    const { ttlMs, ...upload } = message
+    const now = time.now()
+    const expiresAt = now + Math.min(ttlMs, config.controller.uploadTtlMs)
+    await store.openUpload({ ...upload, openedAt: now, expiresAt })
+    return { now }
+  }
+
+  /** Turns an upload away before its bytes are sent, when they could not be stored. */
+  #assertWritable(): void {
+    const { membership, config } = this.#deps
+    const active = membership.active('node')
+    const writable = active.filter((node) => node.state === 'active')
+    const { copiesMin } = config.replication
+    if (writable.length >= copiesMin) return
+    const full = active.filter((node) => node.state === 'full')
+    if (writable.length + full.length >= copiesMin) {
+      throw new PeerbinError('cluster-full', '', { details: { full: full.length } })
+    }
+    throw new PeerbinError('not-enough-nodes', '', {
+      retryAfterMs: config.heartbeat.suspectAfterMs,
+      details: { active: writable.length, needed: copiesMin }
+    })
+  }
+
+  async reserve(message: Request<'reserveChunk'>): Promise<Response<'reserveChunk'>> {
+    const { store, membership, recent, config } = this.#deps
+    const { generation, copies } = await store.reserveChunk(message)
+    const present = isPresent(copies, {
+      generation,
+      copiesMin: config.replication.copiesMin,
+      hostsMin: hostsMinOf(membership.nodeHosts()),
+      active: membership.active('node')
+    })
+    // bytes are on their way now, and further copies with them
+    if (!present) recent.touch(message.chunk)
+    return { generation, present }
+  }
+
+  async recordReceipts({ receipts }: Request<'recordReceipts'>): Promise<Response<'recordReceipts'>> {
+    const { store, recent } = this.#deps
+    await store.recordReceipts(receipts)
+    for (const receipt of receipts) recent.touch(receipt.chunk)
+    return {}
+  }
+
+  async commit(message: Request<'commitUpload'>): Promise<Response<'commitUpload'>> {
+    const { store, membership, config } = this.#deps
+    const file = await store.commitUpload({
+      ...message,
+      copiesMin: config.replication.copiesMin,
+      hostsMin: hostsMinOf(membership.nodeHosts())
+    })
+    return { file }
+  }
+
+  async abandon({ upload }: Request<'abandonUpload'>): Promise<Response<'abandonUpload'>> {
+    const abandoned = await this.#deps.store.abandonUpload(upload)
+    if (abandoned) this.#deps.onGarbage()
+    return { abandoned }
+  }
+}
