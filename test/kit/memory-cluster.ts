@@ -1,0 +1,334 @@
+/**
+ * A cluster in one process: StorageNodes, a Controller and clients over a MemoryHub, with short intervals and the machine's own clock.
+ *
+ *   const cluster = await MemoryCluster.start({ nodes: 3 })
+ *   t.teardown(() => cluster.stop())
+ *   const edge = await cluster.client()
+ *   await edge.chunkRpc.call(cluster.node(0).peer, 'has', …)
+ */
+
+import { hkdfSync } from 'node:crypto'
+import { ControllerClient } from '../../src/client/controller-client.ts'
+import { Announcer, type SelfDescription } from '../../src/cluster/announcer.ts'
+import { Membership } from '../../src/cluster/membership.ts'
+import { type Config, type ConfigInput, parseConfig } from '../../src/config.ts'
+import { Controller } from '../../src/controller/controller.ts'
+import type { ChunkStore, Clock, Logger, Network, Random } from '../../src/interfaces.ts'
+import { MemoryMetadataStore } from '../../src/metadata/memory-metadata-store.ts'
+import type { MetadataStore } from '../../src/metadata-store.ts'
+import { MemoryHub } from '../../src/network/memory-network.ts'
+import { StorageNode } from '../../src/node/storage-node.ts'
+import { MemoryChunkStore } from '../../src/node/store/memory-chunk-store.ts'
+import { CHUNK_PROTOCOL, CONTROL_PROTOCOL } from '../../src/protocol/limits.ts'
+import {
+  chunkMessages,
+  type ChunkMessages,
+  controlMessages,
+  type ControlMessages,
+  type Target
+} from '../../src/protocol/messages.ts'
+import type { RpcCaller } from '../../src/protocol/rpc.ts'
+import { createCaller } from '../../src/protocol/rpc-client.ts'
+import { type Cell, memoryCell } from '../../src/runtime/cell.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { silentLogger } from '../../src/runtime/logger.ts'
+import { systemRandom } from '../../src/runtime/random.ts'
+import type { Address, PeerId, Role, Term } from '../../src/types.ts'
+import { RecordingController } from './recording-controller.ts'
+import { until } from './until.ts'
+
+/** Short intervals, and limits that a busy machine does not reach by itself. */
+export const FAST_CONFIG: ConfigInput = {
+  heartbeat: { intervalMs: 100, suspectAfterMs: 3000, downAfterMs: 6000, dialTimeoutMs: 2000, redialMs: 100 },
+  replication: { putTimeoutMs: 10_000, getTimeoutMs: 5000, slowReadMs: 500, owedDelayMs: 500 },
+  node: { reportIntervalMs: 20 },
+  controller: {
+    requestTimeoutMs: 2000,
+    retryMs: 20,
+    callTimeoutMs: 10_000,
+    settleIntervalMs: 100,
+    collectIntervalMs: 100,
+    owedIntervalMs: 100
+  },
+  link: { reportIntervalMs: 50 },
+  edge: { port: 0, memoryWaitMs: 10_000, stallMs: 5000, stopMs: 1000 }
+}
+
+/** One process's worth of a cluster: a place on the hub, the members it sees, and callers of both protocols. */
+export interface Participant {
+  readonly peer: PeerId
+  readonly host: string
+  readonly role: Role
+  readonly network: Network
+  readonly membership: Membership
+  readonly announcer: Announcer
+  readonly chunkRpc: RpcCaller<ChunkMessages>
+  readonly controlRpc: RpcCaller<ControlMessages>
+  /** Client of the leading controller. */
+  readonly controller: ControllerClient
+  stop(): Promise<void>
+}
+
+export interface NodeParticipant extends Participant {
+  readonly node: StorageNode
+  readonly store: ChunkStore
+  /** Greatest term the node has obeyed. */
+  readonly term: Cell<Term>
+}
+
+export interface MemoryClusterOptions {
+  /** Default 3. */
+  nodes?: number
+  /** `real` (default), a stand-in that only writes down what nodes report, or nobody. */
+  controller?: 'real' | 'recording' | 'none'
+  /** Over FAST_CONFIG, section by section. */
+  config?: ConfigInput
+  /** Machine of a node; default: each has its own. */
+  hostOf?: (index: number) => string
+  /** Default: a MemoryChunkStore. */
+  storeOf?: (index: number) => ChunkStore
+  /** Default: in memory. */
+  metadata?: MetadataStore
+  logger?: Logger
+  clock?: Clock
+  random?: Random
+}
+
+const STORES_NOTHING: Omit<SelfDescription, 'roles' | 'host'> = {
+  capacityBytes: 0,
+  freeBytes: 0,
+  usedBytes: 0,
+  chunks: 0,
+  state: 'active',
+  zone: '',
+  tier: 'hot',
+  term: 0 as Term
+}
+
+/** What a role adds to its own network before that is started, and to its heartbeat. */
+interface RoleParts {
+  describe?: () => Promise<Partial<SelfDescription>>
+  start: () => Promise<void>
+  stop: () => Promise<void>
+}
+
+export class MemoryCluster {
+  readonly hub: MemoryHub
+  readonly config: Config
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly nodes: NodeParticipant[] = []
+  /** The key that FileWriter takes; any 32 bytes do. */
+  readonly clusterKey = new Uint8Array(hkdfSync('sha256', 'memory cluster', '', 'key', 32))
+  #controller: Controller | undefined
+  #recording: RecordingController | undefined
+  readonly #options: MemoryClusterOptions
+  readonly #participants: Participant[] = []
+
+  private constructor(options: MemoryClusterOptions) {
+    this.#options = options
+    this.clock = options.clock ?? systemClock
+    this.random = options.random ?? systemRandom
+    this.logger = options.logger ?? silentLogger
+    this.config = parseConfig(mergeSections(FAST_CONFIG, options.config ?? {}))
+    this.hub = new MemoryHub({ clock: this.clock, random: this.random })
+  }
+
+  /** Resolves when everybody sees everybody. */
+  static async start(options: MemoryClusterOptions = {}): Promise<MemoryCluster> {
+    const cluster = new MemoryCluster(options)
+    try {
+      if (options.controller === undefined || options.controller === 'real') await cluster.#addController()
+      else if (options.controller === 'recording') await cluster.#addRecording()
+      for (let i = 0; i < (options.nodes ?? 3); i++) await cluster.addNode()
+      await cluster.meet()
+      return cluster
+    } catch (error) {
+      await cluster.stop()
+      throw error
+    }
+  }
+
+  get controller(): Controller {
+    if (this.#controller === undefined) throw new Error('this cluster has no real controller')
+    return this.#controller
+  }
+
+  get recording(): RecordingController {
+    if (this.#recording === undefined) throw new Error('this cluster has no recording controller')
+    return this.#recording
+  }
+
+  node(index: number): NodeParticipant {
+    const node = this.nodes[index]
+    if (node === undefined) throw new Error(`there is no node ${index}`)
+    return node
+  }
+
+  /** Nodes as targets of a put, in this order. */
+  targets(...indexes: number[]): Target[] {
+    return indexes.map((index) => ({ peer: this.node(index).peer, host: this.node(index).host }))
+  }
+
+  async addNode(options: { host?: string; store?: ChunkStore } = {}): Promise<NodeParticipant> {
+    const index = this.nodes.length
+    const host = options.host ?? this.#options.hostOf?.(index) ?? `host-${index}`
+    const store =
+      options.store ?? this.#options.storeOf?.(index) ?? new MemoryChunkStore({ clock: this.clock })
+    const term = memoryCell(0 as Term)
+    let made: StorageNode | undefined
+    const participant = await this.#join('node', host, (parts) => {
+      const node = new StorageNode({ ...parts, store, term, host, boot: () => parts.announcer.boot })
+      made = node
+      return { start: () => node.start(), stop: () => node.stop(), describe: () => node.describe() }
+    })
+    if (made === undefined) throw new Error('the node was not made')
+    const node: NodeParticipant = { ...participant, node: made, store, term }
+    this.nodes.push(node)
+    return node
+  }
+
+  /** A member that only calls others; `edge` unless said otherwise. */
+  async client(role: Role = 'edge'): Promise<Participant> {
+    const client = await this.#join(role, `${role}-host`, () => ({
+      start: async () => {},
+      stop: async () => {}
+    }))
+    await this.meet()
+    return client
+  }
+
+  /** Resolves when every participant sees every other as active, and a leading controller where there is one. */
+  async meet(): Promise<void> {
+    const everybody = this.#participants
+    const leads = this.#controller !== undefined || this.#recording !== undefined
+    await until('everybody sees everybody', () =>
+      everybody.every((participant) => {
+        const seen = participant.membership.all().filter((member) => member.liveness === 'active')
+        const hasLeader = seen.some((member) => member.roles.includes('controller') && member.term > 0)
+        return (
+          everybody.every(({ peer }) => seen.some((member) => member.peer === peer)) && (hasLeader || !leads)
+        )
+      })
+    )
+  }
+
+  /** Takes a participant out for good, in order; the others find out by its silence. */
+  async remove(participant: Participant): Promise<void> {
+    this.#participants.splice(this.#participants.indexOf(participant), 1)
+    await participant.stop()
+  }
+
+  async stop(): Promise<void> {
+    // the newest first: clients, nodes, controller
+    for (const participant of this.#participants.toReversed()) await participant.stop()
+  }
+
+  async #addController(): Promise<void> {
+    const store = this.#options.metadata ?? new MemoryMetadataStore()
+    await this.#join('controller', 'controller-host', (parts) => {
+      const controller = new Controller({ ...parts, store })
+      this.#controller = controller
+      return {
+        start: () => controller.start(),
+        stop: () => controller.stop(),
+        describe: () => controller.describe()
+      }
+    })
+  }
+
+  async #addRecording(): Promise<void> {
+    await this.#join('controller', 'controller-host', (parts) => {
+      const recording = new RecordingController(parts)
+      this.#recording = recording
+      return {
+        start: async () => {},
+        stop: () => recording.stop(),
+        describe: async () => ({ term: recording.term })
+      }
+    })
+  }
+
+  async #join(role: Role, host: string, makeRole: (parts: Parts) => RoleParts): Promise<Participant> {
+    const { clock, random, config } = this
+    const network = this.hub.network()
+    const logger = this.logger.child({ who: `${role} ${host}` })
+    const membership = new Membership({ clock, ...config.heartbeat })
+    const shared = { network, role, clock }
+    const chunkRpc = createCaller({ ...shared, protocol: CHUNK_PROTOCOL, messages: chunkMessages })
+    const controlRpc = createCaller({ ...shared, protocol: CONTROL_PROTOCOL, messages: controlMessages })
+    const controller = new ControllerClient({
+      rpc: controlRpc,
+      membership,
+      clock,
+      random,
+      config: config.controller
+    })
+    let describe: () => Promise<Partial<SelfDescription>> = async () => ({})
+    const announcer = new Announcer({
+      network,
+      membership,
+      clock,
+      random,
+      logger,
+      config: config.heartbeat,
+      version: '0.0.0-test',
+      boot: memoryCell(0),
+      peers: memoryCell<Record<string, Address[]>>({}),
+      bootstrap: this.#participants[0]?.network.addresses() ?? [],
+      describe: async () => ({ ...STORES_NOTHING, roles: [role], host, ...(await describe()) })
+    })
+    const parts = {
+      network,
+      membership,
+      announcer,
+      chunkRpc,
+      controlRpc,
+      controller,
+      clock,
+      random,
+      logger,
+      config
+    }
+    const made = makeRole(parts)
+    describe = made.describe ?? describe
+    const stop = async (): Promise<void> => {
+      await made.stop()
+      await announcer.stop()
+      chunkRpc.close()
+      controlRpc.close()
+      await network.stop()
+    }
+    const participant: Participant = { ...parts, peer: network.self, host, role, stop: once(stop) }
+    this.#participants.push(participant)
+    await network.start()
+    await made.start()
+    await announcer.start()
+    return participant
+  }
+}
+
+/** What every role is made of. */
+interface Parts {
+  readonly network: Network
+  readonly membership: Membership
+  readonly announcer: Announcer
+  readonly chunkRpc: RpcCaller<ChunkMessages>
+  readonly controlRpc: RpcCaller<ControlMessages>
+  readonly controller: ControllerClient
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly config: Config
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return async () => await (done ??= work())
+}
+
+function mergeSections(base: ConfigInput, over: ConfigInput): ConfigInput {
+  const sections = new Set([...Object.keys(base), ...Object.keys(over)]) as Set<keyof ConfigInput>
+  return Object.fromEntries([...sections].map((section) => [section, { ...base[section], ...over[section] }]))
+}
