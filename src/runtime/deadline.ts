@@ -28,6 +28,26 @@ export function deadline(clock: Clock, limitMs: number, parent?: AbortSignal): D
   }
 }
 
+/** A signal of one's own that aborts with its parent, or when told to; `dispose` lets go of the parent. */
+export interface AbortScope {
+  readonly signal: AbortSignal
+  abort(reason: PeerbinError): void
+  [Symbol.dispose](): void
+}
+
+/** For work of several parts that end together: `using scope = abortScope(signal)`. */
+export function abortScope(parent?: AbortSignal): AbortScope {
+  const controller = new AbortController()
+  const onParent = (): void => controller.abort(abortReason(parent))
+  if (parent?.aborted === true) onParent()
+  else parent?.addEventListener('abort', onParent, { once: true })
+  return {
+    signal: controller.signal,
+    abort: (reason) => controller.abort(reason),
+    [Symbol.dispose]: () => parent?.removeEventListener('abort', onParent)
+  }
+}
+
 /** Why a signal aborted, always as an Error of ours. */
 export function abortReason(signal: AbortSignal | undefined): PeerbinError {
   const reason: unknown = signal?.reason

@@ -1,0 +1,270 @@
+/** Puts a file into the cluster: a stream of bytes goes in, a file with a share link comes out, or nothing stays. */
+
+import { pipe } from 'it-pipe'
+import type { Config } from '../config.ts'
+import { PeerbinError, asPeerbinError } from '../errors.ts'
+import type { Clock, Logger, Random } from '../interfaces.ts'
+import { MANIFEST_INDEX } from '../metadata-store.ts'
+import { CHUNK_BYTES_MAX } from '../protocol/limits.ts'
+import { MANIFEST_CHUNKS_MAX, encodeManifest } from '../protocol/manifest.ts'
+import type { ManifestChunk } from '../protocol/manifest.ts'
+import { hashSecret, newDeleteSecret, newLinkToken } from '../protocol/secrets.ts'
+import type { Budget } from '../runtime/budget.ts'
+import { abortScope, throwIfAborted } from '../runtime/deadline.ts'
+import type { AbortScope } from '../runtime/deadline.ts'
+import { randomUuid } from '../runtime/random.ts'
+import type { FileId, FileRecord, LinkToken, SecretHash, UploadId } from '../types.ts'
+import { Checksums, checkExpected } from './checksums.ts'
+import type { Digests } from './checksums.ts'
+import { ChunkMemory } from './chunk-memory.ts'
+import type { ChunkWriter } from './chunk-writer.ts'
+import { cutChunks } from './chunker.ts'
+import type { FilledChunk } from './chunker.ts'
+import type { ControllerClient } from './controller-client.ts'
+import { forEachInFlight } from './in-flight.ts'
+import { ReceiptLog } from './receipt-log.ts'
+import { guardSource } from './source-guard.ts'
+
+export interface UploadRequest {
+  name: string
+  mediaType: string
+  metadata?: Record<string, string>
+  /** Read only while there is memory for what comes. When the upload fails early its iterator's `return` is called. */
+  source: AsyncIterable<Uint8Array>
+  /** Length of the file, where the sender gave one. */
+  declaredBytes?: number
+  limitBytes: number
+  /** Hex digests the file must have; asked when the source has ended, since form fields may come after the file. */
+  expect?: () => Partial<Digests>
+  /** Redemptions and life of the link; asked when the source has ended. */
+  link: () => { downloads: number; ttlMs: number }
+  signal?: AbortSignal
+  /** Told after each chunk how many bytes of the file are stored durably. */
+  onProgress?: (bytes: number) => void
+}
+
+export interface UploadResult {
+  file: FileRecord
+  token: LinkToken
+  deleteSecret: string
+  expiresAt: number
+  downloads: number
+}
+
+export interface FileWriterDeps {
+  readonly chunks: ChunkWriter
+  readonly controller: ControllerClient
+  /** Bytes of chunks in memory, of all transfers of the process together. */
+  readonly memory: Budget
+  readonly clock: Clock
+  readonly random: Random
+  readonly config: Config
+  /** The cluster secret: manifests are encrypted with a key derived from it. */
+  readonly clusterKey: Uint8Array
+  readonly logger: Logger
+}
+
+/** An upload under way. */
+interface Upload {
+  readonly id: UploadId
+  readonly request: UploadRequest
+  /** Ends everything of this upload: the sender left, or a part of it failed. */
+  readonly stop: AbortScope
+  readonly receipts: ReceiptLog
+  readonly checksums: Checksums
+  /** By index; complete when every chunk was written. */
+  readonly chunks: ManifestChunk[]
+  storedBytes: number
+  /** Secrets of the link, once a commit was tried with them: from then on the outcome may be unknown. */
+  committed?: { tokenHash: SecretHash; deleteHash: SecretHash }
+}
+
+export class FileWriter {
+  readonly #deps: FileWriterDeps
+  readonly #memory: ChunkMemory
+  readonly #background = new Set<Promise<void>>()
+
+  constructor(deps: FileWriterDeps) {
+    this.#deps = deps
+    const { memory: budget, clock, config } = deps
+    this.#memory = new ChunkMemory({ budget, clock, waitMs: config.edge.memoryWaitMs })
+  }
+
+  /**
+   * Resolves when file and link are committed, and every chunk and the manifest are durable on enough nodes.
+   *
+   * @throws `empty-file`, `too-large`, `upload-incomplete`, `upload-stalled`, `checksum-mismatch`, `busy` (no memory in time), `not-enough-nodes`,
+   * `cluster-full`, `no-controller`, the signal's reason, and what a chunk or the commit failed with. Nothing is visible then; what was
+   * stored is given up in the background and collected later.
+   */
+  async upload(request: UploadRequest): Promise<UploadResult> {
+    checkDeclared(request)
+    this.#deps.chunks.checkNodes()
+    const { controller, random } = this.#deps
+    throwIfAborted(request.signal)
+    using stop = abortScope(request.signal)
+    const upload: Upload = {
+      id: randomUuid(random) as UploadId,
+      request,
+      stop,
+      receipts: new ReceiptLog(controller, stop.signal),
+      checksums: new Checksums(),
+      chunks: [],
+      storedBytes: 0
+    }
+    try {
+      return await this.#run(upload)
+    } catch (error) {
+      stop.abort(asPeerbinError(error))
+      this.#abandon(upload)
+      throw error
+    }
+  }
+
+  /** Resolves when nothing of failed uploads is being given up any more; each of them takes at most `controller.callTimeoutMs`. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#background)
+  }
+
+  async #run(upload: Upload): Promise<UploadResult> {
+    const { controller, config, clock } = this.#deps
+    const { request, stop } = upload
+    const { now } = await controller.call(
+      'openUpload',
+      {
+        id: upload.id,
+        name: request.name,
+        mediaType: request.mediaType,
+        metadata: request.metadata ?? {},
+        ttlMs: config.controller.uploadTtlMs
+      },
+      { signal: stop.signal }
+    )
+    const openedAt = clock.monotonic()
+    await this.#writeChunks(upload)
+    const digests = upload.checksums.digests()
+    checkExpected(digests, request.expect?.() ?? {})
+    // the controller's time, so that edges with a wrong clock give no wrong expiry
+    const uploadedAt = now + Math.floor(clock.monotonic() - openedAt)
+    return await this.#commit(upload, digests.sha256, uploadedAt)
+  }
+
+  async #writeChunks(upload: Upload): Promise<void> {
+    const { clock, config } = this.#deps
+    const { request, stop, checksums } = upload
+    const { declaredBytes, limitBytes } = request
+    const { signal } = stop
+    await pipe(
+      request.source,
+      (source) => guardSource(source, { clock, stallMs: config.edge.stallMs, signal }),
+      (pieces) => cutChunks(pieces, { memory: this.#memory, declaredBytes, limitBytes, signal }),
+      (chunks) => checksums.watch(chunks),
+      async (chunks) => {
+        await forEachInFlight(
+          chunks,
+          config.edge.chunksInFlight,
+          async (chunk) => await this.#writeChunk(upload, chunk),
+          (error) => stop.abort(asPeerbinError(error))
+        )
+      }
+    )
+  }
+
+  async #writeChunk(upload: Upload, { index, bytes, buffer }: FilledChunk): Promise<void> {
+    let bytesFree = false
+    try {
+      const written = await this.#deps.chunks.write({
+        upload: upload.id,
+        index,
+        bytes,
+        signal: upload.stop.signal
+      })
+      bytesFree = written.bytesFree
+      upload.chunks[index] = { id: written.id, sizeBytes: written.sizeBytes }
+      upload.storedBytes += written.sizeBytes
+      await upload.receipts.add(written.receipts)
+      upload.request.onProgress?.(upload.storedBytes)
+    } finally {
+      if (!bytesFree) buffer.spoil() // a stream that never got its answer may still refer to them
+      buffer.release()
+    }
+  }
+
+  async #commit(upload: Upload, sha256: string, uploadedAt: number): Promise<UploadResult> {
+    const { controller, random } = this.#deps
+    const { id, request, checksums, chunks, stop } = upload
+    const { downloads, ttlMs } = request.link()
+    const file = randomUuid(random) as FileId
+    const token = newLinkToken(random)
+    const deleteSecret = newDeleteSecret(random)
+    const link = {
+      tokenHash: hashSecret(token),
+      deleteHash: hashSecret(deleteSecret),
+      downloads,
+      expiresAt: uploadedAt + ttlMs
+    }
+    const { sizeBytes } = checksums
+    await this.#writeManifest(upload, { id: file, sizeBytes, sha256, uploadedAt, link })
+    await upload.receipts.flush()
+    upload.committed = link
+    const answer = await controller.call(
+      'commitUpload',
+      { upload: id, file, sizeBytes, sha256, chunkCount: chunks.length, uploadedAt, link },
+      { signal: stop.signal }
+    )
+    return { file: answer.file, token, deleteSecret, expiresAt: link.expiresAt, downloads }
+  }
+
+  /** Before the commit: from the acknowledgement on the nodes alone must hold all that is needed to find the file again. */
+  async #writeManifest(
+    upload: Upload,
+    facts: Pick<Parameters<typeof encodeManifest>[0], 'id' | 'sizeBytes' | 'sha256' | 'uploadedAt' | 'link'>
+  ): Promise<void> {
+    const { clusterKey, random, chunks } = this.#deps
+    const { name, mediaType, metadata = {} } = upload.request
+    const manifest = { ...facts, name, mediaType, metadata, chunks: upload.chunks }
+    const bytes = encodeManifest(manifest, clusterKey, random)
+    // no chunk of this upload holds memory any more, so that waiting for this little more cannot block others
+    const buffer = await this.#memory.lease(bytes.byteLength, upload.stop.signal)
+    try {
+      const written = await chunks.write({
+        upload: upload.id,
+        index: MANIFEST_INDEX,
+        bytes,
+        signal: upload.stop.signal
+      })
+      await upload.receipts.add(written.receipts)
+    } finally {
+      buffer.release()
+    }
+  }
+
+  /** In the background and best effort: uploads that nobody gives up end by themselves after their time. */
+  #abandon(upload: Upload): void {
+    const work = this.#giveUp(upload)
+      .catch((error: unknown) => {
+        const { code } = asPeerbinError(error)
+        this.#deps.logger.info('an upload was left to end by itself', { upload: upload.id, code })
+      })
+      .finally(() => this.#background.delete(work))
+    this.#background.add(work)
+  }
+
+  async #giveUp(upload: Upload): Promise<void> {
+    const { controller } = this.#deps
+    const { abandoned } = await controller.call('abandonUpload', { upload: upload.id })
+    if (abandoned || upload.committed === undefined) return
+    // the commit took effect and its answer was lost: nobody knows the token, so the link is of no use to anyone
+    const { tokenHash, deleteHash } = upload.committed
+    await controller.call('revokeLink', { tokenHash, deleteHash })
+  }
+}
+
+/** What can be refused before a byte is read. */
+function checkDeclared({ declaredBytes, limitBytes }: UploadRequest): void {
+  if (declaredBytes === undefined) return
+  if (declaredBytes === 0) throw new PeerbinError('empty-file')
+  if (declaredBytes > limitBytes || declaredBytes > MANIFEST_CHUNKS_MAX * CHUNK_BYTES_MAX) {
+    throw new PeerbinError('too-large', '', { details: { limitBytes } })
+  }
+}
