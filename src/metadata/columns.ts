@@ -1,0 +1,110 @@
+/** Between values of the program and values of columns. Records that are encoded carry a version `v`; old ones stay readable for ever. */
+
+import { z } from 'zod'
+import { PeerbinError } from '../errors.ts'
+import { chunkIdFromDigest, digestOf } from '../protocol/ids.ts'
+import type { NodeRecord } from '../metadata-store.ts'
+import { NODE_STATES, TIERS } from '../types.ts'
+import type { Address, ChunkId, FileId, PeerId, SecretHash, UploadId } from '../types.ts'
+import type { StoredClaim } from './claim-rules.ts'
+
+// ---------------------------------------------------------------- bytes
+
+const hex = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
+
+export const chunkBytes = (id: ChunkId): Uint8Array => digestOf(id)
+export const chunkOf = (digest: Uint8Array): ChunkId => chunkIdFromDigest(digest)
+
+/** 64 characters of hex are 32 bytes. */
+export const hashBytes = (hash: string): Uint8Array => exactly(32, Buffer.from(hash, 'hex'))
+export const hashOf = (bytes: Uint8Array): SecretHash => hex(bytes) as SecretHash
+export const hexOf = hex
+
+export const uuidBytes = (id: FileId | UploadId): Uint8Array =>
+  exactly(16, Buffer.from(id.replaceAll('-', ''), 'hex'))
+
+/** Half an id would be another id, and could meet a third. */
+function exactly(length: number, bytes: Uint8Array): Uint8Array {
+  if (bytes.byteLength !== length) throw new PeerbinError('bad-request', 'an id or hash has the wrong form')
+  return bytes
+}
+
+function uuidOf(bytes: Uint8Array): string {
+  const text = hex(bytes)
+  return [8, 12, 16, 20, 32].map((end, i) => text.slice([0, 8, 12, 16, 20][i], end)).join('-')
+}
+export const fileOf = (bytes: Uint8Array): FileId => uuidOf(bytes) as FileId
+export const uploadOf = (bytes: Uint8Array): UploadId => uuidOf(bytes) as UploadId
+
+// ---------------------------------------------------------------- records
+
+function decode<T>(schema: z.ZodType<T>, text: string): T {
+  try {
+    return schema.parse(JSON.parse(text))
+  } catch (error) {
+    throw new PeerbinError('data-incompatible', 'a stored record cannot be read', { cause: error })
+  }
+}
+
+const pairs = z.record(z.string(), z.string())
+
+const openedRecord = z.object({ v: z.literal(1), name: z.string(), type: z.string(), metadata: pairs })
+export interface Opened {
+  name: string
+  mediaType: string
+  metadata: Record<string, string>
+}
+export const encodeOpened = ({ name, mediaType, metadata }: Opened): string =>
+  JSON.stringify({ v: 1, name, type: mediaType, metadata })
+export function decodeOpened(text: string): Opened {
+  const { name, type, metadata } = decode(openedRecord, text)
+  return { name, mediaType: type, metadata }
+}
+
+const metadataRecord = z.object({ v: z.literal(1), pairs })
+export const encodeMetadata = (metadata: Record<string, string>): string =>
+  JSON.stringify({ v: 1, pairs: metadata })
+export const decodeMetadata = (text: string): Record<string, string> => decode(metadataRecord, text).pairs
+
+const progressRecord = z.object({
+  v: z.literal(1),
+  covered: z.array(z.tuple([z.number(), z.number()])),
+  reports: z.array(z.string())
+})
+type Progress = Pick<StoredClaim, 'covered' | 'reports'>
+export const encodeProgress = ({ covered, reports }: Progress): string =>
+  JSON.stringify({ v: 1, covered: covered.map(({ start, end }) => [start, end]), reports })
+export function decodeProgress(text: string): Progress {
+  const { covered, reports } = decode(progressRecord, text)
+  return { covered: covered.map(([start, end]) => ({ start, end })), reports }
+}
+
+const nodeRecord = z.object({
+  v: z.literal(1),
+  addresses: z.array(z.string()),
+  host: z.string(),
+  zone: z.string(),
+  tier: z.enum(TIERS),
+  capacityBytes: z.number(),
+  freeBytes: z.number(),
+  usedBytes: z.number(),
+  chunks: z.number(),
+  state: z.enum(NODE_STATES),
+  version: z.string(),
+  lastSeenAt: z.number()
+})
+export function encodeNode(node: NodeRecord): string {
+  const { peer: _peer, boot: _boot, sequence: _sequence, ...rest } = node
+  return JSON.stringify({ v: 1, ...rest })
+}
+export function decodeNode(row: {
+  peer: string
+  boot: number
+  sequence: number
+  record: string
+}): NodeRecord {
+  const { v: _v, addresses, ...rest } = decode(nodeRecord, row.record)
+  const { peer, boot, sequence } = row
+  return { ...rest, peer: peer as PeerId, addresses: addresses as Address[], boot, sequence }
+}

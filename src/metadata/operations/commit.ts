@@ -1,0 +1,169 @@
+import type { Kysely } from 'kysely'
+import { PeerbinError } from '../../errors.ts'
+import { MANIFEST_INDEX } from '../../metadata-store.ts'
+import type { CommitUpload } from '../../metadata-store.ts'
+import type { FileRecord } from '../../types.ts'
+import { decodeOpened, encodeMetadata, hashBytes, uuidBytes } from '../columns.ts'
+import type { Schema } from '../schema.ts'
+import { readNumber } from './counters.ts'
+import { getFile } from './files.ts'
+import { endedAt, whyNotOpen } from './uploads.ts'
+
+/** The upload's pieces become the file's as they are: both name the same holder. */
+export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Promise<FileRecord> {
+  const upload = uuidBytes(commit.upload)
+  const file = uuidBytes(commit.file)
+  const token = hashBytes(commit.link.tokenHash)
+  const opened = await db
+    .selectFrom('uploads')
+    .select('record')
+    .where('id', '=', upload)
+    .where('state', '=', 'open')
+    .executeTakeFirst()
+  const closed = await db
+    .updateTable('uploads')
+    .set({
+      state: 'committed',
+      ended_at: endedAt(await readNumber(db, 'time')),
+      record: null,
+      file,
+      token
+    })
+    .where('id', '=', upload)
+    .where('state', '=', 'open')
+    .returning('holder')
+    .executeTakeFirst()
+  if (closed === undefined || typeof opened?.record !== 'string') return await committedBefore(db, commit)
+  await checkPieces(db, closed.holder, commit)
+  await checkCopies(db, closed.holder, commit)
+  const manifest = await db
+    .selectFrom('pieces')
+    .select('digest')
+    .where('holder', '=', closed.holder)
+    .where('idx', '=', MANIFEST_INDEX)
+    .executeTakeFirstOrThrow()
+  const { name, mediaType, metadata } = decodeOpened(opened.record)
+  const inserted = await db
+    .insertInto('files')
+    .values({
+      id: file,
+      holder: closed.holder,
+      state: 'live',
+      name,
+      size: commit.sizeBytes,
+      media_type: mediaType,
+      sha256: hashBytes(commit.sha256),
+      uploaded_at: commit.uploadedAt,
+      metadata: encodeMetadata(metadata),
+      chunk_count: commit.chunkCount,
+      manifest: manifest.digest,
+      links: 1,
+      link_rows: 1
+    })
+    .onConflict((oc) => oc.column('id').doNothing())
+    .executeTakeFirst()
+  if (inserted.numInsertedOrUpdatedRows !== 1n) throw new PeerbinError('upload-conflict')
+  await insertLink(db, commit)
+  return await fileThere(db, commit)
+}
+
+async function fileThere(db: Kysely<Schema>, commit: CommitUpload): Promise<FileRecord> {
+  const file = await getFile(db, commit.file)
+  if (file === undefined) throw await whyNotOpen(db, uuidBytes(commit.upload))
+  return file
+}
+
+/** The same commit again answers the same file; anything else is refused. */
+async function committedBefore(db: Kysely<Schema>, commit: CommitUpload): Promise<FileRecord> {
+  const upload = uuidBytes(commit.upload)
+  const same = await db
+    .selectFrom('uploads')
+    .select('id')
+    .where('id', '=', upload)
+    .where('state', '=', 'committed')
+    .where('file', '=', uuidBytes(commit.file))
+    .where('token', '=', hashBytes(commit.link.tokenHash))
+    .executeTakeFirst()
+  if (same === undefined) throw await whyNotOpen(db, upload)
+  return await fileThere(db, commit)
+}
+
+/** Pieces are unique by index, so their number with the least and the greatest index says that none is missing. */
+async function checkPieces(db: Kysely<Schema>, holder: number, commit: CommitUpload): Promise<void> {
+  const { count, least, greatest, size } = await db
+    .selectFrom('pieces')
+    .select(({ fn }) => [
+      fn.countAll<number>().as('count'),
+      fn.min<number | null>('idx').as('least'),
+      fn.max<number | null>('idx').as('greatest'),
+      fn.sum<number | null>('size').filterWhere('idx', '>=', 0).as('size')
+    ])
+    .where('holder', '=', holder)
+    .executeTakeFirstOrThrow()
+  const isComplete =
+    Number(count) === commit.chunkCount + 1 &&
+    least === MANIFEST_INDEX &&
+    greatest === commit.chunkCount - 1 &&
+    Number(size) === commit.sizeBytes
+  if (!isComplete) throw new PeerbinError('upload-conflict')
+  const dead = await db
+    .selectFrom('pieces')
+    .leftJoin('chunks', (join) =>
+      join
+        .onRef('chunks.digest', '=', 'pieces.digest')
+        .onRef('chunks.generation', '=', 'pieces.generation')
+        .on('chunks.state', '=', 'live')
+    )
+    .select('pieces.idx')
+    .where('holder', '=', holder)
+    .where('chunks.digest', 'is', null)
+    .executeTakeFirst()
+  if (dead !== undefined) throw new PeerbinError('upload-conflict')
+}
+
+async function checkCopies(db: Kysely<Schema>, holder: number, commit: CommitUpload): Promise<void> {
+  const lacking = await db
+    .selectFrom('pieces')
+    .select('idx')
+    .where('holder', '=', holder)
+    .where((eb) => {
+      const held = eb
+        .selectFrom('copies')
+        .whereRef('copies.digest', '=', 'pieces.digest')
+        .whereRef('copies.generation', '=', 'pieces.generation')
+      return eb.or([
+        eb(
+          held.select(({ fn }) => fn.countAll<number>().as('n')),
+          '<',
+          commit.copiesMin
+        ),
+        eb(
+          held.select(({ fn }) => fn.count<number>('copies.host').distinct().as('n')),
+          '<',
+          commit.hostsMin
+        )
+      ])
+    })
+    .limit(1)
+    .executeTakeFirst()
+  if (lacking !== undefined) throw new PeerbinError('copies-missing')
+}
+
+async function insertLink(db: Kysely<Schema>, { link, file, uploadedAt }: CommitUpload): Promise<void> {
+  const inserted = await db
+    .insertInto('links')
+    .values({
+      token: hashBytes(link.tokenHash),
+      delete_hash: hashBytes(link.deleteHash),
+      file: uuidBytes(file),
+      state: 'live',
+      downloads: link.downloads,
+      claimed: 0,
+      ended: 0,
+      created_at: uploadedAt,
+      expires_at: link.expiresAt
+    })
+    .onConflict((oc) => oc.column('token').doNothing())
+    .executeTakeFirst()
+  if (inserted.numInsertedOrUpdatedRows !== 1n) throw new PeerbinError('upload-conflict')
+}

@@ -1,0 +1,53 @@
+import type { Kysely, Selectable } from 'kysely'
+import type { CopyRecord } from '../../metadata-store.ts'
+import type { FileChunk, FileId, FileRecord, Generation } from '../../types.ts'
+import { chunkOf, decodeMetadata, fileOf, hexOf, uuidBytes } from '../columns.ts'
+import type { FilesTable, Schema } from '../schema.ts'
+import { copiesByDigest } from './chunks.ts'
+
+const fileRecordOf = (row: Selectable<FilesTable>): FileRecord => ({
+  id: fileOf(row.id),
+  name: row.name,
+  sizeBytes: row.size,
+  mediaType: row.media_type,
+  sha256: hexOf(row.sha256),
+  uploadedAt: row.uploaded_at,
+  metadata: decodeMetadata(row.metadata),
+  chunkCount: row.chunk_count,
+  manifest: chunkOf(row.manifest),
+  state: row.state
+})
+
+export async function getFile(db: Kysely<Schema>, id: FileId): Promise<FileRecord | undefined> {
+  const row = await db.selectFrom('files').selectAll().where('id', '=', uuidBytes(id)).executeTakeFirst()
+  return row === undefined ? undefined : fileRecordOf(row)
+}
+
+export async function listFileChunks(
+  db: Kysely<Schema>,
+  id: FileId,
+  from: number,
+  limit: number
+): Promise<Array<FileChunk & { index: number; copies: CopyRecord[] }>> {
+  const rows = await db
+    .selectFrom('files')
+    .innerJoin('pieces', 'pieces.holder', 'files.holder')
+    .select(['pieces.idx', 'pieces.digest', 'pieces.generation', 'pieces.size'])
+    .where('files.id', '=', uuidBytes(id))
+    .where('files.state', '=', 'live')
+    .where('pieces.idx', '>=', Math.max(0, from))
+    .orderBy('pieces.idx')
+    .limit(limit)
+    .execute()
+  const copies = await copiesByDigest(
+    db,
+    rows.map(({ digest }) => digest)
+  )
+  return rows.map(({ idx, digest, generation, size }) => ({
+    index: idx,
+    id: chunkOf(digest),
+    sizeBytes: size,
+    generation: generation as Generation,
+    copies: copies(digest)
+  }))
+}

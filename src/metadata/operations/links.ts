@@ -1,0 +1,95 @@
+import type { Kysely, Selectable, Updateable } from 'kysely'
+import { PeerbinError } from '../../errors.ts'
+import type { LinkRecords } from '../../metadata-store.ts'
+import { sameHash } from '../../protocol/secrets.ts'
+import type { FileId, FileRecord, LinkRecord, SecretHash } from '../../types.ts'
+import { fileOf, hashBytes, hashOf, uuidBytes } from '../columns.ts'
+import type { LinksTable, Schema } from '../schema.ts'
+import { getFile } from './files.ts'
+
+export const linkRecordOf = (row: Selectable<LinksTable>): LinkRecord => ({
+  tokenHash: hashOf(row.token),
+  fileId: fileOf(row.file),
+  state: row.state,
+  downloads: row.downloads,
+  claimed: row.claimed,
+  createdAt: row.created_at,
+  expiresAt: row.expires_at
+})
+
+export const readLink = (
+  db: Kysely<Schema>,
+  tokenHash: SecretHash
+): Promise<Selectable<LinksTable> | undefined> =>
+  db.selectFrom('links').selectAll().where('token', '=', hashBytes(tokenHash)).executeTakeFirst()
+
+/** A file is kept as long as any of its links. */
+export async function fileOfLink(db: Kysely<Schema>, link: LinkRecord): Promise<FileRecord> {
+  const file = await getFile(db, link.fileId)
+  if (file === undefined) throw new PeerbinError('internal', 'a link without a file')
+  return file
+}
+
+export async function findLink(
+  db: Kysely<Schema>,
+  tokenHash: SecretHash
+): Promise<{ link: LinkRecord; file: FileRecord } | undefined> {
+  const row = await readLink(db, tokenHash)
+  if (row === undefined) return undefined
+  const link = linkRecordOf(row)
+  return { link, file: await fileOfLink(db, link) }
+}
+
+export async function revokeLink(
+  db: Kysely<Schema>,
+  { tokenHash, deleteHash, now }: Parameters<LinkRecords['revokeLink']>[0]
+): Promise<LinkRecord> {
+  const row = await readLink(db, tokenHash)
+  if (row === undefined) throw new PeerbinError('link-unknown')
+  if (!sameHash(hashOf(row.delete_hash), deleteHash)) throw new PeerbinError('delete-forbidden')
+  const token = row.token
+  const revoked = await db
+    .updateTable('links')
+    .set(endOf('revoked', now, row.expires_at))
+    .where('token', '=', token)
+    .where('state', 'in', ['live', 'suspended'])
+    .returningAll()
+    .executeTakeFirst()
+  if (revoked === undefined) return linkRecordOf((await readLink(db, tokenHash)) ?? row)
+  await countEndedLink(db, fileOf(revoked.file))
+  await endClaims(db, token, now)
+  return linkRecordOf(revoked)
+}
+
+/** Running leases and graces of a link end now. */
+async function endClaims(db: Kysely<Schema>, token: Uint8Array, now: number): Promise<void> {
+  await db
+    .updateTable('claims')
+    .set((eb) => ({ state: 'consumed', consumed_at: now, version: eb('version', '+', 1) }))
+    .where('token', '=', token)
+    .where('state', '=', 'claimed')
+    .execute()
+  await db
+    .updateTable('claims')
+    .set((eb) => ({ lease_until: now, version: eb('version', '+', 1) }))
+    .where('token', '=', token)
+    .where('ended', '=', 0)
+    .where('lease_until', '>', now)
+    .execute()
+}
+
+/** What a link that ends is set to. Its tombstone ages from the later of end and expiry. */
+export const endOf = (
+  state: 'consumed' | 'expired' | 'revoked',
+  now: number,
+  expiresAt: number
+): Updateable<LinksTable> => ({ state, ended_at: Math.max(now, expiresAt) })
+
+/** A link of the file has come to its end. */
+export async function countEndedLink(db: Kysely<Schema>, file: FileId): Promise<void> {
+  await db
+    .updateTable('files')
+    .set((eb) => ({ links: eb('links', '-', 1) }))
+    .where('id', '=', uuidBytes(file))
+    .execute()
+}

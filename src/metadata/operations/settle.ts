@@ -1,0 +1,161 @@
+/** Ending what is over, in bounded steps. Each row is changed under a condition on itself, so two controllers may settle at once. */
+
+import { sql } from 'kysely'
+import type { Kysely } from 'kysely'
+import { fileOf } from '../columns.ts'
+import type { Schema } from '../schema.ts'
+import { LIVE, removeReferences } from './chunks.ts'
+import { countEndedLink, endOf } from './links.ts'
+
+/** In this order; each takes what the ones before left of the limit. */
+const STEPS = [endClaims, expireLinks, deleteFiles, dropReferences] as const
+
+export async function settleLinks(db: Kysely<Schema>, now: number, limit: number): Promise<number> {
+  let changed = 0
+  for (const step of STEPS) {
+    if (changed < limit) changed += await step(db, limit - changed, now)
+  }
+  return changed
+}
+
+/** Leases and graces that are over are counted on their link, which is consumed when that was its last. */
+async function endClaims(db: Kysely<Schema>, limit: number, now: number): Promise<number> {
+  const over = await db
+    .selectFrom('claims')
+    .select(['token', 'claim', 'version'])
+    .where('ended', '=', sql.lit(0))
+    .where('lease_until', '<=', now)
+    .orderBy('lease_until')
+    .orderBy('token')
+    .orderBy('claim')
+    .limit(limit)
+    .execute()
+  for (const { token, claim, version } of over) {
+    const ended = await db
+      .updateTable('claims')
+      .set((eb) => ({
+        state: 'consumed',
+        ended: 1,
+        version: version + 1,
+        // spent from the end of the lease on, whenever that is noticed
+        consumed_at: eb.fn.coalesce('consumed_at', 'lease_until')
+      }))
+      .where('token', '=', token)
+      .where('claim', '=', claim)
+      .where('version', '=', version)
+      .executeTakeFirst()
+    if (ended.numUpdatedRows === 1n) await countEndedClaim(db, token, now)
+  }
+  return over.length
+}
+
+async function countEndedClaim(db: Kysely<Schema>, token: Uint8Array, now: number): Promise<void> {
+  const link = await db
+    .updateTable('links')
+    .set((eb) => ({ ended: eb('ended', '+', 1) }))
+    .where('token', '=', token)
+    .returning(['ended', 'downloads', 'expires_at', 'file'])
+    .executeTakeFirst()
+  if (link === undefined || link.ended < link.downloads) return
+  const consumed = await db
+    .updateTable('links')
+    .set(endOf('consumed', now, link.expires_at))
+    .where('token', '=', token)
+    .where('state', '=', LIVE)
+    .executeTakeFirst()
+  if (consumed.numUpdatedRows === 1n) await countEndedLink(db, fileOf(link.file))
+}
+
+async function expireLinks(db: Kysely<Schema>, limit: number, now: number): Promise<number> {
+  const over = await db
+    .selectFrom('links')
+    .select(['token', 'expires_at', 'file'])
+    .where('state', '=', LIVE)
+    .where('expires_at', '<=', now)
+    .whereRef('ended', '=', 'claimed')
+    .orderBy('expires_at')
+    .orderBy('token')
+    .limit(limit)
+    .execute()
+  for (const { token, expires_at: expiresAt, file } of over) {
+    const expired = await db
+      .updateTable('links')
+      .set(endOf('expired', now, expiresAt))
+      .where('token', '=', token)
+      .where('state', '=', LIVE)
+      .whereRef('ended', '=', 'claimed')
+      .executeTakeFirst()
+    if (expired.numUpdatedRows === 1n) await countEndedLink(db, fileOf(file))
+  }
+  return over.length
+}
+
+async function deleteFiles(db: Kysely<Schema>, limit: number): Promise<number> {
+  const unlinked = await db
+    .selectFrom('files')
+    .select('id')
+    .where('state', '=', LIVE)
+    .where('links', '=', sql.lit(0))
+    .orderBy('id')
+    .limit(limit)
+    .execute()
+  for (const { id } of unlinked) {
+    await db
+      .updateTable('files')
+      .set({ state: 'deleted' })
+      .where('id', '=', id)
+      .where('links', '=', 0)
+      .execute()
+  }
+  return unlinked.length
+}
+
+/** In pages too: a large file has a million pieces. */
+async function dropReferences(db: Kysely<Schema>, limit: number): Promise<number> {
+  const deleted = await db
+    .selectFrom('files')
+    .select(['id', 'holder'])
+    .where('state', '=', sql<'deleted'>`'deleted'`)
+    .where('holder', 'is not', null)
+    .orderBy('id')
+    .limit(limit)
+    .execute()
+  let dropped = 0
+  for (const { id, holder } of deleted) {
+    if (holder === null || dropped >= limit) break
+    const count = await dropPieces(db, holder, limit - dropped)
+    dropped += count
+    const left = await db
+      .selectFrom('pieces')
+      .select('idx')
+      .where('holder', '=', holder)
+      .limit(1)
+      .executeTakeFirst()
+    if (left === undefined) await db.updateTable('files').set({ holder: null }).where('id', '=', id).execute()
+  }
+  return dropped
+}
+
+/** A piece and its reference go together: whoever deleted the row takes the reference off. */
+async function dropPieces(db: Kysely<Schema>, holder: number, limit: number): Promise<number> {
+  const page = await db
+    .selectFrom('pieces')
+    .select('idx')
+    .where('holder', '=', holder)
+    .orderBy('idx')
+    .limit(limit)
+    .execute()
+  const last = page.at(-1)
+  if (last === undefined) return 0
+  const gone = await db
+    .deleteFrom('pieces')
+    .where('holder', '=', holder)
+    .where('idx', '<=', last.idx)
+    .returning('digest')
+    .execute()
+  await removeReferences(
+    db,
+    gone.map(({ digest }) => digest)
+  )
+  return gone.length
+}

@@ -1,0 +1,122 @@
+import { sql } from 'kysely'
+import type { Kysely } from 'kysely'
+import { PeerbinError } from '../../errors.ts'
+import type { OpenUpload, Reservation, ReserveChunk } from '../../metadata-store.ts'
+import type { Generation, UploadId } from '../../types.ts'
+import { chunkBytes, encodeOpened, uploadOf, uuidBytes } from '../columns.ts'
+import type { Schema } from '../schema.ts'
+import { addReference, copiesByDigest, removeReferences } from './chunks.ts'
+import { nextNumber, readNumber } from './counters.ts'
+
+const OPEN = sql<'open'>`'open'`
+
+export async function openUpload(db: Kysely<Schema>, upload: OpenUpload): Promise<void> {
+  const id = uuidBytes(upload.id)
+  const known = await db.selectFrom('uploads').select('state').where('id', '=', id).executeTakeFirst()
+  if (known === undefined) {
+    const holder = await nextNumber(db, 'holder')
+    const { openedAt, expiresAt } = upload
+    const inserted = await db
+      .insertInto('uploads')
+      .values({
+        id,
+        holder,
+        state: 'open',
+        reservations: 0,
+        opened_at: openedAt,
+        expires_at: expiresAt,
+        record: encodeOpened(upload)
+      })
+      .onConflict((oc) => oc.column('id').doNothing())
+      .executeTakeFirst()
+    if (inserted.numInsertedOrUpdatedRows === 1n) return
+    await openHolder(db, id) // somebody else was first: it must be open still
+  } else if (known.state !== 'open') throw new PeerbinError('upload-closed')
+}
+
+/** Takes the row of an open upload, so that neither commit nor abandon comes between; answers its holder number. */
+async function openHolder(db: Kysely<Schema>, id: Uint8Array): Promise<number> {
+  const taken = await db
+    .updateTable('uploads')
+    .set((eb) => ({ reservations: eb('reservations', '+', 1) }))
+    .where('id', '=', id)
+    .where('state', '=', OPEN)
+    .returning('holder')
+    .executeTakeFirst()
+  if (taken !== undefined) return taken.holder
+  throw await whyNotOpen(db, id)
+}
+
+export async function whyNotOpen(db: Kysely<Schema>, id: Uint8Array): Promise<PeerbinError> {
+  const known = await db.selectFrom('uploads').select('state').where('id', '=', id).executeTakeFirst()
+  return new PeerbinError(known === undefined ? 'upload-unknown' : 'upload-closed')
+}
+
+export async function reserveChunk(db: Kysely<Schema>, request: ReserveChunk): Promise<Reservation> {
+  const holder = await openHolder(db, uuidBytes(request.upload))
+  const digest = chunkBytes(request.chunk)
+  const { index: idx, sizeBytes: size } = request
+  const piece = await db
+    .selectFrom('pieces')
+    .select(['digest', 'size', 'generation'])
+    .where('holder', '=', holder)
+    .where('idx', '=', idx)
+    .executeTakeFirst()
+  if (piece !== undefined && (Buffer.compare(piece.digest, digest) !== 0 || piece.size !== size))
+    throw new PeerbinError('upload-conflict')
+  // a piece holds its chunk alive, so the generation it was given is still the present one
+  const generation = (piece?.generation ?? (await addReference(db, digest, size))) as Generation
+  if (piece === undefined)
+    await db.insertInto('pieces').values({ holder, idx, digest, generation, size }).execute()
+  const copies = await copiesByDigest(db, [digest])
+  return { generation, copies: copies(digest) }
+}
+
+export async function abandonUpload(db: Kysely<Schema>, upload: UploadId): Promise<boolean> {
+  const id = uuidBytes(upload)
+  const mark = await readNumber(db, 'time')
+  const closed = { state: 'abandoned', ended_at: mark, record: null } as const
+  const ended = await db
+    .updateTable('uploads')
+    .set({ ...closed, ended_at: endedAt(mark) })
+    .where('id', '=', id)
+    .where('state', '=', OPEN)
+    .returning('holder')
+    .executeTakeFirst()
+  if (ended !== undefined) {
+    const gone = await db
+      .deleteFrom('pieces')
+      .where('holder', '=', ended.holder)
+      .returning('digest')
+      .execute()
+    await removeReferences(
+      db,
+      gone.map(({ digest }) => digest)
+    )
+    return true
+  }
+  await db
+    .insertInto('uploads')
+    .values({ id, holder: 0, reservations: 0, opened_at: 0, expires_at: 0, ...closed })
+    .onConflict((oc) => oc.column('id').doNothing())
+    .execute()
+  const known = await db.selectFrom('uploads').select('state').where('id', '=', id).executeTakeFirstOrThrow()
+  return known.state === 'abandoned'
+}
+
+/** An upload ends at the store's time, which may not have moved since it was opened. */
+export const endedAt = (mark: number) =>
+  sql<number>`case when opened_at > ${mark} then opened_at else ${mark} end`
+
+export async function listStaleUploads(db: Kysely<Schema>, now: number, limit: number): Promise<UploadId[]> {
+  const rows = await db
+    .selectFrom('uploads')
+    .select('id')
+    .where('state', '=', OPEN)
+    .where('expires_at', '<=', now)
+    .orderBy('expires_at')
+    .orderBy('id')
+    .limit(limit)
+    .execute()
+  return rows.map(({ id }) => uploadOf(id))
+}

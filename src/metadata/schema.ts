@@ -1,0 +1,147 @@
+/**
+ * The tables, as Kysely sees them. Columns are of three kinds: integers, text, and bytes (BLOB in SQLite, bytea in PostgreSQL); columns.ts turns ids
+ * into bytes and back. Text that holds JSON is a versioned record.
+ *
+ * What each column is for stands in docs/decisions/0003-metadata.md, with the measured bytes of a file.
+ */
+
+/** Counters of the cluster: `term`, `generation`, `time`, `holder`, `name`, and the version of the schema. */
+export interface MetaTable {
+  key: string
+  value: number
+}
+
+/** Peer ids and host names, which stand in many rows, by number. */
+export interface NamesTable {
+  no: number
+  name: string
+}
+
+export interface NodesTable {
+  peer: string
+  boot: number
+  sequence: number
+  /** encodeNode */
+  record: string
+}
+
+export interface ChunksTable {
+  digest: Uint8Array
+  generation: number
+  state: 'live' | 'condemned'
+  /** Pieces that are this chunk. Whoever adds or removes a piece changes this in the same step. */
+  refs: number
+  size: number
+  /** Copies recorded at `generation`. */
+  copies: number
+}
+
+/** One row for a peer and chunk, at the greatest generation the peer gave a receipt for. */
+export interface CopiesTable {
+  digest: Uint8Array
+  /** names.no */
+  peer: number
+  generation: number
+  /** names.no */
+  host: number
+  boot: number
+}
+
+/** Positions of an upload, and of the file it became: commit changes no row here. Each row is one reference on its chunk. */
+export interface PiecesTable {
+  /** uploads.holder, and then files.holder. */
+  holder: number
+  idx: number
+  digest: Uint8Array
+  generation: number
+  size: number
+}
+
+export interface OrdersTable {
+  /** names.no */
+  peer: number
+  digest: Uint8Array
+  generation: number
+}
+
+export interface UploadsTable {
+  id: Uint8Array
+  /** 0 for an upload that was given up before it was opened. */
+  holder: number
+  state: 'open' | 'committed' | 'abandoned'
+  /** Counts reservations: each of them takes the row, so that none slips in beside a commit. */
+  reservations: number
+  opened_at: number
+  expires_at: number
+  /** Null while open. */
+  ended_at: number | null
+  /** encodeOpened; null once ended. */
+  record: string | null
+  file: Uint8Array | null
+  token: Uint8Array | null
+}
+
+export interface FilesTable {
+  id: Uint8Array
+  /** Null once no piece is left. */
+  holder: number | null
+  state: 'live' | 'deleted'
+  name: string
+  size: number
+  media_type: string
+  sha256: Uint8Array
+  uploaded_at: number
+  /** encodeMetadata */
+  metadata: string
+  chunk_count: number
+  manifest: Uint8Array
+  /** Links that are not at their end. */
+  links: number
+  /** Links that are still recorded, tombstones included. */
+  link_rows: number
+}
+
+export interface LinksTable {
+  token: Uint8Array
+  delete_hash: Uint8Array
+  file: Uint8Array
+  state: 'live' | 'consumed' | 'expired' | 'revoked' | 'suspended'
+  downloads: number
+  claimed: number
+  /** Claims whose lease and grace are over. */
+  ended: number
+  created_at: number
+  expires_at: number
+  /** When the tombstone began to age: the later of end and expiry. Null before. */
+  ended_at: number | null
+}
+
+export interface ClaimsTable {
+  token: Uint8Array
+  claim: Uint8Array
+  state: 'claimed' | 'consumed' | 'released'
+  /** Rises with each change: a report is written only over the row it was computed from. */
+  version: number
+  claimed_at: number
+  lease_until: number
+  bytes_sent: number
+  consumed_at: number | null
+  /** 1 once its end was counted on the link, or it was released. */
+  ended: number
+  /** encodeProgress */
+  progress: string
+}
+
+export interface Schema {
+  meta: MetaTable
+  names: NamesTable
+  nodes: NodesTable
+  chunks: ChunksTable
+  copies: CopiesTable
+  pieces: PiecesTable
+  orders: OrdersTable
+  uploads: UploadsTable
+  files: FilesTable
+  links: LinksTable
+  claims: ClaimsTable
+}

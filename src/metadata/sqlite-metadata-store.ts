@@ -1,0 +1,121 @@
+/**
+ * Metadata in one SQLite file (WAL, synchronous FULL), held by one process. What an operation does stands in operations/, in SQL that PostgreSQL shares;
+ * here is only how they run: writes that wait in one transaction, reads in between.
+ */
+
+import type { Kysely } from 'kysely'
+import { PeerbinError } from '../errors.ts'
+import type { Logger } from '../interfaces.ts'
+import type { MetadataStore } from '../metadata-store.ts'
+import * as claims from './operations/claims.ts'
+import * as cluster from './operations/cluster.ts'
+import { commitUpload } from './operations/commit.ts'
+import * as files from './operations/files.ts'
+import * as garbage from './operations/garbage.ts'
+import * as links from './operations/links.ts'
+import { recordReceipts } from './operations/receipts.ts'
+import * as repair from './operations/repair.ts'
+import { settleLinks } from './operations/settle.ts'
+import { purgeTombstones } from './operations/tombstones.ts'
+import * as uploads from './operations/uploads.ts'
+import type { Schema } from './schema.ts'
+import { GroupCommit } from './sqlite/group-commit.ts'
+import { IN_MEMORY, openDatabase } from './sqlite/open-database.ts'
+import type { OpenDatabase } from './sqlite/open-database.ts'
+
+/** An operation on the tables, as the files in operations/ have them. */
+type Operation<A extends unknown[], R> = (db: Kysely<Schema>, ...args: A) => Promise<R>
+
+export interface SqliteMetadataStoreDeps {
+  /** Path of the file, made when it is not there, or `:memory:`. */
+  readonly file: string
+  /** Operations that may wait; more are turned away with `busy`. */
+  readonly operationsWaitingMax: number
+  readonly logger: Logger
+}
+
+export class SqliteMetadataStore implements MetadataStore {
+  readonly durable: boolean
+  readonly #deps: SqliteMetadataStoreDeps
+  #opened: (OpenDatabase & { commits: GroupCommit }) | undefined
+
+  constructor(deps: SqliteMetadataStoreDeps) {
+    this.#deps = deps
+    this.durable = deps.file !== IN_MEMORY
+  }
+
+  /** @throws `data-in-use`, `data-incompatible` (damaged, not ours, or of a newer program), `store-failed` */
+  async open(): Promise<void> {
+    if (this.#opened !== undefined) return
+    const { file, operationsWaitingMax, logger } = this.#deps
+    const opened = await openDatabase(file)
+    const commits = new GroupCommit({
+      database: opened.database,
+      waitingMax: operationsWaitingMax,
+      logger
+    })
+    this.#opened = { ...opened, commits }
+  }
+
+  async close(): Promise<void> {
+    const opened = this.#opened
+    if (opened === undefined) return
+    await opened.commits.close()
+    if (this.#opened !== opened) return // another call was first
+    this.#opened = undefined
+    await opened.db.destroy()
+    opened.database.close()
+  }
+
+  #write<A extends unknown[], R>(operation: Operation<A, R>): (...args: A) => Promise<R> {
+    return async (...args) => {
+      const { commits, db } = this.#using
+      return await commits.write(() => operation(db, ...args))
+    }
+  }
+
+  #read<A extends unknown[], R>(operation: Operation<A, R>): (...args: A) => Promise<R> {
+    return async (...args) => {
+      const { commits, db } = this.#using
+      return await commits.read(() => operation(db, ...args))
+    }
+  }
+
+  get #using(): OpenDatabase & { commits: GroupCommit } {
+    if (this.#opened === undefined) throw new PeerbinError('shutting-down', 'the metadata store is not open')
+    return this.#opened
+  }
+
+  readonly advanceTerm = this.#write(cluster.advanceTerm)
+  readonly advanceTime = this.#write(cluster.advanceTime)
+  readonly recordNodes = this.#write(cluster.recordNodes)
+  readonly listNodes = this.#read(cluster.listNodes)
+
+  readonly openUpload = this.#write(uploads.openUpload)
+  readonly reserveChunk = this.#write(uploads.reserveChunk)
+  readonly recordReceipts = this.#write(recordReceipts)
+  readonly commitUpload = this.#write(commitUpload)
+  readonly abandonUpload = this.#write(uploads.abandonUpload)
+  readonly listStaleUploads = this.#read(uploads.listStaleUploads)
+
+  readonly getFile = this.#read(files.getFile)
+  readonly listFileChunks = this.#read(files.listFileChunks)
+
+  readonly findLink = this.#read(links.findLink)
+  readonly claimLink = this.#write(claims.claimLink)
+  readonly findClaim = this.#read(claims.findClaim)
+  readonly reportClaim = this.#write(claims.reportClaim)
+  readonly releaseClaim = this.#write(claims.releaseClaim)
+  readonly revokeLink = this.#write(links.revokeLink)
+
+  readonly settleLinks = this.#write(settleLinks)
+  readonly condemnChunks = this.#write(garbage.condemnChunks)
+  readonly listOrders = this.#read(garbage.listOrders)
+  readonly listOrderPeers = this.#read(garbage.listOrderPeers)
+  readonly confirmOrders = this.#write(garbage.confirmOrders)
+  readonly purgeTombstones = this.#write(purgeTombstones)
+
+  readonly listOwed = this.#read(repair.listOwed)
+  readonly dropCopy = this.#write(repair.dropCopy)
+  readonly stats = this.#read(repair.stats)
+}

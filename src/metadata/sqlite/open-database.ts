@@ -1,0 +1,125 @@
+/** Opens the file of the metadata, or makes it; says clearly when another process has it or when it cannot be read. */
+
+import { existsSync, linkSync, openSync, closeSync, fsyncSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { Kysely } from 'kysely'
+import { PeerbinError } from '../../errors.ts'
+import { SCHEMA_VERSION, SQLITE_DDL, migrate, readSchemaVersion } from '../migrations.ts'
+import type { Schema } from '../schema.ts'
+import { nodeSqliteDialect } from './dialect.ts'
+import { isDamaged, isInUse, isSqliteError } from './sqlite-errors.ts'
+
+export const IN_MEMORY = ':memory:'
+
+/** Marks the file as ours, in its header: "pbin". https://www.sqlite.org/pragma.html#pragma_application_id */
+const APPLICATION_ID = 0x7062696e
+
+/** A file up to this size is checked through and through at opening, which takes about a second; damage in a larger one is found where it is met. */
+const CHECKED_BYTES_MAX = 256 * 1024 * 1024
+
+export interface OpenDatabase {
+  database: DatabaseSync
+  db: Kysely<Schema>
+}
+
+/** @throws `data-in-use`, `data-incompatible` (damaged, not ours, or of a newer program), `store-failed` */
+export async function openDatabase(file: string): Promise<OpenDatabase> {
+  try {
+    if (file === IN_MEMORY) return await openInMemory()
+    if (!existsSync(file)) await createFile(file)
+    return await openFile(file)
+  } catch (error) {
+    throw understood(file, error)
+  }
+}
+
+function understood(file: string, error: unknown): unknown {
+  if (isInUse(error))
+    return new PeerbinError('data-in-use', `${file} is in use by another process`, { cause: error })
+  if (isDamaged(error)) return damaged(file, error)
+  return isSqliteError(error) ? new PeerbinError('store-failed', '', { cause: error }) : error
+}
+
+const damaged = (file: string, cause?: unknown): PeerbinError =>
+  new PeerbinError(
+    'data-incompatible',
+    `${file} is damaged or not the metadata of peerbin; it was left as it is`,
+    { cause }
+  )
+
+const kyselyOver = (database: DatabaseSync): Kysely<Schema> =>
+  new Kysely<Schema>({ dialect: nodeSqliteDialect(database) })
+
+async function openInMemory(): Promise<OpenDatabase> {
+  const database = new DatabaseSync(IN_MEMORY)
+  const db = kyselyOver(database)
+  await migrate(db, SQLITE_DDL, 0)
+  return { database, db }
+}
+
+/**
+ * Makes the file under another name and links it into place when it is complete. So a file that is there is always meant to be whole, and an empty or cut one
+ * is never taken for a new one.
+ */
+async function createFile(file: string): Promise<void> {
+  if (existsSync(`${file}-wal`)) throw damaged(file, 'its write-ahead log is there and the file is not')
+  const draft = `${file}.new`
+  rmSync(draft, { force: true })
+  const database = new DatabaseSync(draft)
+  try {
+    // one write, no journal to clean up: a draft that was not finished is thrown away
+    database.exec(`pragma journal_mode = off; pragma application_id = ${APPLICATION_ID}; begin`)
+    await migrate(kyselyOver(database), SQLITE_DDL, 0)
+    database.exec('commit')
+  } finally {
+    database.close()
+  }
+  syncPath(draft)
+  linkSync(draft, file) // unlike a rename it fails when another process was first
+  rmSync(draft)
+  syncPath(dirname(file))
+}
+
+function syncPath(path: string): void {
+  const handle = openSync(path, 'r')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}
+
+async function openFile(file: string): Promise<OpenDatabase> {
+  const database = new DatabaseSync(file)
+  try {
+    database.exec('pragma locking_mode = exclusive')
+    if (numberOf(database, 'pragma application_id') !== APPLICATION_ID) throw damaged(file)
+    database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma cell_size_check = on')
+    database.exec('begin immediate; commit') // takes the lock now, not at the first operation
+    checkPages(file, database)
+    const db = kyselyOver(database)
+    const version = await readSchemaVersion(db)
+    if (version < SCHEMA_VERSION) {
+      database.exec('begin immediate')
+      await migrate(db, SQLITE_DDL, version)
+      database.exec('commit')
+    }
+    return { database, db }
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function checkPages(file: string, database: DatabaseSync): void {
+  const sizeBytes = numberOf(database, 'pragma page_count') * numberOf(database, 'pragma page_size')
+  if (sizeBytes > CHECKED_BYTES_MAX) return
+  const first = Object.values(database.prepare('pragma quick_check(1)').get() ?? {})[0]
+  if (first !== 'ok') throw damaged(file, first)
+}
+
+function numberOf(database: DatabaseSync, sql: string): number {
+  const value = Object.values(database.prepare(sql).get() ?? {})[0]
+  return typeof value === 'number' ? value : 0
+}
