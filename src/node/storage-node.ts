@@ -27,6 +27,8 @@ import { TermFence } from './term-fence.ts'
 const STOP_FINISH_MS = 1000
 /** And so long to notice that; the last receipts get as much to reach a controller. */
 const STOP_ABORT_MS = 500
+/** A store whose disk hangs would keep the process for ever; one that works is closed in a moment. */
+const STOP_CLOSE_MS = 2000
 
 export interface StorageNodeDeps {
   readonly network: Network
@@ -138,7 +140,7 @@ export class StorageNode implements Service {
     await this.#reporting.start()
   }
 
-  /** Within about two seconds, whatever hangs. */
+  /** Within about two seconds, or four when the disk itself hangs. */
   async stop(): Promise<void> {
     this.#stopped ??= this.#stop()
     await this.#stopped
@@ -159,7 +161,7 @@ export class StorageNode implements Service {
     await this.#reporter.flush(limit.signal)
     await this.#badCopies.stop()
     this.#buffers.clear()
-    await store.close()
+    await this.#within(STOP_CLOSE_MS, 'the store', async () => await store.close())
   }
 
   /** Waits for something that may never come; what it was is logged then. */

@@ -13,6 +13,7 @@ import { Announcer, type SelfDescription } from '../../src/cluster/announcer.ts'
 import { Membership } from '../../src/cluster/membership.ts'
 import { type Config, type ConfigInput, parseConfig } from '../../src/config.ts'
 import { Controller } from '../../src/controller/controller.ts'
+import { PeerbinError } from '../../src/errors.ts'
 import type { ChunkStore, Clock, Logger, Network, Random } from '../../src/interfaces.ts'
 import { MemoryMetadataStore } from '../../src/metadata/memory-metadata-store.ts'
 import type { MetadataStore } from '../../src/metadata-store.ts'
@@ -27,8 +28,10 @@ import {
   type ControlMessages,
   type Target
 } from '../../src/protocol/messages.ts'
-import type { RpcCaller } from '../../src/protocol/rpc.ts'
+import { chunkPolicy } from '../../src/protocol/policy.ts'
+import type { RpcCaller, RpcHandlers } from '../../src/protocol/rpc.ts'
 import { createCaller } from '../../src/protocol/rpc-client.ts'
+import { serve } from '../../src/protocol/rpc-server.ts'
 import { type Cell, memoryCell } from '../../src/runtime/cell.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
@@ -187,6 +190,33 @@ export class MemoryCluster {
     const node: NodeParticipant = { ...participant, node: made, store, term }
     this.nodes.push(node)
     return node
+  }
+
+  /** A member that says it is a node and answers as the test wants; what is not in `handlers` is refused. */
+  async addImpostor(handlers: Partial<RpcHandlers<ChunkMessages>>, host = 'impostor'): Promise<Participant> {
+    const refuse = async (): Promise<never> => {
+      throw new PeerbinError('bad-request', 'an impostor does not do this')
+    }
+    const impostor = await this.#join('node', host, (parts) => {
+      const server = serve({
+        ...parts,
+        protocol: CHUNK_PROTOCOL,
+        messages: chunkMessages,
+        policy: chunkPolicy,
+        handlers: {
+          put: refuse,
+          get: refuse,
+          has: refuse,
+          list: refuse,
+          delete: refuse,
+          copy: refuse,
+          ...handlers
+        }
+      })
+      return { start: async () => {}, stop: () => server.stop() }
+    })
+    await this.meet()
+    return impostor
   }
 
   /** A member that only calls others; `edge` unless said otherwise. */
