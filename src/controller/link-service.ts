@@ -19,7 +19,7 @@ export interface LinkServiceDeps {
   onEnded: () => void
 }
 
-/** What a claim may still be used for, judged by what was sent for it. */
+/** Whether a claim has sent all it may: it serves nothing more. */
 export function isOverBudget(bytesSent: number, sizeBytes: number, budgetFactor: number): boolean {
   return bytesSent >= sizeBytes * budgetFactor
 }
@@ -59,7 +59,10 @@ export class LinkService {
     return { outcome: 'claimed', claim, file, chunks: await this.#deps.chunks.page(file.id, 0), now }
   }
 
-  /** Counts what was sent, always; then says `claim-over-budget` when that was more than a claim may send, so that the edge cuts it off. */
+  /**
+   * Counts what was sent; never refuses, since it was sent already. An edge reads in the answer how much all edges together have sent, and cuts the
+   * claim off at its budget; a report that came over it would only be repeated if it were turned away.
+   */
   async report(message: Request<'reportClaim'>): Promise<Response<'reportClaim'>> {
     const { store, time, config } = this.#deps
     const claim = await store.reportClaim({
@@ -69,16 +72,7 @@ export class LinkService {
       leaseMaxMs: config.leaseMaxMs,
       graceMs: config.graceMs
     })
-    if (claim === undefined) return { claim: null }
-    // the size is looked up only where it can matter: what was covered is a lower bound of it
-    const coveredBytes = claim.covered.reduce((sum, range) => sum + range.end - range.start, 0)
-    if (claim.bytesSent > coveredBytes * config.budgetFactor) {
-      const found = await store.findLink(message.tokenHash)
-      if (found !== undefined && claim.bytesSent > found.file.sizeBytes * config.budgetFactor) {
-        throw new PeerbinError('claim-over-budget')
-      }
-    }
-    return { claim }
+    return { claim: claim ?? null }
   }
 
   async release(message: Request<'releaseClaim'>): Promise<Response<'releaseClaim'>> {
