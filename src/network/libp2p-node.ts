@@ -31,6 +31,9 @@ const WINDOW_MAX = 2 * FRAME_BYTES_MAX
 /** A paused stream is reset beyond this; the window must stay well below. */
 const READ_BUFFER_MAX = 4 * WINDOW_MAX
 
+/** Streams of one connection: several protocols, each with STREAMS_PER_PEER_MAX. */
+const STREAMS_MAX = 4 * STREAMS_PER_PEER_MAX
+
 /** Gossip to one peer that does not take it: then the stream is reset and opened again. */
 const GOSSIP_BUFFER_MAX = 1024 * 1024
 /** One gossip frame, which may hold several heartbeats that were asked for again. */
@@ -60,9 +63,10 @@ export async function createNode(options: NodeOptions): Promise<PeerbinNode> {
     connectionEncrypters: [secretNoise(options.clusterSecret)],
     streamMuxers: [
       yamux({
-        // several protocols, each with STREAMS_PER_PEER_MAX
-        maxInboundStreams: 4 * STREAMS_PER_PEER_MAX,
-        maxOutboundStreams: 4 * STREAMS_PER_PEER_MAX,
+        maxInboundStreams: STREAMS_MAX,
+        maxOutboundStreams: STREAMS_MAX,
+        // those that come before our side of a connection is set up: the default of 10 would cut it
+        maxEarlyStreams: STREAMS_MAX,
         streamOptions: {
           initialStreamWindowSize: WINDOW_FIRST,
           maxStreamWindowSize: WINDOW_MAX,
