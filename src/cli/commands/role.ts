@@ -1,0 +1,170 @@
+import { Option } from 'commander'
+import type { Command } from 'commander'
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { asPeerbinError, PeerbinError } from '../../errors.ts'
+import type { ConfigInput } from '../../config.ts'
+import { withDeadline } from '../../runtime/deadline.ts'
+import { createLogger } from '../../runtime/logger.ts'
+import { parsePort } from '../arguments.ts'
+import { say } from '../context.ts'
+import type { CliContext, Roles } from '../context.ts'
+import type { ChildMessage } from '../supervisor/messages.ts'
+import { addDataOption, addSettingOptions, dataFolder, gatherConfig } from './shared.ts'
+import type { DataOptions, SettingOptions } from './shared.ts'
+
+/** A role that has not stopped by then is left to the end of its process: O5 holds for kill -9 too. */
+const STOP_MS = 4500
+
+type RoleName = 'node' | 'controller' | 'edge'
+
+interface RoleCommandOptions extends DataOptions, SettingOptions {
+  join?: string
+  joinFile?: string
+  name?: string
+  listen?: string
+  port?: number
+  host?: string
+}
+
+const JOIN_NOTE = `
+The join string is needed once: the data folder remembers it. It holds the cluster's secret, and other users of this machine can
+see command lines, so PEERBIN_JOIN or --join-file is the better way. With a join string that leads to another machine, the
+process listens on all interfaces; otherwise on 127.0.0.1 only (--listen says otherwise).`
+
+const ABOUT: Readonly<Record<RoleName, { summary: string; text: string }>> = {
+  node: {
+    summary: 'run one storage node',
+    text: `${JOIN_NOTE}
+
+Examples:
+  PEERBIN_JOIN=peerbin1_… peerbin node --data /var/lib/peerbin
+  peerbin node --join-file join.txt --set node.capacityBytes=200GB`
+  },
+  controller: {
+    summary: 'run the controller (metadata) of a cluster that was founded here',
+    text: `
+Founds a cluster when the data folder has none yet, as \`peerbin init\` does.
+
+Examples:
+  peerbin init --data /var/lib/peerbin --listen 0.0.0.0
+  peerbin controller --data /var/lib/peerbin`
+  },
+  edge: {
+    summary: 'run one HTTP edge (uploads, links, downloads)',
+    text: `${JOIN_NOTE}
+
+Examples:
+  peerbin edge --data /var/lib/peerbin --host 0.0.0.0 --port 80
+  peerbin edge --set edge.tlsCert=/etc/peerbin/cert.pem --set edge.tlsKey=/etc/peerbin/key.pem`
+  }
+}
+
+export function addRoleCommands(program: Command, context: CliContext): void {
+  for (const role of ['node', 'controller', 'edge'] as const) {
+    const command = program.command(role).summary(ABOUT[role].summary)
+    command.description(`${ABOUT[role].summary.replace(/^run/, 'Run')}, until it is told to stop.`)
+    addSettingOptions(addDataOption(command))
+      .addOption(new Option('-j, --join <string>', 'join string of the cluster').env('PEERBIN_JOIN'))
+      .option('--join-file <file>', 'file that holds the join string')
+      .option('--name <name>', 'folder of this process in the data folder', checkName, role)
+      .option('--listen <host>', 'address to listen on for peers (network.host)')
+      .addHelpText('after', ABOUT[role].text)
+    if (role === 'edge')
+      command
+        .addOption(
+          new Option('-p, --port <port>', 'HTTP port, 0 = any (edge.port)').env('PORT').argParser(parsePort)
+        )
+        .option('--host <host>', 'address to listen on for HTTP (edge.host)')
+    command.action((options: RoleCommandOptions) => runRole(role, options, context))
+  }
+}
+
+function checkName(text: string): string {
+  if (!/^[a-z][a-z0-9-]{0,62}$/.test(text))
+    throw new PeerbinError('usage', '--name: small letters, digits and hyphens only, a letter first')
+  return text
+}
+
+async function runRole(role: RoleName, options: RoleCommandOptions, context: CliContext): Promise<void> {
+  try {
+    await serve(role, options, context)
+  } catch (error) {
+    const known = asPeerbinError(error)
+    const message: ChildMessage = { type: 'failed', code: known.code, message: known.message }
+    context.supervisor?.send(message)
+    throw error
+  }
+}
+
+async function serve(role: RoleName, options: RoleCommandOptions, context: CliContext): Promise<void> {
+  const home = dataFolder(options, context)
+  const { config, input } = await gatherConfig(home, options, flagsOf(options), context)
+  const joinText = await joinTextOf(options, context)
+  const roles = await context.roles()
+  const name = options.name ?? role
+  const opened = await roles.openRole({
+    ...{ role, home, name, config: input },
+    join: joinText === undefined ? undefined : roles.parseJoinString(joinText),
+    logger: createLogger(config.log.level, { process: name }),
+    supervised: context.supervisor !== undefined
+  })
+  const stopAsked =
+    context.supervisor === undefined
+      ? context.interrupted
+      : AbortSignal.any([context.interrupted, context.supervisor.stop])
+  try {
+    await opened.peer.start()
+    if (role === 'controller')
+      await roles.rememberAddresses(home, roles.parseJoinString(opened.peer.joinString))
+    announceReady(role, opened.peer, context)
+    await new Promise<void>((done) => {
+      if (stopAsked.aborted) done()
+      stopAsked.addEventListener('abort', () => done(), { once: true })
+    })
+  } finally {
+    await withDeadline(context.clock, STOP_MS, undefined, () => opened.stop())
+  }
+}
+
+function announceReady(
+  role: RoleName,
+  peer: Awaited<ReturnType<Roles['openRole']>>['peer'],
+  context: CliContext
+): void {
+  const url = 'url' in peer && typeof peer.url === 'string' ? peer.url : undefined
+  const message: ChildMessage = {
+    type: 'ready',
+    peerId: peer.peerId,
+    addresses: [...peer.addresses],
+    ...(url === undefined ? {} : { url })
+  }
+  context.supervisor?.send(message)
+  if (context.supervisor !== undefined) return
+  const where = url ?? peer.addresses[0] ?? ''
+  context.stdout.write(`peerbin ${role} is ready: ${peer.peerId} ${where}\n`)
+}
+
+function flagsOf(options: RoleCommandOptions): ConfigInput {
+  return {
+    network: options.listen === undefined ? {} : { host: options.listen },
+    edge: {
+      ...(options.port === undefined ? {} : { port: options.port }),
+      ...(options.host === undefined ? {} : { host: options.host })
+    }
+  }
+}
+
+async function joinTextOf(options: RoleCommandOptions, context: CliContext): Promise<string | undefined> {
+  if (options.joinFile === undefined) return options.join
+  if (options.join !== undefined && context.env['PEERBIN_JOIN'] === undefined)
+    throw new PeerbinError('usage', 'give --join or --join-file, not both')
+  const path = resolve(context.cwd, options.joinFile)
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new PeerbinError('local-file', `cannot read ${path}`, { cause: error })
+  } finally {
+    if (options.join !== undefined) say(context, 'PEERBIN_JOIN is set too; --join-file is used')
+  }
+}

@@ -1,0 +1,98 @@
+import { Command, CommanderError } from 'commander'
+import { asPeerbinError, EXIT, hasCode } from '../errors.ts'
+import type { PeerbinError } from '../errors.ts'
+import { VERSION } from '../version.ts'
+import { addConfigCommand } from './commands/config.ts'
+import { addInitCommand } from './commands/init.ts'
+import { addPullCommand } from './commands/pull.ts'
+import { addPushCommand } from './commands/push.ts'
+import { addRoleCommands } from './commands/role.ts'
+import { addStatusCommand } from './commands/status.ts'
+import { addUpCommand } from './commands/up.ts'
+import type { CliContext } from './context.ts'
+import { FailedQuietly } from './failed-quietly.ts'
+
+const EPILOGUE = `
+Exit codes:
+  0 done                        4 refused (used link, too large, …)
+  1 unexpected error            5 bytes do not match their checksum
+  2 wrong usage or settings     6 the cluster is busy or too small right now: try again
+  3 cannot be reached           7 a file or folder on this machine
+
+Environment:
+  PEERBIN_DATA    data folder, in place of --data
+  PEERBIN_JOIN    join string, in place of --join (other users can see command lines)
+  PEERBIN_SERVER  edge that push and status talk to, in place of --server
+  PORT            port of the edge, in place of --port
+  PEERBIN_DEBUG   set to 1 for stack traces
+
+Examples:
+  peerbin up                          a whole cluster on this machine
+  peerbin push report.pdf             upload a file, print its link
+  peerbin pull http://…/d/TOKEN       download what a link leads to`
+
+/** The whole command line; `onDone` gets the exit code of the command that ran. */
+function buildProgram(context: CliContext): Command {
+  const program = new Command('peerbin')
+    .description('Share files through a cluster of your own machines; each link works exactly once.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help of a command')
+    .addHelpText('after', EPILOGUE)
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+      outputError: () => {} // reported once, by runCommandLine
+    })
+  addUpCommand(program, context)
+  addRoleCommands(program, context)
+  addInitCommand(program, context)
+  addPushCommand(program, context)
+  addPullCommand(program, context)
+  addStatusCommand(program, context)
+  addConfigCommand(program, context)
+  return program
+}
+
+/** Runs one command line (without the program's name) and answers its exit code. Reports errors itself; never throws. */
+export async function runCommandLine(argv: readonly string[], context: CliContext): Promise<number> {
+  const program = buildProgram(context)
+  try {
+    if (argv.length === 0) {
+      context.stderr.write(program.helpInformation() + EPILOGUE + '\n')
+      return EXIT.usage
+    }
+    await program.parseAsync(argv, { from: 'user' })
+    return EXIT.ok
+  } catch (error) {
+    return report(error, context)
+  }
+}
+
+/** One clear line for a person, and the exit code. */
+function report(error: unknown, context: CliContext): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.ok // help and version
+    const problem = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
+    // commander uses this code for "no command given", after it has printed the help
+    if (error.code !== 'commander.help') context.stderr.write(`peerbin: ${problem} (usage)\n`)
+    return EXIT.usage
+  }
+  if (hasCode(error, 'aborted', 'shutting-down') && context.interrupted.aborted) return INTERRUPTED
+  const known = error instanceof FailedQuietly ? error.reason : asPeerbinError(error)
+  if (!(error instanceof FailedQuietly)) context.stderr.write(`peerbin: ${oneLine(known)} (${known.code})\n`)
+  if (context.env['PEERBIN_DEBUG'] === '1' && known.stack !== undefined)
+    context.stderr.write(`${known.stack}\n${known.cause instanceof Error ? known.cause.stack : ''}\n`)
+  return known.exitCode
+}
+
+/** Shells' convention for a program that ended by SIGINT: 128 + 2. */
+const INTERRUPTED = 130
+
+function oneLine(error: PeerbinError): string {
+  // an error nobody expected says more by its cause than by the registry's sentence
+  const cause = error.code === 'internal' && error.cause instanceof Error ? ` ${error.cause.message}` : ''
+  return (error.message + cause).replace(/\s*\n\s*/g, ' ')
+}

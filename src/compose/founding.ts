@@ -1,0 +1,91 @@
+/**
+ * A machine's data folder, as the command line uses it: `--data` names it, and each process on the machine has a folder in it.
+ *
+ *     config.json   settings of everything here        join          the cluster's join string, mode 0600
+ *     cluster.json  processes of `peerbin up`          logs/         one log per process
+ *     controller/  node-1/ …  edge/                    data folders of roles (data-folder.ts)
+ *     lock          `peerbin up` holds it alone, single roles hold it together
+ */
+
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ConfigInput } from '../config.ts'
+import { systemRandom } from '../runtime/random.ts'
+import { joinStringOf, newClusterKey, readClusterKey, sameCluster, writeClusterKey } from './cluster-key.ts'
+import type { ClusterKey } from './cluster-key.ts'
+import { ensureFolder, openRoleState } from './data-folder.ts'
+import { lockFolder } from './folder-lock.ts'
+import type { FolderLock } from './folder-lock.ts'
+import { chooseListen, joinAddresses } from './listening.ts'
+
+export const CONTROLLER_NAME = 'controller'
+
+export interface FoundOptions {
+  readonly home: string
+  /** Address the controller listens on; undefined: as before, or loopback. */
+  readonly listen?: string | undefined
+  /** Host name or address that other machines dial. */
+  readonly advertise?: string | undefined
+  readonly config: ConfigInput
+}
+
+/**
+ * Makes a cluster in the folder, or finds the one that is there: secret, the controller's identity and its port. The controller's port is looked at again, and
+ * another is taken when somebody else has it by now; call this only while the controller does not run.
+ */
+export async function foundCluster(options: FoundOptions): Promise<ClusterKey> {
+  await ensureFolder(options.home)
+  const known = await readClusterKey(options.home)
+  const state = await openRoleState(join(options.home, CONTROLLER_NAME))
+  try {
+    const before = state.listening.get()
+    await state.listening.set({
+      ...before,
+      host: options.listen ?? before.host,
+      advertise: options.advertise ?? before.advertise
+    })
+    const listen = await chooseListen(state, options.config, [])
+    const key = { ...(known ?? newClusterKey(systemRandom)), addresses: joinAddresses(listen, state.self) }
+    if (known === undefined || joinStringOf(known) !== joinStringOf(key))
+      await writeClusterKey(options.home, key)
+    return key
+  } finally {
+    state.close()
+  }
+}
+
+/** The join string of the folder's cluster, which is made if there is none. Asking again changes nothing, also while the cluster runs. */
+export async function initCluster(options: FoundOptions): Promise<{ joinString: string; made: boolean }> {
+  await ensureFolder(options.home)
+  const known = await readClusterKey(options.home)
+  const asked = options.listen !== undefined || options.advertise !== undefined
+  if (known !== undefined && !asked) return { joinString: joinStringOf(known), made: false }
+  const lock = await lockHome(options.home)
+  try {
+    return { joinString: joinStringOf(await foundCluster(options)), made: known === undefined }
+  } finally {
+    lock.release()
+  }
+}
+
+/** The whole folder for one process. @throws `data-in-use` when `up` or any role runs on it */
+export async function lockHome(home: string): Promise<FolderLock> {
+  await ensureFolder(home)
+  return lockFolder(home, 'exclusive')
+}
+
+/** Names of the nodes with data in the folder, `node-1` first. */
+export async function storedNodes(home: string): Promise<string[]> {
+  await ensureFolder(home)
+  const names = await readdir(home)
+  return names
+    .filter((name) => /^node-\d+$/.test(name))
+    .toSorted((a, b) => Number(a.slice('node-'.length)) - Number(b.slice('node-'.length)))
+}
+
+/** After a controller's start: its address may be a new one, and whoever joins from now on has to find it there. */
+export async function rememberAddresses(home: string, key: ClusterKey): Promise<void> {
+  const known = await readClusterKey(home)
+  if (known === undefined || !sameCluster(known, key)) return
+  if (joinStringOf(known) !== joinStringOf(key)) await writeClusterKey(home, key)
+}

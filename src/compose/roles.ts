@@ -1,0 +1,13 @@
+/** What the command line starts and makes: handed to it by bin. The roles themselves are loaded only when one is opened: `up` starts none in its own process. */
+
+import type { OpenedRole, RoleOptions } from './open-role.ts'
+
+export { joinStringOf, parseJoinString } from './cluster-key.ts'
+export type { ClusterKey } from './cluster-key.ts'
+export { foundCluster, initCluster, lockHome, rememberAddresses, storedNodes } from './founding.ts'
+export type { OpenedRole, RoleOptions } from './open-role.ts'
+
+export const openRole = async (options: RoleOptions): Promise<OpenedRole> => {
+  const { openRole: open } = await import('./open-role.ts')
+  return await open(options)
+}

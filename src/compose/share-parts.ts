@@ -1,0 +1,27 @@
+import { FileReader } from '../client/file-reader.ts'
+import { FileWriter } from '../client/file-writer.ts'
+import { ChunkWriter } from '../client/chunk-writer.ts'
+import { Budget } from '../runtime/budget.ts'
+import type { Peer } from './peer.ts'
+
+/** What sends files into the cluster and gets them out again, within one budget of memory. */
+export interface ShareParts {
+  readonly writer: FileWriter
+  readonly reader: FileReader
+  readonly memory: Budget
+}
+
+export function shareParts(peer: Peer): ShareParts {
+  const { membership, clock, random, config, logger, controller } = peer
+  const memory = new Budget(config.edge.memoryBytes, config.edge.memoryWaitersMax)
+  const chunks = new ChunkWriter({
+    ...{ rpc: peer.chunkRpc, controller, membership, clock, logger },
+    config: config.replication
+  })
+  const writer = new FileWriter({
+    ...{ chunks, controller, memory, clock, random, config, logger },
+    clusterKey: peer.cluster.secret
+  })
+  const reader = new FileReader({ rpc: peer.chunkRpc, controller, membership, memory, clock, config, logger })
+  return { writer, reader, memory }
+}
