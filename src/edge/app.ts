@@ -1,0 +1,173 @@
+/** Fastify with everything that holds for all routes: errors, headers, limits, and the routes themselves. */
+
+import cookie from '@fastify/cookie'
+import multipart from '@fastify/multipart'
+import rateLimit from '@fastify/rate-limit'
+import swagger from '@fastify/swagger'
+import { fastify } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { PeerbinError } from '../errors.ts'
+import type { App, EdgeContext, Route } from './context.ts'
+import { createHttpServer, onClientError, pathOf } from './http-server.ts'
+import { headerOf } from './http/accept.ts'
+import { bodyUnread, lingering } from './http/linger.ts'
+import { MethodTable } from './methods.ts'
+import { swaggerOptions } from './openapi.ts'
+import { errorPage } from './pages/error-page.ts'
+import { uploadPage } from './pages/upload-page.ts'
+import { asEdgeError, detailOf, sendProblem } from './problem.ts'
+import { deleteLink } from './routes/delete-link.ts'
+import { getActiveNodes, getHealth, getStatus } from './routes/get-cluster.ts'
+import { getDownload } from './routes/get-download.ts'
+import { getAsset, getHome } from './routes/get-home.ts'
+import { getLink } from './routes/get-link.ts'
+import { getOpenapi } from './routes/get-openapi.ts'
+import { postLink } from './routes/post-link.ts'
+import { getUpload, postUpload } from './routes/post-upload.ts'
+import { putFile } from './routes/put-file.ts'
+import { NO_POLICY, PAGE_POLICY, SECURITY_HEADERS } from './security-headers.ts'
+import type { Certificate } from './tls.ts'
+import { requestOrigin } from './upload-answer.ts'
+
+/** Every route of the edge. */
+const ROUTES: readonly Route[] = [
+  getHome,
+  getAsset,
+  getUpload,
+  postUpload,
+  putFile,
+  getLink,
+  postLink,
+  deleteLink,
+  getDownload,
+  getActiveNodes,
+  getHealth,
+  getStatus,
+  getOpenapi
+]
+
+/** Request lines are at most 16 KiB (Node's limit for headers); a longer parameter than Fastify's default is for us to judge. */
+const PARAM_LENGTH_MAX = 16 * 1024
+const MINUTE_MS = 60_000
+
+/** Not started, not listening. @param stopping tells that no new request is to be begun */
+export async function createApp(
+  context: EdgeContext,
+  certificate: Certificate | undefined,
+  stopping: () => boolean
+): Promise<App> {
+  const { config, version } = context
+  const app: App = fastify({
+    logger: false, // ours is told in onResponse, without addresses
+    serverFactory: (listener) => createHttpServer(config.edge, certificate, listener),
+    clientErrorHandler: (error, socket) => onClientError(error, socket),
+    trustProxy: config.edge.trustedProxies.length > 0 ? config.edge.trustedProxies : false,
+    exposeHeadRoutes: false, // HEAD is named where it is taken: of a download it must not be a GET without a body
+    return503OnClosing: false, // answered below, in the form the client asked for
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: PARAM_LENGTH_MAX }
+  }).withTypeProvider<ZodTypeProvider>()
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  // bodies are read by the routes, as streams
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+  await app.register(cookie)
+  await app.register(multipart, { throwFileSizeLimit: false })
+  await app.register(swagger, swaggerOptions(version))
+  await app.register(rateLimit, {
+    max: config.edge.ratePerMinute,
+    timeWindow: MINUTE_MS,
+    addHeadersOnExceeding: {
+      'x-ratelimit-limit': false,
+      'x-ratelimit-remaining': false,
+      'x-ratelimit-reset': false
+    },
+    addHeaders: {
+      'x-ratelimit-limit': false,
+      'x-ratelimit-remaining': false,
+      'x-ratelimit-reset': false,
+      'retry-after': false
+    },
+    errorResponseBuilder: (_request, { ttl }) => new PeerbinError('rate-limited', '', { retryAfterMs: ttl })
+  })
+  addHooks(app, context, stopping)
+  const methods = new MethodTable()
+  // `PUT /{name}` takes any name: it says nothing about what else an address could be
+  app.addHook('onRoute', ({ url, method }) => {
+    if (url !== '/:name') methods.add(url, method)
+  })
+  addErrorHandlers(app, context, methods)
+  for (const route of ROUTES) route(app, context)
+  await app.ready()
+  return app
+}
+
+function addHooks(app: App, context: EdgeContext, stopping: () => boolean): void {
+  const { clock, config, logger } = context
+  app.addHook('onRequest', async () => {
+    if (stopping()) throw new PeerbinError('shutting-down', '', { retryAfterMs: config.edge.stopMs })
+  })
+  app.addHook('onSend', async (request, reply, payload: unknown) => {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) reply.header(name, value)
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
+    const isPage = String(reply.getHeader('content-type') ?? '').startsWith('text/html')
+    if (!reply.hasHeader('content-security-policy'))
+      reply.header('content-security-policy', isPage ? PAGE_POLICY : NO_POLICY)
+    if (!bodyUnread(request.raw) || (typeof payload !== 'string' && !Buffer.isBuffer(payload))) return payload
+    const bytes = Buffer.from(payload)
+    reply.header('connection', 'close').header('content-length', bytes.byteLength)
+    return lingering(bytes, request.raw, clock, config.edge.stallMs)
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    // the pattern, never the address: addresses hold tokens, claims and names
+    logger.debug('answered', {
+      method: request.method,
+      route: request.routeOptions.url ?? 'none',
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime)
+    })
+  })
+}
+
+function addErrorHandlers(app: App, context: EdgeContext, methods: MethodTable): void {
+  const page = (error: PeerbinError, request: FastifyRequest): string => {
+    const { assets, config } = context
+    if (request.routeOptions.config?.failurePage === 'upload')
+      return uploadPage(assets, config, requestOrigin(context, request), detailOf(error))
+    return errorPage(assets, error, retryPath(request))
+  }
+  app.setErrorHandler(async (thrown, request, reply) => {
+    const error = asEdgeError(thrown)
+    if (error.status >= 500 && error.code !== 'shutting-down') {
+      context.logger.warn('a request failed', {
+        method: request.method,
+        route: request.routeOptions.url ?? 'none',
+        code: error.code,
+        ...(error.code === 'internal' && { err: error.cause ?? error })
+      })
+    }
+    return sendProblem(request, reply, error, page)
+  })
+  const notFound = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const allowed = methods.allowed(pathOf(request.raw))
+    const error =
+      allowed.length === 0
+        ? new PeerbinError('not-found')
+        : new PeerbinError('method-not-allowed', '', { details: { allow: allowed.join(', ') } })
+    return sendProblem(request, reply, error, page)
+  }
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, notFound)
+}
+
+/** Where a person starts over: the page of the link that was pressed, or the page itself. */
+function retryPath(request: FastifyRequest): string | undefined {
+  const { params } = request
+  const token = typeof params === 'object' && params !== null && 'token' in params ? params.token : undefined
+  if (typeof token === 'string') return `/d/${encodeURIComponent(token)}`
+  return headerOf(request.headers, 'sec-fetch-mode') === 'navigate' && request.method === 'GET'
+    ? pathOf(request.raw)
+    : undefined
+}

@@ -1,0 +1,65 @@
+/** What the parts of the edge share. */
+
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault
+} from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { ControllerClient } from '../client/controller-client.ts'
+import type { FileReader } from '../client/file-reader.ts'
+import type { FileWriter } from '../client/file-writer.ts'
+import type { Membership } from '../cluster/membership.ts'
+import type { Config } from '../config.ts'
+import type { Clock, Logger, Random } from '../interfaces.ts'
+import type { Budget } from '../runtime/budget.ts'
+import type { Assets } from './assets.ts'
+import type { ClaimTable } from './transfer/claim-table.ts'
+import type { Transfers } from './transfer/transfers.ts'
+
+/** What an edge is made of. */
+export interface EdgeDeps {
+  readonly membership: Membership
+  readonly controller: ControllerClient
+  readonly writer: FileWriter
+  readonly reader: FileReader
+  /** Memory that the writer and the reader share. */
+  readonly memory: Budget
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly config: Config
+  readonly version: string
+}
+
+/** What a route gets. */
+export interface EdgeContext extends EdgeDeps {
+  readonly assets: Assets
+  readonly transfers: Transfers
+  readonly claims: ClaimTable
+  /** The edge's own address, for requests that do not say by which name they came. */
+  readonly url: () => string
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A page to go back to when this route fails for a browser. */
+    failurePage?: 'upload'
+    /** JSON schema of a body that is not parsed by Fastify, for /openapi.json: media type → schema. */
+    bodyContent?: Record<string, object>
+  }
+}
+
+/** The server, with its routes typed by their schemas. */
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>
+
+/** Adds one route (or one asset's worth of them) to the server. */
+export type Route = (app: App, context: EdgeContext) => void

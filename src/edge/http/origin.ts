@@ -1,0 +1,41 @@
+/** The address people reach this edge by, for links in answers. */
+
+import type { LinkToken } from '../../types.ts'
+
+/** Host names, IPv4 and bracketed IPv6, with an optional port: anything else in a Host header does not get into a link. */
+const HOST = /^(?:[a-z0-9](?:[a-z0-9._-]{0,253}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i
+
+/**
+ * @param publicUrl config.edge.publicUrl; wins when it is set
+ * @param fallback the edge's own URL, for a request without a usable Host
+ * @returns without a slash at the end
+ */
+export function originOf(
+  request: { protocol: string; host: string },
+  publicUrl: string,
+  fallback: string
+): string {
+  if (publicUrl !== '') return publicUrl.replace(/\/+$/, '')
+  return HOST.test(request.host) ? `${request.protocol}://${request.host}` : fallback
+}
+
+/** The addresses of one link. */
+export interface LinkUrls {
+  /** What the sender passes on: safe to open, spends nothing. */
+  url: string
+  /** For programs: a GET redeems. */
+  directUrl: string
+}
+
+export const linkUrls = (origin: string, token: LinkToken): LinkUrls => ({
+  url: `${origin}/d/${token}`,
+  directUrl: `${origin}/download/${token}`
+})
+
+/** Usable as it is with `curl -X DELETE`. */
+export const deleteUrl = (origin: string, token: LinkToken, secret: string): string =>
+  `${origin}/d/${token}?secret=${secret}`
+
+/** Path of the claim URL: the download for whoever holds the claim. */
+export const claimPath = (token: string, claim: string): string =>
+  `/download/${encodeURIComponent(token)}?claim=${encodeURIComponent(claim)}`

@@ -1,0 +1,99 @@
+/** The multipart form of an upload: one file, and fields before or after it. */
+
+import type { Multipart, MultipartFile } from '@fastify/multipart'
+import type { FastifyRequest } from 'fastify'
+import type { Config } from '../../config.ts'
+import { PeerbinError } from '../../errors.ts'
+import type { Clock } from '../../interfaces.ts'
+import { mergeDigests, parseDigest } from './digests.ts'
+import type { Digests } from './digests.ts'
+import { linkTerms } from './link-terms.ts'
+import type { LinkTerms } from './link-terms.ts'
+import { bodyError, sendContinue } from './request-body.ts'
+import { stallLimited } from './stall.ts'
+
+/** Bounds of a form beside its file. */
+const LIMITS = { fields: 16, files: 2, parts: 20, fieldNameSize: 64, fieldSize: 1024, headerPairs: 32 }
+
+/** What a form adds around its file at most: headers of its parts, boundaries, and the fields. */
+export const FORM_OVERHEAD_BYTES_MAX = 128 * 1024
+
+/** Field names; others are ignored, as browsers and scripts add their own (a submit button's name, a CSRF token). */
+type FieldName = 'md5' | 'sha256' | 'expires' | 'downloads'
+const FIELD_NAMES: ReadonlySet<string> = new Set<FieldName>(['md5', 'sha256', 'expires', 'downloads'])
+
+export class UploadForm {
+  readonly #parts: AsyncIterator<Multipart>
+  readonly #fields = new Map<string, string>()
+  readonly #link: Config['link']
+  #file: MultipartFile | undefined
+
+  constructor(request: FastifyRequest, clock: Clock, config: Config) {
+    sendContinue(request.raw)
+    this.#link = config.link
+    const parts = request.parts({ limits: { ...LIMITS, fileSize: Number.MAX_SAFE_INTEGER } })
+    this.#parts = stallLimited(parts, clock, config.edge.stallMs, 'upload-stalled')
+  }
+
+  /** Reads up to the file. @throws `invalid-field` when there is none, or a field before it is wrong */
+  async file(): Promise<MultipartFile> {
+    const file = await this.#next()
+    if (file === undefined)
+      throw new PeerbinError('invalid-field', 'file: please choose a file', { details: { field: 'file' } })
+    this.#file = file
+    // a wrong field before the file is told before the file is stored
+    this.digests()
+    this.terms()
+    return file
+  }
+
+  /** The file's bytes; ends when the whole form has been read, so that every field is known then. */
+  async *bytes(): AsyncGenerator<Uint8Array, void, undefined> {
+    if (this.#file === undefined) return
+    try {
+      const bytes: AsyncIterable<Uint8Array> = this.#file.file
+      yield* bytes
+    } catch (error) {
+      throw bodyError(error)
+    }
+    if ((await this.#next()) !== undefined)
+      throw new PeerbinError('invalid-field', 'file: please share one file at a time', {
+        details: { field: 'file' }
+      })
+    this.digests()
+    this.terms()
+  }
+
+  digests(): Digests {
+    const one = (name: 'md5' | 'sha256'): Digests => {
+      const text = this.#fields.get(name)
+      return text === undefined || text.trim() === '' ? {} : { [name]: parseDigest(text, name, name) }
+    }
+    return mergeDigests(one('md5'), one('sha256'))
+  }
+
+  terms(): LinkTerms {
+    const given = { downloads: this.#fields.get('downloads'), expires: this.#fields.get('expires') }
+    return linkTerms(given, { downloads: 'downloads', expires: 'expires', days: '' }, this.#link)
+  }
+
+  /** Takes in fields up to the next file; undefined at the form's end. */
+  async #next(): Promise<MultipartFile | undefined> {
+    for (;;) {
+      const next = await this.#parts.next()
+      if (next.done === true) return undefined
+      const part = next.value
+      if (part.type === 'file') {
+        if (part.fieldname === 'file') return part
+        part.file.resume() // a file nobody asked for is read past
+        continue
+      }
+      if (!FIELD_NAMES.has(part.fieldname)) continue
+      if (part.valueTruncated === true || typeof part.value !== 'string' || this.#fields.has(part.fieldname))
+        throw new PeerbinError('invalid-field', `${part.fieldname}: one short value is needed`, {
+          details: { field: part.fieldname }
+        })
+      this.#fields.set(part.fieldname, part.value)
+    }
+  }
+}

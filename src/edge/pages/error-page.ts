@@ -1,0 +1,27 @@
+/** What went wrong, in words, and what to do now. */
+
+import { html } from '../html.ts'
+import type { PeerbinError } from '../../errors.ts'
+import type { Assets } from '../assets.ts'
+import { detailOf } from '../problem.ts'
+import { texts } from '../texts.ts'
+import { page } from './layout.ts'
+
+const words = texts.error
+
+/** @param retryPath where trying again starts, if that can help */
+export function errorPage(assets: Assets, error: PeerbinError, retryPath?: string): string {
+  const title = words.titles[error.code] ?? words.otherTitle
+  const hint = words.hints[error.code]
+  const content = html`<section class="card">
+    <h1>${title}</h1>
+    <p>${detailOf(error)}</p>
+    ${hint !== undefined && html`<p>${hint}</p>`}
+    <div class="actions">
+      ${error.retryable && retryPath !== undefined && html`<a class="button primary" href="${retryPath}">${words.retry}</a>`}
+      <a class="button secondary" href="/">${words.back}</a>
+    </div>
+    <p class="hint">${words.code}: <code>${error.code}</code> (${error.status})</p>
+  </section>`
+  return page({ assets, title, content })
+}

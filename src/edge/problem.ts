@@ -1,0 +1,101 @@
+/** Errors as answers: problem+json (RFC 9457) for programs that ask for JSON, a page for browsers, one line of text for the rest. */
+
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { asPeerbinError, ERRORS, PeerbinError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
+import { formatOf } from './http/accept.ts'
+
+export const problemSchema = z.object({
+  type: z.string().describe('`urn:peerbin:error:` and the code'),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string().describe('stable; docs/errors.md lists them'),
+  field: z.string().optional().describe('the field or header that is wrong'),
+  retryAfterMs: z.int().optional()
+})
+export type Problem = z.output<typeof problemSchema>
+
+/** What libraries throw, by their codes. Everything else of theirs goes by its status. */
+const FOREIGN: Record<string, ErrorCode> = {
+  FST_ERR_VALIDATION: 'invalid-field',
+  FST_FIELDS_LIMIT: 'invalid-field',
+  FST_FILES_LIMIT: 'invalid-field',
+  FST_PARTS_LIMIT: 'invalid-field',
+  FST_PROTO_VIOLATION: 'invalid-field',
+  FST_INVALID_JSON_FIELD_ERROR: 'invalid-field',
+  FST_INVALID_MULTIPART_CONTENT_TYPE: 'bad-request',
+  FST_MP_PREMATURE_CLOSE: 'upload-incomplete',
+  FST_REQ_FILE_TOO_LARGE: 'too-large'
+}
+
+const isFastifyError = (error: unknown): error is FastifyError =>
+  error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number'
+
+/** Every error that reaches an answer as one of ours. */
+export function asEdgeError(error: unknown): PeerbinError {
+  if (error instanceof PeerbinError || !isFastifyError(error)) return asPeerbinError(error)
+  const known = FOREIGN[error.code]
+  if (known !== undefined) {
+    // their messages are fit for people only where they name the field that is wrong
+    return new PeerbinError(known, error.code === 'FST_ERR_VALIDATION' ? error.message : '', { cause: error })
+  }
+  if (error.statusCode === 413) return new PeerbinError('too-large', '', { cause: error })
+  if (error.statusCode === 503)
+    return new PeerbinError('shutting-down', '', { cause: error, retryAfterMs: 1000 })
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500)
+    return new PeerbinError('bad-request', '', { cause: error })
+  return asPeerbinError(error)
+}
+
+/** What a person may read: messages of the server's own troubles name peers and folders, so those are told by their sentence only. */
+export const detailOf = (error: PeerbinError): string =>
+  error.status >= 500 ? ERRORS[error.code].text : error.message
+
+export const problemOf = (error: PeerbinError): Problem => ({
+  type: `urn:peerbin:error:${error.code}`,
+  title: ERRORS[error.code].text,
+  status: error.status,
+  detail: detailOf(error),
+  code: error.code,
+  ...(typeof error.details['field'] === 'string' && { field: error.details['field'] }),
+  ...(error.retryAfterMs !== undefined && { retryAfterMs: Math.ceil(error.retryAfterMs) })
+})
+
+/** Sets what goes with an error whatever its form: status, Retry-After, Content-Range, Allow. */
+export function errorHeaders(error: PeerbinError): Record<string, string> {
+  const headers: Record<string, string> = {}
+  if (error.retryAfterMs !== undefined)
+    headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)))
+  if (error.code === 'range-not-satisfiable' && error.details['sizeBytes'] !== undefined)
+    headers['content-range'] = `bytes */${error.details['sizeBytes']}`
+  if (typeof error.details['allow'] === 'string') headers['allow'] = error.details['allow']
+  return headers
+}
+
+/** Renders an error as a page. */
+export type ErrorPage = (error: PeerbinError, request: FastifyRequest) => string
+
+/** Answers with an error, in the form the client asked for. */
+export async function sendProblem(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  error: PeerbinError,
+  page: ErrorPage
+): Promise<FastifyReply> {
+  reply
+    .code(error.status)
+    .headers(errorHeaders(error))
+    .header('cache-control', 'no-store')
+    .header('vary', 'accept')
+  switch (formatOf(request.headers.accept)) {
+    case 'html':
+      return reply.type('text/html; charset=utf-8').send(page(error, request))
+    case 'json':
+      // as text: a schema of the route's success would be applied to an object
+      return reply.type('application/problem+json').send(JSON.stringify(problemOf(error)))
+    case 'text':
+      return reply.type('text/plain; charset=utf-8').send(`${detailOf(error)}\n`)
+  }
+}

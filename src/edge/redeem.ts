@@ -1,0 +1,105 @@
+/** Claims: asking the controller for one, and giving one back that could not be used. */
+
+import { asPeerbinError, hasCode, PeerbinError } from '../errors.ts'
+import type { ClaimAnswer } from '../protocol/messages.ts'
+import { hashSecret } from '../protocol/secrets.ts'
+import type { SecretHash } from '../types.ts'
+import type { EdgeContext } from './context.ts'
+import { refusal } from './link-state.ts'
+
+export type Granted = Extract<ClaimAnswer, { outcome: 'claimed' }>
+
+/** A claim that may be served, and what this request knows of how it came about. */
+export interface Redemption {
+  readonly tokenHash: SecretHash
+  readonly secret: string
+  readonly answer: Granted
+  /** This request made the claim and may give it back, as long as no header of its answer has left. */
+  readonly made: boolean
+}
+
+/** What is looked up for a token: also for one of the wrong length, so that the answer takes the same time. */
+export const tokenHashOf = (token: string): SecretHash => hashSecret(token)
+
+/** The claim behind a secret, if it may be served now. Makes none. */
+export async function findClaim(
+  context: EdgeContext,
+  tokenHash: SecretHash,
+  secret: string
+): Promise<Redemption | undefined> {
+  const answer = await context.controller.call('findClaim', { tokenHash, claimHash: hashSecret(secret) })
+  return answer.outcome === 'claimed' ? { tokenHash, secret, answer, made: false } : undefined
+}
+
+/**
+ * Who made the secret of a claim. `edge`: this request did, so nobody else can have used it. `page`: our page did, so that pressing twice
+ * is asking twice; if nothing can be sent, the way back is the page with a new secret. `client`: a program keeps it and asks again with it, and
+ * gets the same yes for as long as the lease runs; so that one is never given back.
+ */
+export type SecretOrigin = 'edge' | 'page' | 'client'
+
+/**
+ * Makes a claim with this secret, or finds the one that was made with it.
+ * @throws why not
+ */
+export async function claimLink(
+  context: EdgeContext,
+  tokenHash: SecretHash,
+  secret: string,
+  origin: SecretOrigin
+): Promise<Redemption> {
+  const claimHash = hashSecret(secret)
+  try {
+    const answer = await context.controller.call('claimLink', { tokenHash, claimHash })
+    if (answer.outcome !== 'claimed') throw refusal(answer.outcome)
+    // made in this very call: an older claim with the same secret may be in use by another request
+    const fresh = answer.claim.claimedAt === answer.now && answer.claim.bytesSent === 0
+    return { tokenHash, secret, answer, made: origin === 'edge' || (origin === 'page' && fresh) }
+  } catch (error) {
+    // the outcome is unknown: a claim may have been made whose secret nobody will ever hear of
+    if (origin === 'edge' && hasCode(error) && error.retryable)
+      context.transfers.follow(release(context, tokenHash, claimHash))
+    throw error
+  }
+}
+
+/** Gives a claim back that this request made and sent nothing of. Never rejects: an unreleased claim ends with its lease. */
+export async function release(
+  context: EdgeContext,
+  tokenHash: SecretHash,
+  claimHash: SecretHash
+): Promise<void> {
+  try {
+    await context.controller.call('releaseClaim', { tokenHash, claimHash })
+  } catch (error) {
+    context.logger.warn('a claim could not be given back', { code: asPeerbinError(error).code })
+  }
+}
+
+/**
+ * Runs the part between a claim and the first header of its answer. When it fails and this request made the claim, the link
+ * is as good as new for the next one.
+ */
+export async function orRelease<T>(
+  context: EdgeContext,
+  redemption: Redemption,
+  work: () => Promise<T>
+): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (redemption.made) await release(context, redemption.tokenHash, redemption.answer.claim.claimHash)
+    throw unavailable(error)
+  }
+}
+
+/** When a copy of the file may be within reach again. */
+const RETRY_MS = 5000
+
+/** A failure to get the first bytes is told as what it means for the recipient: later. */
+function unavailable(error: unknown): PeerbinError {
+  const known = asPeerbinError(error)
+  if (known.retryAfterMs !== undefined || known.status < 500) return known
+  const code = known.retryable && known.status === 503 ? known.code : 'chunk-unavailable'
+  return new PeerbinError(code, '', { cause: error, retryAfterMs: RETRY_MS })
+}

@@ -1,0 +1,103 @@
+/** What the cluster is doing: for operators, load balancers and `peerbin status`. */
+
+import { z } from 'zod'
+import { PeerbinError } from '../../errors.ts'
+import type { EdgeContext, Route } from '../context.ts'
+import { controlMessages } from '../../protocol/messages.ts'
+import { problemSchema } from '../problem.ts'
+import { NODE_STATES, ROLES } from '../../types.ts'
+
+const activeNodesSchema = z.object({
+  nodes: z.array(
+    z.object({
+      id: z.string(),
+      roles: z.array(z.enum(ROLES)),
+      addresses: z.array(z.string()),
+      lastHeartbeat: z.string().describe('ISO 8601'),
+      capacity: z.int().describe('bytes'),
+      free: z.int().describe('bytes'),
+      state: z.enum(NODE_STATES)
+    })
+  )
+})
+const aliveSchema = z.object({ status: z.literal('alive'), version: z.string() })
+const readySchema = z.object({
+  status: z.literal('ready'),
+  nodes: z.int().describe('active nodes that take chunks')
+})
+
+export const getActiveNodes: Route = (app, { membership }) => {
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/active-nodes',
+    schema: {
+      summary: 'Nodes whose heartbeats arrive',
+      tags: ['cluster'],
+      response: { 200: activeNodesSchema }
+    },
+    handler: async () => ({
+      nodes: membership.active('node').map((member) => ({
+        id: member.peer,
+        roles: member.roles,
+        addresses: member.addresses,
+        lastHeartbeat: new Date(member.lastHeartbeatAt).toISOString(),
+        capacity: member.capacityBytes,
+        free: member.freeBytes,
+        state: member.state
+      }))
+    })
+  })
+}
+
+/** How many nodes would take a chunk now. @throws `no-controller`, `not-enough-nodes` */
+export function writableNodes({ membership, config }: Pick<EdgeContext, 'membership' | 'config'>): number {
+  const retryAfterMs = config.heartbeat.intervalMs
+  if (membership.active('controller').length === 0)
+    throw new PeerbinError('no-controller', '', { retryAfterMs })
+  const nodes = membership.active('node').filter(({ state }) => state === 'active').length
+  if (nodes < config.replication.copiesMin) throw new PeerbinError('not-enough-nodes', '', { retryAfterMs })
+  return nodes
+}
+
+/** Load balancers ask often and from one address: not rate-limited. */
+const UNLIMITED = { rateLimit: false } as const
+
+export const getHealth: Route = (app, context) => {
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/healthz',
+    schema: { summary: 'Whether the process is alive', tags: ['cluster'], response: { 200: aliveSchema } },
+    config: UNLIMITED,
+    handler: async () => ({ status: 'alive' as const, version: context.version })
+  })
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/readyz',
+    schema: {
+      summary: 'Whether an upload would be taken now',
+      tags: ['cluster'],
+      response: {
+        200: readySchema,
+        503: {
+          description: 'Too few active nodes, or no controller',
+          content: { 'application/problem+json': { schema: problemSchema } }
+        }
+      }
+    },
+    config: UNLIMITED,
+    handler: async () => ({ status: 'ready' as const, nodes: writableNodes(context) })
+  })
+}
+
+export const getStatus: Route = (app, { controller }) => {
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/status',
+    schema: {
+      summary: 'Nodes, space, files, chunks owed, workers',
+      tags: ['cluster'],
+      response: { 200: controlMessages.status.response }
+    },
+    handler: () => controller.call('status', {})
+  })
+}

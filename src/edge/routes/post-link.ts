@@ -1,0 +1,82 @@
+/** `POST /d/{token}`: the Download button. Claims the link and sends the browser to the claim URL. */
+
+import { z } from 'zod'
+import { PeerbinError } from '../../errors.ts'
+import { isClaimSecret, newClaimSecret } from '../../protocol/secrets.ts'
+import type { EdgeContext, Route } from '../context.ts'
+import { claimPath } from '../http/origin.ts'
+import { hasBody, readText } from '../http/request-body.ts'
+import { problemSchema } from '../problem.ts'
+import { claimLink, orRelease, tokenHashOf } from '../redeem.ts'
+import type { Redemption } from '../redeem.ts'
+import { tokenParams } from './get-link.ts'
+
+/** A form with one claim in it. */
+const FORM_BYTES_MAX = 4096
+
+const query = z.object({
+  claim: z.string().optional().describe('a claim secret of the client: 256 random bits, base64url')
+})
+
+/** Makes sure that the first byte can be had: a link is not spent on a file that nobody can reach now. */
+async function probe(context: EdgeContext, { answer }: Redemption, signal: AbortSignal): Promise<void> {
+  const { file, chunks } = answer
+  const body = await context.reader.prepare({
+    file: file.id,
+    sizeBytes: file.sizeBytes,
+    chunkCount: file.chunkCount,
+    firstPage: chunks,
+    range: { start: 0, end: 1 },
+    signal
+  })
+  await body.return(undefined)
+}
+
+export const postLink: Route = (app, context) => {
+  app.post(
+    '/d/:token',
+    {
+      schema: {
+        summary: 'Redeem a link from its page',
+        description: 'Redirects to the claim URL. The same claim again answers the same, from any edge.',
+        tags: ['link'],
+        params: tokenParams,
+        querystring: query,
+        response: {
+          303: { description: 'Location: the claim URL', content: { 'text/plain': { schema: z.string() } } },
+          '4xx': {
+            description: 'Refused',
+            content: { 'application/problem+json': { schema: problemSchema } }
+          }
+        }
+      },
+      config: {
+        bodyContent: {
+          'application/x-www-form-urlencoded': { type: 'object', properties: { claim: { type: 'string' } } }
+        }
+      }
+    },
+    async (request, reply) => {
+      const { token } = request.params
+      const text = hasBody(request.raw)
+        ? await readText(request.raw, FORM_BYTES_MAX, context.clock, context.config.edge.stallMs)
+        : ''
+      const given = request.query.claim ?? new URLSearchParams(text).get('claim') ?? undefined
+      if (given !== undefined && !isClaimSecret(given))
+        throw new PeerbinError('invalid-field', 'claim: 43 characters of base64url are needed', {
+          details: { field: 'claim' }
+        })
+      using transfer = context.transfers.begin(reply.raw)
+      const secret = given ?? newClaimSecret(context.random)
+      const redemption = await claimLink(
+        context,
+        tokenHashOf(token),
+        secret,
+        given === undefined ? 'edge' : 'page'
+      )
+      await orRelease(context, redemption, () => probe(context, redemption, transfer.signal))
+      const path = claimPath(token, secret)
+      return reply.code(303).header('location', path).type('text/plain; charset=utf-8').send(`${path}\n`)
+    }
+  )
+}

@@ -1,0 +1,146 @@
+/** Every sentence people read in pages. Scripts get theirs from attributes of the page, so that they stand here too. */
+
+import type { ErrorCode } from '../errors.ts'
+
+const MIB = 1024 * 1024
+const MINUTE_S = 60
+const HOUR_S = 60 * MINUTE_S
+const DAY_S = 24 * HOUR_S
+
+const plural = (count: number, one: string, many = `${one}s`): string =>
+  `${count} ${count === 1 ? one : many}`
+
+/** Sizes as people write them: binary steps, at most one decimal. */
+export function sizeText(bytes: number): string {
+  if (bytes < 1024) return plural(bytes, 'byte')
+  const units = ['KB', 'MB', 'GB', 'TB']
+  let value = bytes / 1024
+  let unit = 0
+  while (value >= 999.95 && unit < units.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return `${value < 100 ? Number(value.toFixed(1)) : Math.round(value)} ${units[unit] ?? ''}`
+}
+
+/** A length of time in its largest whole unit: `2 days`, `90 minutes`. */
+export function durationText(seconds: number): string {
+  if (seconds >= 2 * DAY_S || seconds === DAY_S) return plural(Math.round(seconds / DAY_S), 'day')
+  if (seconds >= 2 * HOUR_S || seconds === HOUR_S) return plural(Math.round(seconds / HOUR_S), 'hour')
+  if (seconds >= 2 * MINUTE_S || seconds === MINUTE_S) return plural(Math.round(seconds / MINUTE_S), 'minute')
+  return plural(Math.max(1, Math.round(seconds)), 'second')
+}
+
+/** `21 November 2026, 14:03 UTC`: the server does not know where the reader is; a script may put local time in its place. */
+export function timeText(ms: number): string {
+  const date = new Date(ms)
+  const day = date.toLocaleDateString('en-GB', {
+    day: 'numeric',
+    month: 'long',
+    year: 'numeric',
+    timeZone: 'UTC'
+  })
+  const time = date.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: 'UTC' })
+  return `${day}, ${time} UTC`
+}
+
+export const texts = {
+  product: 'peerbin',
+  skip: 'Skip to content',
+  footer: 'Files are kept in several copies, and only until they are fetched or expire.',
+
+  upload: {
+    title: 'Share a file',
+    intro: (maxBytes: number) =>
+      `Pick a file of up to ${sizeText(maxBytes)} and get a link for the person who should have it.`,
+    drop: 'Drop a file here, paste it, or',
+    dropActive: 'Let go to add this file',
+    choose: 'Choose a file',
+    options: 'Options',
+    downloads: 'Downloads allowed',
+    downloadsHint: (max: number) => `The link stops working after so many downloads. At most ${max}.`,
+    expires: 'Link expires after',
+    submit: 'Upload',
+    cancel: 'Cancel',
+    again: 'Share another file',
+    progress: 'Upload progress',
+    limit: (bytes: number) => (bytes >= MIB ? sizeText(bytes) : `${bytes} bytes`),
+    shell: 'From a shell',
+    // what the script says; {words} are filled in by it
+    chosen: 'Chosen: {name}, {size}',
+    speed: '{percent}% · {sent} of {total} · {speed}/s · {left} left',
+    starting: 'Starting…',
+    finishing: 'Storing the copies…',
+    cancelled: 'The upload was cancelled. Nothing was kept.',
+    tooLarge: 'This file has {size}; at most {max} are possible here.',
+    empty: 'This file is empty. Please choose one that is not.',
+    oneFile: 'Please share one file at a time.',
+    folder: 'A folder cannot be shared as it is. Please pack it into one file first.',
+    network: 'The connection broke before the upload was through. Please try again.',
+    unexpected: 'The server gave an answer that was not understood. Please try again.',
+    pastedName: 'pasted.txt'
+  },
+
+  uploaded: {
+    title: 'Your link is ready',
+    link: 'Link to share',
+    copy: 'Copy link',
+    copied: 'Copied',
+    copyFailed: 'Press Ctrl+C to copy',
+    file: 'File',
+    size: 'Size',
+    expires: 'Expires',
+    downloads: 'Downloads',
+    downloadsText: (count: number) => (count === 1 ? 'once' : `${count} times`),
+    once: 'It can be downloaded once. Opening it does not use it up, pressing Download does.',
+    several: (count: number) =>
+      `It can be downloaded ${count} times. Opening it does not use it up, pressing Download does.`,
+    withdraw: 'Withdraw the link',
+    withdrawn: 'The link was withdrawn. Nobody can use it any more.',
+    withdrawFailed: 'The link could not be withdrawn. Please try again.',
+    digest: 'SHA-256'
+  },
+
+  link: {
+    title: 'A file for you',
+    size: 'Size',
+    expires: 'Available until',
+    downloads: 'Downloads left',
+    download: 'Download',
+    once: 'This file can be downloaded once. Press the button when you are ready to keep it.',
+    several: (left: number) => `This file can be downloaded ${plural(left, 'more time', 'more times')}.`,
+    started: 'The download has started. If it breaks, press the button again on this page.',
+    shell: 'From a shell'
+  },
+
+  error: {
+    back: 'Share a file',
+    retry: 'Try again',
+    code: 'Code',
+    titles: {
+      'link-used': 'This link has been used',
+      'link-expired': 'This link has expired',
+      'link-revoked': 'This link was withdrawn',
+      'link-suspended': 'This link is suspended',
+      'link-unknown': 'This link does not exist',
+      'claim-unknown': 'This download is over',
+      'claim-over-budget': 'This download is over',
+      'not-found': 'There is nothing here',
+      'rate-limited': 'One moment, please'
+    } satisfies Partial<Record<ErrorCode, string>> as Partial<Record<ErrorCode, string>>,
+    otherTitle: 'That did not work',
+    hints: {
+      'link-used':
+        'It worked as often as its sender allowed, and the file is being removed. If that was not you, tell the sender: somebody else has the file.',
+      'link-expired': 'Links live for a limited time. Ask the sender for a new one.',
+      'link-revoked': 'Ask the sender if you still need the file.',
+      'link-unknown': 'It may be incomplete: please copy the whole link, or ask the sender for a new one.',
+      'link-suspended': 'Please try again later, or ask whoever runs this server.',
+      'claim-unknown': 'Ask the sender for a new link if you still need the file.',
+      'claim-over-budget': 'Ask the sender for a new link if you still need the file.',
+      'checksum-mismatch': 'The file that arrived is not the one that was described. Nothing was kept.',
+      'chunk-unavailable': 'The link has not been used up. Please try again shortly.',
+      'not-enough-nodes': 'Nothing was kept. Please try again shortly.'
+    } satisfies Partial<Record<ErrorCode, string>> as Partial<Record<ErrorCode, string>>
+  }
+} as const

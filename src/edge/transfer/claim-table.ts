@@ -1,0 +1,76 @@
+/** What each claim has going on this edge: connections, and how much of its bytes is spent. */
+
+import { PeerbinError } from '../../errors.ts'
+import type { ClaimRecord, SecretHash } from '../../types.ts'
+
+interface Entry {
+  connections: number
+  /** Bytes sent in all, as far as this edge knows. */
+  spentBytes: number
+  /** Of those, what the controller has not been told yet. */
+  unreportedBytes: number
+}
+
+/** One connection's part in a claim. */
+export interface ClaimShare {
+  /** Takes bytes from the claim's budget before they are sent; false when it is spent. */
+  spend(bytes: number): boolean
+  /** The controller has been told of so many bytes, and answered with what it knows. */
+  reported(bytes: number, claim: ClaimRecord | null): void
+  leave(): void
+}
+
+/** When another download of the same claim may have ended. */
+const CONNECTION_RETRY_MS = 1000
+
+export class ClaimTable {
+  readonly #entries = new Map<SecretHash, Entry>()
+  readonly #connectionsMax: number
+  readonly #budgetFactor: number
+
+  constructor(limits: { connectionsMax: number; budgetFactor: number }) {
+    this.#connectionsMax = limits.connectionsMax
+    this.#budgetFactor = limits.budgetFactor
+  }
+
+  /** Claims with a download under way here. */
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** @throws `claim-too-many-connections`, `claim-over-budget` */
+  enter(claim: ClaimRecord, sizeBytes: number): ClaimShare {
+    const budgetBytes = sizeBytes * this.#budgetFactor
+    const entry = this.#entries.get(claim.claimHash) ?? { connections: 0, spentBytes: 0, unreportedBytes: 0 }
+    if (entry.connections >= this.#connectionsMax)
+      throw new PeerbinError('claim-too-many-connections', '', { retryAfterMs: CONNECTION_RETRY_MS })
+    learn(entry, claim)
+    if (entry.spentBytes >= budgetBytes) throw new PeerbinError('claim-over-budget')
+    entry.connections++
+    this.#entries.set(claim.claimHash, entry)
+    let left = false
+    return {
+      spend: (bytes) => {
+        if (entry.spentBytes + bytes > budgetBytes) return false
+        entry.spentBytes += bytes
+        entry.unreportedBytes += bytes
+        return true
+      },
+      reported: (bytes, answer) => {
+        entry.unreportedBytes -= bytes
+        if (answer !== null) learn(entry, answer)
+      },
+      leave: () => {
+        if (left) return
+        left = true
+        entry.connections--
+        if (entry.connections === 0) this.#entries.delete(claim.claimHash)
+      }
+    }
+  }
+}
+
+/** Other edges may have sent more than this one knew. */
+function learn(entry: Entry, claim: ClaimRecord): void {
+  entry.spentBytes = Math.max(entry.spentBytes, claim.bytesSent + entry.unreportedBytes)
+}

@@ -1,0 +1,195 @@
+/** Sends a file, or a part of it, to the holder of a claim. */
+
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { asPeerbinError, PeerbinError } from '../../errors.ts'
+import type { ByteRange, ClaimRecord } from '../../types.ts'
+import type { EdgeContext } from '../context.ts'
+import { claimHeaders, fileHeaders, rangeHeaders } from '../download-headers.ts'
+import { CLAIM_COOKIE } from '../http/claims.ts'
+import type { RangeChoice } from '../http/range.ts'
+import { orRelease } from '../redeem.ts'
+import type { Redemption } from '../redeem.ts'
+import { SECURITY_HEADERS } from '../security-headers.ts'
+import type { ClaimShare } from './claim-table.ts'
+import { ClaimReporter } from './claim-reporter.ts'
+import { sendBody } from './send-body.ts'
+import type { Transfer } from './transfers.ts'
+
+export interface ClaimedDownload {
+  readonly token: string
+  readonly redemption: Redemption
+  readonly range: Exclude<RangeChoice, { kind: 'unsatisfiable' }>
+}
+
+/** Answers of the controller that mean: nothing more may be sent (withdrawn, taken back, or its time is over). */
+const isOver = (claim: ClaimRecord | null): boolean =>
+  claim === null ||
+  claim.state === 'released' ||
+  (claim.consumedAt !== null && claim.leaseUntil <= claim.consumedAt)
+
+function cookieFor(
+  context: EdgeContext,
+  request: FastifyRequest,
+  { token, redemption }: ClaimedDownload
+): string {
+  return request.server.serializeCookie(CLAIM_COOKIE, redemption.secret, {
+    path: `/download/${token}`,
+    httpOnly: true,
+    sameSite: 'lax',
+    secure: request.protocol === 'https',
+    maxAge: Math.ceil(context.config.link.leaseMaxMs / 1000)
+  })
+}
+
+/** Everything that must be right before the first header leaves; a claim that this request made is given back when it is not. */
+async function prepare(
+  context: EdgeContext,
+  { redemption }: ClaimedDownload,
+  range: ByteRange,
+  parts: { reporter: ClaimReporter; transfer: Transfer }
+): Promise<AsyncGenerator<Uint8Array>> {
+  const { file, claim, chunks } = redemption.answer
+  const { signal } = parts.transfer
+  return await orRelease(context, redemption, async () => {
+    const body = await context.reader.prepare({
+      file: file.id,
+      sizeBytes: file.sizeBytes,
+      chunkCount: file.chunkCount,
+      firstPage: chunks,
+      range,
+      signal
+    })
+    try {
+      // whoever made this claim may be about to give it back: a report of a first byte settles who is first
+      if (!redemption.made && claim.bytesSent === 0 && !(await parts.reporter.ahead()))
+        throw new PeerbinError('claim-unknown')
+      if (signal.aborted) throw new PeerbinError('aborted')
+      return body
+    } catch (error) {
+      await body.return(undefined)
+      throw error
+    }
+  })
+}
+
+function writeHead(
+  context: EdgeContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  download: ClaimedDownload,
+  range: ByteRange
+): void {
+  const { token, redemption } = download
+  const { file } = redemption.answer
+  const partial = download.range.kind === 'part'
+  // from here on the answer is ours: Fastify would neither say when bytes leave nor keep their memory as it is until then
+  reply.hijack()
+  reply.raw.writeHead(partial ? 206 : 200, {
+    ...SECURITY_HEADERS,
+    ...fileHeaders(file),
+    ...claimHeaders(token, redemption.secret, cookieFor(context, request, download)),
+    ...rangeHeaders(range, file.sizeBytes, partial)
+  })
+}
+
+/** The headers for a HEAD of the claimant. */
+async function sendClaimedHead(
+  context: EdgeContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  download: ClaimedDownload
+): Promise<FastifyReply> {
+  const { file } = download.redemption.answer
+  const headers = claimHeaders(
+    download.token,
+    download.redemption.secret,
+    cookieFor(context, request, download)
+  )
+  return reply.headers({ ...fileHeaders(file), ...headers, 'content-length': String(file.sizeBytes) }).send()
+}
+
+export async function serveClaim(
+  context: EdgeContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  download: ClaimedDownload
+): Promise<FastifyReply> {
+  if (request.method === 'HEAD') return sendClaimedHead(context, request, reply, download)
+  const { redemption } = download
+  const { file, claim } = redemption.answer
+  const range = download.range.kind === 'part' ? download.range.range : { start: 0, end: file.sizeBytes }
+  using transfer = context.transfers.begin(reply.raw)
+  const share = await orRelease(context, redemption, async () => context.claims.enter(claim, file.sizeBytes))
+  const over = new AbortController()
+  const reporter = makeReporter(context, redemption, range, share, over)
+  try {
+    const body = await prepare(context, download, range, { reporter, transfer })
+    writeHead(context, request, reply, download, range)
+    await send(context, reply, {
+      body,
+      share,
+      reporter,
+      signal: AbortSignal.any([transfer.signal, over.signal])
+    })
+  } finally {
+    // the last report goes on behind the answer, and the claim's bytes are counted here until it is through
+    context.transfers.follow(reporter.finish().finally(() => share.leave()))
+  }
+  return reply
+}
+
+function makeReporter(
+  context: EdgeContext,
+  { tokenHash, answer }: Redemption,
+  range: ByteRange,
+  share: ClaimShare,
+  over: AbortController
+): ClaimReporter {
+  const { controller, clock, random, logger, config } = context
+  return new ClaimReporter({
+    controller,
+    clock,
+    random,
+    logger,
+    tokenHash,
+    claimHash: answer.claim.claimHash,
+    intervalMs: config.link.reportIntervalMs,
+    start: range.start,
+    onAnswer: (bytes, claim) => {
+      share.reported(bytes, claim)
+      if (isOver(claim)) over.abort(new PeerbinError('claim-unknown'))
+    }
+  })
+}
+
+interface Sending {
+  readonly body: AsyncGenerator<Uint8Array>
+  readonly share: ClaimShare
+  readonly reporter: ClaimReporter
+  readonly signal: AbortSignal
+}
+
+/** The body; a failure in the middle cuts the connection, and the client sees by the length that something is missing. */
+async function send(
+  context: EdgeContext,
+  reply: FastifyReply,
+  { body, share, reporter, signal }: Sending
+): Promise<void> {
+  try {
+    await sendBody({
+      response: reply.raw,
+      body,
+      allow: (bytes) => share.spend(bytes),
+      onSent: (bytes) => reporter.sent(bytes),
+      clock: context.clock,
+      stallMs: context.config.edge.stallMs,
+      signal
+    })
+  } catch (error) {
+    reply.raw.destroy()
+    const { code } = asPeerbinError(error)
+    const fields = { code, ...(code === 'internal' && { err: error }) }
+    if (code === 'aborted' || code === 'shutting-down') context.logger.debug('a download ended early', fields)
+    else context.logger.warn('a download was cut off', fields)
+  }
+}
