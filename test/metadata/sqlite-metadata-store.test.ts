@@ -1,0 +1,16 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { SqliteMetadataStore } from '../../src/metadata/sqlite-metadata-store.ts'
+import { silentLogger } from '../../src/runtime/logger.ts'
+import { testMetadataStore } from '../conformance/metadata-store.ts'
+
+await testMetadataStore(t, async (t) => {
+  const store = new SqliteMetadataStore({
+    file: join(t.testdir(), 'metadata.db'),
+    operationsWaitingMax: 1000,
+    logger: silentLogger
+  })
+  await store.open()
+  t.teardown(() => store.close())
+  return store
+})
