@@ -246,7 +246,9 @@ export class MemoryCluster {
 
   /** Takes a participant out for good, in order; the others find out by its silence. */
   async remove(participant: Participant): Promise<void> {
-    this.#participants.splice(this.#participants.indexOf(participant), 1)
+    // by peer: a node is a copy of what is in the list, with more to it
+    const index = this.#participants.findIndex(({ peer }) => peer === participant.peer)
+    if (index >= 0) this.#participants.splice(index, 1)
     await participant.stop()
   }
 
