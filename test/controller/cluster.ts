@@ -73,8 +73,8 @@ export function overEachStore(
   void t.test(`${name} (SQLite)`, async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'peerbin-controller-'))
     const file = join(folder, 'metadata.sqlite')
-    await test(t, () => new SqliteMetadataStore({ file, operationsWaitingMax: 1000, logger: silentLogger }))
-    // after the cluster has let go of it: hooks run in order of their making
+    // hooks run in reverse: after the cluster, made later, has let go of it
     t.teardown(() => rm(folder, { recursive: true, force: true }))
+    await test(t, () => new SqliteMetadataStore({ file, operationsWaitingMax: 1000, logger: silentLogger }))
   })
 }

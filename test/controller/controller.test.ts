@@ -116,7 +116,11 @@ t.test('a link expires, and its file goes', async (t) => {
 })
 
 overEachStore(t, 'a revoked link ends at once, running download and all', async (t, makeStore) => {
-  const { world, sender, gone } = await startCluster(t, { makeStore })
+  const { world, sender, gone } = await startCluster(t, {
+    makeStore,
+    // long enough that only being woken explains it
+    config: { controller: { settleIntervalMs: 20_000, collectIntervalMs: 20_000 } }
+  })
   const { tokenHash, deleteHash, chunks } = await sender.send()
   await sender.claim(tokenHash, mine)
   await t.rejects(sender.call('revokeLink', { tokenHash, deleteHash: theirs }), { code: 'delete-forbidden' })
