@@ -78,21 +78,29 @@ class Exchange {
   }
 
   async run(): Promise<CallResult<unknown>> {
-    const { pool, peer, signal } = this.#deps
+    const { signal } = this.#deps
+    let outcome: Outcome
     try {
-      const pooled = await pool.take(peer, false, signal)
-      if (!pooled.kept) return await this.#attempt(pooled)
-      try {
-        return await this.#attempt(pooled)
-      } catch (error) {
-        if (!this.#mayRepeat(error)) throw error
-      }
-      return await this.#attempt(await pool.take(peer, true, signal))
+      outcome = await this.#attempts()
     } catch (error) {
       // whatever an aborted stream rejects with, the reason is why it was aborted
       if (signal.aborted) throw abortReason(signal)
       throw asPeerbinError(error, 'peer-unreachable')
     }
+    if (outcome instanceof PeerbinError) throw outcome
+    return outcome
+  }
+
+  async #attempts(): Promise<Outcome> {
+    const { pool, peer, signal } = this.#deps
+    const pooled = await pool.take(peer, false, signal)
+    if (!pooled.kept) return await this.#attempt(pooled)
+    try {
+      return await this.#attempt(pooled)
+    } catch (error) {
+      if (!this.#mayRepeat(error)) throw error
+    }
+    return await this.#attempt(await pool.take(peer, true, signal))
   }
 
   #mayRepeat(error: unknown): boolean {
@@ -102,16 +110,15 @@ class Exchange {
     return again && hasCode(error, 'peer-unreachable')
   }
 
-  async #attempt(pooled: PooledStream): Promise<CallResult<unknown>> {
+  async #attempt(pooled: PooledStream): Promise<Outcome> {
     const { signal, pool } = this.#deps
     const onAbort = (): void => pooled.stream.abort(abortReason(signal))
     signal.addEventListener('abort', onAbort, { once: true })
     try {
       if (signal.aborted) throw abortReason(signal)
-      const { intact, outcome } = await this.#exchange(pooled)
+      const { outcome, intact } = await this.#exchange(pooled)
       if (intact) pool.release(pooled)
       else pool.discard(pooled, new PeerbinError('aborted'))
-      if (outcome instanceof PeerbinError) throw outcome
       return outcome
     } catch (error) {
       pool.discard(pooled, error instanceof Error ? error : new PeerbinError('internal'))

@@ -10,8 +10,8 @@ import { FrameReader } from './framing.ts'
 export const STREAMS_OPEN_MAX = 192
 /** Requests that may wait for one of those. */
 const WAITERS_MAX = 4096
-/** Idle streams kept per peer. */
-export const STREAMS_IDLE_MAX = 64
+/** Idle streams kept per peer: as many as were needed at once. */
+export const STREAMS_IDLE_MAX = STREAMS_OPEN_MAX
 /** An idle stream is closed after so long: well before the server gives it up. */
 export const STREAM_IDLE_MS = 30_000
 
