@@ -136,6 +136,7 @@ export class StorageNode implements Service {
     await this.#deps.store.open()
     this.#state = 'running'
     this.#replication.start()
+    this.#hearTerms()
     this.#unwatch = this.#deps.membership.onChange(() => this.#hearTerms())
     await this.#reporting.start()
   }

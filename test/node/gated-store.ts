@@ -11,10 +11,12 @@ export class GatedStore implements ChunkStore {
   /** What calls reject with while it is set. */
   readonly failing: { put?: PeerbinError; get?: PeerbinError; delete?: PeerbinError; usage?: PeerbinError } =
     {}
-  /** Puts that have stored their bytes but not settled: a disk that has not synced yet. */
+  /** Puts held up: stored but not settled, as on a disk that has not synced yet. */
   held = 0
   closed = false
   readonly #inner: ChunkStore
+  /** Holds puts up before they look at the bytes, not after they have stored them. */
+  holdsFirst = false
   #gate: PromiseWithResolvers<void> | undefined
 
   constructor(inner: ChunkStore = new MemoryChunkStore({ clock: systemClock })) {
@@ -42,11 +44,16 @@ export class GatedStore implements ChunkStore {
 
   async put(id: ChunkId, bytes: Uint8Array, generation: Generation): Promise<ChunkInfo> {
     if (this.failing.put !== undefined) throw this.failing.put
+    if (this.holdsFirst) await this.#wait()
     const info = await this.#inner.put(id, bytes, generation)
+    if (!this.holdsFirst) await this.#wait()
+    return info
+  }
+
+  async #wait(): Promise<void> {
     this.held++
     await this.#gate?.promise
     this.held--
-    return info
   }
 
   async get(
@@ -73,5 +80,14 @@ export class GatedStore implements ChunkStore {
   async usage(): Promise<StoreUsage> {
     if (this.failing.usage !== undefined) throw this.failing.usage
     return await this.#inner.usage()
+  }
+}
+
+/** A planted bug: says that a chunk is kept before the store inside has said so. */
+export class HastyStore extends GatedStore {
+  override async put(id: ChunkId, bytes: Uint8Array, generation: Generation): Promise<ChunkInfo> {
+    const copy = Uint8Array.from(bytes)
+    super.put(id, copy, generation).catch(() => undefined) // the bug is that nobody waits for this
+    return { id, sizeBytes: bytes.byteLength, generation, storedAt: 0, verifiedAt: 0 }
   }
 }

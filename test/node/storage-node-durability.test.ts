@@ -1,42 +1,70 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { setTimeout as pause } from 'node:timers/promises'
 import { PeerbinError } from '../../src/errors.ts'
 import { until } from '../kit/until.ts'
+import { GatedStore, HastyStore } from './gated-store.ts'
 import { atRest, holds, start, startGated } from './node-cluster.ts'
 import { putChunk, someChunk } from './put-chunk.ts'
 
 /** Long enough for an answer that does not wait for the disk to arrive, on a busy machine too; only a fault makes this test wait in vain. */
 const GRACE_MS = 300
 
-t.test('no receipt exists before the store has settled, here and on peers', async (t) => {
-  const { cluster, store } = await startGated(t)
-  const edge = await cluster.client()
-  const chunk = someChunk()
-  for (const index of [0, 1, 2]) store(index).shut()
-  let answered = false
-  const put = putChunk(edge, cluster.node(0), chunk, { targets: cluster.targets(1, 2) }).then((answer) => {
-    answered = true
-    return answer
+/** Whether a cluster on these stores answered or reported anything while none of them had settled. */
+async function acknowledgesEarly(t: Test, stores: GatedStore[]): Promise<boolean> {
+  const cluster = await start(t, {
+    nodes: stores.length,
+    storeOf: (index) => stores[index] ?? new GatedStore()
   })
-  await until('all stores have the bytes', () => [0, 1, 2].every((index) => store(index).held === 1))
+  const edge = await cluster.client()
+  for (const store of stores) store.shut()
+  let answered = false
+  const put = putChunk(edge, cluster.node(0), someChunk(), { targets: cluster.targets(1, 2) })
+  const answer = put.then(() => {
+    answered = true
+  })
+  await until('all stores have the bytes', () => stores.every((store) => store.held === 1))
   await pause(GRACE_MS)
-  t.equal(answered, false)
-  t.equal(cluster.recording.receipts.length, 0)
-  store(1).letThrough()
-  await until('the receipt of one is reported', () => cluster.recording.receiptsOf(chunk.id).length === 1)
-  await pause(GRACE_MS)
-  t.equal(answered, false, 'one durable copy is not enough')
-  t.equal(cluster.recording.receipts[0]?.peer, cluster.node(1).peer)
-  store(0).letThrough()
-  const answer = await put
-  t.same(
-    answer.receipts.map((receipt) => receipt.peer),
-    [cluster.node(1).peer, cluster.node(0).peer]
-  )
-  t.equal(answer.owed, 1)
-  store(2).letThrough()
-  await until('the third is reported', () => cluster.recording.receiptsOf(chunk.id).length === 3)
+  const early = answered || cluster.recording.receipts.length > 0
+  for (const store of stores) store.letThrough()
+  await answer
+  return early
+}
+
+t.test('nothing is acknowledged before a store has settled, and a store that lies is noticed', async (t) => {
+  t.equal(await acknowledgesEarly(t, [new GatedStore(), new GatedStore(), new GatedStore()]), false)
+  const planted = [new HastyStore(), new HastyStore(), new HastyStore()]
+  t.equal(await acknowledgesEarly(t, planted), true, 'the check can fail')
 })
+
+t.test(
+  'the answer goes out with the second receipt, and each is reported when its store has settled',
+  async (t) => {
+    const { cluster, store } = await startGated(t)
+    const edge = await cluster.client()
+    const chunk = someChunk()
+    for (const index of [0, 1, 2]) store(index).shut()
+    let answered = false
+    const put = putChunk(edge, cluster.node(0), chunk, { targets: cluster.targets(1, 2) }).then((answer) => {
+      answered = true
+      return answer
+    })
+    await until('all stores have the bytes', () => [0, 1, 2].every((index) => store(index).held === 1))
+    store(1).letThrough()
+    await until('the receipt of one is reported', () => cluster.recording.receiptsOf(chunk.id).length === 1)
+    await pause(GRACE_MS)
+    t.equal(answered, false, 'one durable copy is not enough')
+    t.equal(cluster.recording.receipts[0]?.peer, cluster.node(1).peer)
+    store(0).letThrough()
+    const answer = await put
+    t.same(
+      answer.receipts.map((receipt) => receipt.peer),
+      [cluster.node(1).peer, cluster.node(0).peer]
+    )
+    t.equal(answer.owed, 1)
+    store(2).letThrough()
+    await until('the third is reported', () => cluster.recording.receiptsOf(chunk.id).length === 3)
+  }
+)
 
 t.test('a requester that vanishes in the middle of the body leaves nothing', async (t) => {
   const cluster = await start(t)
@@ -60,6 +88,23 @@ t.test('a requester that vanishes in the middle of the body leaves nothing', asy
   for (const node of cluster.nodes) t.notOk(await holds(node, chunk))
   t.equal(cluster.recording.receipts.length, 0)
   t.equal(cluster.node(0).node.activity.buffersKept, 0, 'memory that a stream may refer to is not used again')
+})
+
+t.test('memory into which a body was cut off is not used again', async (t) => {
+  const cluster = await start(t, { nodes: 1 })
+  const edge = await cluster.client()
+  const chunk = someChunk(4 * 1024 * 1024)
+  const single = { copies: 1, copiesMin: 1, hostsMin: 1 }
+  async function* half(): AsyncGenerator<Uint8Array> {
+    yield chunk.bytes.subarray(0, 2 * 1024 * 1024)
+    throw new PeerbinError('upload-incomplete')
+  }
+  await t.rejects(putChunk(edge, cluster.node(0), chunk, { ...single, pieces: half() }))
+  await atRest(cluster)
+  t.equal(cluster.node(0).node.activity.buffersKept, 0)
+  await putChunk(edge, cluster.node(0), chunk, single)
+  await atRest(cluster)
+  t.equal(cluster.node(0).node.activity.buffersKept, 1)
 })
 
 t.test('a requester that vanishes after the answer costs no copy and no report', async (t) => {

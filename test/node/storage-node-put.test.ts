@@ -1,8 +1,7 @@
 import t from 'tap'
 import { PeerbinError } from '../../src/errors.ts'
 import { until } from '../kit/until.ts'
-import { GatedStore } from './gated-store.ts'
-import { atRest, holds, start } from './node-cluster.ts'
+import { atRest, holds, start, startGated } from './node-cluster.ts'
 import { generation, putChunk, someChunk } from './put-chunk.ts'
 
 t.test('a chunk comes to be on three nodes, and each copy is reported', async (t) => {
@@ -168,18 +167,27 @@ t.test('bytes that are not what the id says are stored nowhere', async (t) => {
   t.equal(cluster.recording.receiptsOf(chunk.id).length, 0)
 })
 
-t.test('wrong bytes are found out also where the own store does not look at them', async (t) => {
-  const stores = [new GatedStore(), new GatedStore(), new GatedStore()]
-  const cluster = await start(t, { storeOf: (index) => stores[index] ?? new GatedStore() })
+t.test('wrong bytes are found out also where the own store refuses without looking at them', async (t) => {
+  const { cluster, store } = await startGated(t)
   const edge = await cluster.client()
   const chunk = someChunk()
-  const first = stores[0]
-  if (first !== undefined) first.failing.put = new PeerbinError('store-full')
-  const put = putChunk(edge, cluster.node(0), chunk, {
-    targets: cluster.targets(1, 2),
-    pieces: [Uint8Array.from(chunk.bytes).fill(0)]
-  })
+  store(0).failing.put = new PeerbinError('store-full')
+  const pieces = [Uint8Array.from(chunk.bytes).fill(0)]
+  const put = putChunk(edge, cluster.node(0), chunk, { targets: cluster.targets(1, 2), pieces })
   await t.rejects(put, { code: 'chunk-corrupt' })
+})
+
+t.test('wrong bytes that peers refuse are not offered to others while the own disk hangs', async (t) => {
+  const { cluster, store } = await startGated(t)
+  const edge = await cluster.client()
+  const chunk = someChunk()
+  store(0).holdsFirst = true
+  store(0).shut()
+  const pieces = [Uint8Array.from(chunk.bytes).fill(0)]
+  const put = putChunk(edge, cluster.node(0), chunk, { targets: cluster.targets(1, 2), pieces })
+  await t.rejects(put, { code: 'chunk-corrupt' })
+  store(0).letThrough()
+  await atRest(cluster)
 })
 
 t.test('with two nodes a chunk is taken and a third copy is owed, with one it is not taken', async (t) => {
@@ -206,12 +214,10 @@ t.test('two copies on one host are not enough where two hosts are asked for', as
 })
 
 t.test('a node whose own store fails succeeds when two peers store the chunk', async (t) => {
-  const stores = [new GatedStore(), new GatedStore(), new GatedStore()]
-  const cluster = await start(t, { storeOf: (index) => stores[index] ?? new GatedStore() })
+  const { cluster, store } = await startGated(t)
   const edge = await cluster.client()
   const chunk = someChunk()
-  const first = stores[0]
-  if (first !== undefined) first.failing.put = new PeerbinError('store-full')
+  store(0).failing.put = new PeerbinError('store-full')
   const answer = await putChunk(edge, cluster.node(0), chunk, { targets: cluster.targets(1, 2) })
   t.same(
     answer.receipts.map((receipt) => receipt.peer).toSorted(),
