@@ -1,9 +1,10 @@
 /** What a command may touch of the world around it. Tests hand in their own. */
 
+import type * as roles from '../compose/roles.ts'
 import type { Clock, Random } from '../interfaces.ts'
 
 /** The composition, loaded only by commands that start or make something: it pulls in libp2p, LevelDB and Fastify. */
-export type Roles = typeof import('../compose/roles.ts')
+export type Roles = typeof roles
 
 export interface Output {
   write(text: string): void

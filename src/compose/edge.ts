@@ -30,8 +30,13 @@ export async function createEdge(options: EdgeOptions): Promise<RunningEdge> {
   const peer = await openPeer('edge', options)
   try {
     const edge = new Edge({
-      ...{ membership: peer.membership, controller: peer.controller, ...shareParts(peer) },
-      ...{ clock: peer.clock, random: peer.random, logger: peer.logger, config: peer.config },
+      membership: peer.membership,
+      controller: peer.controller,
+      ...shareParts(peer),
+      clock: peer.clock,
+      random: peer.random,
+      logger: peer.logger,
+      config: peer.config,
       version: VERSION
     })
     return new RunningEdge(peer, edge)

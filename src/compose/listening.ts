@@ -28,11 +28,11 @@ export function multiaddrOf(host: string, port: number): string {
   return `/${family === 0 ? 'dns4' : family === 4 ? 'ip4' : 'ip6'}/${host}/tcp/${port}`
 }
 
-/** A setting wins; then what the folder remembers; then every interface if the cluster is reached over a real network, else loopback. */
+/** A setting wins; then what the folder remembers; then every interface if the cluster is reached over a real network, else (also with no address to reach it by) loopback. */
 export function listenHost(config: ConfigInput, remembered: string, bootstrap: readonly Address[]): string {
   if (config.network?.host !== undefined) return config.network.host
   if (remembered !== '') return remembered
-  return bootstrap.length === 0 || bootstrap.every(isLoopback) ? LOOPBACK_HOST : EVERY_INTERFACE
+  return bootstrap.every(isLoopback) ? LOOPBACK_HOST : EVERY_INTERFACE
 }
 
 /**

@@ -18,7 +18,7 @@ import { createCaller } from '../protocol/rpc-client.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { silentLogger } from '../runtime/logger.ts'
 import { systemRandom } from '../runtime/random.ts'
-import type { Role } from '../types.ts'
+import type { Address, PeerId, Role } from '../types.ts'
 import { VERSION } from '../version.ts'
 import { parseJoinString, settleClusterKey } from './cluster-key.ts'
 import type { ClusterKey } from './cluster-key.ts'
@@ -37,8 +37,8 @@ export interface PeerOptions {
   cluster?: ClusterKey | undefined
   /** Settings; they win over `config.json` in the data folder. */
   config?: ConfigInput | undefined
-  /** A network to use in place of libp2p, not started: one of a MemoryHub, say. */
-  network?: Network | undefined
+  /** A network to use in place of libp2p, not started: one of a MemoryHub, say. As a function it is told the peer id that the data folder remembers. */
+  network?: Network | ((self: PeerId) => Network) | undefined
   /** Default: no logs. */
   logger?: Logger | undefined
   clock?: Clock | undefined
@@ -115,13 +115,32 @@ async function assemble(
     downAfterMs: config.heartbeat.downAfterMs
   })
   const host = config.network.machine === '' ? hostname() : config.network.machine
+  const parts = { role, state, config, cluster, network, membership, host, clock, random, logger, joinKey }
   let describe: () => Promise<RoleDescription> = async () => ({})
-  const announcer = new Announcer({
-    network,
-    membership,
-    clock,
-    random,
-    logger,
+  const callers = openCallers(role, network, clock)
+  return {
+    ...parts,
+    announcer: openAnnouncer(parts, () => describe()),
+    chunkRpc: callers.chunk,
+    controller: new ControllerClient({ ...parts, rpc: callers.control, config: config.controller }),
+    describeBy: (describeRole) => {
+      describe = describeRole
+    },
+    close: () => {
+      callers.chunk.close()
+      callers.control.close()
+      state.close()
+    }
+  }
+}
+
+function openAnnouncer(
+  parts: Omit<Peer, 'announcer' | 'chunkRpc' | 'controller' | 'describeBy' | 'close'>,
+  describe: () => Promise<RoleDescription>
+): Announcer {
+  const { role, state, config, cluster, host } = parts
+  return new Announcer({
+    ...parts,
     config: config.heartbeat,
     version: VERSION,
     boot: state.boot,
@@ -136,23 +155,6 @@ async function assemble(
       ...(await describe())
     })
   })
-  const callers = openCallers(role, network, clock)
-  return {
-    ...{ role, state, config, cluster, network, membership, announcer, host, clock, random, logger, joinKey },
-    chunkRpc: callers.chunk,
-    controller: new ControllerClient({
-      ...{ rpc: callers.control, membership, clock, random },
-      config: config.controller
-    }),
-    describeBy: (describeRole) => {
-      describe = describeRole
-    },
-    close: () => {
-      callers.chunk.close()
-      callers.control.close()
-      state.close()
-    }
-  }
 }
 
 /** Heartbeat of a role that holds no chunks. */
@@ -176,9 +178,10 @@ interface NetworkNeeds {
 
 async function openNetwork(needs: NetworkNeeds): Promise<Pick<Peer, 'network' | 'joinKey'>> {
   const { options, state, cluster, input, config, logger } = needs
-  const given = options.network
-  if (given !== undefined)
-    return { network: given, joinKey: () => ({ ...cluster, addresses: given.addresses() }) }
+  if (options.network !== undefined) {
+    const given = typeof options.network === 'function' ? options.network(state.self) : options.network
+    return { network: given, joinKey: () => ({ ...cluster, addresses: addressesOf(given) }) }
+  }
   const listen = await chooseListen(state, input, cluster.addresses)
   const network = await createLibp2pNetwork({
     identity: state.identity,
@@ -190,6 +193,12 @@ async function openNetwork(needs: NetworkNeeds): Promise<Pick<Peer, 'network' | 
     logger
   })
   return { network, joinKey: () => ({ ...cluster, addresses: joinAddresses(listen, network.self) }) }
+}
+
+/** Those of a network in memory are known before it starts: its peers are found by their id alone. */
+function addressesOf(network: Network): Address[] {
+  const addresses = network.addresses()
+  return addresses.length > 0 ? addresses : [`/p2p/${network.self}` as Address]
 }
 
 function openCallers(

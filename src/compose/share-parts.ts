@@ -15,11 +15,21 @@ export function shareParts(peer: Peer): ShareParts {
   const { membership, clock, random, config, logger, controller } = peer
   const memory = new Budget(config.edge.memoryBytes, config.edge.memoryWaitersMax)
   const chunks = new ChunkWriter({
-    ...{ rpc: peer.chunkRpc, controller, membership, clock, logger },
+    rpc: peer.chunkRpc,
+    controller,
+    membership,
+    clock,
+    logger,
     config: config.replication
   })
   const writer = new FileWriter({
-    ...{ chunks, controller, memory, clock, random, config, logger },
+    chunks,
+    controller,
+    memory,
+    clock,
+    random,
+    config,
+    logger,
     clusterKey: peer.cluster.secret
   })
   const reader = new FileReader({ rpc: peer.chunkRpc, controller, membership, memory, clock, config, logger })

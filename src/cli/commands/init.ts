@@ -46,7 +46,8 @@ async function init(options: InitOptions, context: CliContext): Promise<void> {
   const { input } = await gatherConfig(home, options, {}, context)
   const roles = await context.roles()
   const { joinString, made } = await roles.initCluster({
-    ...{ home, config: input },
+    home,
+    config: input,
     listen: options.listen,
     advertise: options.advertise
   })

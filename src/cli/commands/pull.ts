@@ -105,8 +105,11 @@ async function openPart(link: ShareLink, options: PullOptions, context: CliConte
   const target = 'target' in where ? where.target : join(where.folder, safeFileName(info.name))
   if (options.force !== true) await refuseExisting(target)
   return await PartFile.begin(target, {
-    ...{ version: 1, tokenHash: link.tokenHash, claim: newClaimSecret(context.random) },
-    ...{ sizeBytes: info.sizeBytes, sha256: info.sha256 }
+    version: 1,
+    tokenHash: link.tokenHash,
+    claim: newClaimSecret(context.random),
+    sizeBytes: info.sizeBytes,
+    sha256: info.sha256
   })
 }
 

@@ -1,13 +1,13 @@
 import { Option } from 'commander'
 import type { Command } from 'commander'
 import { readFile } from 'node:fs/promises'
+import { flushCompileCache } from 'node:module'
 import { resolve } from 'node:path'
 import { asPeerbinError, PeerbinError } from '../../errors.ts'
 import type { ConfigInput } from '../../config.ts'
 import { withDeadline } from '../../runtime/deadline.ts'
 import { createLogger } from '../../runtime/logger.ts'
 import { parsePort } from '../arguments.ts'
-import { say } from '../context.ts'
 import type { CliContext, Roles } from '../context.ts'
 import type { ChildMessage } from '../supervisor/messages.ts'
 import { addDataOption, addSettingOptions, dataFolder, gatherConfig } from './shared.ts'
@@ -104,7 +104,10 @@ async function serve(role: RoleName, options: RoleCommandOptions, context: CliCo
   const roles = await context.roles()
   const name = options.name ?? role
   const opened = await roles.openRole({
-    ...{ role, home, name, config: input },
+    role,
+    home,
+    name,
+    config: input,
     join: joinText === undefined ? undefined : roles.parseJoinString(joinText),
     logger: createLogger(config.log.level, { process: name }),
     supervised: context.supervisor !== undefined
@@ -118,6 +121,7 @@ async function serve(role: RoleName, options: RoleCommandOptions, context: CliCo
     if (role === 'controller')
       await roles.rememberAddresses(home, roles.parseJoinString(opened.peer.joinString))
     announceReady(role, opened.peer, context)
+    flushCompileCache() // a process that is killed writes nothing at its end
     await new Promise<void>((done) => {
       if (stopAsked.aborted) done()
       stopAsked.addEventListener('abort', () => done(), { once: true })
@@ -164,7 +168,5 @@ async function joinTextOf(options: RoleCommandOptions, context: CliContext): Pro
     return await readFile(path, 'utf8')
   } catch (error) {
     throw new PeerbinError('local-file', `cannot read ${path}`, { cause: error })
-  } finally {
-    if (options.join !== undefined) say(context, 'PEERBIN_JOIN is set too; --join-file is used')
   }
 }

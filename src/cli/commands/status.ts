@@ -53,7 +53,9 @@ async function show(options: ServerOptions & { json?: boolean }, context: CliCon
   const url = new URL(options.server)
   url.pathname = `${url.pathname.replace(/\/$/, '')}/status`
   const answer = await request({
-    ...{ method: 'GET', url, signal: context.interrupted },
+    method: 'GET',
+    url,
+    signal: context.interrupted,
     headers: { accept: 'application/json' }
   })
   if (answer.status !== 200) throw await failureOf(answer)

@@ -29,7 +29,9 @@ export interface LinkInfo {
 export async function lookAt(link: ShareLink, context: CliContext): Promise<LinkInfo> {
   return await retrying(context, async () => {
     const answer = await request({
-      ...{ method: 'HEAD', url: link.download, signal: context.interrupted },
+      method: 'HEAD',
+      url: link.download,
+      signal: context.interrupted,
       headers: { accept: ACCEPT }
     })
     if (answer.status === 200) {
@@ -46,7 +48,9 @@ async function whyNot(link: ShareLink, context: CliContext): Promise<PeerbinErro
   const page = new URL(link.download)
   page.pathname = page.pathname.replace(/\/download\/([^/]+)$/, '/d/$1')
   const answer = await request({
-    ...{ method: 'GET', url: page, signal: context.interrupted },
+    method: 'GET',
+    url: page,
+    signal: context.interrupted,
     headers: { accept: 'application/problem+json, application/json' }
   })
   if (answer.status !== 200) return await failureOf(answer)
@@ -117,7 +121,9 @@ async function fetchOnce(
 ): Promise<void> {
   const from = sink.sizeBytes
   const answer = await request({
-    ...{ method: 'GET', url: claimUrl(link, claim), signal: context.interrupted },
+    method: 'GET',
+    url: claimUrl(link, claim),
+    signal: context.interrupted,
     headers: { accept: ACCEPT, ...(from === 0 ? {} : { range: `bytes=${from}-` }) }
   })
   if (answer.status !== 200 && answer.status !== 206) throw await failureOf(answer)

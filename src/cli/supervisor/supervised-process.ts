@@ -32,6 +32,8 @@ export interface Ending {
   readonly signal: NodeJS.Signals | null
   /** What it said itself before it ended. */
   readonly failure: PeerbinError | undefined
+  /** It was asked for. */
+  readonly expected: boolean
 }
 
 /** One process of the cluster, started at construction. */
@@ -70,9 +72,9 @@ export class SupervisedProcess {
     })
     this.ended = new Promise((resolve) => {
       const end = (code: number | null, signal: NodeJS.Signals | null): void => {
-        this.#state = this.#stopAsked ? 'stopped' : 'died'
+        this.#state = this.#stopAsked || code === 0 ? 'stopped' : 'died'
         deps.onChange()
-        resolve({ code, signal, failure: this.#failure })
+        resolve({ code, signal, failure: this.#failure, expected: this.#stopAsked })
       }
       this.#child.on('exit', end)
       // it could not be started, or a message could not be sent to it; only the first means that it does not run
@@ -87,7 +89,10 @@ export class SupervisedProcess {
   get entry(): ProcessEntry {
     const { role, name } = this.plan
     return {
-      ...{ role, name, pid: this.#child.pid ?? null, state: this.#state },
+      role,
+      name,
+      pid: this.#child.pid ?? null,
+      state: this.#state,
       peerId: this.#about?.peerId ?? null,
       addresses: this.#about?.addresses ?? []
     }
@@ -97,22 +102,22 @@ export class SupervisedProcess {
     return this.#state === 'starting' || this.#state === 'running'
   }
 
-  /** Whether its end was asked for. */
-  get stopAsked(): boolean {
-    return this.#stopAsked
+  /** From now on its end is no accident: it may have been told to stop together with us. */
+  expectEnd(): void {
+    this.#stopAsked = true
   }
 
   /** Asks for a clean end. */
   stop(): void {
     if (!this.alive) return
-    this.#stopAsked = true
+    this.expectEnd()
     if (this.#child.connected) this.#child.send(STOP_MESSAGE, () => {}) // one that cannot be sent: it is ending already
     else this.#child.kill('SIGTERM')
   }
 
   kill(): void {
     if (!this.alive) return
-    this.#stopAsked = true
+    this.expectEnd()
     this.#child.kill('SIGKILL')
   }
 }

@@ -66,10 +66,10 @@ export class Supervisor {
   }
 
   #reportEnd(child: SupervisedProcess, ending: Ending): void {
-    if (child.stopAsked) return
-    const { name, pid } = child.entry
+    if (ending.expected) return
+    const { name, pid, state } = child.entry
     this.#deps.say(
-      `${name} (pid ${pid ?? 'none'}) died: ${describeEnding(ending)}. Log: ${child.plan.logPath}`
+      `${name} (pid ${pid ?? 'none'}) ${state}: ${describeEnding(ending)}. Log: ${child.plan.logPath}`
     )
   }
 
@@ -122,6 +122,7 @@ export class Supervisor {
   async #stopAll(): Promise<void> {
     const ends = Promise.all(this.#processes.map((child) => child.ended))
     const finished = new AbortController()
+    for (const child of this.#processes) child.expectEnd()
     const edges = this.#processes.filter((child) => child.plan.role === 'edge')
     for (const edge of edges) edge.stop()
     const begun = this.#deps.clock.monotonic()

@@ -1,0 +1,205 @@
+import type { FileWriter } from '../client/file-writer.ts'
+import type { FileReader } from '../client/file-reader.ts'
+import { PeerbinError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
+import { hashSecret, isLinkToken, newClaimSecret } from '../protocol/secrets.ts'
+import { randomUuid } from '../runtime/random.ts'
+import type { FileRecord, LinkToken } from '../types.ts'
+import { openPeer } from './peer.ts'
+import type { Peer, PeerOptions } from './peer.ts'
+import { RunningPeer } from './running-peer.ts'
+import { shareParts } from './share-parts.ts'
+
+export type ClientOptions = PeerOptions
+
+export interface ShareOptions {
+  /** File name the recipient sees. */
+  name: string
+  /** Default: `application/octet-stream`. */
+  mediaType?: string | undefined
+  /** The uploader's own key-value pairs, up to 16 KiB. */
+  metadata?: Record<string, string> | undefined
+  /** How often the link works; default: the setting `link.downloads`, 1. */
+  downloads?: number | undefined
+  /** How long the link works; default: the setting `link.ttlMs`, 2 days. */
+  ttlMs?: number | undefined
+  signal?: AbortSignal | undefined
+}
+
+/** A file that was stored, with its link. */
+export interface Share {
+  readonly file: FileRecord
+  /** Redeems the file: `download(token)`, or behind `/d/` at any edge of the cluster. A secret. */
+  readonly token: LinkToken
+  /** Revokes the link. A secret. */
+  readonly deleteSecret: string
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number
+  readonly downloads: number
+}
+
+/** A link that was redeemed. */
+export interface Download {
+  readonly file: FileRecord
+  /** Verified bytes in order; each piece is valid until the next is asked for. Read once; ending early gives everything back. */
+  readonly bytes: AsyncIterable<Uint8Array>
+  /** All of it in memory, in place of `bytes`. */
+  buffer(): Promise<Uint8Array>
+}
+
+/** Uploads and downloads from within a program, without HTTP. A member of the cluster like an edge. */
+export class RunningClient extends RunningPeer {
+  readonly #peer: Peer
+  readonly #writer: FileWriter
+  readonly #reader: FileReader
+
+  constructor(peer: Peer) {
+    super(peer, {})
+    this.#peer = peer
+    const { writer, reader } = shareParts(peer)
+    this.#writer = writer
+    this.#reader = reader
+  }
+
+  /** Resolves when an upload would succeed: a controller and enough nodes are active. Rejects when the signal aborts. */
+  async ready(signal?: AbortSignal): Promise<void> {
+    const { membership, config } = this.#peer
+    const isReady = (): boolean =>
+      membership.active('controller').length > 0 &&
+      membership.active('node').length >= config.replication.copiesMin
+    if (isReady()) return
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = (): void => {
+        unwatch()
+        reject(new PeerbinError('not-enough-nodes', 'the cluster did not become ready in time'))
+      }
+      const unwatch = membership.onChange(() => {
+        if (!isReady()) return
+        unwatch()
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      })
+      signal?.addEventListener('abort', onAbort, { once: true })
+      if (signal?.aborted === true) onAbort()
+    })
+  }
+
+  /**
+   * Stores a file and makes its link. Resolves when the file survives the loss of any one machine.
+   * @throws `empty-file`, `too-large` (`edge.uploadBytesMax`), `not-enough-nodes`, `no-controller`, `cluster-full`, …; nothing is kept then
+   */
+  async upload(source: Uint8Array | AsyncIterable<Uint8Array>, options: ShareOptions): Promise<Share> {
+    const { config } = this.#peer
+    const terms = {
+      downloads: options.downloads ?? config.link.downloads,
+      ttlMs: options.ttlMs ?? config.link.ttlMs
+    }
+    return await this.#writer.upload({
+      name: options.name,
+      mediaType: options.mediaType ?? 'application/octet-stream',
+      source: source instanceof Uint8Array ? once(source) : source,
+      limitBytes: config.edge.uploadBytesMax,
+      link: () => terms,
+      ...(source instanceof Uint8Array && { declaredBytes: source.byteLength }),
+      ...(options.metadata && { metadata: options.metadata }),
+      ...(options.signal && { signal: options.signal })
+    })
+  }
+
+  /**
+   * Redeems a link: a token, or a URL with `/d/` or `/download/`. One of its downloads is spent when this resolves.
+   * @throws `link-unknown`, `link-used`, `link-expired`, `link-revoked`, `link-suspended`, `chunk-unavailable` (nothing is spent then), `no-controller`
+   */
+  async download(link: LinkToken | string, options: { signal?: AbortSignal } = {}): Promise<Download> {
+    const secrets = {
+      tokenHash: hashSecret(tokenOf(link)),
+      claimHash: hashSecret(newClaimSecret(this.#peer.random))
+    }
+    const answer = await this.#peer.controller.call('claimLink', secrets, options)
+    if (answer.outcome !== 'claimed') throw new PeerbinError(REFUSALS[answer.outcome])
+    const { file } = answer
+    const reading = this.#reader.prepare({
+      file: file.id,
+      sizeBytes: file.sizeBytes,
+      chunkCount: file.chunkCount,
+      firstPage: answer.chunks,
+      range: { start: 0, end: file.sizeBytes },
+      ...options
+    })
+    const bytes = this.#reporting(
+      await reading.catch(async (error: unknown) => {
+        await this.#peer.controller.call('releaseClaim', secrets).catch(() => undefined) // else its lease ends it
+        throw error
+      }),
+      secrets
+    )
+    return { file, bytes, buffer: async () => await gather(bytes, file.sizeBytes) }
+  }
+
+  /** Tells the controller what was handed out, when it is over. */
+  async *#reporting(
+    bytes: AsyncIterable<Uint8Array>,
+    secrets: Record<'tokenHash' | 'claimHash', ReturnType<typeof hashSecret>>
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    let sentBytes = 0
+    try {
+      for await (const piece of bytes) {
+        sentBytes += piece.byteLength
+        yield piece
+      }
+    } finally {
+      if (sentBytes > 0)
+        await this.#peer.controller
+          .call('reportClaim', {
+            ...secrets,
+            ranges: [{ start: 0, end: sentBytes }],
+            bytesSent: sentBytes,
+            reportId: randomUuid(this.#peer.random)
+          })
+          .catch((error: unknown) => this.#peer.logger.warn('a download was not reported', { err: error }))
+    }
+  }
+}
+
+const REFUSALS = {
+  unknown: 'link-unknown',
+  used: 'link-used',
+  expired: 'link-expired',
+  revoked: 'link-revoked',
+  suspended: 'link-suspended',
+  released: 'link-used'
+} as const satisfies Record<string, ErrorCode>
+
+function tokenOf(link: string): LinkToken {
+  const text = /\/(?:d|download)\/([^/?#]+)/.exec(link)?.[1] ?? link
+  if (!isLinkToken(text)) throw new PeerbinError('link-unknown', 'that is neither a token nor a share link')
+  return text
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
+
+async function gather(pieces: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<Uint8Array> {
+  const all = new Uint8Array(sizeBytes)
+  let position = 0
+  for await (const piece of pieces) {
+    all.set(piece, position)
+    position += piece.byteLength
+  }
+  return all
+}
+
+/**
+ * Makes a client, not started.
+ * @throws `data-in-use`, `data-incompatible`, `config-invalid`, `join-string-invalid` (also when no cluster is known), `local-file`
+ */
+export async function createClient(options: ClientOptions): Promise<RunningClient> {
+  const peer = await openPeer('edge', options)
+  try {
+    return new RunningClient(peer)
+  } catch (error) {
+    peer.close()
+    throw error
+  }
+}
