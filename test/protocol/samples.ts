@@ -1,0 +1,195 @@
+/** One example of every message, for the golden bytes. Change none of them: old bytes must stay readable. */
+
+import type { ChunkMessages, ControlMessages, RequestOf, ResponseOf } from '../../src/protocol/messages.ts'
+import type { HeartbeatMessage } from '../../src/protocol/heartbeat.ts'
+import { chunkIdFromDigest } from '../../src/protocol/ids.ts'
+import type {
+  Address,
+  ChunkId,
+  FileId,
+  Generation,
+  PeerId,
+  SecretHash,
+  Term,
+  UploadId
+} from '../../src/types.ts'
+
+type Samples<T extends ChunkMessages | ControlMessages> = {
+  [K in keyof T]: { request: RequestOf<T, K & keyof T>; response: ResponseOf<T, K & keyof T> }
+}
+
+const peer = '12D3KooWQ7L2WGSUSQ6c3fWVUBxMoE8sLfGAAn6pHQ6F2PF8YB9B' as PeerId
+const other = '12D3KooWMkGNHHJW2LEZyPaLE1evmjVSPzcqeMRiTfYvvNMNBQVm' as PeerId
+const chunk: ChunkId = chunkIdFromDigest(new Uint8Array(32).fill(1))
+const manifest: ChunkId = chunkIdFromDigest(new Uint8Array(32).fill(2))
+const generation = 42 as Generation
+const term = 3 as Term
+const boot = 1_795_262_400_123
+const now = 1_795_262_460_000
+const fileId = '00000000-0000-4000-8000-000000000001' as FileId
+const upload = '00000000-0000-4000-8000-000000000002' as UploadId
+const tokenHash = 'ab'.repeat(32) as SecretHash
+const claimHash = 'cd'.repeat(32) as SecretHash
+const deleteHash = 'ef'.repeat(32) as SecretHash
+const address = `/ip4/10.0.0.7/tcp/4811/p2p/${peer}` as Address
+
+const receipt = { peer, host: 'lab-7', chunk, generation, boot }
+const info = { id: chunk, sizeBytes: 4_194_304, generation, storedAt: now, verifiedAt: now + 1 }
+const file = {
+  id: fileId,
+  name: 'résumé.pdf',
+  sizeBytes: 5_000_000_000,
+  mediaType: 'application/pdf',
+  sha256: '12'.repeat(32),
+  uploadedAt: now,
+  metadata: { project: 'alpha' },
+  chunkCount: 1193,
+  manifest,
+  state: 'live' as const
+}
+const link = {
+  tokenHash,
+  fileId,
+  state: 'live' as const,
+  downloads: 1,
+  claimed: 0,
+  createdAt: now,
+  expiresAt: now + 172_800_000
+}
+const claim = {
+  claimHash,
+  tokenHash,
+  state: 'claimed' as const,
+  claimedAt: now,
+  leaseUntil: now + 600_000,
+  bytesSent: 100,
+  covered: [{ start: 0, end: 100 }],
+  consumedAt: null
+}
+const placed = {
+  index: 0,
+  id: chunk,
+  sizeBytes: 4_194_304,
+  generation,
+  copies: [{ peer, host: 'lab-7', generation, boot }]
+}
+
+export const chunkSamples: Samples<ChunkMessages> = {
+  put: {
+    request: {
+      id: chunk,
+      generation,
+      copies: 3,
+      copiesMin: 2,
+      hostsMin: 2,
+      targets: [{ peer: other, host: 'lab-8' }]
+    },
+    response: { receipts: [receipt], owed: 1 }
+  },
+  get: {
+    request: { id: chunk, offset: 100, length: 200 },
+    response: { generation, chunkBytes: 4_194_304 }
+  },
+  has: { request: { ids: [chunk, manifest] }, response: { chunks: [info, null], boot } },
+  delete: { request: { term, orders: [{ chunk, generation }] }, response: { gone: [true] } },
+  list: { request: { after: chunk, limit: 256 }, response: { chunks: [info], boot } },
+  copy: { request: { term, id: chunk, generation, to: other }, response: { receipt } }
+}
+
+export const controlSamples: Samples<ControlMessages> = {
+  openUpload: {
+    request: {
+      id: upload,
+      name: file.name,
+      mediaType: file.mediaType,
+      metadata: file.metadata,
+      ttlMs: 86_400_000
+    },
+    response: { now }
+  },
+  reserveChunk: {
+    request: { upload, index: -1, chunk, sizeBytes: 4_194_304 },
+    response: { generation, present: false }
+  },
+  recordReceipts: { request: { receipts: [receipt] }, response: {} },
+  commitUpload: {
+    request: {
+      upload,
+      file: fileId,
+      sizeBytes: file.sizeBytes,
+      sha256: file.sha256,
+      chunkCount: file.chunkCount,
+      uploadedAt: now,
+      link: { tokenHash, deleteHash, downloads: 1, expiresAt: now + 172_800_000 }
+    },
+    response: { file }
+  },
+  abandonUpload: { request: { upload }, response: { abandoned: true } },
+  findLink: { request: { tokenHash }, response: { found: { link, file }, now } },
+  claimLink: {
+    request: { tokenHash, claimHash },
+    response: { outcome: 'claimed', claim, file, chunks: [placed], now }
+  },
+  findClaim: { request: { tokenHash, claimHash }, response: { outcome: 'used' } },
+  reportClaim: {
+    request: { tokenHash, claimHash, ranges: [{ start: 0, end: 100 }], bytesSent: 100, reportId: 'report-1' },
+    response: { claim: { ...claim, state: 'consumed', consumedAt: now } }
+  },
+  releaseClaim: { request: { tokenHash, claimHash }, response: { released: true } },
+  revokeLink: { request: { tokenHash, deleteHash }, response: { link: { ...link, state: 'revoked' } } },
+  listFileChunks: { request: { file: fileId, from: 256, limit: 256 }, response: { chunks: [placed] } },
+  reportBadCopy: { request: { peer, chunk, generation, code: 'chunk-corrupt' }, response: {} },
+  status: {
+    request: {},
+    response: {
+      term,
+      now,
+      files: 1,
+      fileBytes: file.sizeBytes,
+      linksLive: 1,
+      uploadsOpen: 0,
+      chunks: 1194,
+      chunkBytes: file.sizeBytes,
+      chunksOwed: 0,
+      ordersPending: 0,
+      workers: [{ name: 'collector', steps: 7, failures: 1, lastError: 'busy' }],
+      nodes: [
+        {
+          peer,
+          addresses: [address],
+          host: 'lab-7',
+          zone: 'rack-1',
+          tier: 'hot',
+          capacityBytes: 1_000_000_000_000,
+          freeBytes: 900_000_000_000,
+          usedBytes: 100_000_000_000,
+          chunks: 25_000,
+          state: 'active',
+          liveness: 'suspect',
+          version: '0.1.0',
+          lastHeartbeatAt: now
+        }
+      ]
+    }
+  }
+}
+
+export const heartbeatSample: HeartbeatMessage = {
+  v: 1,
+  peer,
+  boot,
+  sequence: 17,
+  roles: ['node', 'controller'],
+  addresses: [address],
+  host: 'lab-7',
+  zone: 'rack-1',
+  tier: 'cold',
+  capacityBytes: 1_000_000_000_000,
+  freeBytes: 900_000_000_000,
+  usedBytes: 100_000_000_000,
+  chunks: 25_000,
+  state: 'draining',
+  version: '0.1.0',
+  term,
+  stale: [{ peer: other, boot }]
+}
