@@ -199,7 +199,11 @@ t.test('a node that dies in the middle of an upload does not fail it', async (t)
   const bytes = bytesOf(20 * MIB)
   let died: Promise<void> | undefined
   const result = await edge.writer.upload(
-    upload(bytes, { onProgress: () => (died ??= edge.cluster.remove(edge.cluster.node(0))) })
+    upload(bytes, {
+      onProgress: () => {
+        died ??= edge.cluster.remove(edge.cluster.node(0))
+      }
+    })
   )
   await died
   t.ok((await collect(edge.reader.read(await claim(edge, result)))).equals(bytes))
