@@ -5,8 +5,8 @@ import { negotiate } from '@fastify/accept-negotiator'
 /** `text`: one line, what curl and scripts get, whose Accept is "any". */
 export type Format = 'html' | 'json' | 'text'
 
-/** In order of preference when the client has none. */
-const OFFERED = ['text/plain', 'text/html', 'application/json', 'application/problem+json'] as const
+/** Of those a client likes equally, the first; axios lists JSON and text so, and means JSON. */
+const OFFERED = ['application/json', 'application/problem+json', 'text/html', 'text/plain'] as const
 
 const FORMATS: Record<(typeof OFFERED)[number], Format> = {
   'text/plain': 'text',
@@ -15,10 +15,11 @@ const FORMATS: Record<(typeof OFFERED)[number], Format> = {
   'application/problem+json': 'json'
 }
 
-/** The format the client likes best of those we have; `text` when it says nothing or wants something else. */
+/** The format the client likes best of those it names; `text` when it names none of ours: "any" is what curl and scripts say. */
 export function formatOf(accept: string | undefined): Format {
-  if (accept === undefined || accept === '') return 'text'
-  const type = negotiate(accept, [...OFFERED])
+  const named = (accept ?? '').split(',').filter((part) => !part.trim().startsWith('*/*'))
+  if (named.length === 0) return 'text'
+  const type = negotiate(named.join(','), [...OFFERED])
   return type === null ? 'text' : FORMATS[type]
 }
 

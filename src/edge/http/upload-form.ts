@@ -22,6 +22,12 @@ export const FORM_OVERHEAD_BYTES_MAX = 128 * 1024
 type FieldName = 'md5' | 'sha256' | 'expires' | 'downloads'
 const FIELD_NAMES: ReadonlySet<string> = new Set<FieldName>(['md5', 'sha256', 'expires', 'downloads'])
 
+/** What the parser says of a form that is not one; its own errors with a code are told apart by problem.ts. */
+function formError(error: unknown): unknown {
+  if (error instanceof PeerbinError || (error instanceof Error && 'statusCode' in error)) return error
+  return new PeerbinError('bad-request', 'The form could not be read.', { cause: error })
+}
+
 export class UploadForm {
   readonly #parts: AsyncIterator<Multipart>
   readonly #fields = new Map<string, string>()
@@ -80,7 +86,9 @@ export class UploadForm {
   /** Takes in fields up to the next file; undefined at the form's end. */
   async #next(): Promise<MultipartFile | undefined> {
     for (;;) {
-      const next = await this.#parts.next()
+      const next = await this.#parts.next().catch((error: unknown) => {
+        throw formError(error)
+      })
       if (next.done === true) return undefined
       const part = next.value
       if (part.type === 'file') {
