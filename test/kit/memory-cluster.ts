@@ -8,68 +8,53 @@
  */
 
 import { hkdfSync } from 'node:crypto'
-import { ControllerClient } from '../../src/client/controller-client.ts'
-import { Announcer, type SelfDescription } from '../../src/cluster/announcer.ts'
-import { Membership } from '../../src/cluster/membership.ts'
 import { type Config, type ConfigInput, parseConfig } from '../../src/config.ts'
 import { Controller } from '../../src/controller/controller.ts'
 import { PeerbinError } from '../../src/errors.ts'
-import type { ChunkStore, Clock, Logger, Network, Random } from '../../src/interfaces.ts'
+import type { ChunkStore, Clock, Logger, Random } from '../../src/interfaces.ts'
 import { MemoryMetadataStore } from '../../src/metadata/memory-metadata-store.ts'
 import type { MetadataStore } from '../../src/metadata-store.ts'
 import { MemoryHub } from '../../src/network/memory-network.ts'
 import { StorageNode } from '../../src/node/storage-node.ts'
 import { MemoryChunkStore } from '../../src/node/store/memory-chunk-store.ts'
-import { CHUNK_PROTOCOL, CONTROL_PROTOCOL } from '../../src/protocol/limits.ts'
-import {
-  chunkMessages,
-  type ChunkMessages,
-  controlMessages,
-  type ControlMessages,
-  type Target
-} from '../../src/protocol/messages.ts'
+import { CHUNK_PROTOCOL } from '../../src/protocol/limits.ts'
+import { chunkMessages, type ChunkMessages, type Target } from '../../src/protocol/messages.ts'
 import { chunkPolicy } from '../../src/protocol/policy.ts'
-import type { RpcCaller, RpcHandlers } from '../../src/protocol/rpc.ts'
-import { createCaller } from '../../src/protocol/rpc-client.ts'
+import type { RpcHandlers } from '../../src/protocol/rpc.ts'
 import { serve } from '../../src/protocol/rpc-server.ts'
 import { type Cell, memoryCell } from '../../src/runtime/cell.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
 import { systemRandom } from '../../src/runtime/random.ts'
-import type { Address, PeerId, Role, Term } from '../../src/types.ts'
+import type { Role, Term } from '../../src/types.ts'
+import { createParticipant } from './participant.ts'
+import type { Participant, Parts, RoleParts } from './participant.ts'
 import { RecordingController } from './recording-controller.ts'
 import { until } from './until.ts'
 
+export type { Participant } from './participant.ts'
+
 /** Short intervals, and limits that a busy machine does not reach by itself. */
 export const FAST_CONFIG: ConfigInput = {
-  heartbeat: { intervalMs: 100, suspectAfterMs: 3000, downAfterMs: 6000, dialTimeoutMs: 2000, redialMs: 100 },
-  replication: { putTimeoutMs: 10_000, getTimeoutMs: 5000, slowReadMs: 500, owedDelayMs: 500 },
+  heartbeat: {
+    intervalMs: 100,
+    suspectAfterMs: 6000,
+    downAfterMs: 10_000,
+    dialTimeoutMs: 5000,
+    redialMs: 100
+  },
+  replication: { putTimeoutMs: 20_000, getTimeoutMs: 10_000, slowReadMs: 500, owedDelayMs: 500 },
   node: { reportIntervalMs: 20 },
   controller: {
-    requestTimeoutMs: 2000,
+    requestTimeoutMs: 5000,
     retryMs: 20,
-    callTimeoutMs: 10_000,
+    callTimeoutMs: 20_000,
     settleIntervalMs: 100,
     collectIntervalMs: 100,
     owedIntervalMs: 100
   },
   link: { reportIntervalMs: 50 },
   edge: { port: 0, memoryWaitMs: 10_000, stallMs: 5000, stopMs: 1000 }
-}
-
-/** One process's worth of a cluster: a place on the hub, the members it sees, and callers of both protocols. */
-export interface Participant {
-  readonly peer: PeerId
-  readonly host: string
-  readonly role: Role
-  readonly network: Network
-  readonly membership: Membership
-  readonly announcer: Announcer
-  readonly chunkRpc: RpcCaller<ChunkMessages>
-  readonly controlRpc: RpcCaller<ControlMessages>
-  /** Client of the leading controller. */
-  readonly controller: ControllerClient
-  stop(): Promise<void>
 }
 
 export interface NodeParticipant extends Participant {
@@ -95,24 +80,6 @@ export interface MemoryClusterOptions {
   logger?: Logger
   clock?: Clock
   random?: Random
-}
-
-const STORES_NOTHING: Omit<SelfDescription, 'roles' | 'host'> = {
-  capacityBytes: 0,
-  freeBytes: 0,
-  usedBytes: 0,
-  chunks: 0,
-  state: 'active',
-  zone: '',
-  tier: 'hot',
-  term: 0 as Term
-}
-
-/** What a role adds to its own network before that is started, and to its heartbeat. */
-interface RoleParts {
-  describe?: () => Promise<Partial<SelfDescription>>
-  start: () => Promise<void>
-  stop: () => Promise<void>
 }
 
 export class MemoryCluster {
@@ -283,81 +250,17 @@ export class MemoryCluster {
   }
 
   async #join(role: Role, host: string, makeRole: (parts: Parts) => RoleParts): Promise<Participant> {
-    const { clock, random, config } = this
+    const { clock, random, logger, config } = this
     const network = this.hub.network()
-    const logger = this.logger.child({ who: `${role} ${host}` })
-    const membership = new Membership({ clock, ...config.heartbeat })
-    const shared = { network, role, clock }
-    const chunkRpc = createCaller({ ...shared, protocol: CHUNK_PROTOCOL, messages: chunkMessages })
-    const controlRpc = createCaller({ ...shared, protocol: CONTROL_PROTOCOL, messages: controlMessages })
-    const controller = new ControllerClient({
-      rpc: controlRpc,
-      membership,
-      clock,
-      random,
-      config: config.controller
-    })
-    let describe: () => Promise<Partial<SelfDescription>> = async () => ({})
-    const announcer = new Announcer({
-      network,
-      membership,
-      clock,
-      random,
-      logger,
-      config: config.heartbeat,
-      version: '0.0.0-test',
-      boot: memoryCell(0),
-      peers: memoryCell<Record<string, Address[]>>({}),
-      bootstrap: this.#participants[0]?.network.addresses() ?? [],
-      describe: async () => ({ ...STORES_NOTHING, roles: [role], host, ...(await describe()) })
-    })
-    const parts = {
-      network,
-      membership,
-      announcer,
-      chunkRpc,
-      controlRpc,
-      controller,
-      clock,
-      random,
-      logger,
-      config
-    }
-    const made = makeRole(parts)
-    describe = made.describe ?? describe
-    const stop = async (): Promise<void> => {
-      await made.stop()
-      await announcer.stop()
-      chunkRpc.close()
-      controlRpc.close()
-      await network.stop()
-    }
-    const participant: Participant = { ...parts, peer: network.self, host, role, stop: once(stop) }
+    const bootstrap = this.#participants[0]?.network.addresses() ?? []
+    const { participant, start } = createParticipant(
+      { role, host, network, bootstrap, clock, random, logger, config },
+      makeRole
+    )
     this.#participants.push(participant)
-    await network.start()
-    await made.start()
-    await announcer.start()
+    await start()
     return participant
   }
-}
-
-/** What every role is made of. */
-interface Parts {
-  readonly network: Network
-  readonly membership: Membership
-  readonly announcer: Announcer
-  readonly chunkRpc: RpcCaller<ChunkMessages>
-  readonly controlRpc: RpcCaller<ControlMessages>
-  readonly controller: ControllerClient
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  readonly config: Config
-}
-
-function once(work: () => Promise<void>): () => Promise<void> {
-  let done: Promise<void> | undefined
-  return async () => await (done ??= work())
 }
 
 function mergeSections(base: ConfigInput, over: ConfigInput): ConfigInput {

@@ -15,7 +15,9 @@ let made = 0
 /** A chunk like no other; default 1.5 MiB, so that it has several frames and memory that is used again. */
 export function someChunk(sizeBytes = 1536 * 1024): SomeChunk {
   const seed = ++made
-  const bytes = new Uint8Array(sizeBytes).map((_, i) => (i * 31 + (i >>> 8) + seed * 17) % 253)
+  // 251 is prime, so that no frame is like another
+  const pattern = Uint8Array.from({ length: 251 }, (_, i) => (i * 31 + seed * 17) % 256)
+  const bytes = new Uint8Array(Buffer.alloc(sizeBytes, pattern))
   new DataView(bytes.buffer).setUint32(0, seed)
   return { id: chunkIdOf(bytes), bytes }
 }

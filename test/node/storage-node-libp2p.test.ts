@@ -96,7 +96,7 @@ t.test('three nodes over sockets keep a chunk in LevelDB, synced, and serve it a
       members.every(({ peer }) => membership.get(peer)?.liveness === 'active')
     )
   )
-  const chunks = Array.from({ length: 4 }, () => someChunk(4 * 1024 * 1024))
+  const chunks = Array.from({ length: 2 }, () => someChunk(4 * 1024 * 1024))
   const targets = nodes.slice(1).map(({ peer, host }) => ({ peer, host }))
   const answers = await Promise.all(
     chunks.map(async (chunk) => await putChunk(edge, first, chunk, { targets }))

@@ -127,8 +127,8 @@ t.test('a peer that hangs and gives no more heartbeats is left as soon as it is 
   await hanging.announcer.stop()
   const chunk = someChunk()
   const targets = [{ peer: hanging.peer, host: hanging.host }, ...cluster.targets(1)]
-  // putTimeoutMs is 10 s here: one attempt that ran into it would fail the put as a whole
-  await putChunk(edge, cluster.node(0), chunk, { copies: 2, targets, timeoutMs: 9000 })
+  // less than putTimeoutMs: one attempt that ran into that would fail the put as a whole
+  await putChunk(edge, cluster.node(0), chunk, { copies: 2, targets, timeoutMs: 15_000 })
   t.ok(asked <= 1)
   t.ok(await holds(cluster.node(1), chunk))
 })
