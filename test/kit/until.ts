@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 /** Long enough for a machine that is busy with other things; a test that waits so long has failed. */
-const LIMIT_MS = 20_000
+const LIMIT_MS = 30_000
 const PAUSE_MS = 5
 
 /** Resolves as soon as the condition holds. @throws naming `what` did not come about */
