@@ -37,6 +37,7 @@ export interface SqliteMetadataStoreDeps {
 export class SqliteMetadataStore implements MetadataStore {
   readonly durable: boolean
   readonly #deps: SqliteMetadataStoreDeps
+  #opening: Promise<void> | undefined
   #opened: (OpenDatabase & { commits: GroupCommit }) | undefined
 
   constructor(deps: SqliteMetadataStoreDeps) {
@@ -44,25 +45,39 @@ export class SqliteMetadataStore implements MetadataStore {
     this.durable = deps.file !== IN_MEMORY
   }
 
-  /** @throws `data-in-use`, `data-incompatible` (damaged, not ours, or of a newer program), `store-failed` */
-  async open(): Promise<void> {
-    if (this.#opened !== undefined) return
-    const { file, operationsWaitingMax, logger } = this.#deps
-    const opened = await openDatabase(file)
-    const commits = new GroupCommit({
-      database: opened.database,
-      waitingMax: operationsWaitingMax,
-      logger
-    })
-    this.#opened = { ...opened, commits }
+  /**
+   * Idempotent.
+   * @throws `data-in-use`, `data-incompatible` (damaged, not ours, or of a newer program), `store-failed`
+   */
+  open(): Promise<void> {
+    this.#opening ??= this.#open()
+    return this.#opening
   }
 
+  async #open(): Promise<void> {
+    const { file, operationsWaitingMax, logger } = this.#deps
+    try {
+      const opened = await openDatabase(file)
+      const commits = new GroupCommit({
+        database: opened.database,
+        waitingMax: operationsWaitingMax,
+        logger
+      })
+      this.#opened = { ...opened, commits }
+    } catch (error) {
+      this.#opening = undefined // it may be tried again
+      throw error
+    }
+  }
+
+  /** Does what waits, then lets go of the file. Idempotent. */
   async close(): Promise<void> {
     const opened = this.#opened
     if (opened === undefined) return
     await opened.commits.close()
     if (this.#opened !== opened) return // another call was first
     this.#opened = undefined
+    this.#opening = undefined
     await opened.db.destroy()
     opened.database.close()
   }

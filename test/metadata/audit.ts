@@ -1,0 +1,61 @@
+/** What must be true of the tables at any moment, whatever was done: every count that is kept on a row is the number of rows it counts. */
+
+import { DatabaseSync } from 'node:sqlite'
+
+const RULES: Record<string, string> = {
+  'references are the pieces of a chunk': `
+    select * from (select c.digest, c.refs, (select count(*) from pieces p where p.digest = c.digest) n from chunks c)
+    where refs <> n`,
+  'every piece has its chunk, live, at its generation': `
+    select * from pieces p left join chunks c on c.digest = p.digest and c.generation = p.generation and c.state = 'live'
+    where c.digest is null`,
+  'copies are those at the present generation': `
+    select * from (select c.digest, c.copies, (select count(*) from copies k
+      where k.digest = c.digest and k.generation = c.generation) n from chunks c)
+    where copies <> n`,
+  'no copy without a chunk, none of a later life': `
+    select * from copies k left join chunks c on c.digest = k.digest where c.digest is null or k.generation > c.generation`,
+  'no condemned chunk without copies': `
+    select * from chunks c where c.state = 'condemned' and not exists (select 1 from copies k where k.digest = c.digest)`,
+  'every copy of a condemned chunk has an order': `
+    select * from copies k join chunks c on c.digest = k.digest and c.state = 'condemned' and not exists
+      (select 1 from orders o where o.digest = k.digest and o.peer = k.peer and o.generation >= k.generation)`,
+  'no order can touch a live chunk’s present life': `
+    select * from orders o join chunks c on c.digest = o.digest and c.state = 'live' and o.generation >= c.generation`,
+  'no generation beyond the counter': `
+    select * from chunks where generation > (select value from meta where key = 'generation')`,
+  'slots taken are the claims that were not released': `
+    select * from (select l.token, l.claimed, (select count(*) from claims c
+      where c.token = l.token and c.state <> 'released') n from links l where l.state = 'live')
+    where claimed <> n`,
+  'never more claims than slots': `select * from links where claimed > downloads`,
+  'ended claims are counted on a live link': `
+    select * from (select l.token, l.ended, (select count(*) from claims c
+      where c.token = l.token and c.state <> 'released' and c.ended = 1) n from links l where l.state = 'live')
+    where ended <> n`,
+  'a file counts its live links': `
+    select * from (select f.id, f.links, (select count(*) from links l
+      where l.file = f.id and l.state in ('live', 'suspended')) n from files f)
+    where links <> n`,
+  'pieces belong to an open upload or a file': `
+    select * from pieces p where not exists (select 1 from uploads u where u.holder = p.holder and u.state = 'open')
+      and not exists (select 1 from files f where f.holder = p.holder)`
+}
+
+/** The rules that do not hold, with the first row that breaks each; empty when all is well. */
+export function audit(database: DatabaseSync): string[] {
+  return Object.entries(RULES).flatMap(([rule, sql]) => {
+    const row = database.prepare(sql).get()
+    return row === undefined ? [] : [`${rule}: ${JSON.stringify(row)}`]
+  })
+}
+
+/** The same for a file that no store has open. */
+export function auditFile(file: string): string[] {
+  const database = new DatabaseSync(file)
+  try {
+    return audit(database)
+  } finally {
+    database.close()
+  }
+}

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import t from 'tap'
+import { asPeerbinError } from '../../src/errors.ts'
+import { MemoryMetadataStore } from '../../src/metadata/memory-metadata-store.ts'
+import { SqliteMetadataStore } from '../../src/metadata/sqlite-metadata-store.ts'
+import { silentLogger } from '../../src/runtime/logger.ts'
+import { auditFile } from './audit.ts'
+import { lonelyStep, newWorld, observe, step, wholeUpload } from './model-operations.ts'
+import type { Step, World } from './model-operations.ts'
+
+/** Runs: enough to meet most pairs of operations; PEERBIN_MODEL_RUNS asks for more. */
+const RUNS = Number(process.env['PEERBIN_MODEL_RUNS'] ?? 40)
+
+/** What happens in turn: steps at once, time passing, the file closed and opened again. */
+type Turn = { steps: Step[]; atOnce: boolean } | { passMs: number } | 'reopen'
+
+const turn: fc.Arbitrary<Turn> = fc.oneof(
+  {
+    weight: 20,
+    arbitrary: fc.array(step, { minLength: 1, maxLength: 6 }).map((steps) => ({ steps, atOnce: true }))
+  },
+  { weight: 5, arbitrary: wholeUpload.map((steps) => ({ steps, atOnce: false })) },
+  { weight: 4, arbitrary: lonelyStep.map((each) => ({ steps: [each], atOnce: false })) },
+  { weight: 5, arbitrary: fc.constantFrom(10, 400, 1000, 4000).map((passMs) => ({ passMs })) },
+  { weight: 1, arbitrary: fc.constant('reopen' as const) }
+)
+
+/** An answer, or the code of an error, as a value. */
+const outcome = async (promise: Promise<unknown>): Promise<unknown> => {
+  try {
+    return await promise
+  } catch (error) {
+    return { rejected: asPeerbinError(error).code }
+  }
+}
+
+async function play(turns: readonly Turn[], file: string): Promise<void> {
+  const model = new MemoryMetadataStore()
+  const real = new SqliteMetadataStore({ file, operationsWaitingMax: 1000, logger: silentLogger })
+  const world: World = newWorld()
+  await model.open()
+  await real.open()
+  try {
+    for (const each of turns) {
+      if (each === 'reopen') {
+        await real.close()
+        same(auditFile(file), [])
+        await real.open()
+      } else if ('passMs' in each) world.now += each.passMs
+      else await playSteps(each, world, model, real)
+      same(await observe(real, world.now), await observe(model, world.now))
+    }
+  } finally {
+    await real.close()
+  }
+  const problems = auditFile(file)
+  if (problems.length > 0) throw new Error(problems.join('\n'))
+}
+
+async function playSteps(
+  { steps, atOnce }: { steps: Step[]; atOnce: boolean },
+  world: World,
+  model: MemoryMetadataStore,
+  real: SqliteMetadataStore
+): Promise<void> {
+  if (!atOnce) {
+    for (const each of steps) {
+      const call = each(world)
+      same(await outcome(call(real)), await outcome(call(model)))
+    }
+    return
+  }
+  const calls = steps.map((each) => each(world))
+  const expected: unknown[] = []
+  for (const call of calls) expected.push(await outcome(call(model)))
+  same(await Promise.all(calls.map((call) => outcome(call(real)))), expected)
+}
+
+function same(actual: unknown, expected: unknown): void {
+  assert.deepStrictEqual(actual, expected) // which shows where they differ
+}
+
+t.test('the SQLite store does what the model does, over any operations and reopenings', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'peerbin-model-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  let run = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(turn, { minLength: 5, maxLength: 60, size: 'max' }), (turns) =>
+      play(turns, join(folder, `${run++}.db`))
+    ),
+    { numRuns: RUNS }
+  )
+  t.ok(run >= RUNS)
+})
