@@ -13,7 +13,7 @@ import {
   removedKeys,
   type ChunkRecord
 } from './chunk-record.ts'
-import { isDamage, openDatabase, storeError, type Database } from './leveldb.ts'
+import { isDamage, openDatabase, openError, storeError, type Database } from './leveldb.ts'
 import type { SequenceRange } from './slice-table.ts'
 
 const KIB = 1024
@@ -61,7 +61,7 @@ export class ChunkIndex {
       }
     } catch (error) {
       await database.close()
-      throw storeError(error, 'read its format')
+      throw openError(error, folder)
     }
     return new ChunkIndex(database)
   }

@@ -18,7 +18,7 @@ import {
 } from './chunk-rules.ts'
 import { freeSpaceOf } from './disk-space.ts'
 import { KeyedLock } from './keyed-lock.ts'
-import { storeError } from './leveldb.ts'
+import { openError, storeError } from './leveldb.ts'
 import { Operations } from './operations.ts'
 import { Reclaimer } from './reclaimer.ts'
 import { SliceTable } from './slice-table.ts'
@@ -81,7 +81,9 @@ export class LevelChunkStore implements ChunkStore {
     const index = opened.adopt(await ChunkIndex.open(join(this.#folder, 'chunks')), (part) => part.close())
     const slices = opened.adopt(await SliceTable.open(join(this.#folder, 'slices')), (part) => part.close())
     const reclaimer = new Reclaimer({ clock: this.#clock, index, slices })
-    await this.#takeStock(index, slices)
+    await this.#takeStock(index, slices).catch((error: unknown) => {
+      throw openError(error, this.#folder)
+    })
     opened.move()
     this.#parts = { index, slices, reclaimer }
     this.#operations.open()

@@ -36,7 +36,9 @@ export async function openDatabase(folder: string, options: DatabaseOptions): Pr
   return database
 }
 
-function openError(error: unknown, folder: string): PeerbinError {
+/** What went wrong while a store was opened, with the folder, so that an operator knows which; refusals of ours stay what they are. */
+export function openError(error: unknown, folder: string): PeerbinError {
+  if (error instanceof PeerbinError && error.code !== 'store-failed') return error
   const reason = error instanceof Error && error.cause !== undefined ? error.cause : error
   const code = codeOf(reason)
   if (code === 'LEVEL_LOCKED') {
