@@ -164,6 +164,36 @@ t.test('many puts at once stay within the memory they were given, and all succee
   }
 })
 
+t.test('chunks that wait for the disk hold no more memory than there are places', async (t) => {
+  const { cluster, store } = await startGated(t, { nodes: 1, config: { node: { putsMax: 2 } } })
+  const edge = await cluster.client()
+  const { activity } = cluster.node(0).node
+  t.equal(activity.buffersPeak, 0)
+  store(0).shut()
+  const single = { copies: 1, copiesMin: 1, hostsMin: 1, timeoutMs: 60_000 }
+  const puts = Array.from({ length: 20 }, () => putChunk(edge, cluster.node(0), someChunk(), single))
+  await until('the places are taken', () => store(0).held === 2)
+  await pause(GRACE_MS)
+  store(0).letThrough()
+  await Promise.all(puts)
+  t.equal(cluster.node(0).node.activity.buffersPeak, 2)
+})
+
+t.test('copies that complete behind hold no more memory than there are places', async (t) => {
+  const config = { node: { putsMax: 2, replicasMax: 3 } }
+  const { cluster, store } = await startGated(t, { config })
+  const edge = await cluster.client()
+  for (const index of [1, 2]) store(index).shut()
+  const early = { copies: 3, copiesMin: 1, hostsMin: 1, targets: cluster.targets(1, 2), timeoutMs: 60_000 }
+  const puts = Array.from({ length: 20 }, () => putChunk(edge, cluster.node(0), someChunk(), early))
+  await Promise.any(puts)
+  await pause(GRACE_MS)
+  for (const index of [1, 2]) store(index).letThrough()
+  await Promise.all(puts)
+  await until('all copies are reported', () => cluster.recording.receipts.length === 60)
+  t.ok(cluster.node(0).node.activity.buffersPeak <= 5)
+})
+
 t.test('more requests than may wait are turned away', async (t) => {
   const { cluster, store } = await startGated(t, {
     nodes: 1,
