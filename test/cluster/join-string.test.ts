@@ -14,9 +14,6 @@ const invalid = (message: RegExp): { code: string; message: RegExp } => ({
   code: 'join-string-invalid',
   message
 })
-  code: 'join-string-invalid',
-  message
-})
 
 t.test('what went in comes out, also pasted over several lines', async (t) => {
   const text = encodeJoin(info)
