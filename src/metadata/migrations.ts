@@ -4,7 +4,6 @@
 
 import { sql } from 'kysely'
 import type { Kysely, RawBuilder } from 'kysely'
-import { PeerbinError } from '../errors.ts'
 import type { Schema } from './schema.ts'
 
 /** What differs between databases in the definition of tables. */
@@ -28,15 +27,10 @@ const STEPS: ReadonlyArray<(db: Kysely<Schema>, ddl: Ddl) => Promise<void>> = [
 
 export const SCHEMA_VERSION = STEPS.length
 
-/** Version of the tables in a database that has them. @throws `data-incompatible` when this program does not know it. */
+/** Version of the tables in a database that has them; greater than SCHEMA_VERSION when a newer program made them. */
 export async function readSchemaVersion(db: Kysely<Schema>): Promise<number> {
   const row = await db.selectFrom('meta').select('value').where('key', '=', 'schema').executeTakeFirst()
-  const version = row?.value ?? 0
-  if (version >= 1 && version <= SCHEMA_VERSION) return version
-  throw new PeerbinError(
-    'data-incompatible',
-    `the metadata has schema version ${version}, and this program knows 1 to ${SCHEMA_VERSION}`
-  )
+  return row?.value ?? 0
 }
 
 /** Brings the tables from version `from` (0: there are none) to the newest. The caller makes one transaction of it. */

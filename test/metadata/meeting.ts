@@ -88,7 +88,10 @@ export async function meet(
     })
   })
   const answer = await outcome(savepoint(database, db, first))
-  if (met === undefined) return statements > at ? undefined : 'over'
+  if (met === undefined) {
+    database.close()
+    return statements > at ? undefined : 'over'
+  }
   return { database, first: answer, second: met.second, plain }
 }
 

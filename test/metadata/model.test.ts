@@ -9,8 +9,10 @@ import { MemoryMetadataStore } from '../../src/metadata/memory-metadata-store.ts
 import { SqliteMetadataStore } from '../../src/metadata/sqlite-metadata-store.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
 import { auditFile } from './audit.ts'
-import { lonelyStep, newWorld, observe, step, wholeUpload } from './model-operations.ts'
-import type { Step, World } from './model-operations.ts'
+import { lonelyStep, step } from './model-operations.ts'
+import { wholeUpload } from './model-uploads.ts'
+import { newWorld, observe } from './model-world.ts'
+import type { Step, World } from './model-world.ts'
 
 /** Runs: enough to meet most pairs of operations; PEERBIN_MODEL_RUNS asks for more. */
 const RUNS = Number(process.env['PEERBIN_MODEL_RUNS'] ?? 40)

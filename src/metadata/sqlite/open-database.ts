@@ -35,18 +35,18 @@ export async function openDatabase(file: string): Promise<OpenDatabase> {
 }
 
 function understood(file: string, error: unknown): unknown {
-  if (isInUse(error))
-    return new PeerbinError('data-in-use', `${file} is in use by another process`, { cause: error })
+  const options = { cause: error }
+  if (isInUse(error)) return new PeerbinError('data-in-use', `${file} is in use by another process`, options)
   if (isDamaged(error)) return damaged(file, error)
-  return isSqliteError(error) ? new PeerbinError('store-failed', '', { cause: error }) : error
+  if (isSqliteError(error)) return new PeerbinError('store-failed', `${file} cannot be opened`, options)
+  return error
 }
 
 const damaged = (file: string, cause?: unknown): PeerbinError =>
-  new PeerbinError(
-    'data-incompatible',
-    `${file} is damaged or not the metadata of peerbin; it was left as it is`,
-    { cause }
-  )
+  incompatible(file, 'it is damaged or not the metadata of peerbin, and was left as it is', cause)
+
+const incompatible = (file: string, why: string, cause?: unknown): PeerbinError =>
+  new PeerbinError('data-incompatible', `${file} cannot be used: ${why}`, { cause })
 
 const kyselyOver = (database: DatabaseSync): Kysely<Schema> =>
   new Kysely<Schema>({ dialect: nodeSqliteDialect(database) })
@@ -63,7 +63,8 @@ async function openInMemory(): Promise<OpenDatabase> {
  * is never taken for a new one.
  */
 async function createFile(file: string): Promise<void> {
-  if (existsSync(`${file}-wal`)) throw damaged(file, 'its write-ahead log is there and the file is not')
+  if (existsSync(`${file}-wal`))
+    throw incompatible(file, 'its write-ahead log is there, and the file itself is not')
   const draft = `${file}.new`
   rmSync(draft, { force: true })
   const database = new DatabaseSync(draft)
@@ -100,6 +101,11 @@ async function openFile(file: string): Promise<OpenDatabase> {
     checkPages(file, database)
     const db = kyselyOver(database)
     const version = await readSchemaVersion(db)
+    if (version < 1 || version > SCHEMA_VERSION)
+      throw incompatible(
+        file,
+        `it has schema version ${version}, and this program knows 1 to ${SCHEMA_VERSION}`
+      )
     if (version < SCHEMA_VERSION) {
       database.exec('begin immediate')
       await migrate(db, SQLITE_DDL, version)

@@ -1,0 +1,141 @@
+import fc from 'fast-check'
+import {
+  CHUNK_BYTES,
+  chunk,
+  fileId,
+  hash,
+  receipt,
+  tokenOf,
+  uploadId
+} from '../conformance/metadata-fixture.ts'
+import { PEERS, chunkName, generationOf, name, operation, peerNumber } from './model-world.ts'
+import type { Step } from './model-world.ts'
+
+export const open = operation(
+  'open',
+  name,
+  (each): Step =>
+    ({ now }) =>
+    (store) =>
+      store.openUpload({
+        id: uploadId(each),
+        name: each,
+        mediaType: 'text/plain',
+        metadata: { each },
+        openedAt: now,
+        expiresAt: now + 500
+      })
+)
+
+export const reserve = operation(
+  'reserve',
+  fc.tuple(
+    name,
+    fc.constantFrom(-1, 0, 0, 1),
+    chunkName,
+    fc.constantFrom(CHUNK_BYTES, CHUNK_BYTES, CHUNK_BYTES, 7)
+  ),
+  ([each, index, of, sizeBytes]): Step =>
+    ({ generations }) =>
+    async (store) => {
+      const request = { upload: uploadId(each), index, chunk: chunk(of), sizeBytes }
+      const reservation = await store.reserveChunk(request)
+      const known = generations.get(of) ?? []
+      if (!known.includes(reservation.generation)) generations.set(of, [...known, reservation.generation])
+      return reservation
+    }
+)
+
+export const receive = operation(
+  'receive',
+  fc.array(fc.tuple(peerNumber, chunkName, fc.constantFrom(0, 0, 0, 1, 9), fc.integer({ min: 1, max: 3 })), {
+    minLength: 1,
+    maxLength: 6
+  }),
+  (all): Step =>
+    (world) => {
+      const receipts = all.map(([n, of, back, boot]) =>
+        receipt(n, chunk(of), generationOf(world, of, back), boot)
+      )
+      return (store) => store.recordReceipts(receipts)
+    }
+)
+
+export const commit = operation(
+  'commit',
+  fc.record({
+    each: name,
+    chunkCount: fc.constantFrom(1, 1, 2),
+    downloads: fc.integer({ min: 1, max: 2 }),
+    ttlMs: fc.constantFrom(100, 5000),
+    copiesMin: fc.constantFrom(1, 1, 2),
+    file: fc.option(name, { nil: undefined, freq: 10 })
+  }),
+  ({ each, chunkCount, downloads, ttlMs, copiesMin, file }): Step =>
+    ({ now }) =>
+    (store) =>
+      store.commitUpload({
+        upload: uploadId(each),
+        file: fileId(file ?? each),
+        sizeBytes: chunkCount * CHUNK_BYTES,
+        sha256: hash(each),
+        chunkCount,
+        uploadedAt: now,
+        link: {
+          tokenHash: tokenOf(each),
+          deleteHash: hash(`delete ${each}`),
+          downloads,
+          expiresAt: now + ttlMs
+        },
+        copiesMin,
+        hostsMin: copiesMin
+      })
+)
+
+export const abandon = operation(
+  'abandon',
+  name,
+  (each): Step =>
+    () =>
+    (store) =>
+      store.abandonUpload(uploadId(each))
+)
+
+/** A whole upload, so that links and garbage have something to work on. */
+export const wholeUpload: fc.Arbitrary<Step[]> = fc.tuple(name, chunkName).map(([each, of]) => {
+  const pieces: Array<[number, string]> = [
+    [-1, 'z'],
+    [0, of]
+  ]
+  return [
+    ({ now }) =>
+      async (store) => {
+        const details = { mediaType: 'a/b', metadata: {}, openedAt: now, expiresAt: now + 500 }
+        await store.openUpload({ id: uploadId(each), name: each, ...details })
+      },
+    ...pieces.map(([index, content]): Step => () => async (store) => {
+      const request = { upload: uploadId(each), index, chunk: chunk(content), sizeBytes: CHUNK_BYTES }
+      const { generation } = await store.reserveChunk(request)
+      await store.recordReceipts(PEERS.map((n) => receipt(n, chunk(content), generation)))
+      return generation
+    }),
+    ({ now }) =>
+      (store) =>
+        store.commitUpload({
+          upload: uploadId(each),
+          file: fileId(each),
+          sizeBytes: CHUNK_BYTES,
+          sha256: hash(each),
+          chunkCount: 1,
+          uploadedAt: now,
+          link: {
+            tokenHash: tokenOf(each),
+            deleteHash: hash(`delete ${each}`),
+            downloads: 2,
+            expiresAt: now + 3000
+          },
+          copiesMin: 2,
+          hostsMin: 2
+        })
+  ]
+})

@@ -1,0 +1,74 @@
+/** What random operations on metadata are drawn from: few uploads, chunks, secrets and peers, so that they meet. */
+
+import fc from 'fast-check'
+import type { MetadataStore } from '../../src/metadata-store.ts'
+import type { Generation } from '../../src/types.ts'
+import { START, chunk, fileId, hash, peer, tokenOf } from '../conformance/metadata-fixture.ts'
+
+export const NAMES = ['a', 'b', 'c']
+export const CHUNKS = ['x', 'y', 'z']
+export const SECRETS = ['me', 'you', 'they']
+export const PEERS = [1, 2, 3]
+
+/** What an operation may refer to: the moment, and the generations given out so far. */
+export interface World {
+  now: number
+  generations: Map<string, Generation[]>
+}
+
+/** Decides its arguments at once; the call may then run on any store, and beside others. */
+export type Step = (world: World) => (store: MetadataStore) => Promise<unknown>
+
+export const name = fc.constantFrom(...NAMES)
+export const chunkName = fc.constantFrom(...CHUNKS)
+export const secret = fc.constantFrom(...SECRETS)
+export const peerNumber = fc.constantFrom(...PEERS)
+export const limit = fc.constantFrom(1, 2, 3, 50)
+export const range = fc
+  .record({ start: fc.nat(25), length: fc.integer({ min: 1, max: 25 }) })
+  .map(({ start, length }) => ({ start, end: start + length }))
+
+/** Mostly the newest generation of the chunk, at times an earlier or a made-up one. */
+export const generationOf = (world: World, of: string, back: number): Generation =>
+  world.generations.get(of)?.at(-1 - back) ?? (1000 as Generation)
+
+/** Steps with their arguments readable in a counterexample. */
+export const operation = <A>(
+  label: string,
+  args: fc.Arbitrary<A>,
+  make: (args: A) => Step
+): fc.Arbitrary<Step> =>
+  args.map((chosen) =>
+    Object.assign(make(chosen), { [fc.toStringMethod]: () => `${label} ${fc.stringify(chosen)}` })
+  )
+
+export const newWorld = (): World => ({ now: START, generations: new Map() })
+
+/** Everything that can be asked, as one value. */
+export async function observe(store: MetadataStore, now: number): Promise<unknown> {
+  const links = await Promise.all(NAMES.map((each) => store.findLink(tokenOf(each))))
+  const claims = await Promise.all(
+    NAMES.flatMap((each) =>
+      SECRETS.map((who) => store.findClaim({ tokenHash: tokenOf(each), claimHash: hash(who), now }))
+    )
+  )
+  const files = await Promise.all(
+    NAMES.map(async (each) => [
+      await store.getFile(fileId(each)),
+      await store.listFileChunks(fileId(each), 0, 10)
+    ])
+  )
+  const orders = await Promise.all(PEERS.map((n) => store.listOrders(peer(n), 2)))
+  return {
+    links,
+    claims,
+    files,
+    orders,
+    orderPeers: await store.listOrderPeers(),
+    owed: await store.listOwed(3, undefined, 2),
+    owedNext: await store.listOwed(2, chunk('x'), 5),
+    stale: await store.listStaleUploads(now, 2),
+    nodes: await store.listNodes(),
+    stats: [await store.stats(2), await store.stats(5)]
+  }
+}
