@@ -3,7 +3,8 @@
 import type { AddressInfo } from 'node:net'
 import { Server as TlsServer } from 'node:https'
 import { PeerbinError } from '../errors.ts'
-import type { Service, Timer } from '../interfaces.ts'
+import type { Service } from '../interfaces.ts'
+import { sleep } from '../runtime/deadline.ts'
 import { createApp } from './app.ts'
 import { loadAssets } from './assets.ts'
 import type { App, EdgeDeps } from './context.ts'
@@ -14,6 +15,7 @@ import { Transfers } from './transfer/transfers.ts'
 
 /** After the last connection: reports of downloads and claims that are given back get so long to reach the controller. */
 const SETTLE_MS = 1000
+const SWEEP_MS = 50
 
 /** One start of the edge. */
 interface Running {
@@ -42,13 +44,23 @@ export class Edge implements Service {
   /** @throws `config-invalid` for bad certificate files or an address that cannot be listened on */
   async start(): Promise<void> {
     this.#starting ??= this.#open()
-    this.#running = await this.#starting
+    try {
+      this.#running = await this.#starting
+    } catch (error) {
+      this.#starting = undefined // nothing is open; another attempt may do better
+      throw error
+    }
   }
 
   /** No new connections; transfers under way get `stopMs`, then they are cut; their last reports are waited for. */
   async stop(): Promise<void> {
-    if (this.#starting === undefined) return
-    this.#stopping ??= this.#close(await this.#starting)
+    const starting = this.#starting
+    if (starting === undefined) return
+    // a start that fails has opened nothing, and tells whoever asked for it
+    this.#stopping ??= starting.then(
+      (running) => this.#close(running),
+      () => undefined
+    )
     await this.#stopping
   }
 
@@ -92,13 +104,25 @@ export class Edge implements Service {
   async #close({ app, sockets, transfers, reloader }: Running): Promise<void> {
     const { clock, config } = this.#deps
     await reloader?.stop()
-    const timer: Timer = clock.setTimer(config.edge.stopMs, () => {
+    const limit = clock.setTimer(config.edge.stopMs, () => {
       transfers.cut()
       sockets.destroyAll()
     })
+    const sweep = new AbortController()
+    const sweeping = this.#sweepIdle(app, sweep.signal)
     await app.close()
-    timer.cancel()
+    limit.cancel()
+    sweep.abort()
+    await sweeping
     await transfers.settle(clock, SETTLE_MS)
+  }
+
+  /** Connections whose last answer ends while the edge stops would be kept for the next request; there is none. */
+  async #sweepIdle(app: App, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      app.server.closeIdleConnections()
+      await sleep(this.#deps.clock, SWEEP_MS, signal).catch(() => undefined) // aborted: the loop's condition says so
+    }
   }
 }
 

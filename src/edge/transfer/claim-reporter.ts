@@ -64,17 +64,17 @@ export class ClaimReporter {
   }
 
   /**
-   * Counts one byte ahead of its sending and waits until the controller has it: from then on nobody can take the claim back.
+   * Reports the first byte ahead of its sending and waits until the controller has it: from then on nobody can take the claim back.
    * @returns false when somebody has taken it back already
    */
   async ahead(): Promise<boolean> {
+    const range = { start: this.#reportedTo, end: this.#reportedTo + 1 }
+    this.#reportedTo = range.end
     let alive = false
-    await this.#send(
-      { id: randomUuid(this.#deps.random), range: { start: this.#sentTo, end: this.#sentTo + 1 } },
-      (claim) => {
-        alive = claim !== null && claim.state !== 'released'
-      }
-    )
+    await this.#send({ id: randomUuid(this.#deps.random), range }, (claim) => {
+      alive = claim !== null && claim.state !== 'released'
+      this.#deps.onAnswer(1, claim)
+    })
     return alive
   }
 
@@ -85,7 +85,7 @@ export class ClaimReporter {
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#flush()
-        if (this.#pending === undefined && this.#reportedTo === this.#sentTo) return
+        if (this.#pending === undefined && this.#reportedTo >= this.#sentTo) return
       } catch (error) {
         this.#failed(error)
         if (attempt >= LAST_REPORT_ATTEMPTS) return
@@ -103,7 +103,7 @@ export class ClaimReporter {
 
   async #flushOnce(): Promise<void> {
     if (this.#pending === undefined) {
-      if (this.#reportedTo === this.#sentTo) return
+      if (this.#reportedTo >= this.#sentTo) return
       this.#pending = {
         id: randomUuid(this.#deps.random),
         range: { start: this.#reportedTo, end: this.#sentTo }

@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { ERRORS, EXIT } from '../../src/errors.ts'
+import { startEdges } from './edge-cluster.ts'
+
+interface Document {
+  openapi: string
+  paths: Record<
+    string,
+    Record<string, { requestBody?: { content: object }; responses: object; summary: string }>
+  >
+}
+
+t.test('the description lists every route, made from its schemas', async (t) => {
+  const { url } = await startEdges(t)
+  const answer = await fetch(`${url()}/openapi.json`)
+  const document = (await answer.json()) as Document
+  t.match(document.openapi, /^3\.1/)
+  const found = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method} ${path}`)
+  )
+  t.same(found.sort(), [
+    'delete /d/{token}',
+    'get /',
+    'get /active-nodes',
+    'get /d/{token}',
+    'get /download/{token}',
+    'get /healthz',
+    'get /readyz',
+    'get /status',
+    'head /',
+    'head /active-nodes',
+    'head /d/{token}',
+    'head /download/{token}',
+    'head /healthz',
+    'head /readyz',
+    'head /status',
+    'post /d/{token}',
+    'post /upload',
+    'put /',
+    'put /{name}'
+  ])
+  const upload = document.paths['/upload']?.['post']
+  t.match(upload?.requestBody?.content, {
+    'multipart/form-data': {
+      schema: { properties: { file: { format: 'binary' }, md5: {}, sha256: {}, expires: {}, downloads: {} } }
+    }
+  })
+  t.match(upload?.responses, {
+    201: {
+      content: {
+        'application/json': { schema: { properties: { deleteUrl: {}, directUrl: {}, expiresAt: {} } } }
+      }
+    }
+  })
+  for (const [path, methods] of Object.entries(document.paths))
+    for (const [method, route] of Object.entries(methods)) t.ok(route.summary, `${method} ${path}`)
+})
+
+t.test('the status and the nodes are what they are said to be', async (t) => {
+  const { url, cluster } = await startEdges(t)
+  const { nodes } = (await (await fetch(`${url()}/active-nodes`)).json()) as {
+    nodes: Array<Record<string, unknown>>
+  }
+  t.same(nodes.map(({ id }) => id).sort(), cluster.nodes.map(({ peer }) => peer).sort())
+  for (const node of nodes) {
+    t.match(node, { roles: ['node'], state: 'active', capacity: Number, free: Number })
+    t.ok(Array.isArray(node['addresses']))
+    t.ok(Math.abs(Date.parse(String(node['lastHeartbeat'])) - Date.now()) < 60_000)
+  }
+  t.match(await (await fetch(`${url()}/status`)).json(), {
+    files: 0,
+    uploadsOpen: 0,
+    nodes: [{ liveness: 'active' }]
+  })
+})
+
+t.test('docs/errors.md has every code, as the registry has it', async (t) => {
+  const text = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
+  for (const [code, spec] of Object.entries(ERRORS)) {
+    const row = text.split('\n').find((line) => line.startsWith(`| \`${code}\` |`))
+    t.equal(
+      row,
+      `| \`${code}\` | ${spec.status} | ${spec.retryable ? 'yes' : 'no'} | ${spec.exit} | ${spec.text} |`,
+      code
+    )
+  }
+  const rows = text.split('\n').filter((line) => /^\| `[a-z-]+` \| \d{3}/.test(line))
+  t.equal(rows.length, Object.keys(ERRORS).length, 'and no other')
+  for (const [name, code] of Object.entries(EXIT)) t.ok(text.includes(`| ${code} | ${name} |`), name)
+})
