@@ -9,7 +9,6 @@
  *     chunks/      LevelDB (node)                  metadata.db  SQLite (controller)
  */
 
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { KnownPeers } from '../cluster/announcer.ts'
@@ -20,7 +19,7 @@ import { memoryCell, openFileCell } from '../runtime/cell.ts'
 import type { Cell } from '../runtime/cell.ts'
 import type { PeerId, Term } from '../types.ts'
 import { lockFolder } from './folder-lock.ts'
-import { readSecretFile, writeSecretFile } from './secret-file.ts'
+import { ensureFolder, readSecretFile, writeSecretFile } from './secret-file.ts'
 
 /** Where the peer network listens; remembered so that a peer is found again where it was. */
 export interface Listening {
@@ -57,15 +56,6 @@ export interface RoleState {
 export const IDENTITY_FILE = 'identity'
 const NOTHING_CHOSEN: Listening = { host: '', port: 0, advertise: '' }
 const TERM_NONE = 0 as Term
-
-/** Makes a folder that only its owner may enter. @throws `local-file` */
-export async function ensureFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-  } catch (error) {
-    throw new PeerbinError('local-file', `cannot make the data folder ${folder}`, { cause: error })
-  }
-}
 
 /** State that ends with the process. */
 export async function memoryRoleState(): Promise<RoleState> {

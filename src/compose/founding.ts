@@ -13,10 +13,11 @@ import type { ConfigInput } from '../config.ts'
 import { systemRandom } from '../runtime/random.ts'
 import { joinStringOf, newClusterKey, readClusterKey, sameCluster, writeClusterKey } from './cluster-key.ts'
 import type { ClusterKey } from './cluster-key.ts'
-import { ensureFolder, openRoleState } from './data-folder.ts'
+import { openRoleState } from './data-folder.ts'
 import { lockFolder } from './folder-lock.ts'
 import type { FolderLock } from './folder-lock.ts'
 import { chooseListen, joinAddresses } from './listening.ts'
+import { ensureFolder } from './secret-file.ts'
 
 export const CONTROLLER_NAME = 'controller'
 

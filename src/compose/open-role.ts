@@ -6,11 +6,11 @@ import { PeerbinError } from '../errors.ts'
 import type { Logger } from '../interfaces.ts'
 import { readClusterKey, sameCluster, writeClusterKey } from './cluster-key.ts'
 import type { ClusterKey } from './cluster-key.ts'
-import { ensureFolder, IDENTITY_FILE } from './data-folder.ts'
+import { IDENTITY_FILE } from './data-folder.ts'
 import { lockFolder } from './folder-lock.ts'
 import { foundCluster } from './founding.ts'
 import type { RunningPeer } from './running-peer.ts'
-import { readSecretFile } from './secret-file.ts'
+import { ensureFolder, readSecretFile } from './secret-file.ts'
 
 export interface RoleOptions {
   readonly role: 'node' | 'controller' | 'edge'

@@ -1,6 +1,6 @@
-/** Small files that nobody but their owner may read. */
+/** Small files that nobody but their owner may read, and the folders they are in. */
 
-import { open, readFile, rename } from 'node:fs/promises'
+import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { PeerbinError } from '../errors.ts'
 
@@ -31,5 +31,14 @@ export async function writeSecretFile(path: string, bytes: Uint8Array): Promise<
     await folder.sync()
   } catch (error) {
     throw new PeerbinError('local-file', `cannot write ${path}`, { cause: error })
+  }
+}
+
+/** Makes a folder that only its owner may enter. @throws `local-file` */
+export async function ensureFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new PeerbinError('local-file', `cannot make the data folder ${folder}`, { cause: error })
   }
 }

@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
+import { ensureFolder } from '../../compose/secret-file.ts'
 import type { ConfigInput } from '../../config.ts'
 import { parsePort, wholeNumber } from '../arguments.ts'
 import { say } from '../context.ts'
@@ -61,6 +62,7 @@ async function up(options: UpOptions, context: CliContext): Promise<void> {
   const home = dataFolder(options, context)
   const flags = flagsOf(options)
   const { input } = await gatherConfig(home, options, flags, context)
+  await ensureFolder(home)
   enableCompileCache(cacheFolder(home))
   const roles = await context.roles()
   const lock = await roles.lockHome(home)

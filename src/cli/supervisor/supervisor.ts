@@ -30,6 +30,7 @@ export class Supervisor {
   readonly #deps: SupervisorDeps
   readonly #processes: SupervisedProcess[] = []
   readonly #file: ClusterFile
+  #isReady = false
 
   constructor(deps: SupervisorDeps) {
     this.#deps = deps
@@ -66,7 +67,8 @@ export class Supervisor {
   }
 
   #reportEnd(child: SupervisedProcess, ending: Ending): void {
-    if (ending.expected) return
+    // before the cluster is ready the end of these is the end of all, and is thrown
+    if (ending.expected || (!this.#isReady && child.plan.role !== 'node')) return
     const { name, pid, state } = child.entry
     this.#deps.say(
       `${name} (pid ${pid ?? 'none'}) ${state}: ${describeEnding(ending)}. Log: ${child.plan.logPath}`
@@ -84,6 +86,8 @@ export class Supervisor {
       clock: this.#deps.clock,
       signal: limit
     })
+    this.#isReady = true
+    await this.#update() // whoever reads the line may read the file next
     this.#deps.onReady(url)
   }
 
