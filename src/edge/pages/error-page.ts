@@ -1,6 +1,7 @@
 /** What went wrong, in words, and what to do now. */
 
 import { html } from '../html.ts'
+import { ERRORS } from '../../errors.ts'
 import type { PeerbinError } from '../../errors.ts'
 import type { Assets } from '../assets.ts'
 import { detailOf } from '../problem.ts'
@@ -13,10 +14,14 @@ const words = texts.error
 export function errorPage(assets: Assets, error: PeerbinError, retryPath?: string): string {
   const title = words.titles[error.code] ?? words.otherTitle
   const hint = words.hints[error.code]
+  // the title says it already, unless there is more to say than the registry's sentence
+  const detail =
+    words.titles[error.code] !== undefined && error.message === ERRORS[error.code].text
+      ? undefined
+      : detailOf(error)
   const content = html`<section class="card">
     <h1>${title}</h1>
-    <p>${detailOf(error)}</p>
-    ${hint !== undefined && html`<p>${hint}</p>`}
+    ${detail !== undefined && html`<p>${detail}</p>`} ${hint !== undefined && html`<p>${hint}</p>`}
     <div class="actions">
       ${error.retryable && retryPath !== undefined && html`<a class="button primary" href="${retryPath}">${words.retry}</a>`}
       <a class="button secondary" href="/">${words.back}</a>
