@@ -4,8 +4,12 @@ import { SLICE_BYTES, sequenceOfSliceKey, sliceCount, sliceKey } from './chunk-r
 import { isDamage, openDatabase, storeError, type Database } from './leveldb.ts'
 
 const MIB = 1024 * 1024
-/** Tables of this size come out of each flush and are only moved after that; twice as much is held in memory. */
-const WRITE_BUFFER_BYTES = 32 * MIB
+/**
+ * Tables of this size come out of each flush and are only moved after that. Twice as much is held in memory, and as much free disk is needed to
+ * open again (48 MiB with what one batch goes over): the space reserve and its ballast must be larger. 64 MiB is no faster (measured).
+ */
+const WRITE_BUFFER_BYTES = 16 * MIB
+/** Tables that a removal rewrites are at most so large. */
 const TABLE_BYTES = 64 * MIB
 /** Slices are read once and whole: a cache of blocks would hold what nobody asks for again. */
 const CACHE_BYTES = 1 * MIB

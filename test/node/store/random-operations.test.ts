@@ -12,11 +12,12 @@ import { ManualClock } from '../../kit/manual-clock.ts'
 
 const RUNS = 40
 const STEPS_MAX = 60
-const CAPACITY_BYTES = 2_000_000
+/** Holds all but one of the large chunks; the small ones always fit, so that who comes first among puts at once decides nothing. */
+const CAPACITY_BYTES = 1_000_000
 const KIB = 1024
 
 /** What operations choose from: few, so that they meet. */
-const pool = [1, 10, 1000, 256 * KIB, 256 * KIB + 1, 600 * KIB, 900 * KIB].map((size) => someChunk(size))
+const pool = [1, 1000, 256 * KIB, 256 * KIB + 1, 600 * KIB].map((size) => someChunk(size))
 const at = (index: number) => pool[index % pool.length] ?? someChunk()
 
 interface Real {
@@ -73,7 +74,7 @@ class Step implements fc.AsyncCommand<object, Real> {
 }
 
 const chunk = fc.nat({ max: pool.length - 1 })
-const generation = fc.nat({ max: 4 })
+const generation = fc.nat({ max: 3 })
 
 const put = fc.tuple(chunk, generation, fc.nat({ max: 9 })).map(([index, g, wrong]) => {
   const bytes = wrong === 0 ? at(index + 1).bytes : at(index).bytes
@@ -111,7 +112,7 @@ const list = fc
   )
 const usage = fc.constant(new Step('usage', (store) => store.usage()))
 const pass = fc
-  .constantFrom(1, 1000, VERIFIED_STEP_MS)
+  .constantFrom(1, VERIFIED_STEP_MS - 1, VERIFIED_STEP_MS)
   .map((ms) => new Step(`${ms} ms pass`, undefined, async ({ clock }) => clock.jump(ms)))
 const reclaim = fc.constant(new Step('reclaim', undefined, ({ level }) => level.reclaim()))
 const reopen = fc.constant(
@@ -127,7 +128,7 @@ const atOnce = fc.array(fc.tuple(chunk, generation), { minLength: 2, maxLength: 
     new Step(`at once: put ${puts.map(([index, g]) => `${index} at ${g}`).join(', ')}`, async (store) => {
       // the answers depend on who comes first, what is there in the end does not (unless the store is full)
       await Promise.allSettled(
-        puts.map(([index, g]) => store.put(at(index % 4).id, at(index % 4).bytes, generationOf(g)))
+        puts.map(([index, g]) => store.put(at(index % 3).id, at(index % 3).bytes, generationOf(g)))
       )
       const infos = await store.list({ limit: 100 })
       return infos.map(({ id, generation: g }) => [id, g])
@@ -141,7 +142,8 @@ t.test('a store in memory and one in LevelDB give the same answers', { timeout: 
     fc.commands(
       [put, put, put, get, getRange, stat, remove, remove, list, usage, pass, reclaim, reopen, atOnce],
       {
-        maxCommands: STEPS_MAX
+        maxCommands: STEPS_MAX,
+        size: 'max'
       }
     ),
     async (commands) => {
