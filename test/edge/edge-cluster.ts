@@ -29,12 +29,12 @@ export interface RunningEdge {
 export interface EdgeCluster {
   readonly cluster: MemoryCluster
   readonly edges: readonly RunningEdge[]
-  url(index?: number): string
-  addEdge(): Promise<RunningEdge>
+  url: (index?: number) => string
+  addEdge: () => Promise<RunningEdge>
 }
 
 interface Teardown {
-  teardown(work: () => Promise<void>): void
+  teardown: (work: () => Promise<void>) => void
 }
 
 export async function startEdges(t: Teardown, options: EdgeClusterOptions = {}): Promise<EdgeCluster> {
