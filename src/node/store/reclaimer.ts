@@ -35,15 +35,8 @@ export class Reclaimer {
     if (this.#stopped || this.#timer !== undefined || this.#running !== undefined) return
     const later = (): void => {
       this.#timer = undefined
-      const startedAt = this.#clock.monotonic()
-      this.run().then(
-        () => {
-          this.#failures = 0
-          if (this.#noted) this.nudge(Math.max(DELAY_MS, this.#clock.monotonic() - startedAt))
-        },
-        // the notes stay and it is tried again; a LevelDB that cannot write refuses the next put too, and that one is heard
-        () => this.nudge(Math.min(DELAY_MAX_MS, DELAY_MS * 2 ** ++this.#failures))
-      )
+      // a pass that failed is tried again; a LevelDB that cannot write refuses the next put too, and that one is heard
+      this.run().catch(() => undefined)
     }
     this.#timer = this.#clock.setTimer(delayMs, later, { unref: true })
   }
@@ -51,7 +44,7 @@ export class Reclaimer {
   /** Removes all that has been noted; at once. @throws `store-failed` */
   async run(): Promise<void> {
     await this.#running?.catch(() => undefined) // whoever started that one hears of its failure
-    this.#running ??= this.#removeAll().finally(() => (this.#running = undefined))
+    this.#running ??= this.#pass()
     await this.#running
   }
 
@@ -61,6 +54,23 @@ export class Reclaimer {
     this.#timer?.cancel()
     this.#timer = undefined
     await this.#running?.catch(() => undefined) // as above
+  }
+
+  async #pass(): Promise<void> {
+    const startedAt = this.#clock.monotonic()
+    try {
+      await this.#removeAll()
+      this.#failures = 0
+    } catch (error) {
+      this.#failures++
+      this.#noted = true // the notes are still there
+      throw error
+    } finally {
+      this.#running = undefined
+      const tookMs = this.#clock.monotonic() - startedAt
+      const backoffMs = Math.min(DELAY_MAX_MS, DELAY_MS * 2 ** this.#failures)
+      if (this.#noted) this.nudge(this.#failures > 0 ? backoffMs : Math.max(DELAY_MS, tookMs))
+    }
   }
 
   async #removeAll(): Promise<void> {
