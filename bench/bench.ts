@@ -138,6 +138,7 @@ async function manyAtOnce(cluster: BenchCluster): Promise<Row[]> {
 }
 
 async function run(): Promise<void> {
+  process.stderr.write('ceilings\n')
   const ceilings = {
     sha256: sha256Rate(times(2e9)),
     stream: await streamRate(Math.ceil(times(1e9) / 262_144) * 262_144),
