@@ -25,7 +25,8 @@ export function parseSetting(text: string): Setting {
   if (match === null)
     throw new InvalidArgumentError('Give it as section.key=value; `peerbin config` lists them.')
   const [, section = '', key = '', raw = ''] = match
-  const standard = defaults[section]?.[key]
+  const values = Object.hasOwn(defaults, section) ? defaults[section] : undefined
+  const standard = values !== undefined && Object.hasOwn(values, key) ? values[key] : undefined
   if (standard === undefined)
     throw new InvalidArgumentError(`There is no setting ${section}.${key}; \`peerbin config\` lists them.`)
   return { section, key, value: typed(standard, key, raw), text }

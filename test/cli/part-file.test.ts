@@ -1,0 +1,78 @@
+import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import t from 'tap'
+import { findPart, PartFile, refuseExisting } from '../../src/cli/pull/part-file.ts'
+import type { PartState } from '../../src/cli/pull/part-file.ts'
+import { hashSecret, newClaimSecret } from '../../src/protocol/secrets.ts'
+import { systemRandom } from '../../src/runtime/random.ts'
+
+const content = Buffer.from('the whole content of a file')
+const tokenHash = hashSecret('token')
+const stateOf = (sha256 = createHash('sha256').update(content).digest('hex')): PartState => ({
+  version: 1,
+  tokenHash,
+  claim: newClaimSecret(systemRandom),
+  sizeBytes: content.byteLength,
+  sha256
+})
+
+t.test('a part is found again by its link, and goes on where it was', async (t) => {
+  const folder = t.testdir()
+  const target = join(folder, 'file.bin')
+  const state = stateOf()
+  const part = await PartFile.begin(target, state)
+  await part.append(content.subarray(0, 10))
+  await part.close()
+  t.equal(await findPart({ folder }, hashSecret('another')), undefined)
+  t.same(await findPart({ folder }, tokenHash), { target, state })
+  t.same(await findPart({ target }, tokenHash), { target, state })
+
+  const again = await PartFile.resume(target, state)
+  t.equal(again.sizeBytes, 10)
+  t.notOk(again.matches)
+  await again.append(content.subarray(10))
+  t.ok(again.matches)
+  await again.finish(false)
+  t.same(await readdir(folder), ['file.bin'])
+  t.ok(content.equals(await readFile(target)))
+})
+
+t.test('bytes that do not match the digest are noticed, and can be begun again', async (t) => {
+  const target = join(t.testdir(), 'file.bin')
+  const part = await PartFile.begin(target, stateOf())
+  await part.append(Buffer.alloc(content.byteLength))
+  t.notOk(part.matches)
+  await part.restart()
+  await part.append(content)
+  t.ok(part.matches)
+  await part.discard()
+  t.same(await readdir(t.testdirName), [])
+})
+
+t.test('more bytes than the file has are refused', async (t) => {
+  const part = await PartFile.begin(join(t.testdir(), 'file.bin'), stateOf())
+  await t.rejects(part.append(Buffer.alloc(content.byteLength + 1)), { code: 'protocol-violation' })
+  await part.close()
+})
+
+t.test('a file that is there is never replaced, also when it appears at the last moment', async (t) => {
+  const target = join(t.testdir(), 'file.bin')
+  await refuseExisting(target)
+  const part = await PartFile.begin(target, stateOf())
+  await part.append(content)
+  await writeFile(target, 'precious')
+  await t.rejects(refuseExisting(target), { code: 'local-file' })
+  await t.rejects(part.finish(false), { code: 'local-file' })
+  t.equal(await readFile(target, 'utf8'), 'precious')
+  t.ok(content.equals(await readFile(`${target}.peerbin-part`)), 'what came is still there')
+  const forced = await PartFile.resume(target, part.state)
+  await forced.finish(true)
+  t.ok(content.equals(await readFile(target)), 'unless that is wanted')
+})
+
+t.test('a state that cannot be read is as none', async (t) => {
+  const folder = t.testdir({ 'a.peerbin-part.json': '{', 'b.peerbin-part.json': '{"version":2}' })
+  t.equal(await findPart({ folder }, tokenHash), undefined)
+  t.equal(await findPart({ folder: join(folder, 'missing') }, tokenHash), undefined)
+})

@@ -1,0 +1,36 @@
+/** A command line inside the test's own process: what it writes is gathered. */
+
+import type { CliContext } from '../../src/cli/context.ts'
+import { runCommandLine } from '../../src/cli/program.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { systemRandom } from '../../src/runtime/random.ts'
+
+export interface CommandResult {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+export async function runInProcess(
+  argv: readonly string[],
+  options: { cwd?: string; env?: Record<string, string> } = {}
+): Promise<CommandResult> {
+  const result: CommandResult = { code: -1, stdout: '', stderr: '' }
+  const context: CliContext = {
+    env: options.env ?? {},
+    cwd: options.cwd ?? process.cwd(),
+    stdout: {
+      write: (text) => void (result.stdout += text),
+      writeBytes: async (bytes) => void (result.stdout += Buffer.from(bytes).toString('utf8'))
+    },
+    stderr: { write: (text) => void (result.stderr += text) },
+    interrupted: new AbortController().signal,
+    program: '/nowhere',
+    roles: () => import('../../src/compose/roles.ts'),
+    supervisor: undefined,
+    clock: systemClock,
+    random: systemRandom
+  }
+  result.code = await runCommandLine(argv, context)
+  return result
+}
