@@ -89,7 +89,7 @@ export class Replication {
     // a peer that was away from the start is a last resort, and nothing would be gained by leaving it
     if (!this.isAway(target.peer)) this.#underWay.set(attempt, target.peer)
     try {
-      const body = { sizeBytes: chunk.bytes.byteLength, pieces: chunk }
+      const body = { sizeBytes: chunk.bytes.byteLength, pieces: chunk, repeatable: true }
       return await this.send(target.peer, chunk.id, chunk.generation, body, attempt.signal)
     } finally {
       this.#underWay.delete(attempt)

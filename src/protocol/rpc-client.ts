@@ -105,8 +105,9 @@ class Exchange {
 
   #mayRepeat(error: unknown): boolean {
     if (this.#answered || this.#deps.signal.aborted) return false
-    // a source that is not a list gives its pieces once
-    const again = !this.#bodyBegun || Array.isArray(this.#deps.options.body?.pieces)
+    const { body } = this.#deps.options
+    // a source that does not say otherwise gives its pieces once
+    const again = !this.#bodyBegun || body?.repeatable === true || Array.isArray(body?.pieces)
     return again && hasCode(error, 'peer-unreachable')
   }
 

@@ -11,6 +11,8 @@ export interface BodySource {
   readonly sizeBytes: number
   /** Exactly `sizeBytes` in pieces of any size; the sender cuts larger ones to FRAME_BYTES_MAX. They must not change until the answer came. */
   readonly pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+  /** Whether `pieces` can be gone through again, from the start, when a kept stream turns out to have died. Arrays always can. */
+  readonly repeatable?: boolean
 }
 
 /** The body of a request, while it arrives. Its size was checked against the message's limit before anything was read. */
