@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { PeerbinError } from '../../src/errors.ts'
 import type { PeerbinError as AnyError } from '../../src/errors.ts'
@@ -112,14 +113,14 @@ t.test('a source that breaks off leaves nothing', async (t) => {
 })
 
 t.test('a source that stands still is cut off and told to end', async (t) => {
-  const edge = await setUp(t, { config: { edge: { stallMs: 50 } } })
+  const edge = await setUp(t, { config: { edge: { stallMs: 200 } } })
   let returned = false
   const iterator = {
     sent: 0,
     next: async () => {
       if (iterator.sent++ < 3) return { done: false as const, value: new Uint8Array(1000) }
       // empty pieces are no progress
-      await new Promise((resolve) => setTimeout(resolve, 10))
+      await setImmediate()
       return { done: false as const, value: new Uint8Array(0) }
     },
     return: async () => {

@@ -99,6 +99,17 @@ t.test('copies go to different hosts first, and among those to different zones',
   }
 })
 
+t.test('a host that is free counts for more than a zone that is', async (t) => {
+  const members = [
+    ...[1, 2, 3].map((index) => member(index, { zone: 'east' })),
+    ...[4, 5].map((index) => member(index, { host: 'd', zone: 'west' }))
+  ]
+  for (const chunk of chunks(50)) {
+    const ranked = rankNodes(chunk, members)
+    t.equal(new Set(ranked.slice(0, 4).map(({ host }) => host)).size, 4)
+  }
+})
+
 t.test('the cold tier comes last, but never in place of a second host', async (t) => {
   const cold = [1, 2].map((index) => member(index, { tier: 'cold' }))
   const hot = [3, 4, 5].map((index) => member(index))
