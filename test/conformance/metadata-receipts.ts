@@ -45,6 +45,17 @@ export async function testReceipts(t: Test, makeStore: MakeStore): Promise<void>
     t.equal((await store.stats(3)).ordersPending, 1)
   })
 
+  await t.test('nor is it recorded while another copy waits to be deleted', async (t) => {
+    const store = await makeStore(t)
+    const upload = await openUpload(store, 'a')
+    const g = await reserve(store, upload, 0, chunk('x'))
+    await store.recordReceipts([receipt(1, chunk('x'), g)])
+    await store.abandonUpload(upload)
+    t.equal(await store.condemnChunks(10), 1)
+    await store.recordReceipts([receipt(2, chunk('x'), g)])
+    t.strictSame(await store.listOrderPeers(), [peer(1), peer(2)])
+  })
+
   await t.test('a receipt for an earlier life is not a copy of the present one', async (t) => {
     const store = await makeStore(t)
     const upload = await openUpload(store, 'a')

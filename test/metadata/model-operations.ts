@@ -6,21 +6,21 @@ import * as links from './model-links.ts'
 import * as uploads from './model-uploads.ts'
 import type { Step } from './model-world.ts'
 
-/** Operations that change something; weights make whole lives of files likely. */
+/** Operations that change something. */
 export const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: uploads.open },
-  { weight: 16, arbitrary: uploads.reserve },
+  { weight: 4, arbitrary: uploads.open },
+  { weight: 12, arbitrary: uploads.reserve },
   { weight: 10, arbitrary: uploads.receive },
-  { weight: 12, arbitrary: uploads.commit },
-  { weight: 8, arbitrary: links.claim },
-  { weight: 8, arbitrary: links.report },
+  { weight: 6, arbitrary: uploads.commit },
+  { weight: 14, arbitrary: links.claim },
+  { weight: 14, arbitrary: links.report },
   { weight: 3, arbitrary: links.release },
   { weight: 2, arbitrary: links.revoke },
-  { weight: 3, arbitrary: uploads.abandon },
+  { weight: 1, arbitrary: uploads.abandon },
   { weight: 6, arbitrary: garbage.settle },
   { weight: 6, arbitrary: garbage.condemn },
   { weight: 4, arbitrary: garbage.drop },
-  { weight: 2, arbitrary: garbage.purge },
+  { weight: 3, arbitrary: garbage.purge },
   { weight: 1, arbitrary: garbage.record },
   { weight: 1, arbitrary: garbage.lead },
   { weight: 1, arbitrary: garbage.mark }

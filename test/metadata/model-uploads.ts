@@ -8,7 +8,7 @@ import {
   tokenOf,
   uploadId
 } from '../conformance/metadata-fixture.ts'
-import { PEERS, chunkName, generationOf, name, operation, peerNumber } from './model-world.ts'
+import { PEERS, chunkName, generationOf, name, operation, peerNumber, remember } from './model-world.ts'
 import type { Step } from './model-world.ts'
 
 export const open = operation(
@@ -36,12 +36,11 @@ export const reserve = operation(
     fc.constantFrom(CHUNK_BYTES, CHUNK_BYTES, CHUNK_BYTES, 7)
   ),
   ([each, index, of, sizeBytes]): Step =>
-    ({ generations }) =>
+    (world) =>
     async (store) => {
       const request = { upload: uploadId(each), index, chunk: chunk(of), sizeBytes }
       const reservation = await store.reserveChunk(request)
-      const known = generations.get(of) ?? []
-      if (!known.includes(reservation.generation)) generations.set(of, [...known, reservation.generation])
+      remember(world, of, reservation.generation)
       return reservation
     }
 )
@@ -102,40 +101,44 @@ export const abandon = operation(
 )
 
 /** A whole upload, so that links and garbage have something to work on. */
-export const wholeUpload: fc.Arbitrary<Step[]> = fc.tuple(name, chunkName).map(([each, of]) => {
-  const pieces: Array<[number, string]> = [
-    [-1, 'z'],
-    [0, of]
-  ]
-  return [
-    ({ now }) =>
-      async (store) => {
-        const details = { mediaType: 'a/b', metadata: {}, openedAt: now, expiresAt: now + 500 }
-        await store.openUpload({ id: uploadId(each), name: each, ...details })
-      },
-    ...pieces.map(([index, content]): Step => () => async (store) => {
-      const request = { upload: uploadId(each), index, chunk: chunk(content), sizeBytes: CHUNK_BYTES }
-      const { generation } = await store.reserveChunk(request)
-      await store.recordReceipts(PEERS.map((n) => receipt(n, chunk(content), generation)))
-      return generation
-    }),
-    ({ now }) =>
-      (store) =>
-        store.commitUpload({
-          upload: uploadId(each),
-          file: fileId(each),
-          sizeBytes: CHUNK_BYTES,
-          sha256: hash(each),
-          chunkCount: 1,
-          uploadedAt: now,
-          link: {
-            tokenHash: tokenOf(each),
-            deleteHash: hash(`delete ${each}`),
-            downloads: 2,
-            expiresAt: now + 3000
+export const wholeUpload = (of: fc.Arbitrary<string> = name): fc.Arbitrary<Step[]> =>
+  fc
+    .tuple(of, chunkName, fc.constantFrom(1, 2), fc.constantFrom(300, 3000))
+    .map(([each, content, downloads, ttlMs]) => {
+      const pieces: Array<[number, string]> = [
+        [-1, 'z'],
+        [0, content]
+      ]
+      return [
+        ({ now }) =>
+          async (store) => {
+            const details = { mediaType: 'a/b', metadata: {}, openedAt: now, expiresAt: now + 500 }
+            await store.openUpload({ id: uploadId(each), name: each, ...details })
           },
-          copiesMin: 2,
-          hostsMin: 2
-        })
-  ]
-})
+        ...pieces.map(([index, of]): Step => (world) => async (store) => {
+          const request = { upload: uploadId(each), index, chunk: chunk(of), sizeBytes: CHUNK_BYTES }
+          const { generation } = await store.reserveChunk(request)
+          remember(world, of, generation)
+          await store.recordReceipts(PEERS.map((n) => receipt(n, chunk(of), generation)))
+          return generation
+        }),
+        ({ now }) =>
+          (store) =>
+            store.commitUpload({
+              upload: uploadId(each),
+              file: fileId(each),
+              sizeBytes: CHUNK_BYTES,
+              sha256: hash(each),
+              chunkCount: 1,
+              uploadedAt: now,
+              link: {
+                tokenHash: tokenOf(each),
+                deleteHash: hash(`delete ${each}`),
+                downloads,
+                expiresAt: now + ttlMs
+              },
+              copiesMin: 2,
+              hostsMin: 2
+            })
+      ]
+    })

@@ -5,9 +5,9 @@ import type { MetadataStore } from '../../src/metadata-store.ts'
 import type { Generation } from '../../src/types.ts'
 import { START, chunk, fileId, hash, peer, tokenOf } from '../conformance/metadata-fixture.ts'
 
-export const NAMES = ['a', 'b', 'c']
+export const NAMES = ['a', 'b', 'c', 'd', 'e']
 export const CHUNKS = ['x', 'y', 'z']
-export const SECRETS = ['me', 'you', 'they']
+export const SECRETS = ['me', 'you']
 export const PEERS = [1, 2, 3]
 
 /** What an operation may refer to: the moment, and the generations given out so far. */
@@ -27,6 +27,12 @@ export const limit = fc.constantFrom(1, 2, 3, 50)
 export const range = fc
   .record({ start: fc.nat(25), length: fc.integer({ min: 1, max: 25 }) })
   .map(({ start, length }) => ({ start, end: start + length }))
+
+/** Notes a generation that was given out. */
+export function remember({ generations }: World, of: string, given: Generation): void {
+  const known = generations.get(of) ?? []
+  if (!known.includes(given)) generations.set(of, [...known, given])
+}
 
 /** Mostly the newest generation of the chunk, at times an earlier or a made-up one. */
 export const generationOf = (world: World, of: string, back: number): Generation =>
