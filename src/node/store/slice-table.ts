@@ -6,7 +6,7 @@ import { isDamage, openDatabase, storeError, type Database } from './leveldb.ts'
 const MIB = 1024 * 1024
 /**
  * Tables of this size come out of each flush and are only moved after that. Twice as much is held in memory, and as much free disk is needed to
- * open again (48 MiB with what one batch goes over): the space reserve and its ballast must be larger. 64 MiB is no faster (measured).
+ * open again (48 MiB with what one batch goes over): the space reserve and its ballast must be larger. A larger one was not found to be faster.
  */
 const WRITE_BUFFER_BYTES = 16 * MIB
 /** Tables that a removal rewrites are at most so large. */
@@ -15,8 +15,8 @@ const TABLE_BYTES = 64 * MIB
 const CACHE_BYTES = 1 * MIB
 const BLOCK_BYTES = 64 * 1024
 /**
- * Writes handed to LevelDB at once. It does them one after the other, each on a thread of libuv's four that waits: two keep it busy
- * (measured), and the others stay free for reads.
+ * Writes handed to LevelDB at once. It does them one after the other, each on one of libuv's four threads, which waits: so the others stay free
+ * for reads, and one write is being copied while another is synced.
  */
 const WRITES_AT_ONCE = 2
 /** Far above what limited.ts lets through; a bound all the same. */
