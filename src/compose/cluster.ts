@@ -36,6 +36,14 @@ export interface ClusterOptions {
   readyMs?: number | undefined
 }
 
+/** A share with its links; both are undefined in a cluster without edges. */
+export interface ClusterShare extends Share {
+  /** The page to send to people. */
+  readonly url: string | undefined
+  /** For programs: redeems at once. */
+  readonly directUrl: string | undefined
+}
+
 const NODES_DEFAULT = 3
 const READY_MS = 30_000
 
@@ -92,14 +100,16 @@ export class RunningCluster implements Service {
     return this.#stack.stop()
   }
 
-  /** As RunningClient.upload; `url` is the link at the first edge, if there is one. */
-  async upload(
-    source: Uint8Array | AsyncIterable<Uint8Array>,
-    options: ShareOptions
-  ): Promise<Share & { url: string | undefined }> {
+  /** As RunningClient.upload, with the links at the first edge. */
+  async upload(source: Uint8Array | AsyncIterable<Uint8Array>, options: ShareOptions): Promise<ClusterShare> {
     const share = await this.#client.upload(source, options)
     const edge = this.edges[0]
-    return { ...share, url: edge === undefined ? undefined : `${edge.url}/d/${share.token}` }
+    if (edge === undefined) return { ...share, url: undefined, directUrl: undefined }
+    return {
+      ...share,
+      url: `${edge.url}/d/${share.token}`,
+      directUrl: `${edge.url}/download/${share.token}`
+    }
   }
 
   /** As RunningClient.download. */

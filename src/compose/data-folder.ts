@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { KnownPeers } from '../cluster/announcer.ts'
 import { PeerbinError } from '../errors.ts'
-import { newIdentity, peerIdOf } from '../network/identity.ts'
+import type * as identityModule from '../network/identity.ts'
 import { addresses, count, term } from '../protocol/schema.ts'
 import { memoryCell, openFileCell } from '../runtime/cell.ts'
 import type { Cell } from '../runtime/cell.ts'
@@ -38,6 +38,9 @@ const listeningSchema = z.object({
 })
 const knownPeersSchema = z.record(z.string(), addresses)
 
+/** Loaded when one is needed: the libraries behind it take long, and `peerbin up` needs none but at its first start. */
+const identities = (): Promise<typeof identityModule> => import('../network/identity.ts')
+
 /** What a role remembers over restarts. */
 export interface RoleState {
   /** Undefined: everything is in memory. */
@@ -59,6 +62,7 @@ const TERM_NONE = 0 as Term
 
 /** State that ends with the process. */
 export async function memoryRoleState(): Promise<RoleState> {
+  const { newIdentity, peerIdOf } = await identities()
   const identity = await newIdentity()
   return {
     folder: undefined,
@@ -87,7 +91,7 @@ export async function openRoleState(folder: string): Promise<RoleState> {
       boot: await openFileCell(join(folder, 'boot.json'), count, 0),
       term: await openFileCell(join(folder, 'term.json'), term, TERM_NONE),
       peers: await openFileCell<KnownPeers>(join(folder, 'peers.json'), knownPeersSchema, {}),
-      listening: await openFileCell(join(folder, 'listen.json'), listeningSchema, NOTHING_CHOSEN),
+      listening: await openListening(folder),
       close: () => lock.release()
     }
   } catch (error) {
@@ -96,7 +100,12 @@ export async function openRoleState(folder: string): Promise<RoleState> {
   }
 }
 
+/** Where the role of that folder listened last; the folder must be there. @throws `data-incompatible`, `local-file` */
+export const openListening = (folder: string): Promise<Cell<Listening>> =>
+  openFileCell(join(folder, 'listen.json'), listeningSchema, NOTHING_CHOSEN)
+
 async function openIdentity(path: string): Promise<{ identity: Uint8Array; self: PeerId }> {
+  const { newIdentity, peerIdOf } = await identities()
   const stored = await readSecretFile(path)
   if (stored === undefined) {
     const identity = await newIdentity()

@@ -10,14 +10,19 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ConfigInput } from '../config.ts'
+import { PeerbinError } from '../errors.ts'
+import type { Cell } from '../runtime/cell.ts'
 import { systemRandom } from '../runtime/random.ts'
+import type { PeerId } from '../types.ts'
 import { joinStringOf, newClusterKey, readClusterKey, sameCluster, writeClusterKey } from './cluster-key.ts'
 import type { ClusterKey } from './cluster-key.ts'
-import { openRoleState } from './data-folder.ts'
+import { IDENTITY_FILE, openListening, openRoleState } from './data-folder.ts'
+import type { Listening } from './data-folder.ts'
 import { lockFolder } from './folder-lock.ts'
 import type { FolderLock } from './folder-lock.ts'
 import { chooseListen, joinAddresses } from './listening.ts'
-import { ensureFolder } from './secret-file.ts'
+import type { Listen } from './listening.ts'
+import { ensureFolder, readSecretFile } from './secret-file.ts'
 
 export const CONTROLLER_NAME = 'controller'
 
@@ -33,26 +38,57 @@ export interface FoundOptions {
 /**
  * Makes a cluster in the folder, or finds the one that is there: secret, the controller's identity and its port. The controller's port is looked at again, and
  * another is taken when somebody else has it by now; call this only while the controller does not run.
+ * @throws `join-string-invalid` when the folder joined a cluster that was made elsewhere
  */
 export async function foundCluster(options: FoundOptions): Promise<ClusterKey> {
   await ensureFolder(options.home)
   const known = await readClusterKey(options.home)
-  const state = await openRoleState(join(options.home, CONTROLLER_NAME))
+  const folder = join(options.home, CONTROLLER_NAME)
+  if (known !== undefined) {
+    await refuseForeign(options.home, folder)
+    const self = known.addresses[0]?.split('/p2p/')[1] as PeerId | undefined
+    if (self !== undefined && (await isUnchanged(options, folder, known, self))) return known
+  }
+  const state = await openRoleState(folder)
   try {
-    const before = state.listening.get()
-    await state.listening.set({
-      ...before,
-      host: options.listen ?? before.host,
-      advertise: options.advertise ?? before.advertise
-    })
-    const listen = await chooseListen(state, options.config, [])
-    const key = { ...(known ?? newClusterKey(systemRandom)), addresses: joinAddresses(listen, state.self) }
-    if (known === undefined || joinStringOf(known) !== joinStringOf(key))
-      await writeClusterKey(options.home, key)
+    const addresses = joinAddresses(await listenAsAsked(state.listening, options), state.self)
+    const key = { ...(known ?? newClusterKey(systemRandom)), addresses }
+    await writeClusterKey(options.home, key)
     return key
   } finally {
     state.close()
   }
+}
+
+/**
+ * A controller with metadata of its own would not know the files of the one that runs elsewhere, and take the lead all the same.
+ */
+async function refuseForeign(home: string, controllerFolder: string): Promise<void> {
+  if ((await readSecretFile(join(controllerFolder, IDENTITY_FILE))) !== undefined) return
+  throw new PeerbinError(
+    'join-string-invalid',
+    `${home} joined a cluster that was made elsewhere, and its controller runs there; use another --data for a cluster of its own`
+  )
+}
+
+/** Whether the join string still says where the controller will listen; the usual case, and quickly found out. */
+async function isUnchanged(
+  options: FoundOptions,
+  folder: string,
+  known: ClusterKey,
+  self: PeerId
+): Promise<boolean> {
+  const listen = await listenAsAsked(await openListening(folder), options)
+  return joinAddresses(listen, self).join() === known.addresses.join()
+}
+
+async function listenAsAsked(listening: Cell<Listening>, options: FoundOptions): Promise<Listen> {
+  const before = listening.get()
+  const host = options.listen ?? before.host
+  const advertise = options.advertise ?? before.advertise
+  if (host !== before.host || advertise !== before.advertise)
+    await listening.set({ ...before, host, advertise })
+  return await chooseListen({ listening }, options.config, [])
 }
 
 /** The join string of the folder's cluster, which is made if there is none. Asking again changes nothing, also while the cluster runs. */

@@ -40,7 +40,7 @@ export function listenHost(config: ConfigInput, remembered: string, bootstrap: r
  * @throws `config-invalid` when the port that the settings demand is taken
  */
 export async function chooseListen(
-  state: RoleState,
+  state: Pick<RoleState, 'listening'>,
   config: ConfigInput,
   bootstrap: readonly Address[]
 ): Promise<Listen> {

@@ -21,7 +21,7 @@ t.test(
       chunkCount: 3,
       metadata: { colour: 'blue' }
     })
-    const answer = await fetch((share.url ?? '').replace('/d/', '/download/'))
+    const answer = await fetch(share.directUrl ?? '')
     t.ok(bytes.equals(Buffer.from(await answer.arrayBuffer())), 'over HTTP')
     const download = await cluster.download(share.url ?? '')
     t.ok(bytes.equals(await download.buffer()), 'and without')

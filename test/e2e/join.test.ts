@@ -51,6 +51,10 @@ t.test('a node in another folder joins a running cluster with the join string al
     joined.stdout,
     'the next start needs no join string, and is the same peer in the same place'
   )
+  await again.stop()
+  const second = await runPeerbin(['up', '--data', elsewhere, '--port', '0'])
+  t.equal(second.code, 2)
+  t.match(second.stderr, /made elsewhere/, 'a second controller is not started by mistake')
   t.equal(up.stderr, '')
 })
 

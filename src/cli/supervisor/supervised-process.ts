@@ -7,7 +7,7 @@ import { openLogFile } from './log-file.ts'
 import { readChildMessage, STOP_MESSAGE } from './messages.ts'
 import type { ReadyMessage } from './messages.ts'
 
-/** V8 counts buffers outside its heap against its own limit: a quarter less time in the collector while chunks are stored (docs/decisions). */
+/** V8 counts buffers outside its heap against its own limit: a quarter less time in the collector while chunks are stored. */
 const V8_FLAGS = ['--external-memory-accounted-in-global-limit']
 
 export interface ProcessPlan {
