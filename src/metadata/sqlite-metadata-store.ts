@@ -32,6 +32,11 @@ export interface SqliteMetadataStoreDeps {
   /** Operations that may wait; more are turned away with `busy`. */
   readonly operationsWaitingMax: number
   readonly logger: Logger
+  /**
+   * Called once when a write or fsync failed, so that the file is in doubt: every operation rejects with `store-failed` from then on, and the process
+   * should end. A full disk is not such a failure.
+   */
+  readonly onFailure?: (failure: PeerbinError) => void
 }
 
 export class SqliteMetadataStore implements MetadataStore {
@@ -61,7 +66,8 @@ export class SqliteMetadataStore implements MetadataStore {
       const commits = new GroupCommit({
         database: opened.database,
         waitingMax: operationsWaitingMax,
-        logger
+        logger,
+        onFailure: (failure) => this.#deps.onFailure?.(failure)
       })
       this.#opened = { ...opened, commits }
     } catch (error) {

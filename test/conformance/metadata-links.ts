@@ -86,6 +86,15 @@ export async function testLinks(t: Test, makeStore: MakeStore): Promise<void> {
     }
   )
 
+  await t.test('a lease that ran out before the link was revoked ended then', async (t) => {
+    const store = await makeStore(t)
+    await addFile(store, 'a')
+    await claim(store, 'a', 'me')
+    await revoke(store, 'a', START + LEASE_MS + 50)
+    const ended = { state: 'consumed', consumedAt: START + LEASE_MS, leaseUntil: START + LEASE_MS }
+    t.match(await report(store, 'a', 'me', { now: START + LEASE_MS + 60 }), ended)
+  })
+
   await t.test('what has ended stays as it ended', async (t) => {
     const store = await makeStore(t)
     await addFile(store, 'a')

@@ -16,7 +16,9 @@ function setUp(t: Test, waitingMax = 1000) {
     create table parents (id integer primary key);
     create table children (parent integer references parents (id) deferrable initially deferred)`)
   t.teardown(() => database.isOpen && database.close())
-  const commits = new GroupCommit({ database, waitingMax, logger: silentLogger })
+  const failures: string[] = []
+  const onFailure = ({ code }: PeerbinError) => void failures.push(code)
+  const commits = new GroupCommit({ database, waitingMax, logger: silentLogger, onFailure })
   const insert = database.prepare('insert into notes (text) values (?)')
   const write = (text: string) =>
     commits.write(async () => {
@@ -28,7 +30,7 @@ function setUp(t: Test, waitingMax = 1000) {
       .prepare('select text from notes order by text')
       .all()
       .map((row) => row['text'])
-  return { database, commits, write, notes }
+  return { database, commits, write, notes, failures }
 }
 
 t.test('operations that wait share one transaction', async (t) => {
@@ -91,7 +93,7 @@ t.test('one that is refused takes back only what it did itself', async (t) => {
 })
 
 t.test('nothing is answered before the commit, and nothing stands when it fails', async (t) => {
-  const { commits, write, notes, database } = setUp(t)
+  const { commits, write, notes, database, failures } = setUp(t)
   await write('before')
   const orphan = commits.write(async () => {
     database.exec('insert into children values (7)') // found out at commit only
@@ -112,10 +114,11 @@ t.test('nothing is answered before the commit, and nothing stands when it fails'
     commits.read(async () => 1),
     'store-failed'
   )
+  t.strictSame(failures, ['store-failed'], 'told once')
 })
 
 t.test('a full disk fails what waits, and what comes when there is space again succeeds', async (t) => {
-  const { commits, write, notes, database } = setUp(t)
+  const { commits, write, notes, database, failures } = setUp(t)
   const { page_count: pages } = { page_count: 0, ...database.prepare('pragma page_count').get() }
   database.exec(`pragma max_page_count = ${Number(pages)}`)
   const large = commits.write(async () => {
@@ -125,6 +128,7 @@ t.test('a full disk fails what waits, and what comes when there is space again s
   database.exec('pragma max_page_count = 1000')
   t.equal(await write('later'), 'later')
   t.strictSame(notes(), ['later'])
+  t.strictSame(failures, [])
 })
 
 t.test('reads see what is committed only', async (t) => {

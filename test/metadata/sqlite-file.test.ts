@@ -27,7 +27,7 @@ async function filledFile(t: Test): Promise<string> {
   const file = join(t.testdir(), 'metadata.db')
   const store = storeOf(file)
   await store.open()
-  for (let i = 0; i < 20; i++) await addFile(store, `file ${i}`)
+  for (let i = 0; i < 5; i++) await addFile(store, `file ${i}`)
   await store.close()
   return file
 }

@@ -2,7 +2,14 @@ import { PeerbinError } from '../../errors.ts'
 import { sameHash } from '../../protocol/secrets.ts'
 import type { Claim, ClaimProgress, LinkRecords } from '../../metadata-store.ts'
 import type { ClaimRecord, FileRecord, LinkRecord, SecretHash } from '../../types.ts'
-import { afterReport, claimRecordOf, isReleasable, refusalOf, standingOf } from '../claim-rules.ts'
+import {
+  afterReport,
+  claimRecordOf,
+  isReleasable,
+  leaseEnded,
+  refusalOf,
+  standingOf
+} from '../claim-rules.ts'
 import type { ClaimRow, LinkRow, State } from './state.ts'
 
 type Request<Name extends 'claimLink' | 'findClaim' | 'releaseClaim' | 'revokeLink'> = Parameters<
@@ -92,8 +99,8 @@ export function revokeLink(state: State, { tokenHash, deleteHash, now }: Request
     endLink(state, link, 'revoked', now)
     for (const claim of link.claims.values()) {
       if (claim.ended) continue
-      if (claim.state === 'claimed') Object.assign(claim, { state: 'consumed', consumedAt: now })
       claim.leaseUntil = Math.min(claim.leaseUntil, now)
+      Object.assign(claim, leaseEnded(claim))
     }
   }
   return { ...link.record }

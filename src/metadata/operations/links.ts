@@ -61,20 +61,24 @@ export async function revokeLink(
   return linkRecordOf(revoked)
 }
 
-/** Running leases and graces of a link end now. */
+/** Running leases and graces of a link end now; what ran out before ended then. */
 async function endClaims(db: Kysely<Schema>, token: Uint8Array, now: number): Promise<void> {
-  await db
-    .updateTable('claims')
-    .set((eb) => ({ state: 'consumed', consumed_at: now, version: eb('version', '+', 1) }))
-    .where('token', '=', token)
-    .where('state', '=', 'claimed')
-    .execute()
   await db
     .updateTable('claims')
     .set((eb) => ({ lease_until: now, version: eb('version', '+', 1) }))
     .where('token', '=', token)
     .where('ended', '=', 0)
     .where('lease_until', '>', now)
+    .execute()
+  await db
+    .updateTable('claims')
+    .set((eb) => ({
+      state: 'consumed',
+      consumed_at: eb.ref('lease_until'),
+      version: eb('version', '+', 1)
+    }))
+    .where('token', '=', token)
+    .where('state', '=', 'claimed')
     .execute()
 }
 

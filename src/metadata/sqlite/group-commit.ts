@@ -24,6 +24,8 @@ export interface GroupCommitDeps {
   /** Operations that may wait; more are turned away with `busy`. */
   readonly waitingMax: number
   readonly logger: Logger
+  /** Called once, when nothing can be acknowledged any more until the file was opened again. */
+  readonly onFailure: (failure: PeerbinError) => void
 }
 
 export class GroupCommit {
@@ -123,17 +125,22 @@ export class GroupCommit {
 
   /** The transaction has failed as a whole. */
   #fail(error: unknown): PeerbinError {
+    const { database, logger } = this.#deps
     const failure = new PeerbinError('store-failed', '', { cause: error })
+    logger.error('the metadata could not be written', { err: error })
+    // a full disk gets space again; after anything else (a failed write or fsync) pages may be lost that the next commit would build on
+    let canGoOn = isDiskFull(error)
     try {
-      if (this.#deps.database.isTransaction) this.#deps.database.exec('rollback')
+      if (database.isTransaction) database.exec('rollback')
     } catch (rollbackError) {
       // nothing was acknowledged, and the next opening recovers from the log
-      this.#deps.logger.error('the metadata could not roll back', { err: rollbackError })
-      this.#failure ??= failure
+      logger.error('the metadata could not roll back', { err: rollbackError })
+      canGoOn = false
     }
-    // a full disk gets space again; after anything else (a failed write or fsync) pages may be lost that the next commit would build on
-    if (!isDiskFull(error)) this.#failure ??= failure
-    this.#deps.logger.error('the metadata could not be written', { err: error })
+    if (!canGoOn && this.#failure === undefined) {
+      this.#failure = failure
+      this.#deps.onFailure(failure)
+    }
     return failure
   }
 

@@ -69,8 +69,9 @@ async function createFile(file: string): Promise<void> {
   rmSync(draft, { force: true })
   const database = new DatabaseSync(draft)
   try {
-    // one write, no journal to clean up: a draft that was not finished is thrown away
-    database.exec(`pragma journal_mode = off; pragma application_id = ${APPLICATION_ID}; begin`)
+    // no journal and no sync yet: a draft that was not finished is thrown away
+    database.exec('pragma journal_mode = off; pragma synchronous = off')
+    database.exec(`pragma application_id = ${APPLICATION_ID}; begin`)
     await migrate(kyselyOver(database), SQLITE_DDL, 0)
     database.exec('commit')
   } finally {
