@@ -86,7 +86,7 @@ t.test(
 
     const began = performance.now()
     t.same(await first.up.stop('SIGTERM'), { code: 0, signal: null }, 'SIGTERM ends it without an error')
-    t.ok(performance.now() - began < 5500, 'within five seconds')
+    t.ok(performance.now() - began < 8000, 'by force if need be: five seconds, and some for a busy machine')
     t.notOk(
       processes.some(({ pid }) => isAlive(pid)),
       'and leaves no process behind'
