@@ -7,6 +7,7 @@ import type { MakeStore } from './metadata-fixture.ts'
 import { testFiles } from './metadata-files.ts'
 import { testGarbage } from './metadata-garbage.ts'
 import { testLinks } from './metadata-links.ts'
+import { testProgress } from './metadata-progress.ts'
 import { testReceipts } from './metadata-receipts.ts'
 import { testTombstones } from './metadata-tombstones.ts'
 import { testUploads } from './metadata-uploads.ts'
@@ -18,6 +19,7 @@ const PARTS = {
   files: testFiles,
   links: testLinks,
   claims: testClaims,
+  'progress of claims': testProgress,
   garbage: testGarbage,
   tombstones: testTombstones
 }
