@@ -1,5 +1,6 @@
 /** The edge's own certificate: read at start, and again when its files change. */
 
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import type { Config } from '../config.ts'
@@ -31,6 +32,9 @@ export async function readCertificate(config: Config['edge']): Promise<Certifica
     key: await readPem(tlsKey, 'edge.tlsKey')
   }
   try {
+    // a secure context alone would take an empty file, as a reader sees it while it is being replaced
+    if (!new X509Certificate(certificate.cert).checkPrivateKey(createPrivateKey(certificate.key)))
+      throw new Error('the key does not belong to the certificate')
     createSecureContext(certificate)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)

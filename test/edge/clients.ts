@@ -27,14 +27,23 @@ export async function curl(args: readonly string[], input?: Uint8Array): Promise
 /** A connection on which a test writes what it likes. */
 export class RawClient implements Disposable {
   readonly socket: Socket
-  #received = Buffer.alloc(0)
+  readonly #pieces: Buffer[] = []
+  #receivedBytes = 0
+  /** Everything up to the empty line; undefined before that is there. */
+  #head: string | undefined
   closed = false
   failure: Error | undefined
 
   private constructor(socket: Socket) {
     this.socket = socket
     socket.on('data', (bytes) => {
-      this.#received = Buffer.concat([this.#received, bytes])
+      this.#pieces.push(bytes)
+      this.#receivedBytes += bytes.byteLength
+      if (this.#head === undefined) {
+        const text = Buffer.concat(this.#pieces).toString('latin1')
+        const end = text.indexOf('\r\n\r\n')
+        if (end >= 0) this.#head = text.slice(0, end + 4)
+      }
     })
     socket.on('error', (error) => {
       this.failure = error
@@ -51,26 +60,24 @@ export class RawClient implements Disposable {
     return new RawClient(socket)
   }
 
-  get text(): string {
-    return this.#received.toString('latin1')
+  /** Bytes behind the headers. */
+  get bodyBytes(): number {
+    return this.#head === undefined ? 0 : this.#receivedBytes - this.#head.length
   }
 
-  get received(): Buffer {
-    return this.#received
-  }
-
-  /** Everything behind the headers. */
   get body(): Buffer {
-    const end = this.#received.indexOf('\r\n\r\n')
-    return end < 0 ? Buffer.alloc(0) : this.#received.subarray(end + 4)
+    return this.#head === undefined
+      ? Buffer.alloc(0)
+      : Buffer.concat(this.#pieces).subarray(this.#head.length)
   }
 
+  /** 0 before there is an answer. */
   get status(): number {
-    return Number(/^HTTP\/1\.1 (\d{3})/.exec(this.text)?.[1] ?? 0)
+    return Number(/^HTTP\/1\.1 (\d{3})/.exec(this.#head ?? '')?.[1] ?? 0)
   }
 
   header(name: string): string | undefined {
-    return new RegExp(`^${name}: (.*)\r$`, 'im').exec(this.text)?.[1]
+    return new RegExp(`^${name}: (.*)\r$`, 'im').exec(this.#head ?? '')?.[1]
   }
 
   write(text: string | Uint8Array): void {

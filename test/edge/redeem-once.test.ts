@@ -6,6 +6,8 @@ import { RawClient } from './clients.ts'
 import { sampleBytes, startEdges, upload } from './edge-cluster.ts'
 import type { EdgeCluster } from './edge-cluster.ts'
 
+/** Files that do not fit into the buffers of sockets. */
+const LARGE = { edge: { uploadBytesMax: 40_000_000 } }
 const JSON_ONLY = { accept: 'application/json' }
 const newSecret = (): string => randomBytes(32).toString('base64url')
 const codeOf = async (answer: Response): Promise<string> => ((await answer.json()) as { code: string }).code
@@ -141,31 +143,51 @@ t.test('a client that goes away can come back; what it was sent is known', async
   const { directUrl } = await upload(url(), bytes)
   using client = await RawClient.open(url())
   client.write(`GET ${new URL(directUrl).pathname} HTTP/1.1\r\nHost: x\r\n\r\n`)
-  await until('the body has begun', () => client.body.length > 10_000)
+  await until('the body has begun', () => client.bodyBytes > 10_000)
   client.socket.destroy()
   const etag = client.header('etag') ?? ''
   await until('what was sent is reported', async () => {
     const claim = await claimOf(edges, directUrl, etag.slice(1, -1))
-    return claim.bytesSent >= client.body.length && claim.state === 'claimed'
+    return claim.bytesSent >= client.bodyBytes && claim.state === 'claimed'
   })
   const second = await edges.addEdge()
   const rest = await fetch(directUrl.replace(url(), second.edge.url), {
-    headers: { range: `bytes=${client.body.length}-`, 'if-range': etag }
+    headers: { range: `bytes=${client.bodyBytes}-`, 'if-range': etag }
   })
   t.equal(rest.status, 206)
   t.ok(bytes.equals(Buffer.concat([client.body, Buffer.from(await rest.arrayBuffer())])))
   await until('all memory was given back', () => edges.edges.every(({ memory }) => memory.used === 0))
 })
 
-t.test('a claim has a budget of bytes and of connections', async (t) => {
-  const edges = await startEdges(t, {
-    config: { link: { budgetFactor: 2, connectionsMax: 2, reportIntervalMs: 50 } }
-  })
-  const { url } = edges
-  const bytes = sampleBytes(9_000_000)
-  const { directUrl } = await upload(url(), bytes)
+t.test('once a byte of a claim is sent, whoever made it cannot give it back any more', async (t) => {
+  const { url, edges } = await startEdges(t, { config: { ...LARGE, link: { reportIntervalMs: 60_000 } } })
+  const { directUrl, url: page } = await upload(url(), sampleBytes(30_000_000))
   const secret = newSecret()
-  const path = `${new URL(directUrl).pathname}?claim=${secret}`
+  const pressed = await fetch(page, {
+    method: 'POST',
+    body: new URLSearchParams({ claim: secret }),
+    redirect: 'manual'
+  })
+  t.equal(pressed.status, 303)
+  using client = await RawClient.open(url())
+  client.write(`GET ${pressed.headers.get('location')} HTTP/1.1\r\nHost: x\r\n\r\n`)
+  await until('the body has begun', () => client.bodyBytes > 0)
+  client.socket.pause()
+  const token = new URL(directUrl).pathname.split('/').at(-1) ?? ''
+  const hashes = { tokenHash: hashSecret(token), claimHash: hashSecret(secret) }
+  // what another request with the same secret would do that made the claim and cannot reach a copy
+  const answer = await edges[0]?.participant.controller.call('releaseClaim', hashes)
+  t.same(answer, { released: false })
+  t.equal((await fetch(directUrl)).status, 410)
+})
+
+t.test('a claim has a budget of bytes and of connections', async (t) => {
+  const { url } = await startEdges(t, {
+    config: { ...LARGE, link: { budgetFactor: 2, connectionsMax: 3, reportIntervalMs: 50 } }
+  })
+  const bytes = sampleBytes(30_000_000) // more than the sockets' buffers hold: each is under way until it is read
+  const { directUrl } = await upload(url(), bytes)
+  const path = `${new URL(directUrl).pathname}?claim=${newSecret()}`
   const open = async (): Promise<RawClient> => {
     const client = await RawClient.open(url())
     client.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n`)
@@ -176,16 +198,23 @@ t.test('a claim has a budget of bytes and of connections', async (t) => {
   using first = await open()
   using second = await open()
   using third = await open()
-  t.same([first.status, second.status, third.status], [200, 200, 429])
-  t.match(third.header('retry-after'), /^\d+$/)
-  first.socket.resume()
-  second.socket.resume()
-  await until(
-    'both are through',
-    () => first.body.length === bytes.length && second.body.length === bytes.length
+  using fourth = await open()
+  const clients = [first, second, third]
+  t.same(
+    [...clients, fourth].map(({ status }) => status),
+    [200, 200, 200, 429]
   )
+  t.match(fourth.header('retry-after'), /^\d+$/)
+  for (const client of clients) client.socket.resume()
+  const whole = (client: RawClient): boolean => client.bodyBytes === bytes.length
+  await until('each is through or cut', () => clients.every((client) => whole(client) || client.closed))
+  const sent = clients.reduce((sum, { bodyBytes }) => sum + bodyBytes, 0)
+  t.ok(sent <= 2 * bytes.length, `${sent} bytes are within the budget`)
+  t.notOk(clients.every(whole))
   await until('no more is sent', async () => {
-    const answer = await fetch(`${directUrl}?claim=${secret}`, { headers: JSON_ONLY })
-    return answer.status === 410 && (await codeOf(answer)) === 'claim-over-budget'
+    const answer = await fetch(new URL(path, url()), { headers: JSON_ONLY })
+    if (answer.status === 410) return (await codeOf(answer)) === 'claim-over-budget'
+    await answer.arrayBuffer().catch(() => undefined) // what was left of the budget; cut off
+    return false
   })
 })

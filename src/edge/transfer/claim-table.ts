@@ -13,8 +13,8 @@ interface Entry {
 
 /** One connection's part in a claim. */
 export interface ClaimShare {
-  /** Takes bytes from the claim's budget before they are sent; false when it is spent. */
-  spend(bytes: number): boolean
+  /** Takes up to so many bytes from the claim's budget before they are sent; says how many, 0 when it is spent. */
+  spend(bytes: number): number
   /** The controller has been told of so many bytes, and answered with what it knows. */
   reported(bytes: number, claim: ClaimRecord | null): void
   leave(): void
@@ -51,10 +51,10 @@ export class ClaimTable {
     let left = false
     return {
       spend: (bytes) => {
-        if (entry.spentBytes + bytes > budgetBytes) return false
-        entry.spentBytes += bytes
-        entry.unreportedBytes += bytes
-        return true
+        const granted = Math.max(0, Math.min(bytes, budgetBytes - entry.spentBytes))
+        entry.spentBytes += granted
+        entry.unreportedBytes += granted
+        return granted
       },
       reported: (bytes, answer) => {
         entry.unreportedBytes -= bytes

@@ -17,8 +17,8 @@ export interface SendOptions {
   readonly response: ServerResponse
   /** Each item stays as it is until the next one is asked for. */
   readonly body: AsyncIterable<Uint8Array>
-  /** Asked before a piece is written; false ends the transfer. */
-  readonly allow: (bytes: number) => boolean
+  /** Asked before a piece is written, how much of it may be; less than all of it ends the transfer. */
+  readonly allow: (bytes: number) => number
   /** Told when a piece was handed to the operating system. */
   readonly onSent: (bytes: number) => void
   readonly clock: Clock
@@ -50,17 +50,25 @@ class PieceWriter {
   async write(chunk: Uint8Array): Promise<void> {
     for (let offset = 0; offset < chunk.byteLength; offset += PIECE_BYTES) {
       await this.#until(PIECES_WAITING_MAX - 1)
-      const piece = chunk.subarray(offset, Math.min(offset + PIECE_BYTES, chunk.byteLength))
-      if (!this.#options.allow(piece.byteLength)) throw new PeerbinError('claim-over-budget')
-      this.#waiting++
-      this.#options.response.write(piece, (error) => {
-        this.#waiting--
-        if (error instanceof Error) this.#failure ??= error
-        else this.#options.onSent(piece.byteLength)
-        this.#wake?.()
-      })
+      const wanted = Math.min(PIECE_BYTES, chunk.byteLength - offset)
+      const granted = this.#options.allow(wanted)
+      if (granted > 0) this.#send(chunk.subarray(offset, offset + granted))
+      if (granted < wanted) {
+        await this.#until(0) // what was granted still arrives
+        throw new PeerbinError('claim-over-budget')
+      }
     }
     await this.#until(0)
+  }
+
+  #send(piece: Uint8Array): void {
+    this.#waiting++
+    this.#options.response.write(piece, (error) => {
+      this.#waiting--
+      if (error instanceof Error) this.#failure ??= error
+      else this.#options.onSent(piece.byteLength)
+      this.#wake?.()
+    })
   }
 
   /** Waits until at most so many pieces are on their way. */
