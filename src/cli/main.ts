@@ -7,6 +7,9 @@ import { runCommandLine } from './program.ts'
 /** Handles that somebody forgot may keep a finished process for so long; unref'd, so a clean one ends at once. */
 const EXIT_GRACE_MS = 500
 
+/** Between two looks whether npm's shell is still there; a stop has five seconds in all. */
+const PARENT_LOOK_MS = 200
+
 export interface MainDeps {
   /** Path of the executable, for child processes. */
   program: string
@@ -58,7 +61,21 @@ function interruption(supervised: boolean): AbortSignal {
   // Ctrl-C reaches the whole process group: a supervised process leaves it to the supervisor, which keeps the order of stopping
   process.on('SIGINT', supervised ? () => {} : stop)
   process.on('SIGTERM', stop)
+  if (process.env['npm_lifecycle_event'] !== undefined) watchParent(() => stop('SIGHUP'))
   return controller.signal
+}
+
+/**
+ * npm passes a SIGTERM on to the shell it runs a script in, and shells die of it without passing it on: `npm start` would leave a whole cluster
+ * behind. Whoever is adopted by another process has lost the shell.
+ */
+function watchParent(onLost: () => void): void {
+  const parent = process.ppid
+  const look = (): void => {
+    if (process.ppid === parent) systemClock.setTimer(PARENT_LOOK_MS, look, { unref: true })
+    else onLost()
+  }
+  look()
 }
 
 function supervisorLink(): SupervisorLink | undefined {

@@ -1,10 +1,11 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { isAlive, listedProcesses, PeerbinProcess, runPeerbin, startUp } from '../kit/processes.ts'
+import { isAlive, listedProcesses, PeerbinProcess, PROGRAM, runPeerbin, startUp } from '../kit/processes.ts'
+import { until } from '../kit/until.ts'
 
 // six processes start several times, on a machine that may be busy
 t.setTimeout(400_000)
@@ -147,7 +148,6 @@ t.test('children do not outlive a supervisor that is killed', async (t) => {
   const pids = (await listedProcesses(data)).map(({ pid }) => pid)
   t.equal(pids.length, 4, '--nodes says how many')
   await up.stop('SIGKILL')
-  const { until } = await import('../kit/until.ts')
   await until('every child has ended', () => !pids.some(isAlive))
   t.pass('every child has ended')
 })
@@ -177,6 +177,30 @@ t.test('up refuses settings that are wrong before it starts anything', async (t)
   const corrupt = await runPeerbin(['up', '--data', data])
   t.equal(corrupt.code, 2)
   t.match(corrupt.stderr, /^peerbin: .*config\.json is not valid JSON.*\(config-invalid\)\n$/)
+})
+
+t.test('the end of the shell that npm runs it in is the end of up', async (t) => {
+  const data = join(t.testdir(), 'data')
+  const shell = spawn(
+    'sh',
+    ['-c', '"$0" "$1" up --data "$2" --port 0 --nodes 2; true', process.execPath, PROGRAM, data],
+    {
+      stdio: 'ignore',
+      env: { PATH: process.env['PATH'], npm_lifecycle_event: 'start' }
+    }
+  )
+  const allRun = async (): Promise<boolean> => {
+    const listed = await listedProcesses(data).catch(() => []) // not written yet
+    return listed.length === 4 && listed.every(({ state }) => state === 'running')
+  }
+  await until('the cluster runs', allRun, 90_000)
+  const pids = (await listedProcesses(data)).map(({ pid }) => pid)
+  // up ends by itself when all its children have
+  t.teardown(() => pids.filter(isAlive).forEach((pid) => process.kill(pid, 'SIGKILL')))
+  shell.kill('SIGTERM')
+  await until('every process has ended', () => !pids.some(isAlive))
+  await until('cleanly', async () => (await listedProcesses(data)).every(({ state }) => state === 'stopped'))
+  t.pass('nothing is left behind')
 })
 
 t.test('up in the middle of its start can be stopped', async (t) => {
