@@ -82,6 +82,7 @@ async function transfers(
   count: number
 ): Promise<Row[]> {
   const name = `${clients} client${clients > 1 ? 's' : ''}, ${size / MB} MB`
+  process.stderr.write(`${name}: ${count} files\n`)
   const links: string[] = []
   const beforeUp = cluster.use()
   const upStart = performance.now()

@@ -55,10 +55,13 @@ export async function levelRate(totalBytes: number): Promise<number> {
 
 /** One stream of the peer network between two processes, nothing stored, MB/s. */
 export async function streamRate(totalBytes: number): Promise<number> {
-  const peer = fork(join(import.meta.dirname, 'stream-peer.ts'), ['receive', String(totalBytes)])
-  const [address] = (await once(peer, 'message')) as [string]
-  const sender = fork(join(import.meta.dirname, 'stream-peer.ts'), ['send', String(totalBytes), address])
+  const script = join(import.meta.dirname, 'stream-peer.ts')
+  const receiver = fork(script, ['receive', String(totalBytes)])
+  const received = once(receiver, 'exit')
+  const [address] = (await once(receiver, 'message')) as [string]
+  const sender = fork(script, ['send', String(totalBytes), address])
+  const sent = once(sender, 'exit')
   const [seconds] = (await once(sender, 'message')) as [number]
-  await Promise.all([once(peer, 'exit'), once(sender, 'exit')])
+  await Promise.all([received, sent])
   return totalBytes / MB / seconds
 }

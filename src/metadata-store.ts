@@ -144,8 +144,10 @@ export interface StoreStats {
   uploadsOpen: number
   chunks: number
   chunkBytes: number
-  /** Live, referenced chunks with fewer than `copies` recorded copies. */
+  /** Live, referenced chunks with at least one recorded copy and fewer than `copies`. */
   chunksOwed: number
+  /** Live, referenced chunks with no recorded copy: their upload is under way or was cut off, or every copy was lost. */
+  chunksWithoutCopy: number
   ordersPending: number
 }
 
@@ -172,7 +174,7 @@ export interface UploadRecords {
   reserveChunk(reservation: ReserveChunk): Promise<Reservation>
   /**
    * Records receipts. One whose chunk is not live at that generation (it came after the upload was given up) is not recorded, and a delete
-   * order for (peer, chunk, that generation) is made instead, unless the chunk is live at a greater generation and the peer has to keep the bytes for that.
+   * order for (peer, chunk, that generation) is made instead (and nothing at all for a generation that was never given out for it), unless the chunk is live at a greater generation and the peer has to keep the bytes for that.
    */
   recordReceipts(receipts: Receipt[]): Promise<void>
   /**
@@ -211,7 +213,10 @@ export interface LinkRecords {
     now: number
     leaseMs: number
   }): Promise<Claim>
-  /** The claim if it may be served now (lease or grace runs); never makes one. The others as in claimLink, `unknown` when the token is, `used` when only the claim is. */
+  /**
+   * The claim if it may be served now (lease or grace runs); never makes one. The others as in claimLink: `unknown` when the token is; a claim that is not known
+   * answers as the link stands (expired, revoked, suspended), otherwise `used`.
+   */
   findClaim(request: { tokenHash: SecretHash; claimHash: SecretHash; now: number }): Promise<Claim>
   /** Adds what was sent and moves the lease; covering every byte makes it `consumed` with the grace from then. Undefined when the claim is not there. */
   reportClaim(progress: ClaimProgress): Promise<ClaimRecord | undefined>
@@ -234,7 +239,10 @@ export interface GarbageRecords {
   listOrderPeers(): Promise<PeerId[]>
   /** The node says these are gone: removes the orders, the copies at or below that generation, and condemned rows without copies. Idempotent. */
   confirmOrders(orders: DeleteOrder[]): Promise<void>
-  /** Removes tombstones of links, claims and uploads that ended before `before`. Answers how many. */
+  /**
+   * Removes tombstones of links, claims and uploads that ended before `before`. A link ends for this purpose at the later of its end and its expiry, an upload
+   * at the stored time mark. Answers how many.
+   */
   purgeTombstones(before: number, limit: number): Promise<number>
 }
 

@@ -175,7 +175,8 @@ export class ChunkWriter {
       'put',
       { id: chunk, generation, copies, copiesMin, hostsMin, targets },
       {
-        timeoutMs: this.#config.putTimeoutMs,
+        // the node gives a hanging peer up after putTimeoutMs and then needs time for the next one
+        timeoutMs: this.#config.putTimeoutMs * 2,
         body: { sizeBytes: bytes.byteLength, pieces: [bytes] },
         ...(signal && { signal })
       }

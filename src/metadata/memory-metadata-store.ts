@@ -183,6 +183,7 @@ export class MemoryMetadataStore implements MetadataStore {
     const state = this.#opened
     const files = [...state.files.values()].filter(({ record }) => record.state === 'live')
     const chunks = [...state.chunks.values()].filter((chunk) => chunk.state === 'live')
+    const held = chunks.filter((chunk) => chunk.refs > 0).map((chunk) => copiesOf(chunk).length)
     return {
       files: files.length,
       fileBytes: files.reduce((sum, { record }) => sum + record.sizeBytes, 0),
@@ -190,7 +191,8 @@ export class MemoryMetadataStore implements MetadataStore {
       uploadsOpen: [...state.uploads.values()].filter((upload) => upload.state === 'open').length,
       chunks: chunks.length,
       chunkBytes: chunks.reduce((sum, chunk) => sum + chunk.sizeBytes, 0),
-      chunksOwed: chunks.filter((chunk) => chunk.refs > 0 && copiesOf(chunk).length < copies).length,
+      chunksOwed: held.filter((count) => count > 0 && count < copies).length,
+      chunksWithoutCopy: held.filter((count) => count === 0).length,
       ordersPending: [...state.orders.values()].reduce((sum, orders) => sum + orders.size, 0)
     }
   }

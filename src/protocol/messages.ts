@@ -300,6 +300,7 @@ export const controlMessages = {
       chunks: s.count,
       chunkBytes: s.count,
       chunksOwed: s.count,
+      chunksWithoutCopy: s.count,
       ordersPending: s.count,
       workers: z
         .array(

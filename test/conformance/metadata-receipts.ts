@@ -29,6 +29,8 @@ export async function testReceipts(t: Test, makeStore: MakeStore): Promise<void>
       }
     ])
     t.equal((await store.stats(2)).chunksOwed, 1)
+    await reserve(store, upload, 1, chunk('y'))
+    t.match(await store.stats(2), { chunksOwed: 1, chunksWithoutCopy: 1 }, 'there is nothing to copy yet')
     t.equal((await store.stats(1)).chunksOwed, 0)
   })
 

@@ -151,6 +151,7 @@ export const controlSamples: Samples<ControlMessages> = {
       chunks: 1194,
       chunkBytes: file.sizeBytes,
       chunksOwed: 0,
+      chunksWithoutCopy: 0,
       ordersPending: 0,
       workers: [{ name: 'collector', steps: 7, failures: 1, lastError: 'busy' }],
       nodes: [

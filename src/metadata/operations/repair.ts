@@ -76,6 +76,10 @@ export async function stats(db: Kysely<Schema>, copies: number): Promise<StoreSt
     .executeTakeFirstOrThrow()
   const owed = await owedChunks(db, copies)
     .select(({ fn }) => fn.countAll<number>().as('n'))
+    .where('copies', '>', 0)
+    .executeTakeFirstOrThrow()
+  const without = await owedChunks(db, 1)
+    .select(({ fn }) => fn.countAll<number>().as('n'))
     .executeTakeFirstOrThrow()
   const orders = await db
     .selectFrom('orders')
@@ -89,6 +93,7 @@ export async function stats(db: Kysely<Schema>, copies: number): Promise<StoreSt
     chunks: Number(chunks.n),
     chunkBytes: Number(chunks.bytes),
     chunksOwed: Number(owed.n),
+    chunksWithoutCopy: Number(without.n),
     ordersPending: Number(orders.n)
   }
 }
