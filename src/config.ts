@@ -56,7 +56,10 @@ const node = z.strictObject({
     512 * MIB,
     'free space below which the node takes no more chunks; LevelDB cannot reopen on a full disk'
   ),
-  ballastBytes: bytes(64 * MIB, 'file that can be deleted by hand: what LevelDB needs to open again on a full disk'),
+  ballastBytes: bytes(
+    64 * MIB,
+    'file that can be deleted by hand: what LevelDB needs to open again on a full disk'
+  ),
   putsMax: num(1, 256, 12, 'chunks received at once; more wait'),
   getsMax: num(1, 1024, 24, 'chunks read at once; more wait'),
   waitersMax: num(0, 10_000, 512, 'requests that wait for one of those places; more are turned away'),
