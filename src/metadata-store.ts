@@ -220,7 +220,10 @@ export interface LinkRecords {
   findClaim(request: { tokenHash: SecretHash; claimHash: SecretHash; now: number }): Promise<Claim>
   /** Adds what was sent and moves the lease; covering every byte makes it `consumed` with the grace from then. Undefined when the claim is not there. */
   reportClaim(progress: ClaimProgress): Promise<ClaimRecord | undefined>
-  /** Gives the slot back if nothing was ever reported sent; the claim hash never claims again. False when it was too late. Idempotent. */
+  /**
+   * Gives the slot back if nothing was ever reported sent; the claim hash never claims again, also when it has not claimed yet (a release can overtake its
+   * claim). False when it was too late, or there is no such link. Idempotent.
+   */
   releaseClaim(request: { tokenHash: SecretHash; claimHash: SecretHash }): Promise<boolean>
   /** Revokes with the right delete secret; `delete-forbidden` otherwise, `link-unknown` when there is none. Idempotent. Running claims end. */
   revokeLink(request: { tokenHash: SecretHash; deleteHash: SecretHash; now: number }): Promise<LinkRecord>

@@ -66,6 +66,19 @@ export const leaseEnded = (claim: ClaimRecord): Pick<ClaimRecord, 'state' | 'con
 export const isReleasable = (claim: ClaimRecord): boolean =>
   claim.state === 'claimed' && claim.bytesSent === 0 && claim.covered.length === 0
 
+/** A claim that was given back before it was made: it holds no slot, and never will. */
+export const neverMade = (key: Pick<StoredClaim, 'tokenHash' | 'claimHash'>): StoredClaim => ({
+  claimHash: key.claimHash,
+  tokenHash: key.tokenHash,
+  state: 'released',
+  claimedAt: 0,
+  leaseUntil: 0,
+  bytesSent: 0,
+  covered: [],
+  consumedAt: null,
+  reports: []
+})
+
 /** One range over the whole file, and nothing less: all but one byte is not all. */
 const coversAll = (covered: readonly ByteRange[], fileBytes: number): boolean =>
   covered[0]?.start === 0 && covered[0].end >= fileBytes

@@ -109,9 +109,22 @@ async function testRelease(t: Test, makeStore: MakeStore): Promise<void> {
     await claim(store, 'a', 'me')
     await report(store, 'a', 'me', { ranges: [{ start: 0, end: 1 }], bytesSent: 1 })
     t.equal(await release(store, 'a', 'me'), false)
-    t.equal(await release(store, 'a', 'nobody'), false)
     t.match(await find(store, 'a', 'me'), { outcome: 'claimed' })
     t.strictSame(await claim(store, 'a', 'other'), { outcome: 'used' })
+  })
+
+  await t.test('a claim that comes after its release burns nothing', async (t) => {
+    const store = await makeStore(t)
+    await addFile(store, 'a')
+    t.equal(await release(store, 'a', 'me'), true)
+    t.equal(await release(store, 'a', 'me'), true, 'again')
+    t.strictSame(await claim(store, 'a', 'me'), { outcome: 'released' })
+    t.match((await store.findLink(tokenOf('a')))?.link, { state: 'live', claimed: 0 })
+    t.match(await report(store, 'a', 'me', { bytesSent: 5 }), { state: 'released', bytesSent: 0 })
+    t.match(await claim(store, 'a', 'other'), { outcome: 'claimed' })
+    t.equal(await release(store, 'no such link', 'me'), false)
+    await settleAll(store, EXPIRY + LEASE_MS)
+    t.equal((await store.findLink(tokenOf('a')))?.link.state, 'consumed')
   })
 
   await t.test('a report without bytes does not stand in the way', async (t) => {

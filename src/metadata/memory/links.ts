@@ -7,6 +7,7 @@ import {
   claimRecordOf,
   isReleasable,
   leaseEnded,
+  neverMade,
   refusalOf,
   standingOf
 } from '../claim-rules.ts'
@@ -82,7 +83,11 @@ export function reportClaim(state: State, progress: ClaimProgress): ClaimRecord 
 export function releaseClaim(state: State, { tokenHash, claimHash }: Request<'releaseClaim'>): boolean {
   const link = state.links.get(tokenHash)
   const claim = link?.claims.get(claimHash)
-  if (link === undefined || claim === undefined) return false
+  if (link === undefined) return false
+  if (claim === undefined) {
+    link.claims.set(claimHash, { ...neverMade({ tokenHash, claimHash }), ended: true })
+    return true
+  }
   if (claim.state === 'released') return true
   if (!isReleasable(claim)) return false
   claim.state = 'released'

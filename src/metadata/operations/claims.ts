@@ -2,7 +2,7 @@ import type { Kysely, Selectable } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
 import type { Claim, ClaimProgress, LinkRecords } from '../../metadata-store.ts'
 import type { ClaimRecord, LinkRecord, SecretHash } from '../../types.ts'
-import { afterReport, claimRecordOf, isReleasable, refusalOf, standingOf } from '../claim-rules.ts'
+import { afterReport, claimRecordOf, isReleasable, neverMade, refusalOf, standingOf } from '../claim-rules.ts'
 import type { StoredClaim } from '../claim-rules.ts'
 import { decodeProgress, encodeProgress, hashBytes, hashOf } from '../columns.ts'
 import type { ClaimsTable, LinksTable, Schema } from '../schema.ts'
@@ -11,7 +11,7 @@ import { fileOfLink, linkRecordOf, readLink } from './links.ts'
 /** A report is computed from a row and written over that row only; another one can come between. */
 const ATTEMPTS_MAX = 8
 
-interface ClaimKey {
+export interface ClaimKey {
   tokenHash: SecretHash
   claimHash: SecretHash
 }
@@ -98,12 +98,12 @@ async function insertClaim(db: Kysely<Schema>, claim: StoredClaim): Promise<bool
     .values({
       token: hashBytes(claim.tokenHash),
       claim: hashBytes(claim.claimHash),
-      state: 'claimed',
+      state: claim.state,
       version: 0,
       claimed_at: claim.claimedAt,
       lease_until: claim.leaseUntil,
       bytes_sent: 0,
-      ended: 0,
+      ended: claim.state === 'released' ? 1 : 0,
       progress: encodeProgress(claim)
     })
     .onConflict((oc) => oc.columns(['token', 'claim']).doNothing())
@@ -158,7 +158,7 @@ async function writeClaim(db: Kysely<Schema>, claim: StoredClaim, version: numbe
 
 export async function releaseClaim(db: Kysely<Schema>, key: ClaimKey): Promise<boolean> {
   const row = await readClaim(db, key)
-  if (row === undefined) return false
+  if (row === undefined) return await releaseAhead(db, key)
   if (row.state === 'released') return true
   if (!isReleasable(storedClaimOf(row))) return false
   const released = await db
@@ -172,4 +172,11 @@ export async function releaseClaim(db: Kysely<Schema>, key: ClaimKey): Promise<b
   if (released.numUpdatedRows !== 1n) return await releaseClaim(db, key)
   await giveBackSlot(db, key.tokenHash)
   return true
+}
+
+/** The release has overtaken its claim, or the claim never got here: when it comes it finds that it is dead. */
+async function releaseAhead(db: Kysely<Schema>, key: ClaimKey): Promise<boolean> {
+  if ((await readLink(db, key.tokenHash)) === undefined) return false
+  if (await insertClaim(db, neverMade(key))) return true
+  return await releaseClaim(db, key) // it has come in between
 }
