@@ -3,6 +3,7 @@
 import { asPeerbinError, hasCode, PeerbinError } from '../errors.ts'
 import type { ClaimAnswer } from '../protocol/messages.ts'
 import { hashSecret } from '../protocol/secrets.ts'
+import { sleep } from '../runtime/deadline.ts'
 import type { SecretHash } from '../types.ts'
 import type { EdgeContext } from './context.ts'
 import { refusal } from './link-state.ts'
@@ -52,27 +53,48 @@ export async function claimLink(
   try {
     const answer = await context.controller.call('claimLink', { tokenHash, claimHash })
     if (answer.outcome !== 'claimed') throw refusal(answer.outcome)
-    // made in this very call: an older claim with the same secret may be in use by another request
-    const fresh = answer.claim.claimedAt === answer.now && answer.claim.bytesSent === 0
-    return { tokenHash, secret, answer, made: origin === 'edge' || (origin === 'page' && fresh) }
+    // of a page's claim nothing was sent yet: another request with its secret that is about to send reports a byte first, and then it is not given back
+    const unused = answer.claim.bytesSent === 0
+    return { tokenHash, secret, answer, made: origin === 'edge' || (origin === 'page' && unused) }
   } catch (error) {
-    // the outcome is unknown: a claim may have been made whose secret nobody will ever hear of
-    if (origin === 'edge' && hasCode(error) && error.retryable)
-      context.transfers.follow(release(context, tokenHash, claimHash))
+    // the outcome is unknown: a claim may have been made, or still be, whose secret nobody will ever come with
+    if (origin !== 'client' && hasCode(error) && error.retryable)
+      context.transfers.follow(releaseUntilHeard(context, tokenHash, claimHash))
     throw error
   }
 }
 
-/** Gives a claim back that this request made and sent nothing of. Never rejects: an unreleased claim ends with its lease. */
-export async function release(
+/** Gives a claim back that this request made and sent nothing of; says whether the controller has heard of it. Never rejects. */
+async function release(context: EdgeContext, tokenHash: SecretHash, claimHash: SecretHash): Promise<boolean> {
+  try {
+    await context.controller.call('releaseClaim', { tokenHash, claimHash })
+    return true
+  } catch (error) {
+    context.logger.warn('a claim could not be given back yet', { code: asPeerbinError(error).code })
+    return false
+  }
+}
+
+/** Between two attempts; each of them is repeated by the client of the controller for `controller.callTimeoutMs`. */
+const RELEASE_RETRY_MS = 1000
+/** Claims that wait for a controller to hear that they are given back; for more there is one attempt each. */
+const RELEASES_WAITING_MAX = 10_000
+
+/** Tries for as long as the claim can live: an outage of the controller must not use up a link. Never rejects. */
+async function releaseUntilHeard(
   context: EdgeContext,
   tokenHash: SecretHash,
   claimHash: SecretHash
 ): Promise<void> {
-  try {
-    await context.controller.call('releaseClaim', { tokenHash, claimHash })
-  } catch (error) {
-    context.logger.warn('a claim could not be given back', { code: asPeerbinError(error).code })
+  const { clock, config, transfers } = context
+  const endsAt = clock.monotonic() + config.link.leaseMs
+  while (!(await release(context, tokenHash, claimHash))) {
+    if (clock.monotonic() >= endsAt || transfers.following > RELEASES_WAITING_MAX) return
+    try {
+      await sleep(clock, RELEASE_RETRY_MS, transfers.ending)
+    } catch {
+      return // the edge stops
+    }
   }
 }
 
@@ -88,7 +110,12 @@ export async function orRelease<T>(
   try {
     return await work()
   } catch (error) {
-    if (redemption.made) await release(context, redemption.tokenHash, redemption.answer.claim.claimHash)
+    if (redemption.made) {
+      const { tokenHash, answer } = redemption
+      const { claimHash } = answer.claim
+      if (!(await release(context, tokenHash, claimHash)))
+        context.transfers.follow(releaseUntilHeard(context, tokenHash, claimHash))
+    }
     throw unavailable(error)
   }
 }

@@ -14,6 +14,7 @@ export interface Transfer {
 /** What can tell that its other side is gone: a response. */
 interface Closable {
   readonly writableFinished: boolean
+  readonly closed: boolean
   on(event: 'close', listener: () => void): unknown
   off(event: 'close', listener: () => void): unknown
 }
@@ -21,9 +22,20 @@ interface Closable {
 export class Transfers {
   readonly #running = new Set<AbortController>()
   readonly #background = new Set<Promise<void>>()
+  readonly #ending = new AbortController()
 
   get running(): number {
     return this.#running.size
+  }
+
+  /** What goes on behind answers that were given. */
+  get following(): number {
+    return this.#background.size
+  }
+
+  /** Aborts when the edge waits no longer for what goes on behind: whoever pauses there gives up. */
+  get ending(): AbortSignal {
+    return this.#ending.signal
   }
 
   /** @param response its connection carries the transfer: when it closes early, the transfer is over */
@@ -33,6 +45,7 @@ export class Transfers {
       if (!response.writableFinished) controller.abort(new PeerbinError('aborted'))
     }
     response.on('close', onClose)
+    if (response.closed) onClose() // it went while something else was waited for, and says so only once
     this.#running.add(controller)
     return {
       signal: controller.signal,
@@ -56,6 +69,7 @@ export class Transfers {
 
   /** Waits for what goes on behind, at most so long. */
   async settle(clock: Clock, limitMs: number): Promise<void> {
+    this.#ending.abort(new PeerbinError('shutting-down'))
     const all = Promise.all(this.#background).then(() => undefined)
     // what is not done by then is lost, and the store's leases are made for that
     await withDeadline(clock, limitMs, undefined, () => all).catch(() => undefined)

@@ -1,0 +1,90 @@
+/** A link is lost when it is spent and nobody who holds its claim can get the bytes. */
+
+import { randomBytes } from 'node:crypto'
+import t from 'tap'
+import { MemoryMetadataStore } from '../../src/metadata/memory-metadata-store.ts'
+import type { MetadataStore } from '../../src/metadata-store.ts'
+import { hashSecret } from '../../src/protocol/secrets.ts'
+import { until } from '../kit/until.ts'
+import { RawClient } from './clients.ts'
+import { sampleBytes, startEdges, upload } from './edge-cluster.ts'
+import type { EdgeCluster } from './edge-cluster.ts'
+
+const JSON_ONLY = { accept: 'application/json' }
+/** So short that the edge gives up on a controller soon. */
+const IMPATIENT = { controller: { requestTimeoutMs: 100, retryMs: 20, callTimeoutMs: 300 } }
+
+/** Claims wait at a gate before or after they take effect; everything else passes. */
+class GatedClaims extends MemoryMetadataStore {
+  gate: Promise<void> | undefined
+  waiting = 0
+
+  override async claimLink(...args: Parameters<MetadataStore['claimLink']>) {
+    this.waiting++
+    await this.gate
+    return await super.claimLink(...args)
+  }
+}
+
+function parts({ cluster, edges }: EdgeCluster) {
+  const edge = edges[0]?.participant.peer
+  const controller = edges[0]?.participant.membership.all().find(({ roles }) => roles.includes('controller'))
+  if (edge === undefined || controller === undefined) throw new Error('nobody there')
+  return {
+    cut: () => cluster.hub.cut(edge, controller.peer),
+    heal: () => cluster.hub.heal(edge, controller.peer)
+  }
+}
+
+t.test('a client that leaves while its claim is being made spends nothing', async (t) => {
+  const metadata = new GatedClaims()
+  const { url, edges } = await startEdges(t, { metadata })
+  const bytes = sampleBytes(1000)
+  const { directUrl } = await upload(url(), bytes)
+  const gate = Promise.withResolvers<void>()
+  metadata.gate = gate.promise
+  using client = await RawClient.open(url())
+  client.write(`GET ${new URL(directUrl).pathname} HTTP/1.1\r\nHost: x\r\n\r\n`)
+  await until('the claim is under way', () => metadata.waiting === 1)
+  client.socket.destroy()
+  // another request after it: by the time it is answered the edge knows that the first client has left
+  t.equal((await fetch(`${url()}/healthz`)).status, 200)
+  gate.resolve()
+  await until('the link can be redeemed by somebody else', async () => {
+    const answer = await fetch(directUrl, { headers: JSON_ONLY })
+    return bytes.equals(Buffer.from(await answer.arrayBuffer()))
+  })
+  await until('all memory was given back', () => edges.every(({ memory }) => memory.used === 0))
+})
+
+for (const way of ['a program', 'the page']) {
+  t.test(`a claim by ${way} whose answer is lost in an outage is given back after it`, async (t) => {
+    const metadata = new GatedClaims()
+    const cluster = await startEdges(t, { metadata, config: IMPATIENT })
+    const bytes = sampleBytes(1000)
+    const { directUrl, url: page } = await upload(cluster.url(), bytes)
+    const gate = Promise.withResolvers<void>()
+    metadata.gate = gate.promise
+    const claim = randomBytes(32).toString('base64url')
+    const asked =
+      way === 'a program'
+        ? fetch(directUrl, { headers: JSON_ONLY })
+        : fetch(page, { method: 'POST', body: new URLSearchParams({ claim }), headers: JSON_ONLY })
+    await until('the claim is under way', () => metadata.waiting > 0)
+    const { cut, heal } = parts(cluster)
+    cut()
+    t.equal((await asked).status, 503)
+    gate.resolve()
+    await until('the claim was made, and nobody heard of it', async () => {
+      const tokenHash = hashSecret(new URL(directUrl).pathname.split('/').at(-1) ?? '')
+      return (await metadata.findLink(tokenHash))?.link.claimed === 1
+    })
+    // longer than one call of the controller lasts
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    heal()
+    await until('the link can be redeemed', async () => {
+      const answer = await fetch(directUrl, { headers: JSON_ONLY })
+      return bytes.equals(Buffer.from(await answer.arrayBuffer()))
+    })
+  })
+}
