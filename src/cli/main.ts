@@ -19,7 +19,7 @@ export interface MainDeps {
 /** Runs the process's command line and sets its exit code (EXIT in errors.ts). */
 export async function main(deps: MainDeps): Promise<void> {
   ignoreClosedPipe(process.stdout)
-  ignoreClosedPipe(process.stderr)
+  process.stderr.on('error', () => {}) // nobody can be told that nobody can be told
   const supervisor = supervisorLink()
   process.exitCode = await runCommandLine(process.argv.slice(2), {
     env: process.env,

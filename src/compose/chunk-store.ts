@@ -16,11 +16,7 @@ export function chunkStore(peer: Peer, given: ChunkStore | undefined): ChunkStor
   const { putsMax, getsMax, waitersMax } = peer.config.node
   const base = given ?? ownStore(peer)
   // a store whose writes fail must be noticed behind the queue: those that wait in it are turned away then
-  const watched = new StopOnFailure({
-    store: base,
-    onFailure: (failure) =>
-      peer.logger.error('a write failed: nothing is acknowledged until a restart', { err: failure })
-  })
+  const watched = new StopOnFailure({ store: base, onFailure: (failure) => peer.reportFailure(failure) })
   return new LimitedChunkStore({ store: watched, putsMax, getsMax, waitersMax })
 }
 

@@ -64,6 +64,7 @@ function metadataStore(peer: Peer): MetadataStore {
   return new SqliteMetadataStore({
     file: join(peer.state.folder, 'metadata.db'),
     operationsWaitingMax: peer.config.controller.operationsWaitingMax,
-    logger: peer.logger
+    logger: peer.logger,
+    onFailure: (failure) => peer.reportFailure(failure)
   })
 }

@@ -22,6 +22,8 @@ export interface RoleOptions {
   readonly logger: Logger
   /** Whoever started this process holds the home's lock. */
   readonly supervised: boolean
+  /** As PeerOptions.onFailure. */
+  readonly onFailure: (failure: PeerbinError) => void
 }
 
 export interface OpenedRole {
@@ -84,8 +86,8 @@ async function homeCluster(options: RoleOptions): Promise<ClusterKey> {
 }
 
 async function createRole(options: RoleOptions, cluster: ClusterKey): Promise<RunningPeer> {
-  const { config, logger, home, name } = options
-  const shared = { data: join(home, name), cluster, config, logger }
+  const { config, logger, home, name, onFailure } = options
+  const shared = { data: join(home, name), cluster, config, logger, onFailure }
   // each role loads its own parts only: a node has no use for Fastify, and starts sooner without it
   switch (options.role) {
     case 'node': {

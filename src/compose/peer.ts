@@ -43,6 +43,11 @@ export interface PeerOptions {
   logger?: Logger | undefined
   clock?: Clock | undefined
   random?: Random | undefined
+  /**
+   * Called once when a write or fsync of the role's store failed, so that nobody knows what is on the disk: it acknowledges nothing more until it is
+   * started anew (a node still serves what it has). The command line ends the process then. It is logged in any case. Must not throw.
+   */
+  onFailure?: ((failure: PeerbinError) => void) | undefined
 }
 
 /** What a role adds to the heartbeat; the rest comes from the settings. */
@@ -66,6 +71,8 @@ export interface Peer {
   readonly logger: Logger
   /** The cluster's key with this peer's own addresses first, for others to join by; after the start. */
   joinKey(): ClusterKey
+  /** Tells that the role's store can acknowledge nothing more. */
+  reportFailure(failure: PeerbinError): void
   /** Says what the heartbeat tells of this role; before the start. */
   describeBy(describe: () => Promise<RoleDescription>): void
   /** Gives back what was opened, network excluded. Idempotent. */
@@ -123,6 +130,10 @@ async function assemble(
     announcer: openAnnouncer(parts, () => describe()),
     chunkRpc: callers.chunk,
     controller: new ControllerClient({ ...parts, rpc: callers.control, config: config.controller }),
+    reportFailure: (failure) => {
+      logger.error('a write failed: nothing is acknowledged until a restart', { err: failure })
+      options.onFailure?.(failure)
+    },
     describeBy: (describeRole) => {
       describe = describeRole
     },
@@ -135,7 +146,7 @@ async function assemble(
 }
 
 function openAnnouncer(
-  parts: Omit<Peer, 'announcer' | 'chunkRpc' | 'controller' | 'describeBy' | 'close'>,
+  parts: Omit<Peer, 'announcer' | 'chunkRpc' | 'controller' | 'reportFailure' | 'describeBy' | 'close'>,
   describe: () => Promise<RoleDescription>
 ): Announcer {
   const { role, state, config, cluster, host } = parts

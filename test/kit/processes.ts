@@ -25,7 +25,7 @@ export class PeerbinProcess {
   isOver = false
 
   constructor(args: readonly string[], options: RunOptions = {}) {
-    this.child = spawn(process.execPath, [PROGRAM, ...args], {
+    this.child = spawn('env', [...WITHOUT_LOADERS, process.execPath, PROGRAM, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...cleanEnvironment(), ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd })
@@ -67,10 +67,16 @@ export class PeerbinProcess {
   }
 }
 
-/** The test's own environment could carry settings of the person who runs it, and tap's loaders. */
+/**
+ * tap puts its loaders into the environment of whatever a test spawns, and they catch signals: what runs then is not the product. Arguments of env(1), which becomes
+ * the program itself.
+ */
+export const WITHOUT_LOADERS = ['-u', 'NODE_OPTIONS'] as const
+
+/** The test's own environment could carry settings of the person who runs it. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(?:PEERBIN_|PORT$|NODE_OPTIONS$|NODE_CHANNEL_FD$)/.test(name)
+    ([name]) => !/^(?:PEERBIN_|PORT$|NODE_CHANNEL_FD$)/.test(name)
   )
   return Object.fromEntries(kept)
 }

@@ -9,6 +9,7 @@ import { withDeadline } from '../../runtime/deadline.ts'
 import { createLogger } from '../../runtime/logger.ts'
 import { parsePort } from '../arguments.ts'
 import type { CliContext, Roles } from '../context.ts'
+import { logOutput } from '../log-output.ts'
 import type { ChildMessage } from '../supervisor/messages.ts'
 import { addDataOption, addSettingOptions, dataFolder, gatherConfig } from './shared.ts'
 import type { DataOptions, SettingOptions } from './shared.ts'
@@ -103,14 +104,16 @@ async function serve(role: RoleName, options: RoleCommandOptions, context: CliCo
   const joinText = await joinTextOf(options, context)
   const roles = await context.roles()
   const name = options.name ?? role
+  const broken = new AbortController()
   const opened = await roles.openRole({
     role,
     home,
     name,
     config: input,
     join: joinText === undefined ? undefined : roles.parseJoinString(joinText),
-    logger: createLogger(config.log.level, { process: name }),
-    supervised: context.supervisor !== undefined
+    logger: createLogger(config.log.level, { process: name }, logOutput()),
+    supervised: context.supervisor !== undefined,
+    onFailure: (failure) => broken.abort(failure)
   })
   const stopAsked =
     context.supervisor === undefined
@@ -122,14 +125,19 @@ async function serve(role: RoleName, options: RoleCommandOptions, context: CliCo
       await roles.rememberAddresses(home, roles.parseJoinString(opened.peer.joinString))
     announceReady(role, opened.peer, context)
     flushCompileCache() // a process that is killed writes nothing at its end
-    await new Promise<void>((done) => {
-      if (stopAsked.aborted) done()
-      stopAsked.addEventListener('abort', () => done(), { once: true })
-    })
+    await aborted(AbortSignal.any([stopAsked, broken.signal]))
+    // what is on the disk is in doubt: whoever supervises this process starts it again on what can be read back
+    broken.signal.throwIfAborted()
   } finally {
     await withDeadline(context.clock, STOP_MS, undefined, () => opened.stop())
   }
 }
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 
 function announceReady(
   role: RoleName,
