@@ -28,7 +28,10 @@ const heartbeat = z.strictObject({
   suspectAfterMs: ms(5 * SECOND, 'no new writes to a peer silent for so long'),
   downAfterMs: ms(30 * SECOND, 'a peer silent for so long does not count as active'),
   dialTimeoutMs: ms(5 * SECOND, 'one attempt to connect to a peer'),
-  redialMs: ms(1 * SECOND, 'pause between attempts to connect to a peer that is not connected')
+  redialMs: ms(
+    250,
+    'pause between the first attempts to connect to a peer that is not connected; later ones are further apart'
+  )
 })
 
 const replication = z.strictObject({

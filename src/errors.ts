@@ -14,7 +14,7 @@ interface ErrorSpec {
   text: string
 }
 
-/** Exit codes of the CLI. Documented in docs/errors.md. */
+/** Exit codes of the CLI. Documented in docs/errors.md, with 130: ended by Ctrl-C, as shells have it. */
 export const EXIT = {
   ok: 0,
   unexpected: 1,
@@ -107,6 +107,7 @@ export const ERRORS = {
   aborted: spec(499, true, EXIT.unreachable, 'The request was given up.'),
   // this machine
   'data-in-use': spec(500, false, EXIT.local, 'The data folder is in use by another process.'),
+  'address-in-use': spec(500, false, EXIT.local, 'Another process listens on this address.'),
   'config-invalid': spec(500, false, EXIT.usage, 'The configuration is not valid.'),
   'join-string-invalid': spec(500, false, EXIT.usage, 'The join string is not valid.'),
   'data-incompatible': spec(

@@ -6,7 +6,7 @@ import type { ConfigInput } from '../config.ts'
 import { PeerbinError } from '../errors.ts'
 import type { Address, PeerId } from '../types.ts'
 import type { RoleState } from './data-folder.ts'
-import { freePort } from './port.ts'
+import { freePort, probePort } from './port.ts'
 
 const LOOPBACK_HOST = '127.0.0.1'
 const EVERY_INTERFACE = '0.0.0.0'
@@ -37,7 +37,7 @@ export function listenHost(config: ConfigInput, remembered: string, bootstrap: r
 
 /**
  * Chooses host and port, and remembers the port: the same again at the next start if it can be had.
- * @throws `config-invalid` when the port that the settings demand is taken
+ * @throws `address-in-use` or `config-invalid` when the port that the settings demand cannot be had
  */
 export async function chooseListen(
   state: Pick<RoleState, 'listening'>,
@@ -47,16 +47,22 @@ export async function chooseListen(
   const remembered = state.listening.get()
   const host = listenHost(config, remembered.host, bootstrap)
   const demanded = config.network?.port ?? 0
-  const port = await freePort(host, demanded === 0 ? remembered.port : demanded)
-  if (demanded !== 0 && port !== demanded)
-    throw new PeerbinError(
-      'config-invalid',
-      `network.port: cannot listen on ${host} port ${demanded}: it is taken or not allowed`
-    )
+  const port = demanded === 0 ? await freePort(host, remembered.port) : await demandPort(host, demanded)
   if (port !== remembered.port) await state.listening.set({ ...remembered, port })
   const announced = config.network?.announce ?? []
   const advertised = remembered.advertise === '' ? [] : [multiaddrOf(remembered.advertise, port)]
   return { host, port, announce: announced.length > 0 ? [...announced] : advertised }
+}
+
+async function demandPort(host: string, port: number): Promise<number> {
+  const found = await probePort(host, port)
+  if (typeof found === 'number') return found
+  const where = `network.host ${host}, network.port ${port}`
+  if (found === 'taken') throw new PeerbinError('address-in-use', `${where}: another process listens there`)
+  throw new PeerbinError(
+    'config-invalid',
+    `${where}: this machine does not have that address, or this user may not listen there`
+  )
 }
 
 /** Addresses for a join string: how other machines, or this one, reach a peer that listens there. */

@@ -2,15 +2,20 @@
 
 import { createServer } from 'node:net'
 
-/** Binds and gives back; answers the port that was bound, or undefined when it cannot be. */
-async function probe(host: string, port: number): Promise<number | undefined> {
+/** Why a port cannot be had: `taken` by another process, or `refused` by the system (not this machine's address, not for this user). */
+export type PortProblem = 'taken' | 'refused'
+
+/** Binds and gives back; answers the port that was bound, or why it cannot be. */
+export async function probePort(host: string, port: number): Promise<number | PortProblem> {
   const server = createServer()
   try {
-    return await new Promise<number | undefined>((resolve) => {
-      server.once('error', () => resolve(undefined)) // taken, or not ours to bind: either way not to be had
+    return await new Promise<number | PortProblem>((resolve) => {
+      server.once('error', (error: NodeJS.ErrnoException) =>
+        resolve(error.code === 'EADDRINUSE' ? 'taken' : 'refused')
+      )
       server.listen({ host, port, exclusive: true }, () => {
         const address = server.address()
-        resolve(typeof address === 'object' && address !== null ? address.port : undefined)
+        resolve(typeof address === 'object' && address !== null ? address.port : 'refused')
       })
     })
   } finally {
@@ -20,6 +25,7 @@ async function probe(host: string, port: number): Promise<number | undefined> {
 
 /** `preferred` when it can be had, else any free one, else 0. Another process may still take it first. */
 export async function freePort(host: string, preferred: number): Promise<number> {
-  if (preferred !== 0 && (await probe(host, preferred)) !== undefined) return preferred
-  return (await probe(host, 0)) ?? 0
+  if (preferred !== 0 && (await probePort(host, preferred)) === preferred) return preferred
+  const any = await probePort(host, 0)
+  return typeof any === 'number' ? any : 0
 }

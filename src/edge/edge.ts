@@ -41,7 +41,7 @@ export class Edge implements Service {
     return this.#running?.url ?? ''
   }
 
-  /** @throws `config-invalid` for bad certificate files or an address that cannot be listened on */
+  /** @throws `address-in-use`; `config-invalid` for bad certificate files or an address that cannot be listened on */
   async start(): Promise<void> {
     this.#starting ??= this.#open()
     try {
@@ -141,7 +141,7 @@ function listenError(error: unknown, { host, port }: { host: string; port: numbe
     EADDRNOTAVAIL: 'this machine does not have that address'
   }
   return new PeerbinError(
-    'config-invalid',
+    code === 'EADDRINUSE' ? 'address-in-use' : 'config-invalid',
     `edge.host ${host}, edge.port ${port}: ${reasons[code] ?? code}`,
     { cause: error }
   )

@@ -170,7 +170,13 @@ class Libp2pNetwork implements Network {
     try {
       await this.#node.start()
     } catch (error) {
-      throw new PeerbinError('config-invalid', 'the peer network cannot listen there', { cause: error })
+      // libp2p tells the reason in its message alone
+      const isTaken = error instanceof Error && error.message.includes('EADDRINUSE')
+      throw new PeerbinError(
+        isTaken ? 'address-in-use' : 'config-invalid',
+        'the peer network cannot listen there',
+        { cause: error }
+      )
     }
     for (const topic of this.#listeners.keys()) this.#node.services.pubsub.subscribe(topic)
   }

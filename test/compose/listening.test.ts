@@ -30,8 +30,12 @@ t.test('the port of the last start is taken again, and another when somebody has
   t.not(second.port, first.port)
   t.equal(state.listening.get().port, second.port, 'and that one is remembered')
   await t.rejects(chooseListen(state, { network: { port: first.port } }, []), {
-    code: 'config-invalid',
+    code: 'address-in-use',
     message: new RegExp(String(first.port))
+  })
+  await t.rejects(chooseListen(state, { network: { host: '192.0.2.1', port: first.port } }, []), {
+    code: 'config-invalid',
+    message: /does not have that address/
   })
   await new Promise((resolve) => server.close(resolve))
 })

@@ -161,9 +161,13 @@ t.test('when the port of the edge is taken, up says so and leaves nothing behind
   const port = typeof address === 'object' && address !== null ? address.port : 0
   const data = join(t.testdir(), 'data')
   const result = await runPeerbin(['up', '--data', data], { env: { PORT: String(port) } })
-  t.not(result.code, 0)
+  t.equal(result.code, 7)
   t.equal(result.stdout, '')
-  t.match(result.stderr, new RegExp(`^peerbin: edge: .*${port}`), 'the line names the port')
+  t.match(
+    result.stderr,
+    new RegExp(`^peerbin: edge: .*${port}.*\\(address-in-use\\)`),
+    'the line names the port'
+  )
   t.equal(result.stderr.trim().split('\n').length, 1, 'and is the only one')
   t.notOk((await listedProcesses(data)).some(({ pid }) => isAlive(pid)))
 })

@@ -266,7 +266,7 @@ t.test('an address that is taken is named', async (t) => {
   const port = Number(new URL(url()).port)
   Object.assign(cluster.config.edge, { port })
   const other = startEdges(t, { config: { edge: { port } } })
-  await t.rejects(other, { code: 'config-invalid', message: /another process listens there/ })
+  await t.rejects(other, { code: 'address-in-use', message: /another process listens there/ })
 })
 
 t.test('TLS with own certificate files, taken up anew when they change', async (t) => {

@@ -57,7 +57,10 @@ t.test('an identity gives the same peer id again, and a port the same address', 
   t.same(after.addresses(), [address])
   const third = await create({ listenPort: port })
   t.teardown(() => third.stop())
-  await t.rejects(third.start(), { code: 'config-invalid' }, 'a port that is taken')
+  await t.rejects(third.start(), { code: 'address-in-use' }, 'a port that is taken')
+  const elsewhere = await create({ listenHost: '192.0.2.1' })
+  t.teardown(() => elsewhere.stop())
+  await t.rejects(elsewhere.start(), { code: 'config-invalid' }, 'an address of another machine')
 })
 
 t.test('a host that is no address is refused', async (t) => {

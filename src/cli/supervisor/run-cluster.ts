@@ -12,7 +12,6 @@ import { Supervisor } from './supervisor.ts'
 import type { ProcessPlan } from './supervised-process.ts'
 
 const NODES_DEFAULT = 3
-const REDIAL_MS = 250
 
 /** Runs until it is told to stop. @throws what keeps the cluster from starting */
 export async function up(options: UpOptions, context: CliContext): Promise<void> {
@@ -81,15 +80,13 @@ function plansOf({ home, nodes, options, input }: PlanNeeds): ProcessPlan[] {
     ...settings,
     ...(options.listen === undefined ? [] : ['--listen', options.listen])
   ]
-  // they all start at once and find each other by dialling again; on one machine that is cheap, and the default would cost seconds
-  const redial = input.heartbeat?.redialMs === undefined ? ['--set', `heartbeat.redialMs=${REDIAL_MS}`] : []
   // one port cannot serve all of them: it is the controller's
   const anyPort = (input.network?.port ?? 0) === 0 ? [] : ['--set', 'network.port=0']
   const plan = (role: ProcessPlan['role'], name: string, args: readonly string[]): ProcessPlan => ({
     role,
     name,
     logPath: join(home, 'logs', `${name}.log`),
-    args: [role, '--name', name, ...shared, ...redial, ...args]
+    args: [role, '--name', name, ...shared, ...args]
   })
   const edge = [
     ...(options.port === undefined ? [] : ['--port', String(options.port)]),
