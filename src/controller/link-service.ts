@@ -65,14 +65,15 @@ export class LinkService {
    */
   async report(message: Request<'reportClaim'>): Promise<Response<'reportClaim'>> {
     const { store, time, config } = this.#deps
+    const now = time.now()
     const claim = await store.reportClaim({
       ...message,
-      now: time.now(),
+      now,
       leaseMs: config.leaseMs,
       leaseMaxMs: config.leaseMaxMs,
       graceMs: config.graceMs
     })
-    return { claim: claim ?? null }
+    return { claim: claim ?? null, now }
   }
 
   async release(message: Request<'releaseClaim'>): Promise<Response<'releaseClaim'>> {

@@ -253,10 +253,11 @@ export const controlMessages = {
       bytesSent: s.count,
       reportId: z.string().min(1).max(64)
     }),
-    response: z.object({ claim: claim.nullable() }),
+    response: z.object({ claim: claim.nullable(), now: s.timeMs }),
     requestBody: false,
     responseBody: false
   },
+  /** From then on the claim hash never claims again, whether or not it has claimed. */
   releaseClaim: {
     request: z.object({ tokenHash: s.secretHash, claimHash: s.secretHash }),
     response: z.object({ released: z.boolean() }),

@@ -133,7 +133,7 @@ export const controlSamples: Samples<ControlMessages> = {
   findClaim: { request: { tokenHash, claimHash }, response: { outcome: 'used' } },
   reportClaim: {
     request: { tokenHash, claimHash, ranges: [{ start: 0, end: 100 }], bytesSent: 100, reportId: 'report-1' },
-    response: { claim: { ...claim, state: 'consumed', consumedAt: now } }
+    response: { claim: { ...claim, state: 'consumed', consumedAt: now }, now }
   },
   releaseClaim: { request: { tokenHash, claimHash }, response: { released: true } },
   revokeLink: { request: { tokenHash, deleteHash }, response: { link: { ...link, state: 'revoked' } } },

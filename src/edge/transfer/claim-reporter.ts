@@ -3,9 +3,10 @@
 import { asPeerbinError } from '../../errors.ts'
 import type { ControllerClient } from '../../client/controller-client.ts'
 import type { Clock, Logger, Random, Timer } from '../../interfaces.ts'
+import type { ControlMessages, ResponseOf } from '../../protocol/messages.ts'
 import { sleep } from '../../runtime/deadline.ts'
 import { randomUuid } from '../../runtime/random.ts'
-import type { ByteRange, ClaimRecord, SecretHash } from '../../types.ts'
+import type { ByteRange, SecretHash } from '../../types.ts'
 
 /** After the end of a download: rounds of the client's own retries, with a pause in between; then the lease has to end it. */
 const LAST_REPORT_ATTEMPTS = 5
@@ -21,14 +22,17 @@ export interface ClaimReporterDeps {
   readonly claimHash: SecretHash
   /** First position of the file that is sent. */
   readonly start: number
-  /** Gets each answer; null: the claim is there no more, so its download has to end. */
-  readonly onAnswer: (bytes: number, claim: ClaimRecord | null) => void
+  /** Gets each answer with how many bytes it was about; `now` is the store's time. */
+  readonly onAnswer: (bytes: number, answer: ReportAnswer) => void
 }
+
+export type ReportAnswer = ResponseOf<ControlMessages, 'reportClaim'>
 
 interface Report {
   /** Stays the same over all attempts, so that a report whose answer was lost counts once. */
   readonly id: string
-  readonly range: ByteRange
+  readonly ranges: ByteRange[]
+  readonly bytes: number
 }
 
 /** Reports of one response: the bytes from `start` on, in order. */
@@ -37,6 +41,9 @@ export class ClaimReporter {
   /** Up to here it was sent, and up to here it is in a report. */
   #sentTo: number
   #reportedTo: number
+  /** Bytes given to the socket, and those of them that are in a report. */
+  #handedBytes = 0
+  #reportedBytes = 0
   /** A report whose outcome is unknown. */
   #pending: Report | undefined
   /** The flush that was asked for last; never rejects. */
@@ -49,7 +56,15 @@ export class ClaimReporter {
     this.#reportedTo = deps.start
   }
 
-  /** `bytes` more were handed to the socket. */
+  /**
+   * `bytes` more were given to the socket. They count as bytes of the claim whatever becomes of them: of a piece that was cut off nobody
+   * knows how much has arrived.
+   */
+  handed(bytes: number): void {
+    this.#handedBytes += bytes
+  }
+
+  /** The next `bytes` went out whole: they cover their part of the file. */
   sent(bytes: number): void {
     this.#sentTo += bytes
     this.#timer ??= this.#deps.clock.setTimer(
@@ -70,12 +85,9 @@ export class ClaimReporter {
   async ahead(): Promise<boolean> {
     const range = { start: this.#reportedTo, end: this.#reportedTo + 1 }
     this.#reportedTo = range.end
-    let alive = false
-    await this.#send({ id: randomUuid(this.#deps.random), range }, (claim) => {
-      alive = claim !== null && claim.state !== 'released'
-      this.#deps.onAnswer(1, claim)
-    })
-    return alive
+    this.#reportedBytes = 1
+    const { claim } = await this.#send({ id: randomUuid(this.#deps.random), ranges: [range], bytes: 1 })
+    return claim !== null && claim.state !== 'released'
   }
 
   /** The last report: tried until it is through or hopeless. Never rejects. */
@@ -85,7 +97,7 @@ export class ClaimReporter {
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#flush()
-        if (this.#pending === undefined && this.#reportedTo >= this.#sentTo) return
+        if (this.#pending === undefined && this.#nextReport() === undefined) return
       } catch (error) {
         this.#failed(error)
         if (attempt >= LAST_REPORT_ATTEMPTS) return
@@ -102,29 +114,34 @@ export class ClaimReporter {
   }
 
   async #flushOnce(): Promise<void> {
-    if (this.#pending === undefined) {
-      if (this.#reportedTo >= this.#sentTo) return
-      this.#pending = {
-        id: randomUuid(this.#deps.random),
-        range: { start: this.#reportedTo, end: this.#sentTo }
-      }
-      this.#reportedTo = this.#sentTo
-    }
-    const report = this.#pending
-    await this.#send(report, (claim) => this.#deps.onAnswer(report.range.end - report.range.start, claim))
+    const report = (this.#pending ??= this.#nextReport())
+    if (report === undefined) return
+    this.#reportedTo = Math.max(this.#reportedTo, report.ranges[0]?.end ?? 0)
+    await this.#send(report)
+    this.#reportedBytes += report.bytes
     this.#pending = undefined
   }
 
-  async #send(report: Report, onAnswer: (claim: ClaimRecord | null) => void): Promise<void> {
-    const { controller, tokenHash, claimHash } = this.#deps
-    const { claim } = await controller.call('reportClaim', {
+  /** What the controller has not been told of yet; undefined when there is nothing. */
+  #nextReport(): Report | undefined {
+    const range = { start: this.#reportedTo, end: this.#sentTo }
+    const ranges = range.start < range.end ? [range] : []
+    const bytes = Math.max(0, this.#handedBytes - this.#reportedBytes)
+    if (ranges.length === 0 && bytes === 0) return undefined
+    return { id: randomUuid(this.#deps.random), ranges, bytes }
+  }
+
+  async #send(report: Report): Promise<ReportAnswer> {
+    const { controller, tokenHash, claimHash, onAnswer } = this.#deps
+    const answer = await controller.call('reportClaim', {
       tokenHash,
       claimHash,
-      ranges: [report.range],
-      bytesSent: report.range.end - report.range.start,
+      ranges: report.ranges,
+      bytesSent: report.bytes,
       reportId: report.id
     })
-    onAnswer(claim)
+    onAnswer(report.bytes, answer)
+    return answer
   }
 
   #failed(error: unknown): void {

@@ -2,7 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { asPeerbinError, PeerbinError } from '../../errors.ts'
-import type { ByteRange, ClaimRecord } from '../../types.ts'
+import type { ByteRange } from '../../types.ts'
 import type { EdgeContext } from '../context.ts'
 import { claimHeaders, fileHeaders, rangeHeaders } from '../download-headers.ts'
 import { CLAIM_COOKIE } from '../http/claims.ts'
@@ -12,6 +12,7 @@ import type { Redemption } from '../redeem.ts'
 import { SECURITY_HEADERS } from '../security-headers.ts'
 import type { ClaimShare } from './claim-table.ts'
 import { ClaimReporter } from './claim-reporter.ts'
+import type { ReportAnswer } from './claim-reporter.ts'
 import { sendBody } from './send-body.ts'
 import type { Transfer } from './transfers.ts'
 
@@ -22,10 +23,8 @@ export interface ClaimedDownload {
 }
 
 /** Answers of the controller that mean: nothing more may be sent (withdrawn, taken back, or its time is over). */
-const isOver = (claim: ClaimRecord | null): boolean =>
-  claim === null ||
-  claim.state === 'released' ||
-  (claim.consumedAt !== null && claim.leaseUntil <= claim.consumedAt)
+const isOver = ({ claim, now }: ReportAnswer): boolean =>
+  claim === null || claim.state === 'released' || claim.leaseUntil <= now
 
 function cookieFor(
   context: EdgeContext,
@@ -155,9 +154,9 @@ function makeReporter(
     claimHash: answer.claim.claimHash,
     intervalMs: config.link.reportIntervalMs,
     start: range.start,
-    onAnswer: (bytes, claim) => {
-      share.reported(bytes, claim)
-      if (isOver(claim)) over.abort(new PeerbinError('claim-unknown'))
+    onAnswer: (bytes, answer) => {
+      share.reported(bytes, answer.claim)
+      if (isOver(answer)) over.abort(new PeerbinError('claim-unknown'))
     }
   })
 }
@@ -179,7 +178,11 @@ async function send(
     await sendBody({
       response: reply.raw,
       body,
-      allow: (bytes) => share.spend(bytes),
+      allow: (bytes) => {
+        const granted = share.spend(bytes)
+        reporter.handed(granted)
+        return granted
+      },
       onSent: (bytes) => reporter.sent(bytes),
       clock: context.clock,
       stallMs: context.config.edge.stallMs,
