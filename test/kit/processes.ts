@@ -14,6 +14,8 @@ const READY_LIMIT_MS = 90_000
 export interface RunOptions {
   cwd?: string
   env?: Record<string, string>
+  /** The executable's file; default: bin/peerbin.ts of this checkout. */
+  program?: string
 }
 
 /** A process with what it has written so far. */
@@ -25,7 +27,7 @@ export class PeerbinProcess {
   isOver = false
 
   constructor(args: readonly string[], options: RunOptions = {}) {
-    this.child = spawn('env', [...WITHOUT_LOADERS, process.execPath, PROGRAM, ...args], {
+    this.child = spawn('env', [...WITHOUT_LOADERS, process.execPath, options.program ?? PROGRAM, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...cleanEnvironment(), ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd })

@@ -1,0 +1,14 @@
+/** Second half of `npm run build`: what the compiler leaves behind. Files of src/ that are no TypeScript are read at run time from beside the code. */
+
+import { cp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '..')
+/** Folders of files that are read at run time. */
+const FOLDERS = ['src/edge/assets']
+
+for (const folder of FOLDERS) {
+  const target = join(root, 'dist', folder)
+  await rm(target, { recursive: true, force: true })
+  await cp(join(root, folder), target, { recursive: true })
+}
