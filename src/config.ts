@@ -74,7 +74,10 @@ const controller = z.strictObject({
   requestTimeoutMs: ms(10 * SECOND, 'one request to the controller'),
   retryMs: ms(200, 'pause before a request to the controller is repeated'),
   callTimeoutMs: ms(30 * SECOND, 'a request with all its repeats'),
-  uploadTtlMs: ms(24 * HOUR, 'an upload that was neither finished nor given up ends after so long'),
+  uploadTtlMs: ms(
+    1 * HOUR,
+    'an upload of which no further chunk has come for so long is given up; a chunk takes minutes at worst'
+  ),
   settleIntervalMs: ms(1 * SECOND, 'pause between rounds of ending leases, links and uploads'),
   collectIntervalMs: ms(1 * SECOND, 'pause between rounds of the collector'),
   owedIntervalMs: ms(1 * SECOND, 'pause between rounds of making owed copies'),

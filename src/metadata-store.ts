@@ -60,7 +60,7 @@ export interface OpenUpload {
   mediaType: string
   metadata: Record<string, string>
   openedAt: number
-  /** When an upload that was neither committed nor abandoned is given up. */
+  /** When an upload that was neither committed nor abandoned is given up, unless it goes on: reservations move it. */
   expiresAt: number
 }
 
@@ -70,6 +70,8 @@ export interface ReserveChunk {
   index: number
   chunk: ChunkId
   sizeBytes: number
+  /** The upload is not given up before this; an earlier time than before changes nothing. */
+  expiresAt: number
 }
 
 /** `index` of the manifest's chunk among an upload's chunks. */
@@ -168,7 +170,7 @@ export interface UploadRecords {
   /**
    * Counts one reference of the upload on the chunk's row (once per upload and chunk, however often it is called) before anything is
    * answered. A chunk that is new or condemned becomes live with a fresh generation; copies recorded at smaller generations no longer count, and
-   * delete orders for those stand (they match nothing once a node has taken the new generation). The same index with another chunk:
+   * delete orders for those stand (they match nothing once a node has taken the new generation). The upload lives until `expiresAt` at least. The same index with another chunk:
    * `upload-conflict`. An upload that is not open: `upload-unknown` or `upload-closed`.
    */
   reserveChunk(reservation: ReserveChunk): Promise<Reservation>
@@ -183,8 +185,11 @@ export interface UploadRecords {
    * the file's; file and link become visible. Idempotent: the same upload, file and link again answers the same file.
    */
   commitUpload(commit: CommitUpload): Promise<FileRecord>
-  /** Drops the upload's references. Idempotent; an upload that was never opened is closed for good; a committed one is left alone and answers false. */
-  abandonUpload(upload: UploadId): Promise<boolean>
+  /**
+   * Drops the upload's references. Idempotent; an upload that was never opened is closed for good; a committed one is left alone and answers false, and so is
+   * one that `expiresAt` keeps beyond `staleAt`, if that is given.
+   */
+  abandonUpload(upload: UploadId, options?: { staleAt?: number }): Promise<boolean>
   /** Open uploads whose `expiresAt` has passed. */
   listStaleUploads(now: number, limit: number): Promise<UploadId[]>
 }

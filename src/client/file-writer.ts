@@ -127,7 +127,7 @@ export class FileWriter {
   }
 
   async #run(upload: Upload): Promise<UploadResult> {
-    const { controller, config, clock } = this.#deps
+    const { controller, clock } = this.#deps
     const { request, stop } = upload
     const { now } = await controller.call(
       'openUpload',
@@ -135,8 +135,7 @@ export class FileWriter {
         id: upload.id,
         name: request.name,
         mediaType: request.mediaType,
-        metadata: request.metadata ?? {},
-        ttlMs: config.controller.uploadTtlMs
+        metadata: request.metadata ?? {}
       },
       { signal: stop.signal }
     )

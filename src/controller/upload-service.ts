@@ -56,10 +56,8 @@ export class UploadService {
   async open(message: Request<'openUpload'>): Promise<Response<'openUpload'>> {
     const { store, time, config } = this.#deps
     this.#assertWritable()
-    const { ttlMs, ...upload } = message
     const now = time.now()
-    const expiresAt = now + Math.min(ttlMs, config.controller.uploadTtlMs)
-    await store.openUpload({ ...upload, openedAt: now, expiresAt })
+    await store.openUpload({ ...message, openedAt: now, expiresAt: now + config.controller.uploadTtlMs })
     return { now }
   }
 
@@ -81,8 +79,9 @@ export class UploadService {
   }
 
   async reserve(message: Request<'reserveChunk'>): Promise<Response<'reserveChunk'>> {
-    const { store, membership, recent, config } = this.#deps
-    const { generation, copies } = await store.reserveChunk(message)
+    const { store, membership, time, recent, config } = this.#deps
+    const expiresAt = time.now() + config.controller.uploadTtlMs
+    const { generation, copies } = await store.reserveChunk({ ...message, expiresAt })
     const present = isPresent(copies, {
       generation,
       copiesMin: config.replication.copiesMin,

@@ -174,9 +174,7 @@ export const controlMessages = {
       id: s.uploadId,
       name: s.fileName,
       mediaType: s.mediaType,
-      metadata: s.metadata,
-      /** How long the upload may take before it is given up. */
-      ttlMs: s.count
+      metadata: s.metadata
     }),
     response: z.object({ now: s.timeMs }),
     requestBody: false,

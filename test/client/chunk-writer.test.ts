@@ -36,7 +36,7 @@ async function impostors(
     membership.observe(heartbeat(index, { peer: participant.peer }))
   }
   const id = randomUuid(edge.cluster.random) as UploadId
-  const facts = { name: 'x', mediaType: 'text/plain', metadata: {}, ttlMs: 60_000 }
+  const facts = { name: 'x', mediaType: 'text/plain', metadata: {} }
   await edge.client.controller.call('openUpload', { id, ...facts })
   const { controller, chunkRpc: rpc } = edge.client
   const chunks = new ChunkWriter({ rpc, controller, membership, clock, config: config.replication, logger })

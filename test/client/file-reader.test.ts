@@ -51,7 +51,7 @@ t.test('a file of chunks of any size, longer than one page, is found page by pag
   const bytes = Buffer.concat(parts)
   const id = randomUuid(random) as UploadId
   const facts = { name: 'cut by content', mediaType: 'text/plain', metadata: {} }
-  const { now } = await controller.call('openUpload', { id, ...facts, ttlMs: 60_000 })
+  const { now } = await controller.call('openUpload', { id, ...facts })
   const put = async (index: number, part: Buffer): Promise<void> => {
     const { receipts } = await edge.chunks.write({ upload: id, index, bytes: part })
     if (receipts.length > 0) await controller.call('recordReceipts', { receipts })

@@ -90,7 +90,7 @@ export async function reserve(
   id: ChunkId,
   sizeBytes = CHUNK_BYTES
 ): Promise<Generation> {
-  const reservation = await store.reserveChunk({ upload, index, chunk: id, sizeBytes })
+  const reservation = await store.reserveChunk({ upload, index, chunk: id, sizeBytes, expiresAt: EXPIRY })
   return reservation.generation
 }
 

@@ -25,7 +25,8 @@ const copiesAt = async (store: MetadataStore, name: string): Promise<number | un
     upload,
     index: 0,
     chunk: chunk(name),
-    sizeBytes: CHUNK_BYTES
+    sizeBytes: CHUNK_BYTES,
+    expiresAt: EXPIRY
   })
   return copies.length
 }
@@ -60,7 +61,7 @@ async function testCondemn(t: Test, makeStore: MakeStore): Promise<void> {
     await store.abandonUpload(first)
     t.equal(await store.condemnChunks(10), 1)
     const second = await openUpload(store, 'b')
-    const request = { upload: second, index: 0, chunk: chunk('x'), sizeBytes: CHUNK_BYTES }
+    const request = { upload: second, index: 0, chunk: chunk('x'), sizeBytes: CHUNK_BYTES, expiresAt: EXPIRY }
     const again = await store.reserveChunk(request)
     t.ok(again.generation > g1)
     t.strictSame(again.copies, [], 'what was condemned is not there any more')

@@ -37,7 +37,7 @@ async function testOpenUploads(t: Test, makeStore: MakeStore): Promise<void> {
   await t.test('a chunk gets one generation, and the same again when asked again', async (t) => {
     const store = await makeStore(t)
     const upload = await openUpload(store, 'a')
-    const request = { upload, index: 0, chunk: chunk('x'), sizeBytes: CHUNK_BYTES }
+    const request = { upload, index: 0, chunk: chunk('x'), sizeBytes: CHUNK_BYTES, expiresAt: EXPIRY }
     const first = await store.reserveChunk(request)
     t.strictSame(first.copies, [])
     t.strictSame(await store.reserveChunk(request), first)
@@ -56,7 +56,8 @@ async function testOpenUploads(t: Test, makeStore: MakeStore): Promise<void> {
       upload: other,
       index: 0,
       chunk: chunk('x'),
-      sizeBytes: CHUNK_BYTES
+      sizeBytes: CHUNK_BYTES,
+      expiresAt: EXPIRY
     })
     t.strictSame(reservation, {
       generation: g,
@@ -115,6 +116,24 @@ async function testOpenUploads(t: Test, makeStore: MakeStore): Promise<void> {
     t.strictSame(await store.listStaleUploads(99, 1), [uploadId('early')])
     await store.abandonUpload(uploadId('early'))
     t.strictSame(await store.listStaleUploads(99, 10), [uploadId('middle'), uploadId('late')])
+  })
+
+  await t.test('an upload that goes on is not stale, and not given up as such', async (t) => {
+    const store = await makeStore(t)
+    const upload = await openUpload(store, 'a') // until EXPIRY
+    const piece = (index: number, expiresAt: number) =>
+      store.reserveChunk({ upload, index, chunk: chunk(`x ${index}`), sizeBytes: CHUNK_BYTES, expiresAt })
+    await piece(0, EXPIRY + 100)
+    t.strictSame(await store.listStaleUploads(EXPIRY + 99, 10), [])
+    await piece(1, EXPIRY + 50)
+    t.strictSame(await store.listStaleUploads(EXPIRY + 99, 10), [], 'its time only grows')
+    t.strictSame(await store.listStaleUploads(EXPIRY + 100, 10), [upload])
+    t.equal(await store.abandonUpload(upload, { staleAt: EXPIRY + 99 }), false)
+    await piece(2, EXPIRY + 200)
+    t.equal(await store.abandonUpload(upload, { staleAt: EXPIRY + 100 }), false, 'it went on in between')
+    t.equal(await store.abandonUpload(upload, { staleAt: EXPIRY + 200 }), true)
+    t.equal(await store.abandonUpload(upload, { staleAt: EXPIRY + 200 }), true, 'again')
+    await rejectsWith(t, piece(3, EXPIRY * 2), 'upload-closed')
   })
 }
 

@@ -26,11 +26,22 @@ overEachStore(t, 'chunks of an upload that was given up vanish', async (t, makeS
 
 t.test('an upload whose edge never came back is given up, and its chunks vanish', async (t) => {
   const { sender, gone } = await startCluster(t)
-  const upload = await sender.open(3000)
+  const upload = await sender.open()
   const { chunk, receipts } = await sender.place(upload, 0, 'left behind')
   await sender.call('recordReceipts', { receipts })
   await gone([chunk])
   await t.rejects(sender.place(upload, 1, 'too late'), { code: 'upload-closed' })
+})
+
+t.test('an upload that goes on is not given up, however long it takes', async (t) => {
+  const { world, sender } = await startCluster(t)
+  const upload = await sender.open()
+  for (let index = 0; index < 4; index++) {
+    await world.pass(15_000) // of the 20 seconds that it may stand still
+    await sender.place(upload, index, `piece ${index}`)
+  }
+  await world.pass(25_000)
+  await t.rejects(sender.place(upload, 4, 'too late'), { code: 'upload-closed' })
 })
 
 t.test('a receipt that comes after its upload was given up has the copy deleted', async (t) => {

@@ -45,9 +45,9 @@ export class Sender {
     return await this.#world.control(this.#edge, this.controller, op, message)
   }
 
-  async open(ttlMs = 60_000): Promise<UploadId> {
+  async open(): Promise<UploadId> {
     const id = randomUuid(this.#world.random) as UploadId
-    await this.call('openUpload', { id, name: 'a file', mediaType: 'text/plain', metadata: {}, ttlMs })
+    await this.call('openUpload', { id, name: 'a file', mediaType: 'text/plain', metadata: {} })
     return id
   }
 

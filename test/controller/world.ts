@@ -37,7 +37,8 @@ const FAST: ConfigInput = {
     settleIntervalMs: 200,
     collectIntervalMs: 200,
     owedIntervalMs: 200,
-    requestTimeoutMs: 2000
+    requestTimeoutMs: 2000,
+    uploadTtlMs: 20_000
   },
   link: { leaseMs: 10_000, leaseMaxMs: 60_000, graceMs: 5000 }
 }

@@ -40,7 +40,13 @@ const open =
 const reserve =
   (name: string, index: number, of: string): Run =>
   (db) =>
-    reserveChunk(db, { upload: uploadId(name), index, chunk: chunkOf(of), sizeBytes: CHUNK_BYTES })
+    reserveChunk(db, {
+      upload: uploadId(name),
+      index,
+      chunk: chunkOf(of),
+      sizeBytes: CHUNK_BYTES,
+      expiresAt: EXPIRY
+    })
 const receive =
   (of: string, g: number, ...peers: number[]): Run =>
   (db) =>

@@ -38,7 +38,8 @@ export const reserve = operation(
   ([each, index, of, sizeBytes]): Step =>
     (world) =>
     async (store) => {
-      const request = { upload: uploadId(each), index, chunk: chunk(of), sizeBytes }
+      const { now } = world
+      const request = { upload: uploadId(each), index, chunk: chunk(of), sizeBytes, expiresAt: now + 500 }
       const reservation = await store.reserveChunk(request)
       remember(world, of, reservation.generation)
       return reservation
@@ -93,11 +94,11 @@ export const commit = operation(
 
 export const abandon = operation(
   'abandon',
-  name,
-  (each): Step =>
-    () =>
+  fc.tuple(name, fc.boolean()),
+  ([each, isStale]): Step =>
+    ({ now }) =>
     (store) =>
-      store.abandonUpload(uploadId(each))
+      store.abandonUpload(uploadId(each), isStale ? { staleAt: now } : {})
 )
 
 /** A whole upload, so that links and garbage have something to work on. */
@@ -116,7 +117,8 @@ export const wholeUpload = (of: fc.Arbitrary<string> = name): fc.Arbitrary<Step[
             await store.openUpload({ id: uploadId(each), name: each, ...details })
           },
         ...pieces.map(([index, of]): Step => (world) => async (store) => {
-          const request = { upload: uploadId(each), index, chunk: chunk(of), sizeBytes: CHUNK_BYTES }
+          const sizes = { sizeBytes: CHUNK_BYTES, expiresAt: 0 }
+          const request = { upload: uploadId(each), index, chunk: chunk(of), ...sizes }
           const { generation } = await store.reserveChunk(request)
           remember(world, of, generation)
           await store.recordReceipts(PEERS.map((n) => receipt(n, chunk(of), generation)))

@@ -102,8 +102,7 @@ export const controlSamples: Samples<ControlMessages> = {
       id: upload,
       name: file.name,
       mediaType: file.mediaType,
-      metadata: file.metadata,
-      ttlMs: 86_400_000
+      metadata: file.metadata
     },
     response: { now }
   },

@@ -18,11 +18,12 @@ export function createStaleUploads({ store, time, config, logger, onGarbage }: S
     name: 'stale-uploads',
     idleMs: config.settleIntervalMs,
     async step(signal) {
-      const uploads = await store.listStaleUploads(time.now(), config.batchMax)
+      const staleAt = time.now()
+      const uploads = await store.listStaleUploads(staleAt, config.batchMax)
       for (const upload of uploads) {
         if (signal.aborted) return 'idle'
-        await store.abandonUpload(upload)
-        logger.info('an upload took too long and was given up', { upload })
+        if (!(await store.abandonUpload(upload, { staleAt }))) continue // it went on meanwhile
+        logger.info('an upload stood still for too long and was given up', { upload })
       }
       if (uploads.length === 0) return 'idle'
       onGarbage()

@@ -37,6 +37,7 @@ export function reserveChunk(state: State, request: ReserveChunk): Reservation {
     (piece !== undefined && (piece.chunk !== id || piece.sizeBytes !== sizeBytes)) ||
     (known?.state === 'live' && known.sizeBytes !== sizeBytes)
   if (conflict) throw new PeerbinError('upload-conflict')
+  upload.opened.expiresAt = Math.max(upload.opened.expiresAt, request.expiresAt)
   const chunk = known?.state === 'live' ? known : revive(state, request, known)
   if (piece === undefined) {
     chunk.refs++
@@ -159,9 +160,14 @@ function close(state: State, upload: UploadRow, how: 'committed' | 'abandoned'):
   upload.pieces = new Map()
 }
 
-export function abandonUpload(state: State, id: UploadId): boolean {
+export function abandonUpload(
+  state: State,
+  id: UploadId,
+  { staleAt = Infinity }: { staleAt?: number } = {}
+): boolean {
   const known = state.uploads.get(id)
   if (known?.state === 'committed') return false
+  if (known?.state === 'open' && (known.opened?.expiresAt ?? 0) > staleAt) return false
   const upload: UploadRow = known ?? {
     state: 'open',
     opened: undefined,

@@ -30,15 +30,18 @@ export async function openUpload(db: Kysely<Schema>, upload: OpenUpload): Promis
       .onConflict((oc) => oc.column('id').doNothing())
       .executeTakeFirst()
     if (inserted.numInsertedOrUpdatedRows === 1n) return
-    await openHolder(db, id) // somebody else was first: it must be open still
+    await openHolder(db, id, expiresAt) // somebody else was first: it must be open still
   } else if (known.state !== 'open') throw new PeerbinError('upload-closed')
 }
 
-/** Takes the row of an open upload, so that neither commit nor abandon comes between; answers its holder number. */
-async function openHolder(db: Kysely<Schema>, id: Uint8Array): Promise<number> {
+/** Takes the row of an open upload, so that neither commit nor abandon comes between; answers its holder number. @param expiresAt not before this */
+async function openHolder(db: Kysely<Schema>, id: Uint8Array, expiresAt: number): Promise<number> {
   const taken = await db
     .updateTable('uploads')
-    .set((eb) => ({ reservations: eb('reservations', '+', 1) }))
+    .set((eb) => ({
+      reservations: eb('reservations', '+', 1),
+      expires_at: sql<number>`case when expires_at > ${expiresAt} then expires_at else ${expiresAt} end`
+    }))
     .where('id', '=', id)
     .where('state', '=', OPEN)
     .returning('holder')
@@ -53,7 +56,7 @@ export async function whyNotOpen(db: Kysely<Schema>, id: Uint8Array): Promise<Pe
 }
 
 export async function reserveChunk(db: Kysely<Schema>, request: ReserveChunk): Promise<Reservation> {
-  const holder = await openHolder(db, uuidBytes(request.upload))
+  const holder = await openHolder(db, uuidBytes(request.upload), request.expiresAt)
   const digest = chunkBytes(request.chunk)
   const { index: idx, sizeBytes: size } = request
   const piece = await db
@@ -72,7 +75,11 @@ export async function reserveChunk(db: Kysely<Schema>, request: ReserveChunk): P
   return { generation, copies: copies(digest) }
 }
 
-export async function abandonUpload(db: Kysely<Schema>, upload: UploadId): Promise<boolean> {
+export async function abandonUpload(
+  db: Kysely<Schema>,
+  upload: UploadId,
+  { staleAt }: { staleAt?: number } = {}
+): Promise<boolean> {
   const id = uuidBytes(upload)
   const mark = await readNumber(db, 'time')
   const closed = { state: 'abandoned', ended_at: mark, record: null } as const
@@ -81,6 +88,7 @@ export async function abandonUpload(db: Kysely<Schema>, upload: UploadId): Promi
     .set({ ...closed, ended_at: endedAt(mark) })
     .where('id', '=', id)
     .where('state', '=', OPEN)
+    .$if(staleAt !== undefined, (query) => query.where('expires_at', '<=', staleAt ?? 0))
     .returning('holder')
     .executeTakeFirst()
   if (ended !== undefined) {
