@@ -10,6 +10,7 @@ const REQUEST_TIMEOUT_MS = 20_000
 const PAUSE_MS = 150
 
 const uploaded = z.object({ url: z.url() })
+const problem = z.object({ code: z.string() })
 export const clusterStatus = z.object({
   chunksOwed: z.number(),
   nodes: z.array(z.object({ liveness: z.string() }))
@@ -33,6 +34,7 @@ export async function uploadFile(
     sizeBytes,
     sha256: sha256Hex(content),
     upload: 'unknown',
+    reason: null,
     path: null,
     redeemers: []
   }
@@ -47,13 +49,31 @@ export async function uploadFile(
     if (answer.status === 201) {
       entry.path = new URL(uploaded.parse(JSON.parse(text)).url).pathname
       entry.upload = 'acknowledged'
-    } else if (answer.status < 500) {
-      entry.upload = 'refused'
+      return entry
     }
-  } catch {
-    // the edge was killed or too slow: nobody knows what became of the upload
+    if (answer.status < 500) entry.upload = 'refused'
+    entry.reason = `${answer.status} ${problem.safeParse(parsed(text)).data?.code ?? 'without a code'}`
+  } catch (error) {
+    // the edge was killed or too slow: nobody knows what became of the upload, but if nobody listened
+    entry.reason = reasonOf(error)
+    if (entry.reason === 'ECONNREFUSED') entry.upload = 'refused'
   }
   return entry
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // no JSON: an answer without a code
+  }
+}
+
+/** `ECONNREFUSED`, `UND_ERR_SOCKET`, `TimeoutError`: what fetch hides in its causes. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.cause instanceof Error) return reasonOf(error.cause)
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name
 }
 
 /** What a claimant keeps while it downloads. */
@@ -156,4 +176,15 @@ export async function askStatus(
     }
   }
   return undefined
+}
+
+/** Whether that edge serves. */
+export async function isAlive(url: string): Promise<boolean> {
+  try {
+    const answer = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(3000) })
+    await answer.body?.cancel()
+    return answer.status === 200
+  } catch {
+    return false // that is the answer
+  }
 }

@@ -7,6 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { WITHOUT_LOADERS } from '../kit/processes.ts'
 
 const BIN = join(import.meta.dirname, '../../bin/peerbin.ts')
 const STOP_TIMEOUT_MS = 8_000
@@ -16,7 +17,6 @@ const SETTINGS = [
   'heartbeat.intervalMs=300',
   'heartbeat.suspectAfterMs=1500',
   'heartbeat.downAfterMs=5000',
-  'heartbeat.redialMs=300',
   'replication.owedDelayMs=1000',
   'edge.uploadBytesMax=33554432',
   'edge.ratePerMinute=1000000',
@@ -48,7 +48,9 @@ export class ChaosProcess {
 
   start(): void {
     const log = openSync(this.#log, 'a')
-    this.#child = spawn(process.execPath, [BIN, ...this.#args], { stdio: ['ignore', log, log] })
+    this.#child = spawn('env', [...WITHOUT_LOADERS, process.execPath, BIN, ...this.#args], {
+      stdio: ['ignore', log, log]
+    })
     closeSync(log)
     this.starts++
   }
@@ -96,12 +98,20 @@ export interface ChaosCluster {
 export async function startChaosCluster(
   folder: string,
   nodeCount: number,
-  edgeCount: number
+  edgeCount: number,
+  extraSettings: readonly string[] = []
 ): Promise<ChaosCluster> {
-  const settings = SETTINGS.flatMap((setting) => ['--set', setting])
+  const settings = [...SETTINGS, ...extraSettings].flatMap((setting) => ['--set', setting])
   const data = (name: string): string => join(folder, name)
   await mkdir(data('logs'), { recursive: true })
-  const init = await promisify(execFile)(process.execPath, [BIN, 'init', '--data', data('controller')])
+  const init = await promisify(execFile)('env', [
+    ...WITHOUT_LOADERS,
+    process.execPath,
+    BIN,
+    'init',
+    '--data',
+    data('controller')
+  ])
   const joinFile = data('join.txt')
   await writeFile(joinFile, init.stdout, { mode: 0o600 })
 

@@ -8,6 +8,7 @@ const file = (redeemers: Redeemer[], upload: FileEntry['upload'] = 'acknowledged
   sizeBytes: 10,
   sha256: 'good',
   upload,
+  reason: null,
   path: '/d/x',
   redeemers
 })

@@ -16,8 +16,10 @@ export interface FileEntry {
   index: number
   sizeBytes: number
   sha256: string
-  /** `unknown`: the answer to the upload was lost or an error; such a file may exist or not. */
+  /** `refused`: it was certainly not stored; `unknown`: the answer was lost or an error of the cluster, and the file may exist or not. */
   upload: 'acknowledged' | 'unknown' | 'refused'
+  /** Why it was not acknowledged: `503 no-controller`, `ECONNREFUSED`, …; null when it was. */
+  reason: string | null
   /** Path of the link, `/d/…`; present when acknowledged. */
   path: string | null
   redeemers: Redeemer[]
