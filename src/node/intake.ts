@@ -27,7 +27,7 @@ export interface IntakeDeps {
   clock: Clock
   logger: Logger
   config: Config['replication']
-  /** Told of each copy that came to be, once it is durable. */
+  /** Told of each chunk that is durable here. A peer that got a copy tells of that one itself: it knows best, and may be the only one that is left. */
   onReceipt: (receipt: Receipt) => void
   /** Told when the own store could not keep a chunk. */
   onStoreError: (error: PeerbinError) => void
@@ -39,8 +39,6 @@ interface Put {
   readonly chunk: ArrivingChunk
   readonly buffer: ChunkBuffer
   readonly tally: ReceiptTally
-  /** Gets every receipt, those after the answer too. */
-  readonly onReceipt: (receipt: Receipt) => void
 }
 
 /**
@@ -72,9 +70,7 @@ export class Intake {
     const targets = new CopyTargets(message.targets, self, (peer) => this.#deps.replication.isAway(peer))
     using limit = deadline(clock, config.putTimeoutMs, request.signal)
     const held = await places.enterPut(Math.min(message.copies - 1, targets.left), limit.signal)
-    // a node that passes a copy on reports it itself
-    const isReported = request.role !== 'node'
-    const put = this.#begin(message, body.sizeBytes, held.jobs, isReported)
+    const put = this.#begin(message, body.sizeBytes, held.jobs)
     const copying = this.#copy(put, targets, held)
     const arrived = this.#receive(put, body, limit.signal)
     this.#track(put.chunk, [copying, this.#store(put, arrived, held)])
@@ -95,16 +91,12 @@ export class Intake {
     while (this.#running.size > 0) await Promise.all(this.#running)
   }
 
-  #begin(message: PutMessage, sizeBytes: number, jobs: number, isReported: boolean): Put {
+  #begin(message: PutMessage, sizeBytes: number, jobs: number): Put {
     const buffer = this.#deps.buffers.take(sizeBytes)
     const chunk = new ArrivingChunk(message.id, message.generation, buffer.bytes)
     const { copies, copiesMin, hostsMin } = message
     const tally = new ReceiptTally({ copies, copiesMin, hostsMin, parties: 1 + jobs })
-    const onReceipt = (receipt: Receipt): void => {
-      tally.add(receipt)
-      if (isReported) this.#deps.onReceipt(receipt)
-    }
-    return { message, chunk, buffer, tally, onReceipt }
+    return { message, chunk, buffer, tally }
   }
 
   /** Reads the body. Resolves when all of it is there; otherwise the chunk has failed, for those it is passed on to as well. */
@@ -130,7 +122,9 @@ export class Intake {
       await arrived
       await this.#deps.store.put(message.id, chunk.bytes, message.generation)
       // only now, after the store has synced, does a receipt exist
-      put.onReceipt(this.#receipt(message))
+      const receipt = this.#receipt(message)
+      tally.add(receipt)
+      this.#deps.onReceipt(receipt)
     } catch (caught) {
       this.#storeFailed(put, asPeerbinError(caught, 'store-failed'))
     } finally {
@@ -166,7 +160,7 @@ export class Intake {
     const { chunk, buffer, tally } = put
     buffer.hold()
     try {
-      put.onReceipt(await this.#deps.replication.copy(chunk, targets, () => buffer.spoil()))
+      tally.add(await this.#deps.replication.copy(chunk, targets, () => buffer.spoil()))
     } catch (caught) {
       if (chunk.failure !== undefined) return tally.fail(chunk.failure)
       this.#deps.logger.warn('a copy was given up', { chunk: chunk.id, code: asPeerbinError(caught).code })

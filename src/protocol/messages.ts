@@ -108,7 +108,7 @@ export const heartbeat = z.object({
 export const chunkMessages = {
   /**
    * Store the body and pass it on to `copies - 1` further peers from `targets` while it arrives. Answers when `copiesMin` nodes on `hostsMin`
-   * hosts hold it durably; the rest go on behind (`owed` says how many) and are reported to the controller by the node.
+   * hosts hold it durably; the rest go on behind (`owed` says how many). Each node reports to the controller what it holds itself.
    */
   put: {
     request: z.object({
@@ -192,7 +192,7 @@ export const controlMessages = {
     requestBody: false,
     responseBody: false
   },
-  /** Receipts, from the node that stored and passed on a chunk, or from the edge before it commits. */
+  /** Receipts, from each node that stored a chunk, and from the edge before it commits. */
   recordReceipts: {
     request: z.object({ receipts: z.array(receipt).min(1).max(CHUNKS_PER_PAGE_MAX) }),
     response: empty,

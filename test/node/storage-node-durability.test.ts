@@ -134,6 +134,23 @@ t.test('a requester that vanishes between body and answer costs no copy and no r
   await atRest(cluster)
 })
 
+t.test('a copy is reported also when the node that passed it on is lost', async (t) => {
+  const { cluster, store } = await startGated(t)
+  const edge = await cluster.client()
+  const chunk = someChunk()
+  for (const index of [1, 2]) store(index).shut()
+  const first = cluster.node(0)
+  const put = putChunk(edge, first, chunk, { targets: cluster.targets(1, 2) })
+  put.catch(() => undefined) // the node is lost before it can answer
+  await until('its peers have the bytes', () => [1, 2].every((index) => store(index).held === 1))
+  const others = [...first.membership.all()].filter(({ peer }) => peer !== first.peer)
+  for (const { peer } of others) cluster.hub.cut(first.peer, peer)
+  for (const index of [1, 2]) store(index).letThrough()
+  await until('both are reported', () => cluster.recording.receiptsOf(chunk.id).length >= 2)
+  const peers = cluster.recording.receiptsOf(chunk.id).map(({ peer }) => peer)
+  t.same(new Set(peers), new Set([cluster.node(1).peer, cluster.node(2).peer]))
+})
+
 t.test('receipts wait for a controller that is away', async (t) => {
   const cluster = await start(t)
   const edge = await cluster.client()
