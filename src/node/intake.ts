@@ -27,7 +27,10 @@ export interface IntakeDeps {
   clock: Clock
   logger: Logger
   config: Config['replication']
-  /** Told of each chunk that is durable here. A peer that got a copy tells of that one itself: it knows best, and may be the only one that is left. */
+  /**
+   * Told of each copy that came to be, once it is durable. The peer that holds it tells of it too: either of the two may be lost before it has, and a
+   * copy that nobody knows of is never deleted.
+   */
   onReceipt: (receipt: Receipt) => void
   /** Told when the own store could not keep a chunk. */
   onStoreError: (error: PeerbinError) => void
@@ -39,6 +42,8 @@ interface Put {
   readonly chunk: ArrivingChunk
   readonly buffer: ChunkBuffer
   readonly tally: ReceiptTally
+  /** Gets every receipt, those after the answer too. */
+  readonly onReceipt: (receipt: Receipt) => void
 }
 
 /**
@@ -96,7 +101,11 @@ export class Intake {
     const chunk = new ArrivingChunk(message.id, message.generation, buffer.bytes)
     const { copies, copiesMin, hostsMin } = message
     const tally = new ReceiptTally({ copies, copiesMin, hostsMin, parties: 1 + jobs })
-    return { message, chunk, buffer, tally }
+    const onReceipt = (receipt: Receipt): void => {
+      tally.add(receipt)
+      this.#deps.onReceipt(receipt)
+    }
+    return { message, chunk, buffer, tally, onReceipt }
   }
 
   /** Reads the body. Resolves when all of it is there; otherwise the chunk has failed, for those it is passed on to as well. */
@@ -122,9 +131,7 @@ export class Intake {
       await arrived
       await this.#deps.store.put(message.id, chunk.bytes, message.generation)
       // only now, after the store has synced, does a receipt exist
-      const receipt = this.#receipt(message)
-      tally.add(receipt)
-      this.#deps.onReceipt(receipt)
+      put.onReceipt(this.#receipt(message))
     } catch (caught) {
       this.#storeFailed(put, asPeerbinError(caught, 'store-failed'))
     } finally {
@@ -160,7 +167,7 @@ export class Intake {
     const { chunk, buffer, tally } = put
     buffer.hold()
     try {
-      tally.add(await this.#deps.replication.copy(chunk, targets, () => buffer.spoil()))
+      put.onReceipt(await this.#deps.replication.copy(chunk, targets, () => buffer.spoil()))
     } catch (caught) {
       if (chunk.failure !== undefined) return tally.fail(chunk.failure)
       this.#deps.logger.warn('a copy was given up', { chunk: chunk.id, code: asPeerbinError(caught).code })

@@ -108,7 +108,8 @@ export const heartbeat = z.object({
 export const chunkMessages = {
   /**
    * Store the body and pass it on to `copies - 1` further peers from `targets` while it arrives. Answers when `copiesMin` nodes on `hostsMin`
-   * hosts hold it durably; the rest go on behind (`owed` says how many). Each node reports to the controller what it holds itself.
+   * hosts hold it durably; the rest go on behind (`owed` says how many). Each copy is reported to the controller
+   * by the node that holds it, and by the one that passed it on.
    */
   put: {
     request: z.object({
@@ -192,7 +193,7 @@ export const controlMessages = {
     requestBody: false,
     responseBody: false
   },
-  /** Receipts, from each node that stored a chunk, and from the edge before it commits. */
+  /** Receipts, from each node that stored a chunk or passed it on, and from the edge before it commits. */
   recordReceipts: {
     request: z.object({ receipts: z.array(receipt).min(1).max(CHUNKS_PER_PAGE_MAX) }),
     response: empty,

@@ -13,6 +13,7 @@ const refuse = async (): Promise<never> => {
 }
 
 export class RecordingController {
+  /** Each once: the node that passed a copy on reports it, and the one that holds it. */
   readonly receipts: Receipt[] = []
   readonly badCopies: Array<RequestOf<ControlMessages, 'reportBadCopy'>> = []
   /** How many reports came, refused ones included. */
@@ -47,7 +48,7 @@ export class RecordingController {
         recordReceipts: async ({ message }) => {
           this.reports++
           if (this.refusal !== undefined) throw this.refusal
-          this.receipts.push(...message.receipts)
+          for (const receipt of message.receipts) if (!this.#isKnown(receipt)) this.receipts.push(receipt)
           return { message: {} }
         },
         reportBadCopy: async ({ message }) => {
@@ -56,6 +57,12 @@ export class RecordingController {
         }
       }
     })
+  }
+
+  #isKnown({ peer, chunk, generation, boot }: Receipt): boolean {
+    return this.receiptsOf(chunk).some(
+      (known) => known.peer === peer && known.generation === generation && known.boot === boot
+    )
   }
 
   receiptsOf(chunk: ChunkId): Receipt[] {
