@@ -124,6 +124,10 @@ const edge = z.strictObject({
   chunksInFlight: num(1, 64, 3, 'chunks of one upload on their way at once'),
   chunksAhead: num(0, 64, 2, 'chunks of one download fetched ahead'),
   stallMs: ms(30 * SECOND, 'a body that makes no progress for so long is cut off'),
+  rateMinBytes: bytes(
+    4 * 1024,
+    'an upload that brings fewer bytes a second, over stallMs of waiting for it, is cut off: it holds memory meanwhile; 0: none is'
+  ),
   headersMs: ms(20 * SECOND, 'request headers must have arrived after so long'),
   keepAliveMs: ms(10 * SECOND, 'an idle connection is kept so long'),
   connectionsMax: num(1, 1_000_000, 10_000, 'open connections'),

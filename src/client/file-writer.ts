@@ -152,10 +152,11 @@ export class FileWriter {
     const { clock, config } = this.#deps
     const { request, stop, checksums } = upload
     const { declaredBytes, limitBytes } = request
+    const { stallMs, rateMinBytes } = config.edge
     const { signal } = stop
     await pipe(
       request.source,
-      (source) => guardSource(source, { clock, stallMs: config.edge.stallMs, signal }),
+      (source) => guardSource(source, { clock, stallMs, rateMinBytes, signal }),
       (pieces) => cutChunks(pieces, { memory: this.#memory, declaredBytes, limitBytes, signal }),
       (chunks) => checksums.watch(chunks),
       async (chunks) => {

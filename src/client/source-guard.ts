@@ -8,6 +8,8 @@ export interface SourceGuard {
   readonly clock: Clock
   /** Longest wait for a byte while we are ready to read. */
   readonly stallMs: number
+  /** Fewest bytes a second, over every `stallMs` of waiting: a byte now and then must not hold a chunk's memory for hours. */
+  readonly rateMinBytes: number
   readonly signal: AbortSignal
 }
 
@@ -20,14 +22,25 @@ export async function* guardSource(
   source: AsyncIterable<Uint8Array>,
   guard: SourceGuard
 ): AsyncGenerator<Uint8Array> {
+  const { clock, stallMs, rateMinBytes } = guard
   const iterator = source[Symbol.asyncIterator]()
   let ended = false
+  let waitedMs = 0
+  let cameBytes = 0
   try {
     for (;;) {
+      const since = clock.monotonic()
       const piece = await nextPiece(iterator, guard)
       if (piece === undefined) {
         ended = true
         return
+      }
+      waitedMs += clock.monotonic() - since
+      cameBytes += piece.byteLength
+      if (waitedMs >= stallMs) {
+        if (cameBytes < (rateMinBytes * waitedMs) / 1000) throw new PeerbinError('upload-stalled')
+        waitedMs = 0
+        cameBytes = 0
       }
       yield piece
     }
