@@ -67,6 +67,13 @@ export async function createApp(
     exposeHeadRoutes: false, // HEAD is named where it is taken: of a download it must not be a GET without a body
     return503OnClosing: false, // answered below, in the form the client asked for
     forceCloseConnections: 'idle',
+    frameworkErrors: (error, request, reply) => {
+      // a path that cannot be decoded: no route and no hook sees it, and Fastify's own answer would repeat it
+      reply.headers({ ...SECURITY_HEADERS, 'content-security-policy': PAGE_POLICY, connection: 'close' })
+      void sendProblem(request, reply, new PeerbinError('bad-request', '', { cause: error }), () =>
+        errorPage(context.assets, new PeerbinError('bad-request'))
+      )
+    },
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX }
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
@@ -162,9 +169,12 @@ function addErrorHandlers(app: App, context: EdgeContext, methods: MethodTable):
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, notFound)
 }
 
-/** Where a person starts over: the page of the link that was pressed, or the page itself. */
+/** Where a person starts over: the download of a claim that was made, the page of the link that was pressed, or the page itself. */
 function retryPath(request: FastifyRequest): string | undefined {
-  const { params } = request
+  const { params, query } = request
+  const isClaimed = typeof query === 'object' && query !== null && 'claim' in query
+  // the claim still holds its slot: the link's page would say that it is used
+  if (isClaimed && request.raw.url?.startsWith('/download/') === true) return request.raw.url
   const token = typeof params === 'object' && params !== null && 'token' in params ? params.token : undefined
   if (typeof token === 'string') return `/d/${encodeURIComponent(token)}`
   return headerOf(request.headers, 'sec-fetch-mode') === 'navigate' && request.method === 'GET'

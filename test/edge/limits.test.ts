@@ -14,6 +14,18 @@ const uploadBytesMax = 40_000_000
 const LARGE_BYTES = 30_000_000
 const JSON_ONLY = { accept: 'application/json' }
 
+t.test('a path that cannot be decoded is answered in our words, and not repeated', async (t) => {
+  const { url } = await startEdges(t)
+  using client = await RawClient.open(url())
+  client.write('GET /d/secret%E0%A4%A HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n')
+  await until('it is answered', () => client.closed)
+  t.equal(client.status, 400)
+  t.match(client.header('content-type'), 'application/problem+json')
+  t.equal(client.header('x-content-type-options'), 'nosniff')
+  t.match(JSON.parse(client.body.toString()), { code: 'bad-request' })
+  t.notMatch(client.body.toString(), 'secret')
+})
+
 t.test('bodies, headers and readers that stand still', async (t) => {
   const edges = await startEdges(t, {
     config: { edge: { uploadBytesMax, stallMs: 1500, headersMs: 1500, keepAliveMs: 1000 } }

@@ -57,6 +57,28 @@ t.test('a client that leaves while its claim is being made spends nothing', asyn
   await until('all memory was given back', () => edges.every(({ memory }) => memory.used === 0))
 })
 
+t.test('a person whose download fails before it began is led back to it, not to a used link', async (t) => {
+  const config = { replication: { getTimeoutMs: 300, slowReadMs: 50, putTimeoutMs: 5000 } }
+  const { cluster, edges, url } = await startEdges(t, { config })
+  const bytes = sampleBytes(1000)
+  const { url: page } = await upload(url(), bytes)
+  const claim = randomBytes(32).toString('base64url')
+  const form = { method: 'POST', body: new URLSearchParams({ claim }), redirect: 'manual' } as const
+  const location = (await fetch(page, form)).headers.get('location') ?? ''
+  const edge = edges[0]?.participant.peer
+  if (edge === undefined) throw new Error('no edge')
+  for (const node of cluster.nodes) cluster.hub.cut(edge, node.peer)
+  const headers = { accept: 'text/html', 'sec-fetch-mode': 'navigate' }
+  const failed = await fetch(new URL(location, url()), { headers })
+  t.equal(failed.status, 503)
+  t.match(await failed.text(), `href="${location}"`)
+  for (const node of cluster.nodes) cluster.hub.heal(edge, node.peer)
+  await until('trying again brings the file', async () => {
+    const answer = await fetch(new URL(location, url()), { headers })
+    return bytes.equals(Buffer.from(await answer.arrayBuffer()))
+  })
+})
+
 for (const way of ['a program', 'the page']) {
   t.test(`a claim by ${way} whose answer is lost in an outage is given back after it`, async (t) => {
     const metadata = new GatedClaims()
