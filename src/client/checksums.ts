@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { PeerbinError } from '../errors.ts'
+import { bytesOf } from './chunker.ts'
 import type { FilledChunk } from './chunker.ts'
 
 /** Lower-case hex. */
@@ -26,9 +27,9 @@ export class Checksums {
   /** A pipeline stage: passes chunks on unchanged. */
   async *watch(chunks: AsyncIterable<FilledChunk>): AsyncGenerator<FilledChunk> {
     for await (const chunk of chunks) {
-      this.#sha256.update(chunk.bytes)
-      this.#md5.update(chunk.bytes)
-      this.#sizeBytes += chunk.bytes.byteLength
+      this.#sha256.update(bytesOf(chunk))
+      this.#md5.update(bytesOf(chunk))
+      this.#sizeBytes += chunk.sizeBytes
       yield chunk
     }
   }

@@ -8,10 +8,15 @@ import type { ChunkBuffer, ChunkMemory } from './chunk-memory.ts'
 /** A chunk of the file. Whoever takes it from the chunker releases its buffer. */
 export interface FilledChunk {
   readonly index: number
-  /** The front of the buffer's memory. */
-  readonly bytes: Uint8Array
+  readonly sizeBytes: number
   readonly buffer: ChunkBuffer
 }
+
+/**
+ * The front of the buffer's memory; not to be asked for after the release. The memory is no field of the chunk: each stage of the pipeline remembers
+ * the last chunk it handed on while it waits for the next one, and would keep 4 MiB alive that the budget has given to others.
+ */
+export const bytesOf = (chunk: FilledChunk): Uint8Array => chunk.buffer.bytes.subarray(0, chunk.sizeBytes)
 
 export interface ChunkerOptions {
   readonly memory: ChunkMemory
@@ -66,7 +71,7 @@ export async function* cutChunks(
         if (filled === 0) return
         cutBytes += filled
         handedOver = true
-        yield { index, bytes: buffer.bytes.subarray(0, filled), buffer }
+        yield { index, sizeBytes: filled, buffer }
       } finally {
         if (!handedOver) buffer.release()
       }

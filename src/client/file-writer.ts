@@ -18,7 +18,7 @@ import { Checksums, checkExpected } from './checksums.ts'
 import type { Digests } from './checksums.ts'
 import { ChunkMemory } from './chunk-memory.ts'
 import type { ChunkWriter } from './chunk-writer.ts'
-import { cutChunks } from './chunker.ts'
+import { bytesOf, cutChunks } from './chunker.ts'
 import type { FilledChunk } from './chunker.ts'
 import type { ControllerClient } from './controller-client.ts'
 import { forEachInFlight } from './in-flight.ts'
@@ -170,13 +170,14 @@ export class FileWriter {
     )
   }
 
-  async #writeChunk(upload: Upload, { index, bytes, buffer }: FilledChunk): Promise<void> {
+  async #writeChunk(upload: Upload, chunk: FilledChunk): Promise<void> {
+    const { index, buffer } = chunk
     let bytesFree = false
     try {
       const written = await this.#deps.chunks.write({
         upload: upload.id,
         index,
-        bytes,
+        bytes: bytesOf(chunk),
         signal: upload.stop.signal
       })
       bytesFree = written.bytesFree

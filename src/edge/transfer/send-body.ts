@@ -46,8 +46,19 @@ class PieceWriter {
     this.#wake?.()
   }
 
+  /**
+   * Writes what comes next; false at the end. A loop over `pieces` in one function would remember its last piece, and with it a chunk's memory, while it
+   * waits for the next one.
+   */
+  async writeNext(pieces: AsyncIterator<Uint8Array>): Promise<boolean> {
+    const next = await pieces.next()
+    if (next.done === true) return false
+    await this.#write(next.value)
+    return true
+  }
+
   /** Resolves when all of `chunk` is out of our hands: its memory may change then. */
-  async write(chunk: Uint8Array): Promise<void> {
+  async #write(chunk: Uint8Array): Promise<void> {
     for (let offset = 0; offset < chunk.byteLength; offset += PIECE_BYTES) {
       await this.#until(PIECES_WAITING_MAX - 1)
       const wanted = Math.min(PIECE_BYTES, chunk.byteLength - offset)
@@ -95,13 +106,15 @@ class PieceWriter {
 export async function sendBody(options: SendOptions): Promise<void> {
   const { response, body, signal } = options
   const writer = new PieceWriter(options)
+  const pieces = body[Symbol.asyncIterator]()
   const onAbort = (): void => writer.fail(abortReason(signal))
   if (signal.aborted) onAbort()
   else signal.addEventListener('abort', onAbort, { once: true })
   try {
-    for await (const chunk of body) await writer.write(chunk)
+    while (await writer.writeNext(pieces)) continue
     response.end()
   } finally {
+    await pieces.return?.() // harmless at the end, and gives memory back before it
     signal.removeEventListener('abort', onAbort)
     writer.stop()
   }
