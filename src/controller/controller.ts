@@ -21,6 +21,7 @@ import { LinkService } from './link-service.ts'
 import { createLoops } from './loops.ts'
 import type { Loops } from './loops.ts'
 import { RecentChunks } from './recent-chunks.ts'
+import { RecentStats } from './recent-stats.ts'
 import { clusterStatus } from './status.ts'
 import { StoreTime } from './store-time.ts'
 import { UploadService } from './upload-service.ts'
@@ -45,6 +46,7 @@ export class Controller implements Service {
   readonly #time: StoreTime
   readonly #nodes: NodeRecorder
   readonly #loops: Loops
+  readonly #stats: RecentStats
   readonly #server: RpcServer
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -85,6 +87,7 @@ export class Controller implements Service {
     this.#leadership = leadership
     this.#time = time
     this.#nodes = nodes
+    this.#stats = new RecentStats({ store, clock })
     this.#loops = loops
   }
 
@@ -156,9 +159,9 @@ export class Controller implements Service {
   /** @throws `shutting-down` when the store is not open: only between `start` and `stop`. */
   async status(): Promise<ClusterStatus> {
     if (!this.#open) throw new PeerbinError('shutting-down', 'The controller is not running.')
-    const { store, membership, config } = this.#deps
+    const { membership, config } = this.#deps
     return await clusterStatus(
-      { store, membership, copies: config.replication.copies },
+      { stats: this.#stats, membership, copies: config.replication.copies },
       { term: this.term, now: this.#time.now(), workers: this.#loops.all.map((loop) => loop.report) }
     )
   }

@@ -1,16 +1,16 @@
 /** What `peerbin status` shows. */
 
 import type { Membership } from '../cluster/membership.ts'
-import type { MetadataStore } from '../metadata-store.ts'
 import type { ClusterStatus } from '../protocol/messages.ts'
 import type { WorkerReport } from '../runtime/worker-loop.ts'
 import type { Member, Term } from '../types.ts'
+import type { RecentStats } from './recent-stats.ts'
 
 /** Most nodes in one answer: the schema's limit, far above what one controller is made for. */
 const NODES_MAX = 1024
 
 export interface StatusDeps {
-  store: MetadataStore
+  stats: RecentStats
   membership: Membership
   copies: number
 }
@@ -39,8 +39,8 @@ export async function clusterStatus(
   deps: StatusDeps,
   controller: { term: Term; now: number; workers: WorkerReport[] }
 ): Promise<ClusterStatus> {
-  const { store, membership, copies } = deps
-  const stats = await store.stats(copiesWanted(copies, membership))
+  const { membership, copies } = deps
+  const stats = await deps.stats.get(copiesWanted(copies, membership))
   const nodes = membership.all().filter((member) => member.roles.includes('node'))
   return { ...stats, ...controller, nodes: nodes.slice(0, NODES_MAX).map(nodeStatus) }
 }
