@@ -13,7 +13,15 @@ if (Number(found.split('.')[0]) < NODE_MAJOR_MIN) {
   process.exit(2)
 }
 
+const { existsSync } = await import('node:fs')
+const { enableCompileCache } = await import('node:module')
+const { join } = await import('node:path')
 const { fileURLToPath } = await import('node:url')
+
+// a checkout runs its TypeScript as it is: what it was stripped and compiled to is kept beside its dependencies
+const dependencies = join(import.meta.dirname, '../node_modules')
+if (existsSync(dependencies)) enableCompileCache(join(dependencies, '.cache/peerbin'))
+
 const { main } = await import('../src/cli/main.ts')
 await main({
   program: fileURLToPath(import.meta.url),

@@ -17,7 +17,8 @@ Exit codes:
   0 done                        4 refused (used link, too large, …)
   1 unexpected error            5 bytes do not match their checksum
   2 wrong usage or settings     6 the cluster is busy or too small right now: try again
-  3 cannot be reached           7 a file or folder on this machine
+  3 cannot be reached           7 a file, disk or port on this machine
+  130 interrupted before it was done
 
 Environment:
   PEERBIN_DATA    data folder, in place of --data

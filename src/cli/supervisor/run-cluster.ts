@@ -1,6 +1,6 @@
 /** What `peerbin up` does: prepares the data folder and has a Supervisor run the processes. */
 
-import { enableCompileCache } from 'node:module'
+import { getCompileCacheDir } from 'node:module'
 import { join } from 'node:path'
 import { ensureFolder } from '../../compose/secret-file.ts'
 import type { ConfigInput } from '../../config.ts'
@@ -19,7 +19,6 @@ export async function up(options: UpOptions, context: CliContext): Promise<void>
   const flags = flagsOf(options)
   const { input } = await gatherConfig(home, options, flags, context)
   await ensureFolder(home)
-  enableCompileCache(cacheFolder(home))
   const roles = await context.roles()
   const lock = await roles.lockHome(home)
   try {
@@ -29,7 +28,7 @@ export async function up(options: UpOptions, context: CliContext): Promise<void>
       folder: home,
       plans: plansOf({ home, nodes, options, input }),
       program: context.program,
-      env: { NODE_COMPILE_CACHE: cacheFolder(home), ...childEnvironment(context) },
+      env: { ...compileCache(home), ...childEnvironment(context) },
       clock: context.clock,
       say: (text) => say(context, text),
       onReady: (url) => context.stdout.write(`peerbin is ready: ${url}\n`)
@@ -99,8 +98,9 @@ function plansOf({ home, nodes, options, input }: PlanNeeds): ProcessPlan[] {
   ]
 }
 
-/** Compiled code of the program, kept for the next start: a third less time until the cluster is ready. May be deleted. */
-const cacheFolder = (home: string): string => join(home, 'cache')
+/** Compiled code of the program is kept for the next start: a third less time until the cluster is ready. In the data folder, unless bin has a place for it. */
+const compileCache = (home: string): Record<string, string> =>
+  getCompileCacheDir() === undefined ? { NODE_COMPILE_CACHE: join(home, 'cache') } : {}
 
 /** The join string stands in the data folder; one in the environment would be for another cluster. */
 function childEnvironment(context: CliContext): Record<string, string | undefined> {
