@@ -7,6 +7,9 @@ import { asPeerbinError, PeerbinError } from '../../errors.ts'
 import type { ConfigInput } from '../../config.ts'
 import { withDeadline } from '../../runtime/deadline.ts'
 import { createLogger } from '../../runtime/logger.ts'
+import { MemoryGovernor } from '../../runtime/memory-governor.ts'
+import { systemRandom } from '../../runtime/random.ts'
+import { WorkerLoop } from '../../runtime/worker-loop.ts'
 import { parsePort } from '../arguments.ts'
 import type { CliContext, Roles } from '../context.ts'
 import { logOutput } from '../log-output.ts'
@@ -105,13 +108,14 @@ async function serve(role: RoleName, options: RoleCommandOptions, context: CliCo
   const roles = await context.roles()
   const name = options.name ?? role
   const broken = new AbortController()
+  const logger = createLogger(config.log.level, { process: name }, logOutput())
   const opened = await roles.openRole({
     role,
     home,
     name,
     config: input,
     join: joinText === undefined ? undefined : roles.parseJoinString(joinText),
-    logger: createLogger(config.log.level, { process: name }, logOutput()),
+    logger,
     supervised: context.supervisor !== undefined,
     onFailure: (failure) => broken.abort(failure)
   })
@@ -119,8 +123,14 @@ async function serve(role: RoleName, options: RoleCommandOptions, context: CliCo
     context.supervisor === undefined
       ? context.interrupted
       : AbortSignal.any([context.interrupted, context.supervisor.stop])
+  const governor = new WorkerLoop(new MemoryGovernor(), {
+    clock: context.clock,
+    random: systemRandom,
+    logger
+  })
   try {
     await opened.peer.start()
+    await governor.start()
     if (role === 'controller')
       await roles.rememberAddresses(home, roles.parseJoinString(opened.peer.joinString))
     announceReady(role, opened.peer, context)
@@ -129,6 +139,7 @@ async function serve(role: RoleName, options: RoleCommandOptions, context: CliCo
     // what is on the disk is in doubt: whoever supervises this process starts it again on what can be read back
     broken.signal.throwIfAborted()
   } finally {
+    await governor.stop()
     await withDeadline(context.clock, STOP_MS, undefined, () => opened.stop())
   }
 }
