@@ -14,12 +14,13 @@ const clusterFile = z.object({
 
 /** Linux counts CPU time in ticks of 10 ms (USER_HZ, proc(5)). */
 const TICKS_PER_SECOND = 100
+const SAMPLE_MS = 50
 const READY_TIMEOUT_MS = 30_000
 
 export interface ProcessUse {
   name: string
   cpuSeconds: number
-  /** Highest resident set so far, in MB (VmHWM of proc(5)). */
+  /** Most anonymous memory seen so far, in MB. Not the resident set: LevelDB maps its tables, and the system may keep all of them in memory. */
   peakMb: number
 }
 
@@ -30,13 +31,21 @@ export interface BenchCluster {
   stop(): Promise<void>
 }
 
-function useOf(name: string, pid: number): ProcessUse {
+/** RssAnon of proc(5), in MB; 0 for a process that has gone. */
+function anonymousMb(pid: number): number {
+  try {
+    return Number(/RssAnon:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
+  } catch {
+    return 0
+  }
+}
+
+function useOf(name: string, pid: number, peakMb: number): ProcessUse {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   // the second field is the command in brackets and may contain spaces: count from behind it
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const ticks = Number(fields[11]) + Number(fields[12])
-  const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  return { name, cpuSeconds: ticks / TICKS_PER_SECOND, peakMb: Math.round(Number(peak?.[1] ?? 0) / 1024) }
+  return { name, cpuSeconds: ticks / TICKS_PER_SECOND, peakMb: Math.round(peakMb) }
 }
 
 async function readyUrl(child: ChildProcess): Promise<string> {
@@ -69,11 +78,16 @@ export async function startCluster(
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const url = await readyUrl(child)
   const { processes } = clusterFile.parse(JSON.parse(readFileSync(join(data, 'cluster.json'), 'utf8')))
+  const peaks = new Map<number, number>()
+  const sampling = setInterval(() => {
+    for (const { pid } of processes) peaks.set(pid, Math.max(peaks.get(pid) ?? 0, anonymousMb(pid)))
+  }, SAMPLE_MS)
   return {
     url,
     data,
-    use: () => processes.map(({ name, pid }) => useOf(name, pid)),
+    use: () => processes.map(({ name, pid }) => useOf(name, pid, peaks.get(pid) ?? 0)),
     async stop() {
+      clearInterval(sampling)
       child.kill('SIGTERM')
       await exited
       await rm(data, { recursive: true, force: true })

@@ -47,6 +47,9 @@ export interface Download {
   buffer(): Promise<Uint8Array>
 }
 
+/** What names one claim; neither is a secret itself. */
+type Secrets = Record<'tokenHash' | 'claimHash', ReturnType<typeof hashSecret>>
+
 /** Uploads and downloads from within a program, without HTTP. A member of the cluster like an edge. */
 export class RunningClient extends RunningPeer {
   readonly #peer: Peer
@@ -115,7 +118,13 @@ export class RunningClient extends RunningPeer {
       tokenHash: hashSecret(tokenOf(link)),
       claimHash: hashSecret(newClaimSecret(this.#peer.random))
     }
-    const answer = await this.#peer.controller.call('claimLink', secrets, options)
+    // an outcome that is not known is not a no: a claim that was made after all must not burn the link, since nobody has its secret
+    const answer = await this.#peer.controller
+      .call('claimLink', secrets, options)
+      .catch(async (error: unknown) => {
+        await this.#release(secrets)
+        throw error
+      })
     if (answer.outcome !== 'claimed') throw new PeerbinError(REFUSALS[answer.outcome])
     const { file } = answer
     const reading = this.#reader.prepare({
@@ -128,7 +137,7 @@ export class RunningClient extends RunningPeer {
     })
     const bytes = this.#reporting(
       await reading.catch(async (error: unknown) => {
-        await this.#peer.controller.call('releaseClaim', secrets).catch(() => undefined) // else its lease ends it
+        await this.#release(secrets)
         throw error
       }),
       secrets
@@ -136,10 +145,15 @@ export class RunningClient extends RunningPeer {
     return { file, bytes, buffer: async () => await gather(bytes, file.sizeBytes) }
   }
 
+  /** Best effort: a claim that cannot be released now is ended by its lease. */
+  async #release(secrets: Secrets): Promise<void> {
+    await this.#peer.controller.call('releaseClaim', secrets).catch(() => undefined)
+  }
+
   /** Tells the controller what was handed out, when it is over. */
   async *#reporting(
     bytes: AsyncIterable<Uint8Array>,
-    secrets: Record<'tokenHash' | 'claimHash', ReturnType<typeof hashSecret>>
+    secrets: Secrets
   ): AsyncGenerator<Uint8Array, void, undefined> {
     let sentBytes = 0
     try {
