@@ -15,12 +15,11 @@ if (Number(found.split('.')[0]) < NODE_MAJOR_MIN) {
 
 const { existsSync } = await import('node:fs')
 const { enableCompileCache } = await import('node:module')
-const { join } = await import('node:path')
 const { fileURLToPath } = await import('node:url')
 
 // a checkout runs its TypeScript as it is: what it was stripped and compiled to is kept beside its dependencies
-const dependencies = join(import.meta.dirname, '../node_modules')
-if (existsSync(dependencies)) enableCompileCache(join(dependencies, '.cache/peerbin'))
+const dependencies = fileURLToPath(new URL('../node_modules', import.meta.url))
+if (existsSync(dependencies)) enableCompileCache(`${dependencies}/.cache/peerbin`)
 
 const { main } = await import('../src/cli/main.ts')
 await main({
