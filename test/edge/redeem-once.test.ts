@@ -88,6 +88,31 @@ t.test('a link is not spent when no copy of the first chunk can be reached', asy
   t.equal((await fetch(directUrl)).status, 410)
 })
 
+t.test('a program that was told yes by one edge is not undone by another', async (t) => {
+  const edges = await startEdges(t, {
+    edges: 2,
+    config: { replication: { getTimeoutMs: 300, slowReadMs: 50, putTimeoutMs: 5000 } }
+  })
+  const { cluster, url } = edges
+  const { url: page } = await upload(url(), sampleBytes(1000))
+  const cutOff = edges.edges[0]?.participant.peer
+  if (cutOff === undefined) throw new Error('no edge')
+  for (const node of cluster.nodes) cluster.hub.cut(cutOff, node.peer)
+  const ask = (edge: number, secret: string) =>
+    fetch(`${page.replace(url(0), url(edge))}?claim=${secret}`, {
+      method: 'POST',
+      headers: JSON_ONLY,
+      redirect: 'manual'
+    })
+  const [mine, other] = [newSecret(), newSecret()]
+  // the first edge makes the claim and cannot reach the file, while the second says yes to the same secret
+  const [first, second] = await Promise.all([ask(0, mine), ask(1, mine)])
+  t.same([first.status, second.status], [503, 303])
+  t.equal((await ask(1, other)).status, 410, 'the link is taken')
+  const body = await fetch(new URL(second.headers.get('location') ?? '', url(1)))
+  t.equal((await body.arrayBuffer()).byteLength, 1000, 'and whoever took it gets the file')
+})
+
 t.test('a secret that a program brought stays its own when the first chunk cannot be had', async (t) => {
   const edges = await startEdges(t, {
     config: { replication: { getTimeoutMs: 300, slowReadMs: 50, putTimeoutMs: 5000 } }

@@ -8,7 +8,7 @@ import { claimPath } from '../http/origin.ts'
 import { hasBody, readText } from '../http/request-body.ts'
 import { problemSchema } from '../problem.ts'
 import { claimLink, orRelease, tokenHashOf } from '../redeem.ts'
-import type { Redemption } from '../redeem.ts'
+import type { Redemption, SecretOrigin } from '../redeem.ts'
 import { tokenParams } from './get-link.ts'
 
 /** A form with one claim in it. */
@@ -30,6 +30,15 @@ async function probe(context: EdgeContext, { answer }: Redemption, signal: Abort
     signal
   })
   await body.return(undefined)
+}
+
+/**
+ * A program asks again with its secret, through any edge, and may have been told yes there already: then giving the claim back here would let
+ * somebody else have the link too.
+ */
+function originOf(fromProgram: string | undefined, given: string | undefined): SecretOrigin {
+  if (fromProgram !== undefined) return 'client'
+  return given === undefined ? 'edge' : 'page'
 }
 
 export const postLink: Route = (app, context) => {
@@ -61,19 +70,15 @@ export const postLink: Route = (app, context) => {
       const text = hasBody(request.raw)
         ? await readText(request.raw, FORM_BYTES_MAX, context.clock, context.config.edge.stallMs)
         : ''
-      const given = request.query.claim ?? new URLSearchParams(text).get('claim') ?? undefined
+      const fromProgram = request.query.claim
+      const given = fromProgram ?? new URLSearchParams(text).get('claim') ?? undefined
       if (given !== undefined && !isClaimSecret(given))
         throw new PeerbinError('invalid-field', 'claim: 43 characters of base64url are needed', {
           details: { field: 'claim' }
         })
       using transfer = context.transfers.begin(reply.raw)
       const secret = given ?? newClaimSecret(context.random)
-      const redemption = await claimLink(
-        context,
-        tokenHashOf(token),
-        secret,
-        given === undefined ? 'edge' : 'page'
-      )
+      const redemption = await claimLink(context, tokenHashOf(token), secret, originOf(fromProgram, given))
       await orRelease(context, redemption, () => probe(context, redemption, transfer.signal))
       const path = claimPath(token, secret)
       return reply.code(303).header('location', path).type('text/plain; charset=utf-8').send(`${path}\n`)

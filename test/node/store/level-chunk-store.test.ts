@@ -131,9 +131,11 @@ t.test('every other chunk of many can be removed, while more come', async (t) =>
   const chunks = await fill(store, 60)
   for (const { id } of chunks.filter((_, i) => i % 2 === 0)) await store.delete(id, G1)
   const [, more] = await Promise.all([store.reclaim(), fill(store, 20)])
-  await store.reclaim()
-  const left = await bytesOnDisk(folder)
-  t.ok(left < 52 * MIB, `${left} bytes are left of 50 MiB`)
+  // LevelDB compacts in its own time too: a table that it holds open just then goes with the next look
+  await until('little more than 50 MiB is left', async () => {
+    await store.reclaim()
+    return (await bytesOnDisk(folder)) < 52 * MIB
+  })
   for (const { id, bytes } of [...chunks.filter((_, i) => i % 2 === 1), ...more]) {
     t.ok(Buffer.from(bytes).equals(await store.get(id)))
   }
