@@ -118,7 +118,7 @@ const edge = z.strictObject({
     .default([])
     .describe('addresses or networks whose X-Forwarded-* headers are believed'),
   uploadBytesMax: bytes(10 * MIB, 'largest anonymous upload (L5)'),
-  memoryBytes: bytes(96 * MIB, 'chunks held in memory at once, by all uploads and downloads together'),
+  memoryBytes: bytes(64 * MIB, 'chunks held in memory at once, by all uploads and downloads together'),
   memoryWaitersMax: num(1, 100_000, 4096, 'transfers that wait for memory; more are turned away'),
   memoryWaitMs: ms(2 * MINUTE, 'longest wait for memory before a transfer is turned away'),
   chunksInFlight: num(1, 64, 3, 'chunks of one upload on their way at once'),
