@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { listedProcesses, startUp } from '../kit/processes.ts'
+import { until } from '../kit/until.ts'
 
 t.setTimeout(300_000)
 const run = promisify(execFile)
@@ -49,8 +50,11 @@ t.test(
         'm'
       )
       await first.up.until(`the end of ${name} is reported`, () => line.test(first.up.stderr), 30_000)
-      const listed = (await listedProcesses(data)).find((entry) => entry.name === name)
-      t.equal(listed?.state, 'died', `${name} is listed as dead`)
+      // the report comes first, the list is written right after it
+      await until(`${name} is listed as dead`, async () => {
+        const listed = (await listedProcesses(data)).find((entry) => entry.name === name)
+        return listed?.state === 'died'
+      })
     }
 
     const links = [await upload(first.url)]
