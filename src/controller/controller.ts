@@ -75,8 +75,16 @@ export class Controller implements Service {
       policy: controlPolicy,
       handlers: createHandlers({
         leadership,
-        uploads: new UploadService({ store, membership, time, recent, config, onGarbage }),
-        links: new LinkService({ store, chunks, time, config: config.link, onEnded }),
+        uploads: new UploadService({
+          self: network.self,
+          store,
+          membership,
+          time,
+          recent,
+          config,
+          onGarbage
+        }),
+        links: new LinkService({ self: network.self, store, chunks, time, config: config.link, onEnded }),
         chunks,
         check,
         status: () => this.status()

@@ -4,6 +4,8 @@ import type { Config } from '../config.ts'
 import { PeerbinError } from '../errors.ts'
 import type { Claim, MetadataStore } from '../metadata-store.ts'
 import type { ClaimAnswer, ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
+import { failpoints } from '../runtime/failpoints.ts'
+import type { PeerId } from '../types.ts'
 import type { FileChunks } from './file-chunks.ts'
 import type { StoreTime } from './store-time.ts'
 
@@ -11,6 +13,7 @@ type Request<K extends keyof ControlMessages> = RequestOf<ControlMessages, K>
 type Response<K extends keyof ControlMessages> = ResponseOf<ControlMessages, K>
 
 export interface LinkServiceDeps {
+  self: PeerId
   store: MetadataStore
   chunks: FileChunks
   time: StoreTime
@@ -37,12 +40,12 @@ export class LinkService {
   }
 
   async claim({ tokenHash, claimHash }: Request<'claimLink'>): Promise<ClaimAnswer> {
-    const { store, time, config } = this.#deps
+    const { self, store, time, config } = this.#deps
     const now = time.now()
-    return await this.#answer(
-      await store.claimLink({ tokenHash, claimHash, now, leaseMs: config.leaseMs }),
-      now
-    )
+    if (failpoints.armed) await failpoints.hit('link.claim.beforeStore', self)
+    const result = await store.claimLink({ tokenHash, claimHash, now, leaseMs: config.leaseMs })
+    if (failpoints.armed) await failpoints.hit('link.claim.afterCommit', self)
+    return await this.#answer(result, now)
   }
 
   async findClaim({ tokenHash, claimHash }: Request<'findClaim'>): Promise<ClaimAnswer> {
@@ -64,7 +67,7 @@ export class LinkService {
    * claim off at its budget; a report that came over it would only be repeated if it were turned away.
    */
   async report(message: Request<'reportClaim'>): Promise<Response<'reportClaim'>> {
-    const { store, time, config } = this.#deps
+    const { self, store, time, config } = this.#deps
     const now = time.now()
     const claim = await store.reportClaim({
       ...message,
@@ -73,15 +76,19 @@ export class LinkService {
       leaseMaxMs: config.leaseMaxMs,
       graceMs: config.graceMs
     })
+    if (failpoints.armed) await failpoints.hit('link.report.afterStore', self)
     return { claim: claim ?? null, now }
   }
 
   async release(message: Request<'releaseClaim'>): Promise<Response<'releaseClaim'>> {
-    return { released: await this.#deps.store.releaseClaim(message) }
+    const released = await this.#deps.store.releaseClaim(message)
+    if (failpoints.armed) await failpoints.hit('link.release.afterStore', this.#deps.self)
+    return { released }
   }
 
   async revoke(message: Request<'revokeLink'>): Promise<Response<'revokeLink'>> {
     const link = await this.#deps.store.revokeLink({ ...message, now: this.#deps.time.now() })
+    if (failpoints.armed) await failpoints.hit('link.revoke.afterStore', this.#deps.self)
     this.#deps.onEnded()
     return { link }
   }

@@ -6,6 +6,7 @@ import type { Config } from '../config.ts'
 import { PeerbinError } from '../errors.ts'
 import type { CopyRecord, MetadataStore } from '../metadata-store.ts'
 import type { ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
+import { failpoints } from '../runtime/failpoints.ts'
 import type { Generation, Member, PeerId } from '../types.ts'
 import type { RecentChunks } from './recent-chunks.ts'
 import type { StoreTime } from './store-time.ts'
@@ -14,6 +15,7 @@ type Request<K extends keyof ControlMessages> = RequestOf<ControlMessages, K>
 type Response<K extends keyof ControlMessages> = ResponseOf<ControlMessages, K>
 
 export interface UploadServiceDeps {
+  self: PeerId
   store: MetadataStore
   membership: Membership
   time: StoreTime
@@ -79,9 +81,10 @@ export class UploadService {
   }
 
   async reserve(message: Request<'reserveChunk'>): Promise<Response<'reserveChunk'>> {
-    const { store, membership, time, recent, config } = this.#deps
+    const { self, store, membership, time, recent, config } = this.#deps
     const expiresAt = time.now() + config.controller.uploadTtlMs
     const { generation, copies } = await store.reserveChunk({ ...message, expiresAt })
+    if (failpoints.armed) await failpoints.hit('upload.reserve.afterCommit', self)
     const present = isPresent(copies, {
       generation,
       copiesMin: config.replication.copiesMin,
@@ -101,12 +104,14 @@ export class UploadService {
   }
 
   async commit(message: Request<'commitUpload'>): Promise<Response<'commitUpload'>> {
-    const { store, membership, config } = this.#deps
+    const { self, store, membership, config } = this.#deps
+    if (failpoints.armed) await failpoints.hit('upload.commit.beforeStore', self)
     const file = await store.commitUpload({
       ...message,
       copiesMin: config.replication.copiesMin,
       hostsMin: hostsMinOf(membership.nodeHosts())
     })
+    if (failpoints.armed) await failpoints.hit('upload.commit.afterStore', self)
     return { file }
   }
 

@@ -6,6 +6,7 @@ import { CHUNK_BYTES_MAX } from '../protocol/limits.ts'
 import type { ChunkMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import type { BodyReader, RpcAnswer, RpcRequest } from '../protocol/rpc.ts'
 import { abortable, deadline } from '../runtime/deadline.ts'
+import { failpoints } from '../runtime/failpoints.ts'
 import type { PeerId, Receipt } from '../types.ts'
 import { ArrivingChunk } from './arriving-chunk.ts'
 import type { ChunkBuffer, ChunkBuffers } from './chunk-buffers.ts'
@@ -129,7 +130,9 @@ export class Intake {
     const { chunk, buffer, message, tally } = put
     try {
       await arrived
+      if (failpoints.armed) await failpoints.hit('chunk.put.beforeStore', this.#deps.self)
       await this.#deps.store.put(message.id, chunk.bytes, message.generation)
+      if (failpoints.armed) await failpoints.hit('chunk.put.beforeReceipt', this.#deps.self)
       // only now, after the store has synced, does a receipt exist
       put.onReceipt(this.#receipt(message))
     } catch (caught) {

@@ -4,6 +4,7 @@ import type { ChunkStore, Clock } from '../interfaces.ts'
 import type { ChunkMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import type { RpcAnswer, RpcRequest } from '../protocol/rpc.ts'
 import { deadline, throwIfAborted } from '../runtime/deadline.ts'
+import { failpoints } from '../runtime/failpoints.ts'
 import type { PeerId } from '../types.ts'
 import type { Places } from './places.ts'
 import type { Replication } from './replication.ts'
@@ -36,7 +37,7 @@ export class Orders {
 
   /** One after another: a delete is small, and the next leader's order must be able to come between. */
   async delete(request: Request<'delete'>): Answer<'delete'> {
-    const { store, fence, onStoreError } = this.#deps
+    const { self, store, fence, onStoreError } = this.#deps
     const { term, orders } = request.message
     await fence.admit(term)
     const gone: boolean[] = []
@@ -44,7 +45,9 @@ export class Orders {
       throwIfAborted(request.signal)
       fence.check(term)
       try {
+        if (failpoints.armed) await failpoints.hit('chunk.delete.beforeStore', self)
         gone.push(await store.delete(order.chunk, order.generation))
+        if (failpoints.armed) await failpoints.hit('chunk.delete.afterStore', self)
       } catch (caught) {
         const error = asPeerbinError(caught, 'store-failed')
         onStoreError(error)

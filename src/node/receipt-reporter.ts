@@ -2,6 +2,7 @@ import type { ControllerClient } from '../client/controller-client.ts'
 import { asPeerbinError } from '../errors.ts'
 import type { Logger, StepResult, Worker } from '../interfaces.ts'
 import { CHUNKS_PER_PAGE_MAX } from '../protocol/limits.ts'
+import { failpoints } from '../runtime/failpoints.ts'
 import type { Receipt } from '../types.ts'
 
 /**
@@ -50,6 +51,7 @@ export class ReceiptReporter implements Worker {
     if (this.#waiting.length === 0) return 'idle'
     const batch = this.#waiting.splice(0, CHUNKS_PER_PAGE_MAX)
     try {
+      if (failpoints.armed) await failpoints.hit('receipts.report.before')
       await this.#controller.call('recordReceipts', { receipts: batch }, { signal })
     } catch (caught) {
       const error = asPeerbinError(caught)

@@ -5,11 +5,13 @@ import type { Logger } from '../interfaces.ts'
 import { matchesId } from '../protocol/ids.ts'
 import type { ChunkMessages, Target } from '../protocol/messages.ts'
 import type { BodySource, RpcCaller } from '../protocol/rpc.ts'
+import { failpoints } from '../runtime/failpoints.ts'
 import type { ChunkId, Generation, PeerId, Receipt } from '../types.ts'
 import type { ArrivingChunk } from './arriving-chunk.ts'
 import type { CopyTargets } from './copy-targets.ts'
 
 export interface ReplicationDeps {
+  self: PeerId
   chunkRpc: RpcCaller<ChunkMessages>
   membership: Membership
   config: Config['replication']
@@ -25,6 +27,7 @@ const isPointlessAgain = (error: PeerbinError): boolean =>
  * cable) would hold a copy up until its time limit, so the copy leaves for the next node as soon as the peer is suspect.
  */
 export class Replication {
+  readonly #self: PeerId
   readonly #rpc: RpcCaller<ChunkMessages>
   readonly #membership: Membership
   readonly #config: Config['replication']
@@ -33,6 +36,7 @@ export class Replication {
   #unwatch: (() => void) | undefined
 
   constructor(deps: ReplicationDeps) {
+    this.#self = deps.self
     this.#rpc = deps.chunkRpc
     this.#membership = deps.membership
     this.#config = deps.config
@@ -105,6 +109,7 @@ export class Replication {
     body: BodySource,
     signal: AbortSignal
   ): Promise<Receipt> {
+    if (failpoints.armed) await failpoints.hit('chunk.copy.beforeSend', this.#self)
     const message = { id, generation, copies: 1, copiesMin: 1, hostsMin: 1, targets: [] }
     const answer = await this.#rpc.call(peer, 'put', message, {
       body,

@@ -94,7 +94,7 @@ export class StorageNode implements Service {
       logger,
       intervalMs: deps.config.node.reportIntervalMs
     })
-    const replication = new Replication({ ...deps, config })
+    const replication = new Replication({ ...deps, self, config })
     this.#replication = replication
     const parts = { self, store, clock, logger, boot, host, config, replication, places: this.#places }
     const onStoreError = (error: PeerbinError): void => this.#selfReport.storeError(error)

@@ -6,6 +6,7 @@ import { resolve } from 'node:path'
 import { asPeerbinError, PeerbinError } from '../../errors.ts'
 import type { ConfigInput } from '../../config.ts'
 import { withDeadline } from '../../runtime/deadline.ts'
+import { armFailpoints } from '../../runtime/failpoints.ts'
 import { createLogger } from '../../runtime/logger.ts'
 import { MemoryGovernor } from '../../runtime/memory-governor.ts'
 import { systemRandom } from '../../runtime/random.ts'
@@ -109,6 +110,8 @@ async function serve(role: RoleName, options: RoleCommandOptions, context: CliCo
   const name = options.name ?? role
   const broken = new AbortController()
   const logger = createLogger(config.log.level, { process: name }, logOutput())
+  const armed = armFailpoints(context.env['PEERBIN_FAILPOINTS'], name)
+  if (armed.length > 0) logger.warn('failpoints are armed: this process fails on purpose', { armed })
   const opened = await roles.openRole({
     role,
     home,

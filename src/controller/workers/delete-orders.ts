@@ -6,6 +6,7 @@ import type { MetadataStore } from '../../metadata-store.ts'
 import { CHUNKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
 import type { ChunkMessages } from '../../protocol/messages.ts'
 import type { RpcCaller } from '../../protocol/rpc.ts'
+import { failpoints } from '../../runtime/failpoints.ts'
 import type { PeerId } from '../../types.ts'
 import { inParallel } from '../in-parallel.ts'
 import type { Leadership } from '../leadership.ts'
@@ -55,7 +56,7 @@ export class DeleteOrders implements Worker {
 
   /** One page for one node; says whether there is more for it. */
   async #deliver(peer: PeerId, signal: AbortSignal): Promise<boolean> {
-    const { store, chunkRpc, leadership, config, logger } = this.#deps
+    const { network, store, chunkRpc, leadership, config, logger } = this.#deps
     const orders = await store.listOrders(peer, this.#pageMax)
     leadership.check()
     if (orders.length === 0 || !leadership.leads || signal.aborted) return false
@@ -76,6 +77,7 @@ export class DeleteOrders implements Worker {
       else logger.debug('a node did not take its delete orders', { peer, err: error })
       return false
     }
+    if (failpoints.armed) await failpoints.hit('orders.beforeConfirm', network.self)
     await store.confirmOrders(orders)
     return orders.length === this.#pageMax
   }

@@ -3,6 +3,7 @@
 import type { FastifyReply } from 'fastify'
 import type { UploadRequest, UploadResult } from '../../client/file-writer.ts'
 import { PeerbinError } from '../../errors.ts'
+import { failpoints } from '../../runtime/failpoints.ts'
 import type { EdgeContext } from '../context.ts'
 import { typeMatches } from '../http/names.ts'
 
@@ -23,6 +24,7 @@ export async function receive(
     limitBytes: config.edge.uploadBytesMax,
     signal: transfer.signal
   })
+  if (failpoints.armed) await failpoints.hit('edge.upload.beforeAnswer')
   logger.info('a file was stored', { file: result.file.id, sizeBytes: result.file.sizeBytes })
   return result
 }

@@ -5,6 +5,7 @@ import type { ControllerClient } from '../../client/controller-client.ts'
 import type { Clock, Logger, Random, Timer } from '../../interfaces.ts'
 import type { ControlMessages, ResponseOf } from '../../protocol/messages.ts'
 import { sleep } from '../../runtime/deadline.ts'
+import { failpoints } from '../../runtime/failpoints.ts'
 import { randomUuid } from '../../runtime/random.ts'
 import type { ByteRange, SecretHash } from '../../types.ts'
 
@@ -133,6 +134,7 @@ export class ClaimReporter {
 
   async #send(report: Report): Promise<ReportAnswer> {
     const { controller, tokenHash, claimHash, onAnswer } = this.#deps
+    if (failpoints.armed) await failpoints.hit('edge.report.beforeSend')
     const answer = await controller.call('reportClaim', {
       tokenHash,
       claimHash,

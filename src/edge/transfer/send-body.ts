@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http'
 import { PeerbinError } from '../../errors.ts'
 import type { Clock } from '../../interfaces.ts'
 import { abortReason } from '../../runtime/deadline.ts'
+import { failpoints } from '../../runtime/failpoints.ts'
 import { StallWatch } from '../http/stall.ts'
 
 /**
@@ -112,6 +113,7 @@ export async function sendBody(options: SendOptions): Promise<void> {
   else signal.addEventListener('abort', onAbort, { once: true })
   try {
     while (await writer.writeNext(pieces)) continue
+    if (failpoints.armed) await failpoints.hit('edge.body.beforeEnd')
     response.end()
   } finally {
     await pieces.return?.() // harmless at the end, and gives memory back before it

@@ -2,6 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { asPeerbinError, PeerbinError } from '../../errors.ts'
+import { failpoints } from '../../runtime/failpoints.ts'
 import type { ByteRange } from '../../types.ts'
 import type { EdgeContext } from '../context.ts'
 import { claimHeaders, fileHeaders, rangeHeaders } from '../download-headers.ts'
@@ -62,6 +63,7 @@ async function prepare(
       // whoever made this claim may be about to give it back: a report of a first byte settles who is first
       if (!redemption.made && claim.bytesSent === 0 && !(await parts.reporter.ahead()))
         throw new PeerbinError('claim-unknown')
+      if (failpoints.armed) await failpoints.hit('edge.firstByte.before')
       if (signal.aborted) throw new PeerbinError('aborted')
       return body
     } catch (error) {
