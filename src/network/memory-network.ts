@@ -17,6 +17,7 @@ import type { Address, PeerId } from '../types.ts'
 import { MemoryLinks } from './memory-links.ts'
 import type { LinkSettings } from './memory-links.ts'
 import { MemoryStream } from './memory-stream.ts'
+import type { Carrier } from './memory-stream.ts'
 
 /** Connecting and opening a stream give up after so long, as in libp2p-node.ts. */
 const DIAL_TIMEOUT_MS = 5_000
@@ -35,11 +36,23 @@ export class MemoryHub {
     this.#links = new MemoryLinks(deps)
   }
 
-  /** A member's network; a fresh peer id and the hub's common secret unless given. Giving a peer id again stands for a restart. */
-  network(options: { peer?: PeerId; clusterSecret?: Uint8Array } = {}): Network {
+  /**
+   * A member's network; a fresh peer id and the hub's common secret unless given. Giving a peer id again stands for a restart.
+   * @param options.clock the member's own; default: the hub's
+   */
+  network(options: { peer?: PeerId; clusterSecret?: Uint8Array; clock?: Clock } = {}): Network {
     const peer = options.peer ?? newPeerId(this.#random)
     const secret = Buffer.from(options.clusterSecret ?? new Uint8Array(32)).toString('hex')
-    return new MemoryNetwork(this, this.#links, peer, secret)
+    return new MemoryNetwork(
+      { hub: this, links: this.#links, clock: options.clock ?? this.clock },
+      peer,
+      secret
+    )
+  }
+
+  /** A peer id for a member that is to be made later, or more than once. */
+  newPeer(): PeerId {
+    return newPeerId(this.#random)
   }
 
   /** Parts two peers: their connection breaks at once, or with `silent` only falls silent, as when a cable is cut. */
@@ -60,6 +73,39 @@ export class MemoryHub {
     this.#links.set(a, b, settings)
   }
 
+  /** Breaks the connection between `from` and `to` when so many more bytes of streams have gone that way: the rest is lost. */
+  breakAfter(from: PeerId, to: PeerId, bytes: number): void {
+    this.#links.breakAfter(from, to, bytes, () => this.#networks.get(from)?.lose(to))
+  }
+
+  /** Takes a `breakAfter` back. */
+  unbreak(from: PeerId, to: PeerId): void {
+    this.#links.unbreak(from, to)
+  }
+
+  /** Suspends a member's process: nothing reaches it, and what is sent to it waits for `thaw`. */
+  freeze(peer: PeerId): void {
+    this.#links.freeze(peer)
+  }
+
+  thaw(peer: PeerId): void {
+    this.#links.thaw(peer)
+  }
+
+  /**
+   * Ends a member's process without a word. Its connections break, as when the operating system closes them, or with `silent` nobody is told, as
+   * when the machine loses its power: they break when somebody uses them after the member's next start.
+   */
+  crash(peer: PeerId, options: { silent?: boolean } = {}): void {
+    this.#links.thaw(peer)
+    this.#networks.get(peer)?.crash(options.silent === true)
+  }
+
+  /** Lets `to` hear a message of gossip as if `from` had just sent it. */
+  replay(from: PeerId, to: PeerId, topic: string, message: Uint8Array): void {
+    this.#links.toPeer(to, () => this.#networks.get(to)?.hearAlone(from, topic, message))
+  }
+
   /** Settings of links that have none of their own. */
   setDefaults(settings: Partial<LinkSettings>): void {
     this.#links.setDefaults(settings)
@@ -74,6 +120,8 @@ export class MemoryHub {
   add(network: MemoryNetwork): void {
     if (this.#networks.has(network.self)) throw new PeerbinError('data-in-use', 'this peer runs already')
     this.#networks.set(network.self, network)
+    // connections to an earlier process of this peer are refused by its machine at their next use
+    for (const other of this.#networks.values()) if (other !== network) other.forgetConnection(network.self)
   }
 
   /** @internal */
@@ -86,6 +134,7 @@ class MemoryNetwork implements Network {
   readonly self: PeerId
   readonly #hub: MemoryHub
   readonly #links: MemoryLinks
+  readonly #clock: Clock
   readonly #secret: string
   readonly #handlers = new Map<string, StreamHandler>()
   readonly #listeners = new Map<string, TopicListener[]>()
@@ -95,9 +144,10 @@ class MemoryNetwork implements Network {
   readonly #connections = new Map<PeerId, Set<MemoryStream>>()
   #state: 'new' | 'started' | 'stopped' = 'new'
 
-  constructor(hub: MemoryHub, links: MemoryLinks, self: PeerId, secret: string) {
-    this.#hub = hub
-    this.#links = links
+  constructor(deps: { hub: MemoryHub; links: MemoryLinks; clock: Clock }, self: PeerId, secret: string) {
+    this.#hub = deps.hub
+    this.#links = deps.links
+    this.#clock = deps.clock
     this.self = self
     this.#secret = secret
   }
@@ -133,7 +183,7 @@ class MemoryNetwork implements Network {
     const peer = (isAddress ? target.slice(target.lastIndexOf('/') + 1) : target) as PeerId
     if (this.#connections.has(peer)) return peer
     if (!isAddress && !this.#known.has(peer)) throw unreachable('no address of the peer is known')
-    return await withDeadline(this.#hub.clock, DIAL_TIMEOUT_MS, options.signal, async (signal) => {
+    return await withDeadline(this.#clock, DIAL_TIMEOUT_MS, options.signal, async (signal) => {
       await this.#roundTrip(peer, signal)
       const other = this.#hub.find(peer)
       if (
@@ -154,7 +204,7 @@ class MemoryNetwork implements Network {
 
   async open(peer: PeerId, protocol: string, options: SignalOptions = {}): Promise<ByteStream> {
     await this.connect(peer, options)
-    return await withDeadline(this.#hub.clock, DIAL_TIMEOUT_MS, options.signal, async (signal) => {
+    return await withDeadline(this.#clock, DIAL_TIMEOUT_MS, options.signal, async (signal) => {
       await this.#roundTrip(peer, signal)
       const other = this.#hub.find(peer)
       const mine = this.#connections.get(peer)
@@ -191,8 +241,30 @@ class MemoryNetwork implements Network {
   /** Breaks the connection with a peer, on both sides at once. */
   lose(peer: PeerId): void {
     const other = this.#hub.find(peer)
-    this.#drop(peer)
-    if (other !== undefined) other.#drop(this.self)
+    this.#links.toPeer(this.self, () => this.#drop(peer))
+    if (other !== undefined) this.#links.toPeer(peer, () => other.#drop(this.self))
+  }
+
+  /** Ends at once; see MemoryHub.crash. What this process still does reaches nobody. */
+  crash(silent: boolean): void {
+    if (this.#state !== 'started') return
+    this.#hub.remove(this)
+    this.#state = 'stopped'
+    for (const peer of this.connected()) {
+      const other = this.#hub.find(peer)
+      if (!silent && other !== undefined) this.#links.toPeer(peer, () => other.#drop(this.self))
+    }
+    this.#connections.clear()
+  }
+
+  /** The other side of a connection has started anew. */
+  forgetConnection(peer: PeerId): void {
+    this.#links.toPeer(this.self, () => this.#drop(peer))
+  }
+
+  /** Gossip that is not passed on. */
+  hearAlone(from: PeerId, topic: string, message: Uint8Array): void {
+    for (const listener of this.#listeners.get(topic) ?? []) listener(from, message.slice())
   }
 
   #drop(peer: PeerId): void {
@@ -211,9 +283,8 @@ class MemoryNetwork implements Network {
       [this.self, peer],
       [peer, this.self]
     ] as const) {
-      // a cut link may heal while somebody waits
-      while (this.#links.isCut(from, to)) await sleep(this.#hub.clock, 10, signal)
-      await sleep(this.#hub.clock, this.#links.delayMs(from, to), signal)
+      await this.#links.untilOpen(from, to, signal) // a cut link may heal while somebody waits
+      await sleep(this.#clock, this.#links.delayMs(from, to), signal)
     }
   }
 
@@ -223,10 +294,8 @@ class MemoryNetwork implements Network {
     theirs: Set<MemoryStream>,
     handler: StreamHandler
   ): ByteStream {
-    const here: MemoryStream = new MemoryStream(other.self, this.#links.carrier(this.self, other.self), () =>
-      mine.delete(here)
-    )
-    const there: MemoryStream = new MemoryStream(this.self, this.#links.carrier(other.self, this.self), () =>
+    const here: MemoryStream = new MemoryStream(other.self, this.#carrierTo(other), () => mine.delete(here))
+    const there: MemoryStream = new MemoryStream(this.self, other.#carrierTo(this), () =>
       theirs.delete(there)
     )
     here.connect(there)
@@ -238,18 +307,23 @@ class MemoryNetwork implements Network {
     return here
   }
 
+  /** To one process of a peer: what arrives after its end arrives nowhere. */
+  #carrierTo(other: MemoryNetwork): Carrier {
+    const carry = this.#links.carrier(this.self, other.self)
+    return (deliver, bytes) => {
+      if (this.#state !== 'started') return
+      carry(() => {
+        if (other.#state === 'started') deliver()
+      }, bytes)
+    }
+  }
+
   /** Hands a message to everybody who can be reached from here over open connections, each once. */
   #relay(from: PeerId, topic: string, message: Uint8Array, seen: Set<PeerId>): void {
     for (const peer of this.#connections.keys()) {
       if (seen.has(peer) || this.#links.isCut(this.self, peer) || this.#links.loses(this.self, peer)) continue
       seen.add(peer)
-      this.#links.carrier(
-        this.self,
-        peer
-      )(() => {
-        const other = this.#hub.find(peer)
-        if (other !== undefined) other.#hear(from, topic, message, seen)
-      })
+      this.#links.gossip(this.self, peer, () => this.#hub.find(peer)?.#hear(from, topic, message, seen))
     }
   }
 

@@ -9,8 +9,11 @@ import type { PeerId } from '../types.ts'
 /** What may be on its way or waiting in one direction; one more piece fits below STREAM_BUFFER_BYTES_MAX. */
 const WINDOW_BYTES = STREAM_BUFFER_BYTES_MAX - FRAME_BYTES_MAX
 
-/** Carries things from one peer to another, in order, each after the delay of the link. */
-export type Carrier = (deliver: () => void) => void
+/** What was read is told to the writer when it is so much: each telling is a delivery of its own. */
+const CREDIT_BYTES = WINDOW_BYTES / 4
+
+/** Carries things from one peer to another, in order, each after the delay of the link. `bytes`: how many of the stream's it stands for. */
+export type Carrier = (deliver: () => void, bytes?: number) => void
 
 /** One end. `a.connect(b)` and `b.connect(a)` make a stream of two. */
 export class MemoryStream implements ByteStream {
@@ -23,8 +26,10 @@ export class MemoryStream implements ByteStream {
   #ended = false
   #writeClosed = false
   #error: PeerbinError | undefined
-  /** Written here and not read there. */
+  /** Written here and not known to be read there. */
   #unread = 0
+  /** Read here and not told there yet. */
+  #credit = 0
   #reading: PromiseWithResolvers<void> | undefined
   #writing: PromiseWithResolvers<void> | undefined
 
@@ -44,7 +49,7 @@ export class MemoryStream implements ByteStream {
       // copied: what the peer reads is its own, as if it had come over a wire
       const piece = bytes.slice(at, at + FRAME_BYTES_MAX)
       this.#unread += piece.byteLength
-      this.#carry(() => this.#far.#arrive(piece))
+      this.#carry(() => this.#far.#arrive(piece), piece.byteLength)
     }
   }
 
@@ -53,7 +58,7 @@ export class MemoryStream implements ByteStream {
       throwIfAborted(options.signal)
       const piece = this.#arrived.shift()
       if (piece !== undefined) {
-        this.#carry(() => this.#far.#wasRead(piece.byteLength))
+        this.#giveCredit(piece.byteLength)
         return piece
       }
       if (this.#ended) return undefined
@@ -110,6 +115,14 @@ export class MemoryStream implements ByteStream {
     if (this.#error !== undefined) return
     this.#arrived.push(piece)
     this.#reading?.resolve()
+  }
+
+  #giveCredit(size: number): void {
+    this.#credit += size
+    if (this.#credit < CREDIT_BYTES) return
+    const credit = this.#credit
+    this.#credit = 0
+    this.#carry(() => this.#far.#wasRead(credit))
   }
 
   #wasRead(size: number): void {
