@@ -83,7 +83,89 @@ const controller = z.strictObject({
   owedIntervalMs: ms(1 * SECOND, 'pause between rounds of making owed copies'),
   tombstoneMs: ms(30 * DAY, 'how long after its expiry a used link still says so'),
   batchMax: num(1, 10_000, 256, 'rows in one round of a worker'),
+  waitMs: ms(5 * SECOND, 'a request waits so long for a controller to be heard of before it fails'),
   operationsWaitingMax: num(1, 100_000, 4096, 'metadata operations that may wait; more are turned away')
+})
+
+const repair = z.strictObject({
+  delayMs: ms(2 * MINUTE, 'a node must be silent for so long before its copies are made again elsewhere'),
+  drainedDelayMs: ms(30 * MINUTE, 'and so long when it was being emptied before it stopped'),
+  lostShare: num(
+    1,
+    100,
+    25,
+    'more than this share of the nodes (percent) lost within lostWindowMs: only last copies are repaired'
+  ),
+  lostWindowMs: ms(10 * MINUTE, 'see lostShare'),
+  pauseMs: ms(1 * HOUR, 'and for so long, or until they return'),
+  copiesPerNode: num(1, 64, 2, 'copies that one node gives, and that one node takes, at once'),
+  copiesMax: num(1, 1024, 16, 'copies made at once in all'),
+  busyShare: num(
+    1,
+    100,
+    30,
+    'share of the time (percent) in which repair moves chunks of a node whose clients are busy'
+  ),
+  floorBytes: bytes(
+    4 * MIB,
+    'and it always moves at least so many bytes a second per node, however busy clients are'
+  ),
+  queueMax: num(1, 1_000_000, 10_000, 'chunks remembered per urgency; the rest is found by looking again'),
+  patrolMs: ms(10 * MINUTE, 'all chunks are looked at again so often, also when no node came or went')
+})
+
+const inventory = z.strictObject({
+  intervalMs: ms(6 * HOUR, 'what a node holds is compared with the metadata so often, beside at its start'),
+  quarantineMs: ms(
+    1 * HOUR,
+    'a chunk that nothing refers to is deleted when two inventories at least so far apart saw it'
+  ),
+  sweepMax: num(
+    0,
+    1_000_000_000,
+    1000,
+    'a sweep of more unknown chunks than this, and of more than sweepShare, waits for an operator'
+  ),
+  sweepShare: num(0, 100, 10, 'percent of the chunks of a node; see sweepMax')
+})
+
+const scrub = z.strictObject({
+  intervalMs: ms(14 * DAY, 'every chunk is read and verified within so long'),
+  newAfterMs: ms(12 * HOUR, 'a new chunk is read again after so long, and within twice that'),
+  bytesPerSecond: bytes(8 * MIB, 'pace while clients are busy; 0: as fast as it can'),
+  idleFactor: num(1, 1000, 4, 'and so many times that while they are not'),
+  roundMs: ms(10 * MINUTE, 'pause between two looks for chunks that are due'),
+  quarantineMs: ms(7 * DAY, 'rotten bytes are kept for salvage so long')
+})
+
+const cold = z.strictObject({
+  afterMs: ms(
+    30 * DAY,
+    'chunks nobody has read for so long move to nodes of the cold tier, if there are any'
+  ),
+  warmReads: num(1, 1000, 3, 'reads within warmWindowMs that bring a chunk back to hot nodes'),
+  warmWindowMs: ms(7 * DAY, 'see warmReads'),
+  readStepMs: ms(10 * MINUTE, 'reads of a chunk within so long count as one')
+})
+
+const snapshot = z.strictObject({
+  intervalMs: ms(2 * SECOND, 'changes of the metadata go to nodes so often'),
+  nodes: num(0, 16, 3, 'nodes that keep snapshots of the metadata; 0: none do'),
+  baseFactor: num(
+    1,
+    1000,
+    2,
+    'a new base is made when the changes since the last one are so many times its size'
+  ),
+  noteTimeoutMs: ms(
+    2 * SECOND,
+    'a redemption waits so long for a node on another machine to take note of it; then it fails'
+  ),
+  recoverQuietMs: ms(
+    1 * MINUTE,
+    'no node may have heard the old controller for so long before another takes over'
+  ),
+  gatherMs: ms(10 * SECOND, 'a recovery waits so long for nodes to be found')
 })
 
 const link = z.strictObject({
@@ -162,7 +244,21 @@ const log = z.strictObject({
     .describe('least level that is written')
 })
 
-const sections = { heartbeat, replication, node, controller, link, edge, network, log }
+const sections = {
+  heartbeat,
+  replication,
+  node,
+  controller,
+  repair,
+  inventory,
+  scrub,
+  cold,
+  snapshot,
+  link,
+  edge,
+  network,
+  log
+}
 
 /** Input schema: every section and key may be left out. */
 export const configSchema = z.strictObject({
@@ -170,6 +266,11 @@ export const configSchema = z.strictObject({
   replication: replication.prefault({}),
   node: node.prefault({}),
   controller: controller.prefault({}),
+  repair: repair.prefault({}),
+  inventory: inventory.prefault({}),
+  scrub: scrub.prefault({}),
+  cold: cold.prefault({}),
+  snapshot: snapshot.prefault({}),
   link: link.prefault({}),
   edge: edge.prefault({}),
   network: network.prefault({}),

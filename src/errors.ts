@@ -92,6 +92,12 @@ export const ERRORS = {
   'chunk-too-large': spec(413, false, EXIT.usage, 'A chunk holds at most 4 MiB.'),
   'store-full': spec(507, true, EXIT.busy, 'The node has no space left.'),
   'store-failed': spec(500, true, EXIT.local, 'The store could not write or read. The outcome is unknown.'),
+  'drain-refused': spec(409, false, EXIT.refused, 'The node cannot be emptied now.'),
+  'retire-refused': spec(409, false, EXIT.refused, 'The node cannot be forgotten now.'),
+  'node-unknown': spec(404, false, EXIT.usage, 'There is no such node.'),
+  'node-retired': spec(409, false, EXIT.refused, 'This node was retired from the cluster.'),
+  'recovery-refused': spec(409, false, EXIT.refused, 'The controller cannot be recovered here and now.'),
+  'restore-refused': spec(409, false, EXIT.refused, 'The backup cannot be restored here.'),
   'term-stale': spec(409, false, EXIT.refused, 'The order comes from a controller that no longer leads.'),
   // protocol and network
   'protocol-violation': spec(400, false, EXIT.unreachable, 'The peer broke the protocol.'),

@@ -3,7 +3,7 @@
  * passes. Comments say what MUST hold. MetadataStore, the largest seam, has a file of its own: metadata-store.ts.
  */
 
-import type { Address, ChunkId, ChunkInfo, Generation, PeerId } from './types.ts'
+import type { Address, ChunkId, ChunkInfo, Generation, PeerId, Term } from './types.ts'
 
 // ---------------------------------------------------------------- time and chance
 
@@ -75,12 +75,16 @@ export interface StoreUsage {
   capacityBytes: number
   /** What may still be put before the store answers `store-full`. */
   freeBytes: number
+  /** Chunks in quarantine; not counted among `chunks`. */
+  quarantined: number
 }
 
 export interface ListOptions {
   /** Only chunks whose id sorts after this one by digest bytes. */
   after?: ChunkId
   limit: number
+  /** Only chunks that look like manifests. */
+  manifests?: boolean
 }
 
 /**
@@ -92,7 +96,10 @@ export interface ListOptions {
  *   the stored generation to the greater of both, durably, and keeps the bytes — after verifying that the stored copy is not rotten,
  *   else it is replaced. Two puts at once of one chunk are safe. An error means unknown, not failed. The caller may reuse `bytes` once it settled.
  * - get: resolves with exactly the bytes of the range, verified as part of the whole chunk against `id`; `chunk-not-found` when it is not there,
- *   `chunk-corrupt` when what is there does not match. The caller owns the answer.
+ *   `chunk-corrupt` when what is there does not match, also after a second read. The caller owns the answer.
+ * - quarantine: a chunk that a get found rotten is no longer held, durably: stat answers undefined, list and usage leave it out, get answers `chunk-corrupt`;
+ *   its bytes are kept for salvage until a put replaces it, a delete of its generation or a greater one removes it, or `dropQuarantined` does.
+ * - raise: lifts the stored generation to the greater of both, durably, without reading the bytes; undefined when the chunk is not held.
  * - delete: removes the chunk only if the stored generation is at most `generation`, durably; says whether the chunk is gone now
  *   (true also when it was never there). A delete that came before a put with a greater generation removes nothing of that put.
  * - list: in order of digest bytes, each chunk at most once; a chunk held during the whole listing is in it.
@@ -107,9 +114,43 @@ export interface ChunkStore {
   get(id: ChunkId, options?: SignalOptions & { offset?: number; length?: number }): Promise<Uint8Array>
   /** What is recorded of a chunk, without reading its bytes; undefined when it is not there. */
   stat(id: ChunkId): Promise<ChunkInfo | undefined>
+  raise(id: ChunkId, generation: Generation): Promise<ChunkInfo | undefined>
   delete(id: ChunkId, generation: Generation): Promise<boolean>
   list(options: ListOptions): Promise<ChunkInfo[]>
+  /** Forgets chunks that went into quarantine before `before` (this machine's wall clock, ms); answers how many, at most `limit`. */
+  dropQuarantined(before: number, limit: number): Promise<number>
   usage(): Promise<StoreUsage>
+}
+
+// ---------------------------------------------------------------- what nodes keep for the controller
+
+/**
+ * Names one encrypted piece of what nodes keep for the controller, so that the loss of its machine loses nothing: `base` is the whole metadata in `parts` pieces,
+ * `changes` is what changed since (sequence 1, 2, …), `note` tells in a few bytes which links were touched since the last changes. Ordered by (term, base, sequence, part).
+ */
+export interface SnapshotName {
+  term: Term
+  /** Number of the base this belongs to, rising within a term; notes and changes carry the number of the base they follow. */
+  base: number
+  kind: 'base' | 'changes' | 'note'
+  /** 0 for a base; of changes and of notes each counts from 1 within its base. */
+  sequence: number
+  /** 0 … parts - 1 */
+  part: number
+  parts: number
+}
+
+/** Snapshots of the metadata on one node. A piece has at most CHUNK_BYTES_MAX bytes; when `put` resolves it survives power loss. */
+export interface SnapshotStore {
+  open(): Promise<void>
+  close(): Promise<void>
+  /** Idempotent by name. */
+  put(name: SnapshotName, bytes: Uint8Array): Promise<void>
+  /** Undefined when it is not there. @throws `chunk-corrupt` when it is damaged */
+  get(name: SnapshotName): Promise<Uint8Array | undefined>
+  /** Every name in order, with sizes. At most some thousands: the controller removes what a newer base replaced. */
+  list(): Promise<Array<SnapshotName & { sizeBytes: number }>>
+  remove(names: readonly SnapshotName[]): Promise<void>
 }
 
 // ---------------------------------------------------------------- the network

@@ -101,6 +101,13 @@ export interface CommitUpload {
   copiesMin: number
   /** Fewest different hosts among those copies: 2, or 1 when the whole membership is one host. */
   hostsMin: number
+  /** Nodes that live, with the boot they are in now: only copies recorded in exactly that boot count. What a node said in an earlier life may not be there any more. */
+  boots: NodeBoot[]
+}
+
+export interface NodeBoot {
+  peer: PeerId
+  boot: number
 }
 
 export type Claim =
@@ -139,6 +146,64 @@ export interface OwedChunk {
   copies: CopyRecord[]
 }
 
+/** A chunk as repair looks at it. */
+export interface PlacedChunkRecord extends OwedChunk {
+  /** When a reader last asked for it, or it came into being; store's time, coarse. */
+  readAt: number
+  /** How often it was read in the present window of `readAt` (noteReads says how they count). */
+  reads: number
+}
+
+/** What an operator decided about a node. A retired one is never recorded again: no copies, no heartbeat of it. */
+export interface NodeDecision {
+  peer: PeerId
+  decision: 'draining' | 'retired'
+  decidedAt: number
+}
+
+/** A chunk as a node says that it holds it. */
+export interface HeldChunk {
+  chunk: ChunkId
+  generation: Generation
+}
+
+/**
+ * What reconciling made of a held chunk. `recorded`: it counts as a copy now (it is live, and held at its generation or a greater one); `stale`: live, but held at a
+ * smaller generation, so it does not count; `unknown`: nothing refers to it, it is in quarantine; `foreign`: of a generation that was never given out here, left alone.
+ */
+export type HeldOutcome = 'recorded' | 'stale' | 'unknown' | 'foreign'
+
+/** Number and digest of what one peer is recorded to hold among the chunks whose digest begins with one byte (protocol/inventory.ts says how it is computed). */
+export interface CopySummary {
+  count: number
+  /** Lower-case hex, 32 characters. */
+  digest: string
+}
+
+/** A file found by its manifest, to be made known again. */
+export interface AdoptFile {
+  file: Omit<FileRecord, 'state' | 'chunkCount' | 'manifest'>
+  manifest: { id: ChunkId; sizeBytes: number; generation: Generation }
+  /** In order, each at the greatest generation that any node reported. */
+  chunks: Array<{ id: ChunkId; sizeBytes: number; generation: Generation }>
+  link: {
+    tokenHash: SecretHash
+    deleteHash: SecretHash
+    downloads: number
+    expiresAt: number
+    state: 'live' | 'suspended' | 'revoked'
+  }
+}
+
+export interface SuspendedLink {
+  tokenHash: SecretHash
+  fileId: FileId
+  name: string
+  sizeBytes: number
+  uploadedAt: number
+  expiresAt: number
+}
+
 export interface StoreStats {
   files: number
   fileBytes: number
@@ -151,6 +216,7 @@ export interface StoreStats {
   /** Live, referenced chunks with no recorded copy: their upload is under way or was cut off, or every copy was lost. */
   chunksWithoutCopy: number
   ordersPending: number
+  linksSuspended: number
 }
 
 /** Terms, generations and what is known of nodes. */
@@ -162,6 +228,18 @@ export interface ClusterRecords {
   /** Records what newer (boot, sequence) say; older ones change nothing. */
   recordNodes(nodes: NodeRecord[]): Promise<void>
   listNodes(): Promise<NodeRecord[]>
+  /** Lifts the counters to at least these; they never go down. For a store that was restored, whose nodes have heard of more. */
+  raiseCounters(atLeast: { term: Term; generation: Generation }): Promise<void>
+  /** Greatest generation given out so far. */
+  lastGeneration(): Promise<Generation>
+  /** A short text that survives restarts, e.g. why the collector is frozen; null removes it. Keys: SETTINGS in controller/settings.ts. */
+  writeSetting(key: string, value: string | null): Promise<void>
+  readSetting(key: string): Promise<string | null>
+  /** Null takes a decision to drain back; retiring is for good. */
+  decideNode(peer: PeerId, decision: NodeDecision['decision'] | null, now: number): Promise<void>
+  listDecisions(): Promise<NodeDecision[]>
+  /** One bounded step of forgetting a retired node: its record, copies, orders and quarantine. Answers how many rows went; 0 when nothing is left. */
+  forgetNode(peer: PeerId, limit: number): Promise<number>
 }
 
 export interface UploadRecords {
@@ -192,6 +270,12 @@ export interface UploadRecords {
   abandonUpload(upload: UploadId, options?: { staleAt?: number }): Promise<boolean>
   /** Open uploads whose `expiresAt` has passed. */
   listStaleUploads(now: number, limit: number): Promise<UploadId[]>
+  /** Chunks of an open upload that do not have the copies a commit asks for, with all their recorded copies; by digest. */
+  listLacking(
+    upload: UploadId,
+    rule: Pick<CommitUpload, 'copiesMin' | 'hostsMin' | 'boots'>,
+    limit: number
+  ): Promise<OwedChunk[]>
 }
 
 export interface FileRecords {
@@ -232,6 +316,11 @@ export interface LinkRecords {
   releaseClaim(request: { tokenHash: SecretHash; claimHash: SecretHash }): Promise<boolean>
   /** Revokes with the right delete secret; `delete-forbidden` otherwise, `link-unknown` when there is none. Idempotent. Running claims end. */
   revokeLink(request: { tokenHash: SecretHash; deleteHash: SecretHash; now: number }): Promise<LinkRecord>
+  /** Live links become suspended: nobody is served until they are resumed. Undefined: all that are live, in steps of `limit`. Answers how many. */
+  suspendLinks(tokenHashes: readonly SecretHash[] | undefined, limit: number): Promise<number>
+  /** Suspended links are live again (or at their end, if that has come meanwhile). Answers how many. */
+  resumeLinks(tokenHashes: readonly SecretHash[]): Promise<number>
+  listSuspended(after: SecretHash | undefined, limit: number): Promise<SuspendedLink[]>
 }
 
 export interface GarbageRecords {
@@ -257,13 +346,99 @@ export interface GarbageRecords {
 export interface RepairRecords {
   /** Live, referenced chunks with fewer than `copies` recorded copies, by digest after `after`. */
   listOwed(copies: number, after: ChunkId | undefined, limit: number): Promise<OwedChunk[]>
-  /** A node does not hold, or holds rotten, what was recorded: the copy's record goes. */
-  dropCopy(copy: { peer: PeerId; chunk: ChunkId; generation: Generation }): Promise<void>
+  /** A node does not hold, or holds rotten, what was recorded: the copy's record goes, unless it was made in a later boot than `boot` (if given). */
+  dropCopy(copy: { peer: PeerId; chunk: ChunkId; generation: Generation; boot?: number }): Promise<void>
+  /** Live, referenced chunks by digest after `after`. */
+  listChunks(after: ChunkId | undefined, limit: number): Promise<PlacedChunkRecord[]>
+  /** One of them, or undefined when it is not live or not referenced. */
+  findChunk(chunk: ChunkId): Promise<PlacedChunkRecord | undefined>
+  /**
+   * Forgets one copy that is too many, if the chunk is live at `generation` and every copy of `keep` is recorded at it in that boot; says whether it did. The
+   * caller then tells the node, which deletes only if it has not been given the chunk again meanwhile.
+   */
+  trimCopy(trim: { chunk: ChunkId; generation: Generation; peer: PeerId; keep: NodeBoot[] }): Promise<boolean>
+  /**
+   * Readers asked for these. A chunk whose `readAt` is younger than `windowMs` gets one more in `reads`, at most once in `stepMs`; an older one starts again at 1 with `now`.
+   */
+  noteReads(
+    chunks: readonly ChunkId[],
+    time: { now: number; windowMs: number; stepMs: number }
+  ): Promise<void>
   stats(copies: number): Promise<StoreStats>
 }
 
+/** What nodes say they hold, against what is recorded. A reconciliation of a node is numbered by the store's time at its start, in ms. */
+export interface InventoryRecords {
+  /** Of the prefixes first … last (0 … 255). */
+  summarizeCopies(peer: PeerId, first: number, last: number): Promise<CopySummary[]>
+  /**
+   * If the copies recorded for the peer in that prefix have this digest, all of them count as given in `boot` from now on: they were compared. Compares and
+   * changes in one step; false, and nothing changed, when the digest is another one.
+   */
+  confirmCopies(request: { peer: PeerId; boot: number; prefix: number; digest: string }): Promise<boolean>
+  /** Copies recorded for the peer, by digest after `after`. */
+  listCopies(
+    peer: PeerId,
+    after: ChunkId | undefined,
+    limit: number
+  ): Promise<Array<HeldChunk & { boot: number }>>
+  /**
+   * Takes in what a node holds, a page of at most some hundred chunks: outcomes in the order given. `inventory` numbers the reconciliation (greater than every earlier
+   * one of that peer): an unknown chunk is noted with the first and the last that saw it.
+   */
+  reconcileHeld(request: {
+    peer: PeerId
+    host: string
+    boot: number
+    inventory: number
+    held: readonly HeldChunk[]
+  }): Promise<HeldOutcome[]>
+  /** Chunks of the peer that nothing refers to: in all, and those that two inventories saw, the first of them before `seenBefore`. Forgets those the present one did not see. */
+  countUnknown(request: {
+    peer: PeerId
+    inventory: number
+    seenBefore: number
+  }): Promise<{ total: number; ripe: number }>
+  /** Makes delete orders for ripe ones that still nothing refers to, and forgets them; answers how many were taken. */
+  orderUnknown(request: {
+    peer: PeerId
+    inventory: number
+    seenBefore: number
+    limit: number
+  }): Promise<number>
+  /** Delete orders for stale copies, each at the generation it is held at; none for a chunk that is not live at a greater one. */
+  orderStale(peer: PeerId, held: readonly HeldChunk[]): Promise<void>
+}
+
+/** Making a store whole again whose machine was lost, from manifests and what nodes hold. */
+export interface RecoveryRecords {
+  /** Makes a file and its link known again; false when the file or the link is known already, whatever became of it. Idempotent. */
+  adoptFile(adopt: AdoptFile): Promise<boolean>
+  /** Which of these chunks have a row that is live and referenced. */
+  knownChunks(chunks: readonly ChunkId[]): Promise<ChunkId[]>
+}
+
+/**
+ * Copies of the whole metadata, taken while it is in use. Stores that live on one machine offer it; one that is replicated by its database does not.
+ * All calls are in turn with the store's own operations, so that each sees a state between two of them.
+ */
+export interface SnapshotSource {
+  /** Everything, as one stream; starts a new series of changes at the same moment. One at a time; ending early gives everything back. */
+  base(): AsyncIterable<Uint8Array>
+  /** What changed since `base` or the last call; undefined when nothing did. Applying them in order to the base gives the present state. */
+  changes(): Promise<Uint8Array | undefined>
+}
+
 export interface MetadataStore
-  extends ClusterRecords, UploadRecords, FileRecords, LinkRecords, GarbageRecords, RepairRecords {
+  extends
+    ClusterRecords,
+    UploadRecords,
+    FileRecords,
+    LinkRecords,
+    GarbageRecords,
+    RepairRecords,
+    InventoryRecords,
+    RecoveryRecords {
   readonly durable: boolean
   open(): Promise<void>
   close(): Promise<void>

@@ -71,6 +71,10 @@ export interface Heartbeat {
   version: string
   /** Leading term, from controllers; 0 from others. */
   term: Term
+  /** From nodes: every chunk held had been read and verified after this moment (the node's wall clock); 0: no full pass yet. */
+  scrubbedAt: number
+  /** From nodes: chunks in quarantine, because what was read did not match the hash. */
+  quarantined: number
 }
 
 /** A peer as this process sees it, derived from heartbeats and the process's own clock. */
@@ -99,6 +103,8 @@ export interface ChunkInfo {
   storedAt: number
   /** When its bytes were last read and matched their hash. */
   verifiedAt: number
+  /** Whether it looks like the manifest of a file, judged by its first bytes when it was put. */
+  manifest: boolean
 }
 
 /** One entry of a file: its chunks in order make up its bytes. */

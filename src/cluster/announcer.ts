@@ -35,6 +35,8 @@ export type SelfDescription = Pick<
   | 'chunks'
   | 'state'
   | 'term'
+  | 'scrubbedAt'
+  | 'quarantined'
 >
 
 export interface AnnouncerDeps {

@@ -31,6 +31,8 @@ import { chooseListen, joinAddresses } from './listening.ts'
 export interface PeerOptions {
   /** Data folder of this role alone; made when it is not there. Absent: everything is in memory and gone at the end. */
   data?: string | undefined
+  /** What the role remembers over restarts, in place of a folder: the simulator keeps it itself. */
+  state?: RoleState | undefined
   /** Join string of the cluster. A data folder remembers it, so that later starts need none. */
   join?: string | undefined
   /** The same, decoded: name, secret and addresses. */
@@ -85,7 +87,7 @@ export async function openPeer(
   options: PeerOptions,
   makeKey?: (random: Random) => ClusterKey
 ): Promise<Peer> {
-  const state = options.data === undefined ? await memoryRoleState() : await openRoleState(options.data)
+  const state = options.state ?? (await openState(options.data))
   try {
     const given = options.join === undefined ? options.cluster : parseJoinString(options.join)
     const random = options.random ?? systemRandom
@@ -100,6 +102,9 @@ export async function openPeer(
     throw error
   }
 }
+
+const openState = (folder: string | undefined): Promise<RoleState> =>
+  folder === undefined ? memoryRoleState() : openRoleState(folder)
 
 async function assemble(
   role: Role,
@@ -175,7 +180,9 @@ const STORES_NOTHING = {
   usedBytes: 0,
   chunks: 0,
   state: 'active',
-  term: 0 as SelfDescription['term']
+  term: 0 as SelfDescription['term'],
+  scrubbedAt: 0,
+  quarantined: 0
 } as const
 
 interface NetworkNeeds {

@@ -4,7 +4,7 @@ import type { Membership } from '../cluster/membership.ts'
 import type { Config } from '../config.ts'
 import { PeerbinError } from '../errors.ts'
 import type { Clock, Logger, Network, Random, Service } from '../interfaces.ts'
-import type { MetadataStore } from '../metadata-store.ts'
+import type { MetadataStore, SnapshotSource } from '../metadata-store.ts'
 import { CONTROL_PROTOCOL } from '../protocol/limits.ts'
 import { controlMessages } from '../protocol/messages.ts'
 import type { ChunkMessages, ClusterStatus } from '../protocol/messages.ts'
@@ -18,8 +18,15 @@ import { FileChunks } from './file-chunks.ts'
 import { createHandlers } from './handlers.ts'
 import { Leadership, NO_TERM, greatestTerm } from './leadership.ts'
 import { LinkService } from './link-service.ts'
+import { createInventory } from './inventory/inventory.ts'
+import type { Inventory } from './inventory/inventory.ts'
 import { createLoops } from './loops.ts'
 import type { Loops } from './loops.ts'
+import { createRepair } from './repair/repair.ts'
+import type { Repair } from './repair/repair.ts'
+import { Scrubs } from './scrubs.ts'
+import { createSnapshots } from './snapshots/snapshots.ts'
+import type { Snapshots } from './snapshots/snapshots.ts'
 import { RecentChunks } from './recent-chunks.ts'
 import { RecentStats } from './recent-stats.ts'
 import { clusterStatus } from './status.ts'
@@ -31,6 +38,10 @@ export interface ControllerDeps {
   readonly network: Network
   /** Opened and closed by the controller. */
   readonly store: MetadataStore
+  /** Where snapshots of the metadata come from; without it nodes keep none. */
+  readonly snapshots?: SnapshotSource | undefined
+  /** Seals snapshots; without it nodes keep none. */
+  readonly clusterSecret?: Uint8Array | undefined
   readonly membership: Membership
   readonly chunkRpc: RpcCaller<ChunkMessages>
   readonly clock: Clock
@@ -48,6 +59,7 @@ export class Controller implements Service {
   readonly #loops: Loops
   readonly #stats: RecentStats
   readonly #server: RpcServer
+  readonly #parts: { repair: Repair; inventory: Inventory; snapshots: Snapshots; scrubs: Scrubs }
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   /** The store is open. */
@@ -64,7 +76,14 @@ export class Controller implements Service {
     const recent = new RecentChunks({ clock, recentMs: config.replication.owedDelayMs })
     const check = new CopyCheck({ ...this.#deps, config: config.replication })
     const nodes = new NodeRecorder({ store, membership })
-    const loops = createLoops({ ...this.#deps, leadership, time, recent, check, nodes })
+    const shared = { ...this.#deps, leadership, time, recent, check, nodes }
+    const parts = {
+      repair: createRepair(shared),
+      inventory: createInventory(shared),
+      snapshots: createSnapshots({ ...shared, source: deps.snapshots })
+    }
+    const scrubs = new Scrubs(this.#deps)
+    const loops = createLoops(shared, parts)
     const chunks = new FileChunks({ store, membership })
     const onGarbage = (): void => loops.condemner.nudge()
     const onEnded = (): void => loops.settler.nudge()
@@ -87,6 +106,8 @@ export class Controller implements Service {
         links: new LinkService({ self: network.self, store, chunks, time, config: config.link, onEnded }),
         chunks,
         check,
+        ...parts,
+        scrubs,
         status: () => this.status()
       }),
       clock,
@@ -97,6 +118,7 @@ export class Controller implements Service {
     this.#nodes = nodes
     this.#stats = new RecentStats({ store, clock })
     this.#loops = loops
+    this.#parts = { ...parts, scrubs }
   }
 
   /** Leading term; 0 before `start`. */
@@ -123,6 +145,8 @@ export class Controller implements Service {
       const markMs = await store.advanceTime(0) // raises nothing, and answers the mark
       this.#time.resume(markMs, config.link.leaseMaxMs)
       await this.#nodes.restore()
+      await this.#parts.repair.restore()
+      await this.#parts.inventory.restore()
       this.#open = true
       logger.info('the controller leads', { term })
       this.#leadership.begin(term)
@@ -147,6 +171,7 @@ export class Controller implements Service {
     await Promise.all(this.#loops.all.map((loop) => loop.stop()))
     this.#leadership.end()
     await this.#server.stop()
+    await this.#parts.snapshots.stop()
     if (!this.#open) return
     this.#open = false
     const { store, logger } = this.#deps
@@ -169,7 +194,7 @@ export class Controller implements Service {
     if (!this.#open) throw new PeerbinError('shutting-down', 'The controller is not running.')
     const { membership, config } = this.#deps
     return await clusterStatus(
-      { stats: this.#stats, membership, copies: config.replication.copies },
+      { ...this.#parts, stats: this.#stats, membership, copies: config.replication.copies },
       { term: this.term, now: this.#time.now(), workers: this.#loops.all.map((loop) => loop.report) }
     )
   }

@@ -5,7 +5,11 @@ import type { RpcAnswer, RpcHandlers, RpcRequest } from '../protocol/rpc.ts'
 import type { CopyCheck } from './copy-check.ts'
 import type { FileChunks } from './file-chunks.ts'
 import type { Leadership } from './leadership.ts'
+import type { Inventory } from './inventory/inventory.ts'
 import type { LinkService } from './link-service.ts'
+import type { Repair } from './repair/repair.ts'
+import type { Scrubs } from './scrubs.ts'
+import type { Snapshots } from './snapshots/snapshots.ts'
 import type { UploadService } from './upload-service.ts'
 
 export interface HandlersDeps {
@@ -14,11 +18,15 @@ export interface HandlersDeps {
   links: LinkService
   chunks: FileChunks
   check: CopyCheck
+  repair: Repair
+  inventory: Inventory
+  snapshots: Snapshots
+  scrubs: Scrubs
   status: () => Promise<ClusterStatus>
 }
 
 export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages> {
-  const { leadership, uploads, links, chunks, check, status } = deps
+  const { leadership, uploads, links, chunks, check, repair, inventory, snapshots, scrubs, status } = deps
   const led =
     <Message, Answer>(work: (message: Message, signal: AbortSignal) => Promise<Answer>) =>
     async ({ message, signal }: RpcRequest<Message>): Promise<RpcAnswer<Answer>> => {
@@ -42,6 +50,16 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
       await check.dropIfBad({ peer, chunk, generation }, signal)
       return {}
     }),
+    drainNode: led(repair.handlers.drainNode),
+    retireNode: led(repair.handlers.retireNode),
+    collector: led(inventory.handlers.collector),
+    scrub: led((message, signal) => scrubs.ask(message, signal)),
+    listSuspended: led(snapshots.handlers.listSuspended),
+    resumeLinks: led(snapshots.handlers.resumeLinks),
+    backup: async ({ message, signal }) => {
+      leadership.assert()
+      return await snapshots.backup(message, signal)
+    },
     status: led(() => status())
   }
 }

@@ -10,8 +10,10 @@ import type { RecentChunks } from './recent-chunks.ts'
 import type { StoreTime } from './store-time.ts'
 import { createCondemner } from './workers/condemner.ts'
 import { DeleteOrders } from './workers/delete-orders.ts'
+import type { Inventory } from './inventory/inventory.ts'
+import type { Repair } from './repair/repair.ts'
+import type { Snapshots } from './snapshots/snapshots.ts'
 import type { NodeRecorder } from './workers/node-recorder.ts'
-import { OwedCopies } from './workers/owed-copies.ts'
 import { createSettler } from './workers/settler.ts'
 import { createStaleUploads } from './workers/stale-uploads.ts'
 import { createTimeMark } from './workers/time-mark.ts'
@@ -32,11 +34,17 @@ export interface LoopsDeps extends ControllerDeps {
   readonly nodes: NodeRecorder
 }
 
+export interface LoopParts {
+  readonly repair: Repair
+  readonly inventory: Inventory
+  readonly snapshots: Snapshots
+}
+
 /**
  * Nothing runs yet. A settler that ended something wakes the condemner, and that one the orders, so that a used file is gone from the disks
  * within moments.
  */
-export function createLoops(deps: LoopsDeps): Loops {
+export function createLoops(deps: LoopsDeps, parts: LoopParts): Loops {
   const { store, time, leadership, logger } = deps
   const config = deps.config.controller
   const loop = (worker: Worker): WorkerLoop => new WorkerLoop(whileLeading(worker, leadership), deps)
@@ -50,7 +58,9 @@ export function createLoops(deps: LoopsDeps): Loops {
     loop(createStaleUploads({ store, time, config, logger, onGarbage })),
     condemner,
     deleteOrders,
-    loop(new OwedCopies(deps)),
+    ...parts.repair.workers.map(loop),
+    ...parts.inventory.workers.map(loop),
+    ...parts.snapshots.workers.map(loop),
     loop(createTombstones({ store, time, config })),
     loop(createTimeMark({ store, time, leadership })),
     loop(deps.nodes)

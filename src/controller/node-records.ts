@@ -40,7 +40,9 @@ export const heartbeatOf = (record: NodeRecord): Heartbeat => ({
   chunks: record.chunks,
   state: record.state,
   version: record.version,
-  term: NO_TERM
+  term: NO_TERM,
+  scrubbedAt: 0, // not stored: the node says it again with its next heartbeat
+  quarantined: 0
 })
 
 /** Who and where the node is: a change of these is stored at once. */

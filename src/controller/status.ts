@@ -4,13 +4,21 @@ import type { Membership } from '../cluster/membership.ts'
 import type { ClusterStatus } from '../protocol/messages.ts'
 import type { WorkerReport } from '../runtime/worker-loop.ts'
 import type { Member, Term } from '../types.ts'
+import type { Inventory } from './inventory/inventory.ts'
 import type { RecentStats } from './recent-stats.ts'
+import type { Repair } from './repair/repair.ts'
+import type { Scrubs } from './scrubs.ts'
+import type { Snapshots } from './snapshots/snapshots.ts'
 
 /** Most nodes in one answer: the schema's limit, far above what one controller is made for. */
 const NODES_MAX = 1024
 
 export interface StatusDeps {
   stats: RecentStats
+  repair: Repair
+  inventory: Inventory
+  snapshots: Snapshots
+  scrubs: Scrubs
   membership: Membership
   copies: number
 }
@@ -19,7 +27,10 @@ export interface StatusDeps {
 export const copiesWanted = (copies: number, membership: Membership): number =>
   Math.min(copies, membership.active('node').length)
 
-const nodeStatus = (member: Member): ClusterStatus['nodes'][number] => ({
+const nodeStatus = (
+  member: Member,
+  { repair, inventory }: Pick<StatusDeps, 'repair' | 'inventory'>
+): ClusterStatus['nodes'][number] => ({
   peer: member.peer,
   addresses: member.addresses,
   host: member.host,
@@ -32,7 +43,11 @@ const nodeStatus = (member: Member): ClusterStatus['nodes'][number] => ({
   state: member.state,
   liveness: member.liveness,
   version: member.version,
-  lastHeartbeatAt: member.lastHeartbeatAt
+  lastHeartbeatAt: member.lastHeartbeatAt,
+  scrubbedAt: member.scrubbedAt,
+  quarantined: member.quarantined,
+  reconciledAt: inventory.reconciledAt(member.peer),
+  drain: repair.drainOf(member.peer)
 })
 
 export async function clusterStatus(
@@ -42,5 +57,13 @@ export async function clusterStatus(
   const { membership, copies } = deps
   const stats = await deps.stats.get(copiesWanted(copies, membership))
   const nodes = membership.all().filter((member) => member.roles.includes('node'))
-  return { ...stats, ...controller, nodes: nodes.slice(0, NODES_MAX).map(nodeStatus) }
+  return {
+    ...stats,
+    ...controller,
+    repair: deps.repair.status(),
+    collector: deps.inventory.status(),
+    snapshot: deps.snapshots.status(),
+    scrub: deps.scrubs.status(),
+    nodes: nodes.slice(0, NODES_MAX).map((member) => nodeStatus(member, deps))
+  }
 }

@@ -109,7 +109,8 @@ export class UploadService {
     const file = await store.commitUpload({
       ...message,
       copiesMin: config.replication.copiesMin,
-      hostsMin: hostsMinOf(membership.nodeHosts())
+      hostsMin: hostsMinOf(membership.nodeHosts()),
+      boots: membership.active('node').map(({ peer, boot }) => ({ peer, boot }))
     })
     if (failpoints.armed) await failpoints.hit('upload.commit.afterStore', self)
     return { file }

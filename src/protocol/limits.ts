@@ -27,6 +27,15 @@ export const LINK_DOWNLOADS_MAX = 10_000
 /** Ranges in one report of progress, and kept for one claim once merged. */
 export const CLAIM_RANGES_MAX = 64
 
+/** An inventory is compared by the first byte of the digests. */
+export const INVENTORY_PREFIXES = 256
+/** Retired nodes named in the controller's heartbeat, about 60 bytes each. */
+export const RETIRED_MAX = 64
+/** Pieces of one snapshot: 64 GiB of metadata. */
+export const SNAPSHOT_PARTS_MAX = 16 * 1024
+/** Names of snapshot pieces in one answer or order, about 60 bytes each. */
+export const SNAPSHOT_NAMES_MAX = 1024
+
 /** Names of the protocols. A change that old peers cannot read gets a new number. */
 export const CHUNK_PROTOCOL = '/peerbin/chunk/1'
 export const CONTROL_PROTOCOL = '/peerbin/control/1'

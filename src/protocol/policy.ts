@@ -17,7 +17,17 @@ export const chunkPolicy: Policy<ChunkMessages> = {
   has: ['edge', 'node', 'controller', 'admin'],
   delete: ['controller'],
   list: ['controller', 'admin'],
-  copy: ['controller']
+  copy: ['controller'],
+  trim: ['controller'],
+  raise: ['controller'],
+  inventory: ['controller', 'admin'],
+  setDraining: ['controller'],
+  scrub: ['controller', 'admin'],
+  putSnapshot: ['controller'],
+  getSnapshot: ['controller'],
+  listSnapshots: ['controller', 'admin'],
+  dropSnapshots: ['controller'],
+  recoveryInfo: ['controller', 'admin']
 }
 
 export const controlPolicy: Policy<ControlMessages> = {
@@ -34,5 +44,12 @@ export const controlPolicy: Policy<ControlMessages> = {
   revokeLink: ['edge'],
   listFileChunks: ['edge'],
   reportBadCopy: ['edge', 'node'],
+  drainNode: ['admin'],
+  retireNode: ['admin'],
+  scrub: ['admin'],
+  collector: ['admin'],
+  listSuspended: ['admin'],
+  resumeLinks: ['admin'],
+  backup: ['admin'],
   status: ['edge', 'node', 'admin']
 }
