@@ -1,4 +1,4 @@
-/** Cuts a stream of bytes into chunks of CHUNK_BYTES_MAX, in memory that was leased before it is filled. */
+/** Cuts a stream of bytes into chunks, in memory that was leased before it is filled. */
 
 import { PeerbinError } from '../errors.ts'
 import { CHUNK_BYTES_MAX } from '../protocol/limits.ts'
@@ -23,6 +23,8 @@ export interface ChunkerOptions {
   /** Length the sender gave. */
   readonly declaredBytes: number | undefined
   readonly limitBytes: number
+  /** Size of all chunks but the last; default: CHUNK_BYTES_MAX. */
+  readonly chunkBytes?: number | undefined
   readonly signal: AbortSignal
 }
 
@@ -34,7 +36,7 @@ export async function* cutChunks(
   source: AsyncIterable<Uint8Array>,
   options: ChunkerOptions
 ): AsyncGenerator<FilledChunk> {
-  const { declaredBytes } = options
+  const { declaredBytes, chunkBytes = CHUNK_BYTES_MAX } = options
   const pieces = source[Symbol.asyncIterator]()
   let rest: Uint8Array = new Uint8Array(0)
   let totalBytes = 0
@@ -58,7 +60,7 @@ export async function* cutChunks(
       // the file is complete: the source only has to end
       if (leftBytes <= 0 && !(await refill())) return
       checkIndex(index)
-      const buffer = await options.memory.lease(Math.min(CHUNK_BYTES_MAX, leftBytes), options.signal)
+      const buffer = await options.memory.lease(Math.min(chunkBytes, leftBytes), options.signal)
       let filled = 0
       let handedOver = false
       try {

@@ -62,6 +62,8 @@ export interface FileWriterDeps {
   /** The cluster secret: manifests are encrypted with a key derived from it. */
   readonly clusterKey: Uint8Array
   readonly logger: Logger
+  /** Size of all chunks of a file but its last; default: CHUNK_BYTES_MAX. The simulator's files are small. */
+  readonly chunkBytes?: number | undefined
 }
 
 /** An upload under way. */
@@ -149,7 +151,7 @@ export class FileWriter {
   }
 
   async #writeChunks(upload: Upload): Promise<void> {
-    const { clock, config } = this.#deps
+    const { clock, config, chunkBytes } = this.#deps
     const { request, stop, checksums } = upload
     const { declaredBytes, limitBytes } = request
     const { stallMs, rateMinBytes } = config.edge
@@ -157,7 +159,7 @@ export class FileWriter {
     await pipe(
       request.source,
       (source) => guardSource(source, { clock, stallMs, rateMinBytes, signal }),
-      (pieces) => cutChunks(pieces, { memory: this.#memory, declaredBytes, limitBytes, signal }),
+      (pieces) => cutChunks(pieces, { memory: this.#memory, declaredBytes, limitBytes, chunkBytes, signal }),
       (chunks) => checksums.watch(chunks),
       async (chunks) => {
         await forEachInFlight(

@@ -11,7 +11,8 @@ export interface ShareParts {
   readonly memory: Budget
 }
 
-export function shareParts(peer: Peer): ShareParts {
+/** @param options.chunkBytes size of the chunks of a file; default: CHUNK_BYTES_MAX */
+export function shareParts(peer: Peer, options: { chunkBytes?: number } = {}): ShareParts {
   const { membership, clock, random, config, logger, controller } = peer
   const memory = new Budget(config.edge.memoryBytes, config.edge.memoryWaitersMax)
   const chunks = new ChunkWriter({
@@ -30,7 +31,8 @@ export function shareParts(peer: Peer): ShareParts {
     random,
     config,
     logger,
-    clusterKey: peer.cluster.secret
+    clusterKey: peer.cluster.secret,
+    ...options
   })
   const reader = new FileReader({ rpc: peer.chunkRpc, controller, membership, memory, clock, config, logger })
   return { writer, reader, memory }
