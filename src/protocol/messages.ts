@@ -335,6 +335,22 @@ const repairStatus = z.object({
   /** Share of the chunks that were looked at since the nodes last changed, 0 … 1. */
   looked: z.number().min(0).max(1)
 })
+/** Of a controller that says nothing of repair. */
+export const NOTHING_TO_REPAIR: z.output<typeof repairStatus> = {
+  lastCopy: 0,
+  under: 0,
+  misplaced: 0,
+  surplus: 0,
+  bytesLeft: 0,
+  running: 0,
+  copiedChunks: 0,
+  copiedBytes: 0,
+  trimmedChunks: 0,
+  bytesPerSecond: 0,
+  etaMs: null,
+  paused: null,
+  looked: 1
+}
 const collectorStatus = z.object({
   /** Why nothing is deleted; null: it is not frozen. */
   frozen: z.string().nullable(),
@@ -563,11 +579,11 @@ export const controlMessages = {
           z.object({ name: z.string(), steps: s.count, failures: s.count, lastError: z.string().nullable() })
         )
         .max(32),
-      repair: repairStatus,
-      collector: collectorStatus,
-      snapshot: snapshotStatus.nullable(),
-      scrub: scrubStatus,
-      linksSuspended: s.count,
+      repair: repairStatus.default(NOTHING_TO_REPAIR),
+      collector: collectorStatus.default({ frozen: null, held: [], unknown: 0 }),
+      snapshot: snapshotStatus.nullable().default(null),
+      scrub: scrubStatus.default({ oldestAt: 0, overdue: false, quarantined: 0 }),
+      linksSuspended: s.count.default(0),
       /** As recorded by the controller: also nodes that are down. */
       nodes: z
         .array(
@@ -585,10 +601,10 @@ export const controlMessages = {
             liveness: z.enum(['active', 'suspect', 'down']),
             version: z.string(),
             lastHeartbeatAt: s.timeMs,
-            scrubbedAt: s.timeMs,
-            quarantined: s.count,
+            scrubbedAt: s.timeMs.default(0),
+            quarantined: s.count.default(0),
             /** When its inventory was last compared with the metadata, in its present boot; null: not yet. */
-            reconciledAt: s.timeMs.nullable(),
+            reconciledAt: s.timeMs.nullable().default(null),
             /** For a node that is being emptied. `safe`: it can be switched off and retired, nothing has fewer copies without it. */
             drain: z
               .object({
@@ -598,6 +614,7 @@ export const controlMessages = {
                 safe: z.boolean()
               })
               .nullable()
+              .default(null)
           })
         )
         .max(NODES_MAX)

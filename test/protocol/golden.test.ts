@@ -97,3 +97,26 @@ t.test('the pinned bytes are read as the messages they were', async (t) => {
     }
   }
 })
+
+t.test('bytes of earlier versions are still read, with the fields they had', async (t) => {
+  const earlier = JSON.parse(readFileSync(new URL('golden-earlier.json', import.meta.url), 'utf8')) as Record<
+    string,
+    Record<string, string>
+  >
+  for (const [version, messages] of Object.entries(earlier)) {
+    for (const [name, hex] of Object.entries(messages)) {
+      const bytes = Buffer.from(hex, 'hex')
+      if (name === 'heartbeat') {
+        t.match(decodeHeartbeat(bytes), { peer: heartbeatSample.peer, quarantined: 0 }, `${version} ${name}`)
+        continue
+      }
+      const [protocol, op] = name.split('.')
+      const tables: Record<string, MessageTable> = { chunk: chunkMessages, control: controlMessages }
+      const spec = tables[protocol ?? '']?.[op ?? '']
+      const header = await new FrameReader(byteStreamOf([bytes])).header()
+      const answer = decodeHeader(answerHeader, header ?? new Uint8Array(0))
+      if (spec === undefined || !answer.ok) return t.fail(`${name} is an answer`)
+      t.match(spec.response.parse(answer.m), answer.m as object, `${version} ${name}`)
+    }
+  }
+})

@@ -33,8 +33,25 @@ const claimHash = 'cd'.repeat(32) as SecretHash
 const deleteHash = 'ef'.repeat(32) as SecretHash
 const address = `/ip4/10.0.0.7/tcp/4811/p2p/${peer}` as Address
 
+const snapshotName = { term, base: 2, kind: 'changes', sequence: 5, part: 0, parts: 1 } as const
+const report = {
+  running: true,
+  startedAt: now,
+  endedAt: 0,
+  checkedChunks: 12,
+  checkedBytes: 50_331_648,
+  totalChunks: 25_000,
+  rotten: 1
+}
 const receipt = { peer, host: 'lab-7', chunk, generation, boot }
-const info = { id: chunk, sizeBytes: 4_194_304, generation, storedAt: now, verifiedAt: now + 1 }
+const info = {
+  id: chunk,
+  sizeBytes: 4_194_304,
+  generation,
+  storedAt: now,
+  verifiedAt: now + 1,
+  manifest: true
+}
 const file = {
   id: fileId,
   name: 'résumé.pdf',
@@ -90,10 +107,35 @@ export const chunkSamples: Samples<ChunkMessages> = {
     request: { id: chunk, offset: 100, length: 200 },
     response: { generation, chunkBytes: 4_194_304 }
   },
-  has: { request: { ids: [chunk, manifest] }, response: { chunks: [info, null], boot } },
+  has: { request: { ids: [chunk, manifest] }, response: { chunks: [info, null], boot, puts: 7 } },
   delete: { request: { term, orders: [{ chunk, generation }] }, response: { gone: [true] } },
-  list: { request: { after: chunk, limit: 256 }, response: { chunks: [info], boot } },
-  copy: { request: { term, id: chunk, generation, to: other }, response: { receipt } }
+  list: { request: { after: chunk, limit: 256, manifests: true }, response: { chunks: [info], boot } },
+  copy: { request: { term, id: chunk, generation, to: other }, response: { receipt, busy: 2 } },
+  trim: {
+    request: { term, boot, puts: 7, orders: [{ chunk, generation }] },
+    response: { gone: [false] }
+  },
+  raise: {
+    request: { term, chunks: [{ chunk, generation }] },
+    response: { receipts: [receipt, null] }
+  },
+  inventory: {
+    request: {},
+    response: { boot, prefixes: Array.from({ length: 256 }, () => ({ count: 3, digest: '0f'.repeat(16) })) }
+  },
+  setDraining: { request: { term, draining: true }, response: {} },
+  scrub: { request: { start: true }, response: { report } },
+  putSnapshot: { request: { term, name: snapshotName }, response: {} },
+  getSnapshot: { request: { name: snapshotName }, response: {} },
+  listSnapshots: {
+    request: { after: snapshotName },
+    response: { names: [{ ...snapshotName, kind: 'note', sizeBytes: 117 }], more: false }
+  },
+  dropSnapshots: { request: { term, names: [{ ...snapshotName, kind: 'base' }] }, response: {} },
+  recoveryInfo: {
+    request: {},
+    response: { boot, host: 'lab-7', term, controllerHeardMsAgo: 1200, generation, chunks: 25_000 }
+  }
 }
 
 export const controlSamples: Samples<ControlMessages> = {
@@ -138,6 +180,35 @@ export const controlSamples: Samples<ControlMessages> = {
   revokeLink: { request: { tokenHash, deleteHash }, response: { link: { ...link, state: 'revoked' } } },
   listFileChunks: { request: { file: fileId, from: 256, limit: 256 }, response: { chunks: [placed] } },
   reportBadCopy: { request: { peer, chunk, generation, code: 'chunk-corrupt' }, response: {} },
+  drainNode: { request: { peer, draining: true }, response: {} },
+  retireNode: { request: { peer, force: true }, response: { lastCopies: 4 } },
+  scrub: {
+    request: { peer, start: true },
+    response: {
+      nodes: [
+        { peer, host: 'lab-7', report },
+        { peer: other, host: 'lab-8', report: null }
+      ]
+    }
+  },
+  collector: { request: { action: 'approve', peer }, response: {} },
+  listSuspended: {
+    request: { after: tokenHash, limit: 256 },
+    response: {
+      links: [
+        {
+          tokenHash,
+          fileId,
+          name: file.name,
+          sizeBytes: file.sizeBytes,
+          uploadedAt: now,
+          expiresAt: now + 172_800_000
+        }
+      ]
+    }
+  },
+  resumeLinks: { request: { tokenHashes: [tokenHash] }, response: { resumed: 1 } },
+  backup: { request: { backup: 3, part: 1 }, response: { backup: 3, last: true } },
   status: {
     request: {},
     response: {
@@ -153,6 +224,29 @@ export const controlSamples: Samples<ControlMessages> = {
       chunksWithoutCopy: 0,
       ordersPending: 0,
       workers: [{ name: 'collector', steps: 7, failures: 1, lastError: 'busy' }],
+      repair: {
+        lastCopy: 1,
+        under: 2,
+        misplaced: 3,
+        surplus: 4,
+        bytesLeft: 12_582_912,
+        running: 2,
+        copiedChunks: 5,
+        copiedBytes: 20_971_520,
+        trimmedChunks: 6,
+        bytesPerSecond: 41_943_040,
+        etaMs: 300,
+        paused: null,
+        looked: 0.5
+      },
+      collector: {
+        frozen: 'recovered',
+        held: [{ peer: other, unknown: 5000, chunks: 20_000 }],
+        unknown: 5000
+      },
+      snapshot: { behindMs: 1500, nodes: 3, baseBytes: 1_000_000, changesBytes: 2000, lastError: null },
+      scrub: { oldestAt: now - 1000, overdue: false, quarantined: 1 },
+      linksSuspended: 2,
       nodes: [
         {
           peer,
@@ -167,7 +261,11 @@ export const controlSamples: Samples<ControlMessages> = {
           state: 'active',
           liveness: 'suspect',
           version: '0.1.0',
-          lastHeartbeatAt: now
+          lastHeartbeatAt: now,
+          scrubbedAt: now - 1000,
+          quarantined: 1,
+          reconciledAt: now - 500,
+          drain: { chunksLeft: 7, bytesLeft: 29_360_128, etaMs: null, safe: false }
         }
       ]
     }
@@ -191,5 +289,8 @@ export const heartbeatSample: HeartbeatMessage = {
   state: 'draining',
   version: '0.1.0',
   term,
+  scrubbedAt: now - 1000,
+  quarantined: 1,
+  retired: [other],
   stale: [{ peer: other, boot }]
 }
