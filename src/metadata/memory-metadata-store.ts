@@ -193,7 +193,8 @@ export class MemoryMetadataStore implements MetadataStore {
       chunkBytes: chunks.reduce((sum, chunk) => sum + chunk.sizeBytes, 0),
       chunksOwed: held.filter((count) => count > 0 && count < copies).length,
       chunksWithoutCopy: held.filter((count) => count === 0).length,
-      ordersPending: [...state.orders.values()].reduce((sum, orders) => sum + orders.size, 0)
+      ordersPending: [...state.orders.values()].reduce((sum, orders) => sum + orders.size, 0),
+      linksSuspended: [...state.links.values()].filter(({ record }) => record.state === 'suspended').length
     }
   }
 }

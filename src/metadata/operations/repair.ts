@@ -64,6 +64,11 @@ export async function stats(db: Kysely<Schema>, copies: number): Promise<StoreSt
     .select(({ fn }) => [fn.countAll<number>().as('n'), fn.sum<number | null>('size').as('bytes')])
     .where('state', '=', LIVE)
     .executeTakeFirstOrThrow()
+  const linksSuspended = await db
+    .selectFrom('links')
+    .select(({ fn }) => fn.countAll<number>().as('n'))
+    .where('state', '=', sql<'suspended'>`'suspended'`)
+    .executeTakeFirstOrThrow()
   const linksLive = await db
     .selectFrom('links')
     .select(({ fn }) => fn.countAll<number>().as('n'))
@@ -94,6 +99,7 @@ export async function stats(db: Kysely<Schema>, copies: number): Promise<StoreSt
     chunkBytes: Number(chunks.bytes),
     chunksOwed: Number(owed.n),
     chunksWithoutCopy: Number(without.n),
-    ordersPending: Number(orders.n)
+    ordersPending: Number(orders.n),
+    linksSuspended: Number(linksSuspended.n)
   }
 }
