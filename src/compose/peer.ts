@@ -65,6 +65,7 @@ export interface Peer {
   readonly membership: Membership
   readonly announcer: Announcer
   readonly chunkRpc: RpcCaller<ChunkMessages>
+  readonly controlRpc: RpcCaller<ControlMessages>
   readonly controller: ControllerClient
   /** Machine this process is on, as placement sees it. */
   readonly host: string
@@ -134,6 +135,7 @@ async function assemble(
     ...parts,
     announcer: openAnnouncer(parts, () => describe()),
     chunkRpc: callers.chunk,
+    controlRpc: callers.control,
     controller: new ControllerClient({ ...parts, rpc: callers.control, config: config.controller }),
     reportFailure: (failure) => {
       logger.error('a write failed: nothing is acknowledged until a restart', { err: failure })
@@ -151,7 +153,10 @@ async function assemble(
 }
 
 function openAnnouncer(
-  parts: Omit<Peer, 'announcer' | 'chunkRpc' | 'controller' | 'reportFailure' | 'describeBy' | 'close'>,
+  parts: Omit<
+    Peer,
+    'announcer' | 'chunkRpc' | 'controlRpc' | 'controller' | 'reportFailure' | 'describeBy' | 'close'
+  >,
   describe: () => Promise<RoleDescription>
 ): Announcer {
   const { role, state, config, cluster, host } = parts

@@ -1,7 +1,9 @@
 /** What the command line starts and makes: handed to it by bin. The roles themselves are loaded only when one is opened: `up` starts none in its own process. */
 
+import type { Admin, AdminOptions } from './admin.ts'
 import type { OpenedRole, RoleOptions } from './open-role.ts'
 
+export type { Admin, AdminOptions } from './admin.ts'
 export { joinStringOf, parseJoinString } from './cluster-key.ts'
 export type { ClusterKey } from './cluster-key.ts'
 export { foundCluster, initCluster, lockHome, rememberAddresses, storedNodes } from './founding.ts'
@@ -10,4 +12,14 @@ export type { OpenedRole, RoleOptions } from './open-role.ts'
 export const openRole = async (options: RoleOptions): Promise<OpenedRole> => {
   const { openRole: open } = await import('./open-role.ts')
   return await open(options)
+}
+
+/** As admin.ts says. */
+export const withAdmin = async <T>(
+  home: string,
+  options: AdminOptions,
+  work: (admin: Admin) => Promise<T>
+): Promise<T> => {
+  const { withAdmin: join } = await import('./admin.ts')
+  return await join(home, options, work)
 }
