@@ -2,11 +2,14 @@ import { Command, CommanderError } from 'commander'
 import { asPeerbinError, EXIT, hasCode } from '../errors.ts'
 import type { PeerbinError } from '../errors.ts'
 import { VERSION } from '../version.ts'
+import { addCollectorCommand } from './commands/collector.ts'
 import { addConfigCommand } from './commands/config.ts'
+import { addDrainCommands } from './commands/drain.ts'
 import { addInitCommand } from './commands/init.ts'
 import { addPullCommand } from './commands/pull.ts'
 import { addPushCommand } from './commands/push.ts'
 import { addRoleCommands } from './commands/role.ts'
+import { addScrubCommand } from './commands/scrub.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { addUpCommand } from './commands/up.ts'
 import type { CliContext } from './context.ts'
@@ -53,6 +56,9 @@ function buildProgram(context: CliContext): Command {
   addPushCommand(program, context)
   addPullCommand(program, context)
   addStatusCommand(program, context)
+  addDrainCommands(program, context)
+  addScrubCommand(program, context)
+  addCollectorCommand(program, context)
   addConfigCommand(program, context)
   return program
 }

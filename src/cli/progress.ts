@@ -24,16 +24,21 @@ export class Progress {
   readonly #clock: Clock
   readonly #label: string
   readonly #totalBytes: number
+  readonly #format: (amount: number) => string
   readonly #startedAt: number
   readonly #firstBytes: number
   #drawnAt = -Infinity
 
-  /** @param doneBytes what an earlier run did already: it does not count for the speed. */
-  constructor(output: Output, clock: Clock, label: string, totalBytes: number, doneBytes = 0) {
+  /**
+   * @param doneBytes what an earlier run did already: it does not count for the speed.
+   * @param unit what is counted, when it is not bytes
+   */
+  constructor(output: Output, clock: Clock, label: string, totalBytes: number, doneBytes = 0, unit?: string) {
     this.#output = output
     this.#clock = clock
     this.#label = label
     this.#totalBytes = totalBytes
+    this.#format = unit === undefined ? formatBytes : (amount) => `${amount} ${unit}`
     this.#startedAt = clock.monotonic()
     this.#firstBytes = doneBytes
   }
@@ -45,7 +50,7 @@ export class Progress {
     const share = this.#totalBytes === 0 ? 1 : Math.min(1, doneBytes / this.#totalBytes)
     const filled = Math.round(share * BAR_WIDTH)
     const speed = ((doneBytes - this.#firstBytes) * 1000) / Math.max(1, now - this.#startedAt)
-    const text = `${this.#label} [${'='.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}] ${Math.floor(share * 100)}% of ${formatBytes(this.#totalBytes)}, ${formatBytes(Math.round(speed))}/s`
+    const text = `${this.#label} [${'='.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}] ${Math.floor(share * 100)}% of ${this.#format(this.#totalBytes)}, ${this.#format(Math.round(speed))}/s`
     this.#output.write(`\r${text.slice(0, Math.max(20, (this.#output.columns ?? 80) - 1))}\u001B[K`)
   }
 

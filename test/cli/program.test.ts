@@ -6,7 +6,21 @@ import { ERRORS, EXIT } from '../../src/errors.ts'
 import { VERSION } from '../../src/version.ts'
 import { runInProcess } from '../kit/cli-context.ts'
 
-const COMMANDS = ['up', 'node', 'controller', 'edge', 'init', 'push', 'pull', 'status', 'config']
+const COMMANDS = [
+  'up',
+  'node',
+  'controller',
+  'edge',
+  'init',
+  'push',
+  'pull',
+  'status',
+  'drain',
+  'retire',
+  'scrub',
+  'collector',
+  'config'
+]
 
 t.test('help lists every command, the exit codes and the environment', async (t) => {
   const { code, stdout, stderr } = await runInProcess(['--help'])
@@ -24,10 +38,10 @@ for (const command of COMMANDS) {
     t.match(stdout, new RegExp(`^Usage: peerbin ${command}`))
     t.match(stdout, /^Examples:\n {2}\S/m)
     t.same((await runInProcess(['help', command])).stdout, stdout, '`help` says the same')
-    if (!['push', 'pull', 'status', 'config'].includes(command)) {
+    if (!['push', 'pull', 'status', 'config'].includes(command))
       t.match(stdout, /--data <folder> .*\n?.*default: ".peerbin"/)
+    if (['up', 'node', 'controller', 'edge', 'init'].includes(command))
       t.match(stdout, /--set <section\.key=value>/)
-    }
   })
 }
 
