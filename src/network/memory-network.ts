@@ -323,7 +323,10 @@ class MemoryNetwork implements Network {
     for (const peer of this.#connections.keys()) {
       if (seen.has(peer) || this.#links.isCut(this.self, peer) || this.#links.loses(this.self, peer)) continue
       seen.add(peer)
-      this.#links.gossip(this.self, peer, () => this.#hub.find(peer)?.#hear(from, topic, message, seen))
+      this.#links.gossip(this.self, peer, () => {
+        const other = this.#hub.find(peer)
+        if (other !== undefined) other.#hear(from, topic, message, seen)
+      })
     }
   }
 
