@@ -3,11 +3,9 @@
  * put with its copies before a commit is acknowledged. It is encrypted with a key of the cluster, since nodes and thieves of disks need not
  * know names.
  *
- * Bytes: `PBMF`, version (1 byte), salt (32), AES-256-GCM ciphertext of dag-cbor, tag (16). Key and nonce come from the cluster secret and the
- * salt by HKDF-SHA-256 (RFC 5869), so that no nonce is ever used twice with one key. The first five bytes are authenticated too.
+ * Bytes: dag-cbor, sealed as `PBMF` (sealed.ts).
  */
 
-import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
 import * as cbor from '@ipld/dag-cbor'
 import { z } from 'zod'
 import { PeerbinError } from '../errors.ts'
@@ -16,15 +14,15 @@ import type { ChunkId, FileId, SecretHash } from '../types.ts'
 import { DIGEST_BYTES, chunkIdFromDigest, digestOf } from './ids.ts'
 import { CHUNK_BYTES_MAX, LINK_DOWNLOADS_MAX } from './limits.ts'
 import * as s from './schema.ts'
+import { looksSealed, open, seal } from './sealed.ts'
+import type { SealFormat } from './sealed.ts'
 
-const MAGIC = Buffer.from('PBMF', 'latin1')
-const VERSION = 1
-const SALT_BYTES = 32
-const KEY_BYTES = 32
-const NONCE_BYTES = 12
-const TAG_BYTES = 16
-const PREFIX_BYTES = MAGIC.byteLength + 1
-const HKDF_INFO = 'peerbin/manifest/1'
+const FORMAT: SealFormat = {
+  magic: 'PBMF',
+  version: 1,
+  info: 'peerbin/manifest/1',
+  what: 'the manifest'
+}
 
 /** One chunk in the list: digest and size as u32 big-endian. */
 const ENTRY_BYTES = DIGEST_BYTES + 4
@@ -92,28 +90,17 @@ export function encodeManifest(manifest: Manifest, secret: Uint8Array, random: R
   const record = { ...manifest, chunks: packChunks(manifest.chunks) }
   const checked = schema.safeParse(record)
   if (!checked.success) throw new PeerbinError('internal', z.prettifyError(checked.error))
-  const plain = cbor.encode(record)
-  const prefix = Buffer.concat([MAGIC, Uint8Array.of(VERSION)])
-  const salt = random.bytes(SALT_BYTES)
-  const { key, nonce } = deriveKey(secret, salt)
-  const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES }).setAAD(prefix)
-  const bytes = Buffer.concat([prefix, salt, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+  const bytes = seal(cbor.encode(record), secret, FORMAT, random)
   if (bytes.byteLength > CHUNK_BYTES_MAX) throw new PeerbinError('too-large')
   return bytes
 }
 
 /** Whether a chunk may be a manifest, judged by its first bytes; a file can begin with them too, and then does not decode. */
-export const looksLikeManifest = (bytes: Uint8Array): boolean =>
-  bytes.byteLength > PREFIX_BYTES + SALT_BYTES + TAG_BYTES &&
-  MAGIC.equals(bytes.subarray(0, MAGIC.byteLength))
+export const looksLikeManifest = (bytes: Uint8Array): boolean => looksSealed(bytes, FORMAT)
 
 /** @throws `data-incompatible` when it is of another version or another cluster, damaged, or no manifest at all. */
 export function decodeManifest(bytes: Uint8Array, secret: Uint8Array): Manifest {
-  if (!looksLikeManifest(bytes)) throw new PeerbinError('data-incompatible', 'not a manifest')
-  if (bytes[MAGIC.byteLength] !== VERSION) {
-    throw new PeerbinError('data-incompatible', 'the manifest was written by another version of peerbin')
-  }
-  const checked = schema.safeParse(decryptRecord(bytes, secret))
+  const checked = schema.safeParse(decodeRecord(open(bytes, secret, FORMAT)))
   if (!checked.success) {
     throw new PeerbinError(
       'data-incompatible',
@@ -123,26 +110,12 @@ export function decodeManifest(bytes: Uint8Array, secret: Uint8Array): Manifest 
   return checked.data
 }
 
-function decryptRecord(bytes: Uint8Array, secret: Uint8Array): unknown {
-  const salt = bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + SALT_BYTES)
-  const { key, nonce } = deriveKey(secret, salt)
-  const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
-    .setAAD(bytes.subarray(0, PREFIX_BYTES))
-    .setAuthTag(bytes.subarray(-TAG_BYTES))
+function decodeRecord(plain: Uint8Array): unknown {
   try {
-    const encrypted = bytes.subarray(PREFIX_BYTES + SALT_BYTES, -TAG_BYTES)
-    return cbor.decode(new Uint8Array(Buffer.concat([decipher.update(encrypted), decipher.final()])))
+    return cbor.decode(plain)
   } catch (error) {
-    // the tag does not match: other key, or other bytes
-    throw new PeerbinError('data-incompatible', 'the manifest is damaged or of another cluster', {
-      cause: error
-    })
+    throw new PeerbinError('data-incompatible', 'a manifest cannot be read', { cause: error })
   }
-}
-
-function deriveKey(secret: Uint8Array, salt: Uint8Array): { key: Uint8Array; nonce: Uint8Array } {
-  const derived = new Uint8Array(hkdfSync('sha256', secret, salt, HKDF_INFO, KEY_BYTES + NONCE_BYTES))
-  return { key: derived.subarray(0, KEY_BYTES), nonce: derived.subarray(KEY_BYTES) }
 }
 
 function packChunks(chunks: readonly ManifestChunk[]): Uint8Array {
