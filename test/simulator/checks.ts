@@ -1,0 +1,145 @@
+/** What must hold: some of it at every step of the metadata, the rest once everything has healed. */
+
+import type { ChunkId, FileRecord, PeerId, SecretHash } from '../../src/types.ts'
+import type { Destruction } from './destruction.ts'
+import { allChunks, type Ledger, type SimFile, ViolationError } from './ledger.ts'
+import type { World } from './world.ts'
+
+/** Durable copies at every acknowledgement. */
+const PROMISED = 2
+/** And once everything has healed. */
+const WANTED = 3
+
+export interface ChecksDeps {
+  readonly world: World
+  readonly ledger: Ledger
+  readonly destruction: Destruction
+}
+
+export class Checks {
+  readonly #deps: ChecksDeps
+  /** Generation at which a node was confirmed to have deleted a chunk. */
+  readonly #deleted = new Map<string, number>()
+
+  constructor(deps: ChecksDeps) {
+    this.#deps = deps
+  }
+
+  /** Told of every operation of the metadata that took effect. @throws ViolationError */
+  observe(operation: string, args: readonly unknown[], answer: unknown): void {
+    const { ledger } = this.#deps
+    if (operation === 'commitUpload')
+      this.#committed(args[0] as { sha256: string; link: Link }, answer as FileRecord)
+    if (operation === 'claimLink') {
+      const { tokenHash, claimHash } = args[0] as Claiming
+      if ((answer as { outcome: string }).outcome === 'claimed') ledger.claimed(tokenHash, claimHash)
+    }
+    if (operation === 'releaseClaim' && answer === true) {
+      const { tokenHash, claimHash } = args[0] as Claiming
+      ledger.released(tokenHash, claimHash)
+    }
+    if (operation === 'confirmOrders') {
+      for (const order of args[0] as Array<{ peer: PeerId; chunk: ChunkId; generation: number }>)
+        this.#deleted.set(`${order.peer} ${order.chunk}`, order.generation)
+    }
+  }
+
+  /** D, and A at the moment a file becomes visible: all of it is on enough disks. */
+  #committed(commit: { sha256: string; link: Link }, file: FileRecord): void {
+    const { ledger } = this.#deps
+    ledger.slots.set(commit.link.tokenHash, commit.link.downloads)
+    const sent = ledger.files.find(({ sha256 }) => sha256 === commit.sha256)
+    if (sent === undefined)
+      throw new ViolationError('D', `a file of ${file.sizeBytes} bytes became visible that nobody sent`)
+    if (file.sizeBytes !== sent.content.byteLength || file.chunkCount !== sent.chunks.length)
+      throw new ViolationError('D', `file ${sent.index} became visible with ${file.sizeBytes} bytes`)
+    for (const chunk of [...sent.chunks, file.manifest]) this.#promised(sent, chunk, 'D')
+  }
+
+  /** @throws when fewer disks hold the chunk than was promised, those that were damaged not counted */
+  #promised(file: SimFile, chunk: ChunkId, invariant: 'A' | 'D'): void {
+    const { world, destruction } = this.#deps
+    const holders = world.holders(chunk)
+    const excused = [...destruction.damaged].filter((machine) => !holders.includes(machine)).length
+    const hosts = new Set(holders.map((machine) => world.hostOf(machine))).size
+    if (holders.length + excused < PROMISED || hosts + excused < PROMISED)
+      throw new ViolationError(
+        invariant,
+        `file ${file.index} became visible while ${holders.length} disks held ${chunk.slice(-8)}`
+      )
+  }
+
+  /** A: after healing, each live file is on as many disks as the cluster has nodes for. */
+  healed(): void {
+    const { world, ledger, destruction } = this.#deps
+    const nodes = world.of('node').filter((machine) => !machine.isLost)
+    const damaged = destruction.damaged.size > 0
+    for (const file of ledger.live(world.time.nowMs)) {
+      for (const chunk of allChunks(file)) {
+        const holders = world.holders(chunk).length
+        // what a disk lost by itself is found by scrubs and inventories, which take their time
+        const least = damaged ? 1 : Math.min(WANTED, nodes.length)
+        if (holders < least)
+          throw new ViolationError(
+            'A',
+            `${holders} disks hold chunk ${chunk.slice(-8)} of file ${file.index}`
+          )
+      }
+    }
+  }
+
+  /** A: somebody got all of it. */
+  delivered(file: SimFile): void {
+    if (file.claimants.some((claimant) => claimant.state === 'done')) return
+    if (file.mayBeSpent) return
+    const asked = file.claimants.map(
+      ({ name, state, gotBytes }) => `${name} ${state} with ${gotBytes} of ${file.content.byteLength} bytes`
+    )
+    throw new ViolationError('A', `nobody got file ${file.index}: ${asked.join(', ')}`)
+  }
+
+  /**
+   * Nothing refers to anything any more: no disk may hold what its node was confirmed to have deleted.
+   * @param strict nor anything else
+   */
+  gone(strict: boolean): void {
+    const { world, destruction } = this.#deps
+    for (const machine of world.of('node')) {
+      if (machine.isLost || (!strict && destruction.stale.has(machine))) continue
+      for (const [chunk, held] of machine.disk.chunks) {
+        if (held.quarantinedAt !== undefined) continue
+        const deleted = this.#deleted.get(`${machine.peer} ${chunk}`)
+        const isBack = deleted !== undefined && held.info.generation <= deleted
+        if (isBack || strict)
+          throw new ViolationError(
+            'deleted',
+            `${machine.name} ${isBack ? 'has again' : 'still has'} chunk ${chunk.slice(-8)} of generation ${held.info.generation}`
+          )
+      }
+    }
+  }
+
+  /** Disks that hold something although nothing refers to anything. */
+  leftovers(): number {
+    const nodes = this.#deps.world.of('node').filter((machine) => !machine.isLost)
+    return nodes.reduce((sum, machine) => sum + machine.disk.chunks.size, 0)
+  }
+
+  /** E: nobody leases memory when nothing is under way. */
+  quiet(): void {
+    for (const edge of this.#deps.world.openEdges) {
+      const { used } = edge.parts.memory
+      if (used > 0) throw new ViolationError('E', `${edge.name} leases ${used} bytes with nothing under way`)
+    }
+  }
+}
+
+interface Link {
+  tokenHash: SecretHash
+  downloads: number
+}
+
+interface Claiming {
+  tokenHash: SecretHash
+  claimHash: SecretHash
+}

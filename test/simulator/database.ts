@@ -1,0 +1,143 @@
+/** The metadata of a simulated cluster: it outlives controllers, and more than one of them can have it open. */
+
+import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Logger } from '../../src/interfaces.ts'
+import { MemoryMetadataStore } from '../../src/metadata/memory-metadata-store.ts'
+import { SqliteMetadataStore } from '../../src/metadata/sqlite-metadata-store.ts'
+import type { MetadataStore } from '../../src/metadata-store.ts'
+import type { SimProcess } from './sim-process.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+/** Told what an operation answered, once it is durable: also when its caller never hears of it. */
+export type MetadataObserver = (operation: string, args: readonly unknown[], answer: unknown) => void
+/** Puts something between the controller and the store: planted bugs. */
+export type MetadataDecorator = (store: MetadataStore) => MetadataStore
+
+export interface DatabaseDeps {
+  readonly time: VirtualTime
+  readonly logger: Logger
+  /** Folder for SQLite's files; undefined: in memory. */
+  readonly folder: string | undefined
+  readonly observe: MetadataObserver
+  readonly decorate: MetadataDecorator
+}
+
+/** Whether `name` of the store is an operation, and not its life or a capability. */
+const isOperation = (name: string | symbol): name is string =>
+  typeof name === 'string' && name !== 'open' && name !== 'close' && name !== 'durable'
+
+/** A store with every operation run by `around`. */
+export function aroundStore(
+  store: MetadataStore,
+  around: (operation: string, args: readonly unknown[], work: () => Promise<unknown>) => Promise<unknown>
+): MetadataStore {
+  return new Proxy(store, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target)
+      if (typeof value !== 'function') return value
+      const bound = (value as (...args: unknown[]) => Promise<unknown>).bind(target)
+      return isOperation(name) ? (...args: unknown[]) => around(name, args, () => bound(...args)) : bound
+    }
+  })
+}
+
+export class Database {
+  readonly #deps: DatabaseDeps
+  readonly #memory = new MemoryMetadataStore()
+  /** Number of the crash image that is in use. */
+  #image = 0
+  #sqlite: SqliteMetadataStore | undefined
+  /** Of the controllers that have it open. */
+  readonly #open = new Set<SimProcess>()
+
+  constructor(deps: DatabaseDeps) {
+    this.#deps = deps
+    if (deps.folder !== undefined) mkdirSync(this.#path, { recursive: true })
+  }
+
+  /** Whether a second controller can open it while the first has it open: not a file that is locked. */
+  get isShared(): boolean {
+    return this.#deps.folder === undefined
+  }
+
+  /** A controller's way to it: not open yet. */
+  connect(process: SimProcess): MetadataStore {
+    const inner = this.#inner()
+    const { observe, decorate, time } = this.#deps
+    const held = aroundStore(inner, async (operation, args, work) => {
+      const answer = await time.holding(work)
+      observe(operation, args, answer)
+      return answer
+    })
+    const seen = aroundStore(decorate(held), (operation, _args, work) =>
+      process.io(`metadata.${operation}`, work)
+    )
+    return new Proxy(seen, {
+      get: (target, name) => {
+        if (name === 'open')
+          return () =>
+            process.io('metadata.open', async () => {
+              await time.holding(() => inner.open())
+              this.#open.add(process)
+            })
+        if (name === 'close') return () => process.io('metadata.close', () => this.#close(process, inner))
+        return Reflect.get(target, name, target) as unknown
+      }
+    })
+  }
+
+  /** For checks, between events: the metadata as it is, without a process. */
+  async look<T>(work: (store: MetadataStore) => Promise<T>): Promise<T> {
+    const inner = this.#inner()
+    const { time } = this.#deps
+    // nobody may have it open at the moment
+    await time.holding(() => inner.open())
+    return await time.holding(() => work(inner))
+  }
+
+  /** The process died: what it had not committed is gone. */
+  crash(process: SimProcess): void {
+    if (!this.#open.delete(process) || this.#deps.folder === undefined) return
+    const old = this.#sqlite
+    const from = this.#path
+    this.#image++
+    // what a kill leaves behind: the files as they are now
+    cpSync(from, this.#path, { recursive: true })
+    this.#sqlite = undefined
+    if (old !== undefined)
+      void this.#deps.time.holding(async () => {
+        await old.close()
+        rmSync(from, { recursive: true, force: true })
+      })
+  }
+
+  /** Gives everything back. */
+  async close(): Promise<void> {
+    await this.#sqlite?.close()
+    const { folder } = this.#deps
+    if (folder !== undefined && existsSync(folder)) rmSync(folder, { recursive: true, force: true })
+  }
+
+  async #close(process: SimProcess, inner: MetadataStore): Promise<void> {
+    this.#open.delete(process)
+    if (this.isShared || inner !== this.#sqlite) return
+    this.#sqlite = undefined
+    await this.#deps.time.holding(() => inner.close())
+  }
+
+  #inner(): MetadataStore {
+    const { folder, logger } = this.#deps
+    if (folder === undefined) return this.#memory
+    this.#sqlite ??= new SqliteMetadataStore({
+      file: join(this.#path, 'metadata.db'),
+      operationsWaitingMax: 4096,
+      logger
+    })
+    return this.#sqlite
+  }
+
+  get #path(): string {
+    return join(this.#deps.folder ?? '', `image-${this.#image}`)
+  }
+}

@@ -1,0 +1,122 @@
+/** Faults that take chunks away for good: as many as the invariants allow, and not one more. */
+
+import type { ChunkId } from '../../src/types.ts'
+import type { Chance } from './chance.ts'
+import { allChunks, type Ledger, type SimFile } from './ledger.ts'
+import type { Machine } from './machine.ts'
+import type { World } from './world.ts'
+
+/** How many copies of a chunk are recorded: asks the metadata. */
+export type RecordedCopies = (chunks: readonly ChunkId[]) => Promise<Map<ChunkId, Set<string>>>
+
+type OldDisk = ReturnType<Machine['snapshot']>
+
+export class Destruction {
+  readonly #world: World
+  readonly #ledger: Ledger
+  readonly #recorded: RecordedCopies
+  readonly #old = new Map<Machine, OldDisk>()
+  /** When each machine was damaged, virtual ms. */
+  readonly #damaged: Array<{ machine: Machine; atMs: number }> = []
+
+  constructor(deps: { world: World; ledger: Ledger; recorded: RecordedCopies }) {
+    this.#world = deps.world
+    this.#ledger = deps.ledger
+    this.#recorded = deps.recorded
+  }
+
+  /** Machines that lost something, each once. */
+  get damaged(): ReadonlySet<Machine> {
+    return new Set(this.#damaged.map(({ machine }) => machine))
+  }
+
+  /** Machines whose disk came back old, with what has been deleted since. */
+  readonly stale = new Set<Machine>()
+
+  async rot(chance: Chance): Promise<void> {
+    const machine = await this.#victim(chance)
+    if (machine === undefined) return
+    const chunk = machine.disk.rot(chance)
+    if (chunk === undefined) return
+    this.#damage(machine, `a bit of ${chunk.slice(-8)} on ${machine.name} flips`)
+  }
+
+  async wipe(chance: Chance): Promise<void> {
+    const machine = await this.#victim(chance)
+    if (machine === undefined) return
+    this.#world.kill(machine, 'its disk is wiped')
+    machine.wipe()
+    this.#damage(machine, `${machine.name} comes back with an empty disk`)
+    this.#world.startLater(machine, chance.between(100, 20_000))
+  }
+
+  async lose(chance: Chance): Promise<void> {
+    const world = this.#world
+    // what is left must be able to take uploads and hold copies on two hosts
+    const left = world.of('node').filter((machine) => !machine.isLost)
+    if (left.length <= 3) return
+    const machine = await this.#victim(chance)
+    if (machine === undefined) return
+    const others = left.filter((other) => other !== machine)
+    if (new Set(others.map((other) => world.hostOf(other))).size < 2) return
+    world.kill(machine, 'it is lost for good', { silent: true })
+    machine.isLost = true
+    machine.wipe()
+    this.#damage(machine, `${machine.name} is gone for good`)
+  }
+
+  /** Keeps a copy of a disk first; at a later time brings it back. */
+  async restoreOld(chance: Chance): Promise<void> {
+    const world = this.#world
+    const kept = [...this.#old].find(([machine]) => !machine.isLost)
+    if (kept === undefined) {
+      const machine = chance.pick(world.of('node'))
+      this.#old.set(machine, machine.snapshot())
+      world.trace.note(`the disk of ${machine.name} is copied away`)
+      return
+    }
+    const [machine, old] = kept
+    if (!(await this.#mayDestroy(machine))) return
+    this.#old.delete(machine)
+    world.kill(machine, 'its disk is replaced by an old copy')
+    machine.restore(old)
+    this.stale.add(machine)
+    this.#damage(machine, `${machine.name} comes back with an old disk`)
+    world.startLater(machine, chance.between(100, 20_000))
+  }
+
+  #damage(machine: Machine, text: string): void {
+    this.#damaged.push({ machine, atMs: this.#world.time.nowMs })
+    this.#world.trace.note(text)
+  }
+
+  async #victim(chance: Chance): Promise<Machine | undefined> {
+    const machines = this.#world.of('node').filter((machine) => !machine.isLost)
+    const machine = chance.pick(machines)
+    return (await this.#mayDestroy(machine)) ? machine : undefined
+  }
+
+  /**
+   * One loss is allowed from the moment a chunk is acknowledged (counted from the beginning of its upload, since nobody can see a machine vanish in the same
+   * moment); a further one only when the metadata has a copy on a machine that neither took part in an earlier loss nor goes now.
+   */
+  async #mayDestroy(machine: Machine): Promise<boolean> {
+    if (this.#damaged.length === 0) return true
+    const files = this.#ledger.files.filter(
+      (file) => file.upload === 'acknowledged' || file.upload === 'open'
+    )
+    const hit = files.filter((file) => this.#damaged.some(({ atMs }) => atMs >= this.#bornAtMs(file)))
+    const gone = new Set([...this.damaged, machine].map(({ peer }) => peer as string))
+    const recorded = await this.#recorded(hit.flatMap(allChunks))
+    return hit.every((file) =>
+      allChunks(file).every((chunk) => [...(recorded.get(chunk) ?? [])].some((peer) => !gone.has(peer)))
+    )
+  }
+
+  /** When the first of its chunks was first uploaded, with whatever file. */
+  #bornAtMs(file: SimFile): number {
+    const chunks = new Set(file.chunks)
+    const sharing = this.#ledger.files.filter((other) => other.chunks.some((chunk) => chunks.has(chunk)))
+    return Math.min(...sharing.map((other) => other.startedAtMs))
+  }
+}

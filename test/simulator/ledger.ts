@@ -1,0 +1,121 @@
+/** What the clients of a schedule did and were told, and what the metadata answered: the histories that checks judge. */
+
+import { chunkIdOf } from '../../src/protocol/ids.ts'
+import type { ChunkId, SecretHash } from '../../src/types.ts'
+import { CHUNK_BYTES } from './settings.ts'
+
+export const INVARIANTS = {
+  A: 'no acknowledged chunk is lost',
+  B: 'bytes served always match',
+  C: 'at most one claimant per slot of a link',
+  D: 'no partial upload is visible',
+  E: 'memory is given back',
+  F: 'clean within 120 s of healing, beside the repair delay',
+  G: 'no secret in a log',
+  H: 'an error means unknown: a retry is idempotent',
+  deleted: 'no deleted byte comes back, and none stays',
+  surprise: 'nothing happens that nobody handles'
+} as const
+
+export type Invariant = keyof typeof INVARIANTS
+
+export interface Violation {
+  readonly invariant: Invariant
+  readonly text: string
+}
+
+/** Ends the schedule. */
+export class ViolationError extends Error {
+  readonly violation: Violation
+
+  constructor(invariant: Invariant, text: string) {
+    super(`${invariant}: ${text}`)
+    this.violation = { invariant, text }
+  }
+}
+
+/** Somebody with a claim secret, whatever edge it talks to. */
+export interface Claimant {
+  readonly name: string
+  /** Undefined: the edge is to make one at the next attempt. */
+  secret: string | undefined
+  readonly origin: 'client' | 'edge'
+  /** When it asked first with this secret, virtual ms. */
+  askedAtMs: number
+  /** The first header of an answer came: it is a claimant. */
+  granted: boolean
+  /** Bytes it has, from the first on. */
+  gotBytes: number
+  state: 'open' | 'done' | 'refused'
+}
+
+export interface SimFile {
+  readonly index: number
+  readonly content: Uint8Array
+  readonly sha256: string
+  /** Of its content; the manifest's comes with the acknowledgement. */
+  readonly chunks: readonly ChunkId[]
+  readonly downloads: number
+  readonly ttlMs: number
+  startedAtMs: number
+  /** `failed`: the uploader was told no; `unknown`: told nothing. */
+  upload: 'open' | 'acknowledged' | 'failed' | 'unknown'
+  share: { token: string; tokenHash: SecretHash; deleteSecret: string; manifest: ChunkId } | undefined
+  /** `asked`: nobody knows whether it was withdrawn. */
+  revoked: 'no' | 'asked' | 'yes'
+  readonly claimants: Claimant[]
+  /** An edge made a claim of whose secret nobody ever heard: nobody may be able to come with it. */
+  mayBeSpent: boolean
+}
+
+export class Ledger {
+  readonly files: SimFile[] = []
+  /** Claims that the metadata said yes to and that were not taken back. */
+  readonly granted = new Map<SecretHash, Set<SecretHash>>()
+  readonly slots = new Map<SecretHash, number>()
+
+  get acknowledged(): SimFile[] {
+    return this.files.filter((file) => file.upload === 'acknowledged')
+  }
+
+  /** Files that everybody may rely on: acknowledged, and nobody has begun to end them. */
+  live(nowMs: number): SimFile[] {
+    return this.acknowledged.filter(
+      (file) => file.revoked === 'no' && !hasExpired(file, nowMs) && !isSpent(file)
+    )
+  }
+
+  /** @throws C */
+  claimed(tokenHash: SecretHash, claimHash: SecretHash): void {
+    const claims = this.granted.get(tokenHash) ?? new Set()
+    this.granted.set(tokenHash, claims)
+    claims.add(claimHash)
+    const slots = this.slots.get(tokenHash) ?? 1
+    if (claims.size > slots)
+      throw new ViolationError('C', `${claims.size} claims were made of a link with ${slots}`)
+  }
+
+  released(tokenHash: SecretHash, claimHash: SecretHash): void {
+    this.granted.get(tokenHash)?.delete(claimHash)
+  }
+}
+
+/** The chunks that the file writer cuts. */
+export function chunksOf(content: Uint8Array): ChunkId[] {
+  const chunks: ChunkId[] = []
+  for (let at = 0; at < content.byteLength; at += CHUNK_BYTES)
+    chunks.push(chunkIdOf(content.subarray(at, at + CHUNK_BYTES)))
+  return chunks
+}
+
+/** All chunks of an acknowledged file. */
+export const allChunks = (file: SimFile): ChunkId[] =>
+  file.share === undefined ? [...file.chunks] : [...file.chunks, file.share.manifest]
+
+/** Expiry as the store sees it can differ by the skew of its clock's slew; this is the cautious answer. */
+export const hasExpired = (file: SimFile, nowMs: number): boolean =>
+  nowMs - file.startedAtMs > file.ttlMs * 0.8 - 2000
+
+/** Every slot was used by somebody who got everything: the data may be gone. */
+export const isSpent = (file: SimFile): boolean =>
+  file.claimants.filter((claimant) => claimant.state === 'done').length >= file.downloads

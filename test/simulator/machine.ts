@@ -1,0 +1,76 @@
+/** A simulated machine: what outlives its processes. */
+
+import type { KnownPeers } from '../../src/cluster/announcer.ts'
+import type { RoleState } from '../../src/compose/data-folder.ts'
+import type { Cell } from '../../src/runtime/cell.ts'
+import type { Address, PeerId, Role, Term } from '../../src/types.ts'
+import { Disk } from './disk.ts'
+import type { SimProcess } from './sim-process.ts'
+
+type Snapshot = ReturnType<Disk['snapshot']>
+
+export class Machine {
+  readonly name: string
+  readonly role: Role
+  readonly peer: PeerId
+  readonly disk = new Disk()
+  /** How far its wall clock is off, ms. */
+  skewMs = 0
+  /** Started so many times. */
+  starts = 0
+  /** The process that runs or is suspended; undefined while there is none. */
+  process: SimProcess | undefined
+  /** It will never be started again. */
+  isLost = false
+  #cells = new Map<string, unknown>()
+
+  constructor(name: string, role: Role, peer: PeerId) {
+    this.name = name
+    this.role = role
+    this.peer = peer
+  }
+
+  get address(): Address {
+    return `/memory/${this.peer}/p2p/${this.peer}` as Address
+  }
+
+  /** What a role remembers, as one of its processes sees it. */
+  state(process: SimProcess): RoleState {
+    return {
+      folder: undefined,
+      identity: new Uint8Array(0), // of use to libp2p only
+      self: this.peer,
+      boot: this.#cell(process, 'boot', 0),
+      term: this.#cell(process, 'term', 0 as Term),
+      peers: this.#cell<KnownPeers>(process, 'peers', {}),
+      listening: this.#cell(process, 'listening', { host: '', port: 0, advertise: '' }),
+      close: () => {}
+    }
+  }
+
+  /** Everything that is on its disk now. */
+  snapshot(): { chunks: Snapshot; cells: Map<string, unknown> } {
+    return { chunks: this.disk.snapshot(), cells: new Map(this.#cells) }
+  }
+
+  restore(snapshot: { chunks: Snapshot; cells: Map<string, unknown> }): void {
+    this.disk.restore(snapshot.chunks)
+    this.#cells = new Map(snapshot.cells)
+  }
+
+  wipe(): void {
+    this.disk.wipe()
+    this.#cells.clear()
+  }
+
+  #cell<T>(process: SimProcess, name: string, initial: T): Cell<T> {
+    let value = this.#cells.has(name) ? (this.#cells.get(name) as T) : initial
+    return {
+      get: () => value,
+      set: async (next) => {
+        value = next
+        await process.io(`cell.${name}`, () => this.#cells.set(name, next))
+      }
+    }
+  }
+}

@@ -1,0 +1,43 @@
+/** What a schedule is made of, drawn from its seed. */
+
+import type { Chance } from './chance.ts'
+
+export interface Plan {
+  readonly nodes: number
+  readonly controllers: number
+  readonly edges: number
+  readonly hosts: number
+  readonly sqlite: boolean
+  readonly ioMaxMs: number
+  readonly uploaders: number
+  readonly filesPerUploader: number
+  /** Mean pause before each upload of a client. */
+  readonly pauseMs: number
+  /** How long faults come. */
+  readonly faultsMs: number
+  /** Mean time from one fault to the next; Infinity: none come. */
+  readonly faultEveryMs: number
+  /** Whether disks may be destroyed at all. */
+  readonly destroys: boolean
+}
+
+/** Share of schedules on the real SQLite store. */
+const SQLITE_SHARE = 0.1
+
+export function drawPlan(chance: Chance, options: { faults: boolean }): Plan {
+  const nodes = chance.pick([3, 3, 3, 4, 4, 5, 5, 6, 7, 9])
+  return {
+    nodes,
+    controllers: chance.pick([1, 1, 2, 2, 3]),
+    edges: chance.pick([1, 2, 2, 3]),
+    hosts: chance.happens(0.85) ? nodes : chance.whole(2, nodes),
+    sqlite: chance.happens(SQLITE_SHARE),
+    ioMaxMs: chance.pick([2, 10, 60]),
+    uploaders: chance.whole(1, 3),
+    filesPerUploader: chance.whole(2, 4),
+    pauseMs: chance.pick([1000, 4000, 8000]),
+    faultsMs: chance.between(15_000, 60_000),
+    faultEveryMs: options.faults ? chance.pick([1500, 4000, 8000]) : Infinity,
+    destroys: chance.happens(0.5)
+  }
+}

@@ -1,0 +1,309 @@
+/** One schedule: a cluster, its clients, faults from a seed; then everything heals and the invariants are checked. */
+
+import { mkdtempSync, existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Logger } from '../../src/interfaces.ts'
+import type { MetadataStore } from '../../src/metadata-store.ts'
+import type { ChunkId } from '../../src/types.ts'
+import { Chance } from './chance.ts'
+import { Checks } from './checks.ts'
+import { Destruction } from './destruction.ts'
+import { Faults } from './faults.ts'
+import { isSpent, Ledger, type Violation, ViolationError } from './ledger.ts'
+import { drawPlan, type Plan } from './plan.ts'
+import { CLEAN_WITHIN_MS, GONE_WITHIN_MS } from './settings.ts'
+import { Workload } from './workload.ts'
+import { type Planted, World } from './world.ts'
+
+export interface ScheduleOptions {
+  readonly seed: number
+  readonly schedule: number
+  /** Default true; without them only what clients do by themselves is tried. */
+  readonly faults?: boolean
+  /** Whether every byte must be gone in the end; default true. */
+  readonly strict?: boolean
+  /** Whether full replication is awaited and checked; default true. */
+  readonly clean?: boolean
+  readonly planted?: Planted
+  readonly logger?: Logger
+  /** Over what the seed draws. */
+  readonly plan?: Partial<Plan>
+}
+
+export interface ScheduleReport {
+  readonly seed: number
+  readonly schedule: number
+  readonly plan: Plan
+  readonly violation: Violation | undefined
+  /** Equal for equal runs. */
+  readonly hash: string
+  readonly events: readonly string[]
+  readonly acknowledged: number
+  readonly files: number
+  readonly faults: Readonly<Record<string, number>>
+  /** Chunks left on disks that nothing refers to. */
+  readonly leftovers: number
+  readonly virtualMs: number
+  readonly timers: number
+}
+
+/** The cluster must be ready for uploads within so long, without faults. */
+const READY_WITHIN_MS = 60_000
+/** Clients that are under way when everything has healed end within so long. */
+const CLIENTS_END_WITHIN_MS = 400_000
+/** Looks at the state between events, while something is awaited. */
+const LOOK_MS = 2000
+
+export async function runSchedule(options: ScheduleOptions): Promise<ScheduleReport> {
+  return await new Schedule(options).run()
+}
+
+class Schedule {
+  readonly #options: ScheduleOptions
+  readonly #plan: Plan
+  readonly #world: World
+  readonly #ledger = new Ledger()
+  readonly #destruction: Destruction
+  readonly #checks: Checks
+  readonly #workload: Workload
+  readonly #faults: Faults
+  readonly #chance: Chance
+  #violation: Violation | undefined
+
+  constructor(options: ScheduleOptions) {
+    const seed = `${options.seed}/${options.schedule}`
+    this.#options = options
+    this.#chance = new Chance(`${seed}/plan`)
+    this.#plan = { ...drawPlan(this.#chance, { faults: options.faults !== false }), ...options.plan }
+    this.#world = new World({
+      ...this.#plan,
+      seed,
+      folder: this.#plan.sqlite ? mkdtempSync(join(fastFolder(), 'peerbin-sim-')) : undefined,
+      ...(options.planted && { planted: options.planted }),
+      logger: options.logger,
+      observe: (...operation) => this.#guard(() => this.#checks.observe(...operation))
+    })
+    const [world, ledger] = [this.#world, this.#ledger]
+    this.#destruction = new Destruction({ world, ledger, recorded: (chunks) => this.#recorded(chunks) })
+    this.#checks = new Checks({ world, ledger, destruction: this.#destruction })
+    this.#faults = new Faults(world, this.#destruction)
+    this.#workload = new Workload({ world, ledger, onViolation: (error) => this.#failed(error) })
+  }
+
+  async run(): Promise<ScheduleReport> {
+    const onRejection = (error: unknown): void =>
+      this.#failed(new ViolationError('surprise', `nobody handled a rejection: ${String(error)}`))
+    process.on('unhandledRejection', onRejection)
+    let leftovers = 0
+    try {
+      await this.#begin()
+      await this.#underFaults()
+      await this.#heal()
+      await this.#deliver()
+      leftovers = await this.#clearAway()
+    } catch (error) {
+      this.#failed(error)
+    } finally {
+      await this.#world.end()
+      process.off('unhandledRejection', onRejection)
+    }
+    return this.#report(leftovers)
+  }
+
+  #report(leftovers: number): ScheduleReport {
+    const { trace, time } = this.#world
+    return {
+      seed: this.#options.seed,
+      schedule: this.#options.schedule,
+      plan: this.#plan,
+      violation: this.#violation,
+      hash: trace.hash,
+      events: trace.events,
+      acknowledged: this.#ledger.acknowledged.length,
+      files: this.#ledger.files.length,
+      faults: Object.fromEntries(this.#faults.counts),
+      leftovers,
+      virtualMs: Math.round(time.nowMs),
+      timers: time.events
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const world = this.#world
+    world.hub.setDefaults({ delayMs: 1, jitterMs: 2 })
+    const [leader, ...standby] = world.of('controller')
+    for (const machine of world.machines) if (!standby.includes(machine)) world.start(machine)
+    await this.#until('the cluster is ready', READY_WITHIN_MS, () => this.#isReady())
+    if (leader?.process === undefined) throw new Error('the controller is not there')
+  }
+
+  /** Everybody who runs sees all nodes and a controller that leads. */
+  #isReady(): boolean {
+    const { openEdges } = this.#world
+    const nodes = this.#world.of('node').filter((machine) => !machine.isLost).length
+    return (
+      openEdges.length === this.#plan.edges &&
+      openEdges.every(
+        ({ peer }) =>
+          peer.membership.active('node').length === nodes &&
+          peer.membership.active('controller').some((member) => member.term > 0)
+      )
+    )
+  }
+
+  async #underFaults(): Promise<void> {
+    const { uploaders, filesPerUploader, pauseMs, faultsMs, faultEveryMs, destroys } = this.#plan
+    for (let i = 0; i < uploaders; i++)
+      this.#workload.follow(this.#workload.uploader(filesPerUploader, pauseMs))
+    if (faultEveryMs === Infinity) {
+      await this.#pass(faultsMs, () => this.#workload.running === 0)
+      return
+    }
+    const endsAt = this.#world.time.nowMs + faultsMs
+    for (;;) {
+      const pause = -Math.log(1 - this.#chance.fraction()) * faultEveryMs
+      if (this.#world.time.nowMs + pause > endsAt) break
+      await this.#pass(pause)
+      await this.#faults.strike(destroys)
+    }
+    await this.#pass(endsAt - this.#world.time.nowMs)
+  }
+
+  /** Invariant F. */
+  async #heal(): Promise<void> {
+    this.#faults.heal()
+    this.#world.trace.note('everything heals')
+    this.#workload.close()
+    await this.#until(
+      'clients under way have ended',
+      CLIENTS_END_WITHIN_MS,
+      () => this.#workload.running === 0
+    )
+    if (this.#options.clean === false) return
+    await this.#until('everything is clean again', CLEAN_WITHIN_MS, async () => await this.#isClean(), 'F')
+    this.#checks.healed()
+  }
+
+  async #isClean(): Promise<boolean> {
+    if (!this.#isReady()) return false
+    const nodes = this.#world.of('node').filter((machine) => !machine.isLost).length
+    return await this.#look(
+      async (store) => (await store.listOwed(Math.min(3, nodes), undefined, 1)).length === 0
+    )
+  }
+
+  /** Invariant A, by asking. */
+  async #deliver(): Promise<void> {
+    const { time } = this.#world
+    const waiting = this.#ledger.live(time.nowMs)
+    for (const file of waiting) this.#workload.follow(this.#workload.fetchInTheEnd(file))
+    await this.#until(
+      'the last clients have ended',
+      CLIENTS_END_WITHIN_MS,
+      () => this.#workload.running === 0
+    )
+    for (const file of waiting) this.#checks.delivered(file)
+  }
+
+  /** Every link is ended, and everything must go. */
+  async #clearAway(): Promise<number> {
+    const left = this.#ledger.acknowledged.filter((file) => file.revoked !== 'yes' && !isSpent(file))
+    for (const file of left) this.#workload.follow(this.#workload.revoke(file, 20))
+    await this.#until('every link is revoked', CLIENTS_END_WITHIN_MS, () => this.#workload.running === 0)
+    await this.#pass(20_000)
+    this.#checks.quiet()
+    const lost = new Set(
+      this.#world
+        .of('node')
+        .filter((machine) => machine.isLost)
+        .map(({ peer }) => peer)
+    )
+    await this.#until(
+      'nothing refers to anything any more',
+      GONE_WITHIN_MS * 2,
+      async () =>
+        await this.#look(async (store) => {
+          const { files, uploadsOpen } = await store.stats(3)
+          const peers = await store.listOrderPeers()
+          return files === 0 && uploadsOpen === 0 && peers.every((peer) => lost.has(peer))
+        }),
+      'deleted'
+    )
+    if (this.#options.strict !== false)
+      await this.#until(
+        'every disk is empty',
+        GONE_WITHIN_MS,
+        () => this.#checks.leftovers() === 0,
+        undefined
+      )
+    this.#checks.gone(this.#options.strict !== false)
+    return this.#checks.leftovers()
+  }
+
+  // ---------------------------------------------------------------- waiting and looking
+
+  async #pass(ms: number, isDone: () => boolean = () => false): Promise<void> {
+    await this.#world.time.pass(ms, () => this.#violation !== undefined || isDone())
+    this.#throwIfViolated()
+  }
+
+  /** @param invariant what is violated when it does not come about; undefined: the caller finds out what */
+  async #until(
+    what: string,
+    limitMs: number,
+    holds: () => boolean | Promise<boolean>,
+    invariant: ViolationError['violation']['invariant'] | undefined = 'surprise'
+  ): Promise<void> {
+    const endsAt = this.#world.time.nowMs + limitMs
+    while (!(await holds())) {
+      if (this.#world.time.nowMs >= endsAt) {
+        if (invariant === undefined) return
+        throw new ViolationError(invariant, `within ${limitMs / 1000} s it did not come about that ${what}`)
+      }
+      await this.#pass(LOOK_MS)
+    }
+    this.#world.trace.note(what)
+  }
+
+  async #look<T>(work: (store: MetadataStore) => Promise<T>): Promise<T> {
+    return await this.#world.database.look(work)
+  }
+
+  async #recorded(chunks: readonly ChunkId[]): Promise<Map<ChunkId, Set<string>>> {
+    const wanted = new Set(chunks)
+    const owed = await this.#look((store) => store.listOwed(64, undefined, 10_000))
+    return new Map(
+      owed
+        .filter(({ chunk }) => wanted.has(chunk))
+        .map(({ chunk, copies }) => [chunk, new Set<string>(copies.map(({ peer }) => peer))])
+    )
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#violation !== undefined) return
+    this.#violation =
+      error instanceof ViolationError
+        ? error.violation
+        : {
+            invariant: 'surprise',
+            text: error instanceof Error ? (error.stack ?? error.message) : String(error)
+          }
+    this.#world.trace.note(`VIOLATION of ${this.#violation.invariant}: ${this.#violation.text}`)
+  }
+
+  #throwIfViolated(): void {
+    if (this.#violation !== undefined)
+      throw new ViolationError(this.#violation.invariant, this.#violation.text)
+  }
+}
+
+const fastFolder = (): string => (existsSync('/dev/shm') ? '/dev/shm' : tmpdir())

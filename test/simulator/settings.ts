@@ -1,0 +1,48 @@
+/** Settings of simulated clusters: production's, with lives short enough to end within a schedule and polling no denser than needed. */
+
+import type { Config, ConfigInput } from '../../src/config.ts'
+import { parseConfig } from '../../src/config.ts'
+
+/** Size of the chunks of simulated files. */
+export const CHUNK_BYTES = 1024
+export const LEASE_MS = 120_000
+export const GRACE_MS = 10_000
+/** Longest that a file's data may stay after its link has ended and everybody can be reached. */
+export const GONE_WITHIN_MS = 120_000
+/** Back to full replication after healing (invariant F), beside the repair delay. */
+export const CLEAN_WITHIN_MS = 120_000
+
+/** @param processes heartbeats cost in proportion to the square of them, so that large clusters send fewer */
+export function simulatedConfig(processes: number, machine: string, over: ConfigInput = {}): Config {
+  const intervalMs = processes > 8 ? 5000 : 3000
+  const base: ConfigInput = {
+    heartbeat: {
+      intervalMs,
+      suspectAfterMs: 3 * intervalMs + 1000,
+      downAfterMs: 8 * intervalMs,
+      dialTimeoutMs: 5000,
+      redialMs: 3000
+    },
+    replication: { putTimeoutMs: 15_000, getTimeoutMs: 8000, slowReadMs: 2000, owedDelayMs: 3000 },
+    node: { reportIntervalMs: 500 },
+    controller: {
+      uploadTtlMs: 60_000,
+      settleIntervalMs: 3000,
+      collectIntervalMs: 3000,
+      owedIntervalMs: 3000
+    },
+    repair: { delayMs: 20_000, lostShare: 100, patrolMs: 60_000 },
+    inventory: { intervalMs: 60_000, quarantineMs: 10_000, sweepShare: 100 },
+    scrub: { intervalMs: 600_000, newAfterMs: 300_000, roundMs: 60_000 },
+    snapshot: { nodes: 0 },
+    link: { leaseMs: LEASE_MS, graceMs: GRACE_MS, reportIntervalMs: 2000, ttlMs: 3_600_000 },
+    edge: { stallMs: 20_000 },
+    network: { machine }
+  }
+  return parseConfig(mergeSections(base, over))
+}
+
+function mergeSections(base: ConfigInput, over: ConfigInput): ConfigInput {
+  const sections = new Set([...Object.keys(base), ...Object.keys(over)]) as Set<keyof ConfigInput>
+  return Object.fromEntries([...sections].map((section) => [section, { ...base[section], ...over[section] }]))
+}

@@ -1,0 +1,269 @@
+/** A simulated cluster: machines on virtual time, with production's code in their processes. */
+
+import { createController } from '../../src/compose/controller.ts'
+import { createNode } from '../../src/compose/node.ts'
+import { openPeer } from '../../src/compose/peer.ts'
+import type { PeerOptions } from '../../src/compose/peer.ts'
+import { RunningPeer } from '../../src/compose/running-peer.ts'
+import { asPeerbinError } from '../../src/errors.ts'
+import type { ChunkStore, Clock, Logger, Network } from '../../src/interfaces.ts'
+import { MemoryHub } from '../../src/network/memory-network.ts'
+import { silentLogger } from '../../src/runtime/logger.ts'
+import type { ChunkId, PeerId, Role } from '../../src/types.ts'
+import { Chance } from './chance.ts'
+import { Database } from './database.ts'
+import type { MetadataDecorator, MetadataObserver } from './database.ts'
+import { DiskChunkStore } from './disk.ts'
+import { SimEdge } from './edge.ts'
+import { Machine } from './machine.ts'
+import { simulatedConfig } from './settings.ts'
+import { SimProcess } from './sim-process.ts'
+import { Trace } from './trace.ts'
+import { VirtualTime } from './virtual-time.ts'
+
+/** Where a planted bug can sit; each gets what would be there and answers what is. */
+export interface Planted {
+  readonly name?: string
+  readonly metadata?: MetadataDecorator
+  readonly chunks?: (store: ChunkStore, process: SimProcess, machine: Machine) => ChunkStore
+  readonly options?: (options: PeerOptions, role: Role) => PeerOptions
+  readonly edge?: (edge: SimEdge) => void
+}
+
+export interface WorldOptions {
+  readonly seed: string
+  readonly nodes: number
+  /** Machines that can lead: the first does at first. */
+  readonly controllers: number
+  readonly edges: number
+  /** Machines that hold the nodes: fewer than nodes means that some share one. */
+  readonly hosts: number
+  /** Folder for SQLite's files; undefined: the metadata is in memory. */
+  readonly folder?: string | undefined
+  /** Longest time of a call to a disk, ms. */
+  readonly ioMaxMs: number
+  readonly planted?: Planted
+  readonly logger?: Logger | undefined
+  readonly observe: MetadataObserver
+}
+
+/** A process that failed to start, or whose disk failed, is started again after so long, as a supervisor does. */
+const RESTART_MS = 3000
+/** Heartbeats remembered for replays. */
+const HEARTBEATS_KEPT = 40
+
+export class World {
+  readonly time = new VirtualTime()
+  readonly chance: Chance
+  readonly trace: Trace
+  readonly hub: MemoryHub
+  readonly database: Database
+  readonly machines: readonly Machine[]
+  readonly options: WorldOptions
+  readonly edges = new Map<Machine, SimEdge>()
+  /** What must not happen in a process whatever the faults, e.g. a rejection that nobody handles. */
+  readonly surprises: string[] = []
+  /** Some of what was gossiped, to be heard again. */
+  readonly heartbeats: Array<{ from: PeerId; topic: string; message: Uint8Array }> = []
+  readonly #secret: Uint8Array
+  readonly #running = new Map<SimProcess, RunningPeer>()
+
+  constructor(options: WorldOptions) {
+    this.options = options
+    this.chance = new Chance(options.seed)
+    this.trace = new Trace(() => this.time.nowMs)
+    const { time } = this
+    const clock = {
+      now: () => time.nowMs,
+      monotonic: () => time.nowMs,
+      setTimer: (delayMs: number, callback: () => void) => time.schedule(delayMs, callback)
+    }
+    this.hub = new MemoryHub({ clock, random: this.chance.fork('hub') })
+    this.database = new Database({
+      time,
+      logger: options.logger ?? silentLogger,
+      folder: options.folder,
+      observe: options.observe,
+      decorate: options.planted?.metadata ?? ((store) => store)
+    })
+    this.#secret = this.chance.bytes(32)
+    const named = (role: Role, count: number): Machine[] =>
+      Array.from(
+        { length: count },
+        (_, index) => new Machine(`${role}-${index + 1}`, role, this.hub.newPeer())
+      )
+    this.machines = [
+      ...named('controller', options.controllers),
+      ...named('node', options.nodes),
+      ...named('edge', options.edges)
+    ]
+  }
+
+  of(role: Role): Machine[] {
+    return this.machines.filter((machine) => machine.role === role)
+  }
+
+  machineOf(peer: string): Machine | undefined {
+    return this.machines.find((machine) => machine.peer === peer)
+  }
+
+  /** Edges that can be asked now; a suspended one is among them, since nobody can tell. */
+  get openEdges(): SimEdge[] {
+    return [...this.edges.values()].filter((edge) => edge.process.alive)
+  }
+
+  hostOf(machine: Machine): string {
+    if (machine.role !== 'node') return machine.name
+    return `host-${this.of('node').indexOf(machine) % this.options.hosts}`
+  }
+
+  /** Nodes whose disk holds good bytes of the chunk. */
+  holders(id: ChunkId): Machine[] {
+    return this.of('node').filter((machine) => machine.disk.holds(id))
+  }
+
+  /** Starts a process on a machine that has none. */
+  start(machine: Machine): void {
+    if (machine.process !== undefined || machine.isLost) return
+    machine.starts++
+    const name = `${machine.name}#${machine.starts}`
+    const process = new SimProcess({
+      name,
+      time: this.time,
+      chance: this.chance.fork(name),
+      trace: this.trace,
+      skewMs: () => machine.skewMs,
+      ioMaxMs: this.options.ioMaxMs,
+      onCrash: (why) => {
+        this.kill(machine, why)
+        this.startLater(machine)
+      }
+    })
+    machine.process = process
+    this.trace.note(`${name} starts`)
+    void this.#run(machine, process).catch((caught: unknown) => {
+      if (!process.alive) return
+      this.trace.note(`${name} could not start: ${asPeerbinError(caught).code}`)
+      this.kill(machine, 'failed start')
+      this.startLater(machine)
+    })
+  }
+
+  /** As a supervisor does. */
+  startLater(machine: Machine, delayMs = RESTART_MS): void {
+    this.time.schedule(delayMs, () => this.start(machine))
+  }
+
+  /** SIGKILL; with `silent` the machine has lost its power, and nobody's connection breaks. */
+  kill(machine: Machine, why: string, options: { silent?: boolean } = {}): void {
+    const { process } = machine
+    if (process === undefined) return
+    this.trace.note(`${process.name} dies: ${why}`)
+    machine.process = undefined
+    process.kill()
+    this.edges.delete(machine)
+    this.#running.delete(process)
+    this.hub.crash(machine.peer, options)
+    this.database.crash(process)
+  }
+
+  /** SIGTERM: it has some seconds to end by itself. */
+  stop(machine: Machine): void {
+    const { process } = machine
+    if (process === undefined) return
+    this.trace.note(`${process.name} stops`)
+    void this.#running.get(process)?.stop()
+    this.time.schedule(5000, () => {
+      if (machine.process === process) this.kill(machine, 'stopped')
+    })
+  }
+
+  pause(machine: Machine, ms: number): void {
+    const { process } = machine
+    if (process === undefined || process.isPaused) return
+    this.trace.note(`${process.name} is suspended for ${Math.round(ms / 1000)} s`)
+    process.pause()
+    this.hub.freeze(machine.peer)
+    this.time.schedule(ms, () => this.resume(machine, process))
+  }
+
+  resume(machine: Machine, process = machine.process): void {
+    if (process === undefined || !process.isPaused || machine.process !== process) return
+    this.trace.note(`${process.name} goes on`)
+    process.resume()
+    this.hub.thaw(machine.peer)
+  }
+
+  /** Ends everything, so that nothing runs after the schedule. */
+  async end(): Promise<void> {
+    for (const machine of this.machines) {
+      machine.isLost = true
+      machine.process?.kill()
+    }
+    await this.database.close()
+  }
+
+  async #run(machine: Machine, process: SimProcess): Promise<void> {
+    const options = this.#peerOptions(machine, process)
+    if (machine.role === 'node')
+      return await this.#launch(process, await createNode(this.#nodeOptions(options, machine, process)))
+    if (machine.role === 'controller') {
+      const store = this.database.connect(process)
+      return await this.#launch(process, await createController({ ...options, store }))
+    }
+    const peer = await openPeer('edge', options)
+    await this.#launch(process, new RunningPeer(peer, {}))
+    if (!process.alive) return
+    const edge = new SimEdge(peer, process, machine.name)
+    this.options.planted?.edge?.(edge)
+    this.edges.set(machine, edge)
+  }
+
+  #nodeOptions(
+    options: PeerOptions,
+    machine: Machine,
+    process: SimProcess
+  ): Parameters<typeof createNode>[0] {
+    const disk = new DiskChunkStore({ disk: machine.disk, process })
+    return { ...options, store: this.options.planted?.chunks?.(disk, process, machine) ?? disk }
+  }
+
+  async #launch(process: SimProcess, running: RunningPeer): Promise<void> {
+    this.#running.set(process, running)
+    await running.start()
+  }
+
+  #network(machine: Machine, clock: Clock): Network {
+    const network = this.hub.network({ peer: machine.peer, clusterSecret: this.#secret, clock })
+    const publish = network.publish.bind(network)
+    network.publish = async (topic, message) => {
+      if (this.heartbeats.length < HEARTBEATS_KEPT && this.chance.happens(0.2))
+        this.heartbeats.push({ from: machine.peer, topic, message: message.slice() })
+      await publish(topic, message)
+    }
+    return network
+  }
+
+  #peerOptions(machine: Machine, process: SimProcess): PeerOptions {
+    const { clock, chance } = process
+    const options: PeerOptions = {
+      state: machine.state(process),
+      cluster: {
+        clusterName: 'simulated',
+        secret: this.#secret,
+        addresses: this.machines.slice(0, this.options.controllers + 2).map((other) => other.address)
+      },
+      config: simulatedConfig(this.machines.length, this.hostOf(machine)),
+      network: this.#network(machine, clock),
+      clock,
+      random: chance,
+      onFailure: () => {
+        if (!process.alive) return
+        this.kill(machine, 'its store failed')
+        this.startLater(machine)
+      },
+      ...(this.options.logger && { logger: this.options.logger.child({ who: process.name }) })
+    }
+    return this.options.planted?.options?.(options, machine.role) ?? options
+  }
+}
