@@ -4,17 +4,20 @@
  */
 
 import { PeerbinError } from '../errors.ts'
-import type { CopyRecord, MetadataStore, NodeRecord, OwedChunk, StoreStats } from '../metadata-store.ts'
-import type { ChunkId, FileChunk, FileId, FileRecord, PeerId, Term } from '../types.ts'
+import type { MetadataStore } from '../metadata-store.ts'
+import * as cluster from './memory/cluster.ts'
 import * as garbage from './memory/garbage.ts'
+import * as inventory from './memory/inventory.ts'
 import * as links from './memory/links.ts'
-import { byDigest, byText, copiesOf, emptyState } from './memory/state.ts'
+import * as recovery from './memory/recovery.ts'
+import * as repair from './memory/repair.ts'
+import { emptyState } from './memory/state.ts'
 import type { State } from './memory/state.ts'
+import * as suspension from './memory/suspension.ts'
 import * as uploads from './memory/uploads.ts'
 
-type Arguments<Name extends keyof MetadataStore> = MetadataStore[Name] extends (...args: infer A) => unknown
-  ? A
-  : never
+/** An operation on the state, as the files in memory/ have them. */
+type Operation<A extends unknown[], R> = (state: State, ...args: A) => R
 
 export class MemoryMetadataStore implements MetadataStore {
   readonly durable = false
@@ -30,171 +33,69 @@ export class MemoryMetadataStore implements MetadataStore {
     this.#isOpen = false
   }
 
-  get #opened(): State {
-    if (!this.#isOpen) throw new PeerbinError('shutting-down', 'the metadata store is not open')
-    return this.#state
-  }
-
-  async advanceTerm(atLeast: Term): Promise<Term> {
-    const state = this.#opened
-    state.term = (Math.max(state.term, atLeast) + 1) as Term
-    return state.term
-  }
-
-  async advanceTime(now: number): Promise<number> {
-    const state = this.#opened
-    state.time = Math.max(state.time, now)
-    return state.time
-  }
-
-  async recordNodes(nodes: NodeRecord[]): Promise<void> {
-    const state = this.#opened
-    for (const node of nodes) {
-      const known = state.nodes.get(node.peer)
-      const isNewer =
-        known === undefined ||
-        known.boot < node.boot ||
-        (known.boot === node.boot && known.sequence < node.sequence)
-      if (isNewer) state.nodes.set(node.peer, structuredClone(node))
+  #step<A extends unknown[], R>(operation: Operation<A, R>): (...args: A) => Promise<R> {
+    return async (...args) => {
+      if (!this.#isOpen) throw new PeerbinError('shutting-down', 'the metadata store is not open')
+      return operation(this.#state, ...args)
     }
   }
 
-  async listNodes(): Promise<NodeRecord[]> {
-    return structuredClone([...this.#opened.nodes.values()].toSorted((a, b) => byText(a.peer, b.peer)))
-  }
+  readonly advanceTerm = this.#step(cluster.advanceTerm)
+  readonly advanceTime = this.#step(cluster.advanceTime)
+  readonly raiseCounters = this.#step(cluster.raiseCounters)
+  readonly lastGeneration = this.#step(cluster.lastGeneration)
+  readonly writeSetting = this.#step(cluster.writeSetting)
+  readonly readSetting = this.#step(cluster.readSetting)
+  readonly recordNodes = this.#step(cluster.recordNodes)
+  readonly listNodes = this.#step(cluster.listNodes)
+  readonly decideNode = this.#step(cluster.decideNode)
+  readonly listDecisions = this.#step(cluster.listDecisions)
+  readonly forgetNode = this.#step(cluster.forgetNode)
 
-  async openUpload(...args: Arguments<'openUpload'>): ReturnType<MetadataStore['openUpload']> {
-    uploads.openUpload(this.#opened, ...args)
-  }
+  readonly openUpload = this.#step(uploads.openUpload)
+  readonly reserveChunk = this.#step(uploads.reserveChunk)
+  readonly recordReceipts = this.#step(uploads.recordReceipts)
+  readonly commitUpload = this.#step(uploads.commitUpload)
+  readonly abandonUpload = this.#step(uploads.abandonUpload)
+  readonly listStaleUploads = this.#step(uploads.listStaleUploads)
+  readonly listLacking = this.#step(uploads.listLacking)
 
-  async reserveChunk(...args: Arguments<'reserveChunk'>): ReturnType<MetadataStore['reserveChunk']> {
-    return uploads.reserveChunk(this.#opened, ...args)
-  }
+  readonly getFile = this.#step(repair.getFile)
+  readonly listFileChunks = this.#step(repair.listFileChunks)
 
-  async recordReceipts(...args: Arguments<'recordReceipts'>): ReturnType<MetadataStore['recordReceipts']> {
-    uploads.recordReceipts(this.#opened, ...args)
-  }
+  readonly findLink = this.#step(links.findLink)
+  readonly claimLink = this.#step(links.claimLink)
+  readonly findClaim = this.#step(links.findClaim)
+  readonly reportClaim = this.#step(links.reportClaim)
+  readonly releaseClaim = this.#step(links.releaseClaim)
+  readonly revokeLink = this.#step(links.revokeLink)
+  readonly suspendLinks = this.#step(suspension.suspendLinks)
+  readonly resumeLinks = this.#step(suspension.resumeLinks)
+  readonly listSuspended = this.#step(suspension.listSuspended)
 
-  async commitUpload(...args: Arguments<'commitUpload'>): ReturnType<MetadataStore['commitUpload']> {
-    return uploads.commitUpload(this.#opened, ...args)
-  }
+  readonly settleLinks = this.#step(garbage.settleLinks)
+  readonly condemnChunks = this.#step(garbage.condemnChunks)
+  readonly listOrders = this.#step(garbage.listOrders)
+  readonly listOrderPeers = this.#step(garbage.listOrderPeers)
+  readonly confirmOrders = this.#step(garbage.confirmOrders)
+  readonly purgeTombstones = this.#step(garbage.purgeTombstones)
 
-  async abandonUpload(...args: Arguments<'abandonUpload'>): ReturnType<MetadataStore['abandonUpload']> {
-    return uploads.abandonUpload(this.#opened, ...args)
-  }
+  readonly listOwed = this.#step(repair.listOwed)
+  readonly dropCopy = this.#step(repair.dropCopy)
+  readonly listChunks = this.#step(repair.listChunks)
+  readonly findChunk = this.#step(repair.findChunk)
+  readonly trimCopy = this.#step(repair.trimCopy)
+  readonly noteReads = this.#step(repair.noteReads)
+  readonly stats = this.#step(repair.stats)
 
-  async listStaleUploads(
-    ...args: Arguments<'listStaleUploads'>
-  ): ReturnType<MetadataStore['listStaleUploads']> {
-    return uploads.listStaleUploads(this.#opened, ...args)
-  }
+  readonly summarizeCopies = this.#step(inventory.summarizeCopies)
+  readonly confirmCopies = this.#step(inventory.confirmCopies)
+  readonly listCopies = this.#step(inventory.listCopies)
+  readonly reconcileHeld = this.#step(inventory.reconcileHeld)
+  readonly countUnknown = this.#step(inventory.countUnknown)
+  readonly orderUnknown = this.#step(inventory.orderUnknown)
+  readonly orderStale = this.#step(inventory.orderStale)
 
-  async getFile(id: FileId): Promise<FileRecord | undefined> {
-    return structuredClone(this.#opened.files.get(id)?.record)
-  }
-
-  async listFileChunks(
-    id: FileId,
-    from: number,
-    limit: number
-  ): Promise<Array<FileChunk & { index: number; copies: CopyRecord[] }>> {
-    const state = this.#opened
-    const file = state.files.get(id)
-    if (file?.record.state !== 'live') return []
-    const page: Array<FileChunk & { index: number; copies: CopyRecord[] }> = []
-    for (let index = Math.max(0, from); page.length < limit; index++) {
-      const piece = file.pieces.get(index)
-      const chunk = piece === undefined ? undefined : state.chunks.get(piece.chunk)
-      if (piece === undefined || chunk === undefined) break
-      const { chunk: chunkId, sizeBytes } = piece
-      page.push({ index, id: chunkId, sizeBytes, generation: chunk.generation, copies: copiesOf(chunk) })
-    }
-    return page
-  }
-
-  async findLink(...args: Arguments<'findLink'>): ReturnType<MetadataStore['findLink']> {
-    return links.findLink(this.#opened, ...args)
-  }
-
-  async claimLink(...args: Arguments<'claimLink'>): ReturnType<MetadataStore['claimLink']> {
-    return links.claimLink(this.#opened, ...args)
-  }
-
-  async findClaim(...args: Arguments<'findClaim'>): ReturnType<MetadataStore['findClaim']> {
-    return links.findClaim(this.#opened, ...args)
-  }
-
-  async reportClaim(...args: Arguments<'reportClaim'>): ReturnType<MetadataStore['reportClaim']> {
-    return links.reportClaim(this.#opened, ...args)
-  }
-
-  async releaseClaim(...args: Arguments<'releaseClaim'>): ReturnType<MetadataStore['releaseClaim']> {
-    return links.releaseClaim(this.#opened, ...args)
-  }
-
-  async revokeLink(...args: Arguments<'revokeLink'>): ReturnType<MetadataStore['revokeLink']> {
-    return links.revokeLink(this.#opened, ...args)
-  }
-
-  async settleLinks(...args: Arguments<'settleLinks'>): ReturnType<MetadataStore['settleLinks']> {
-    return garbage.settleLinks(this.#opened, ...args)
-  }
-
-  async condemnChunks(...args: Arguments<'condemnChunks'>): ReturnType<MetadataStore['condemnChunks']> {
-    return garbage.condemnChunks(this.#opened, ...args)
-  }
-
-  async listOrders(...args: Arguments<'listOrders'>): ReturnType<MetadataStore['listOrders']> {
-    return garbage.listOrders(this.#opened, ...args)
-  }
-
-  async listOrderPeers(): Promise<PeerId[]> {
-    return garbage.listOrderPeers(this.#opened)
-  }
-
-  async confirmOrders(...args: Arguments<'confirmOrders'>): ReturnType<MetadataStore['confirmOrders']> {
-    garbage.confirmOrders(this.#opened, ...args)
-  }
-
-  async purgeTombstones(...args: Arguments<'purgeTombstones'>): ReturnType<MetadataStore['purgeTombstones']> {
-    return garbage.purgeTombstones(this.#opened, ...args)
-  }
-
-  async dropCopy(...args: Arguments<'dropCopy'>): ReturnType<MetadataStore['dropCopy']> {
-    garbage.dropCopy(this.#opened, ...args)
-  }
-
-  async listOwed(copies: number, after: ChunkId | undefined, limit: number): Promise<OwedChunk[]> {
-    return [...this.#opened.chunks]
-      .map(([id, chunk]) => ({ id, chunk, held: copiesOf(chunk) }))
-      .filter(({ chunk, held }) => chunk.state === 'live' && chunk.refs > 0 && held.length < copies)
-      .filter(({ id }) => after === undefined || byDigest(id, after) > 0)
-      .toSorted((a, b) => byDigest(a.id, b.id))
-      .slice(0, limit)
-      .map(({ id, chunk: { generation, sizeBytes }, held }) => ({
-        chunk: id,
-        generation,
-        sizeBytes,
-        copies: held
-      }))
-  }
-
-  async stats(copies: number): Promise<StoreStats> {
-    const state = this.#opened
-    const files = [...state.files.values()].filter(({ record }) => record.state === 'live')
-    const chunks = [...state.chunks.values()].filter((chunk) => chunk.state === 'live')
-    const held = chunks.filter((chunk) => chunk.refs > 0).map((chunk) => copiesOf(chunk).length)
-    return {
-      files: files.length,
-      fileBytes: files.reduce((sum, { record }) => sum + record.sizeBytes, 0),
-      linksLive: [...state.links.values()].filter(({ record }) => record.state === 'live').length,
-      uploadsOpen: [...state.uploads.values()].filter((upload) => upload.state === 'open').length,
-      chunks: chunks.length,
-      chunkBytes: chunks.reduce((sum, chunk) => sum + chunk.sizeBytes, 0),
-      chunksOwed: held.filter((count) => count > 0 && count < copies).length,
-      chunksWithoutCopy: held.filter((count) => count === 0).length,
-      ordersPending: [...state.orders.values()].reduce((sum, orders) => sum + orders.size, 0),
-      linksSuspended: [...state.links.values()].filter(({ record }) => record.state === 'suspended').length
-    }
-  }
+  readonly adoptFile = this.#step(recovery.adoptFile)
+  readonly knownChunks = this.#step(recovery.knownChunks)
 }

@@ -50,6 +50,9 @@ export const hash = (secret: string): SecretHash => hashSecret(secret)
 export const peer = (n: number): PeerId => `12D3KooW${String(n).padStart(44, 'x')}` as PeerId
 export const generation = (n: number): Generation => n as Generation
 
+/** Nodes as they live: each in its first boot. */
+export const BOOTS = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => ({ peer: peer(n), boot: 1 }))
+
 export const receipt = (n: number, id: ChunkId, g: Generation, boot = 1): Receipt => ({
   peer: peer(n),
   host: `host-${n}`,
@@ -127,7 +130,8 @@ export async function prepareFile(
     uploadedAt: START,
     link: { tokenHash: hash(`token ${name}`), deleteHash: hash(`delete ${name}`), downloads, expiresAt },
     copiesMin: 2,
-    hostsMin: 2
+    hostsMin: 2,
+    boots: BOOTS
   }
 }
 

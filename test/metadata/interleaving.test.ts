@@ -7,6 +7,7 @@ import { recordReceipts } from '../../src/metadata/operations/receipts.ts'
 import { settleLinks } from '../../src/metadata/operations/settle.ts'
 import { abandonUpload, openUpload, reserveChunk } from '../../src/metadata/operations/uploads.ts'
 import {
+  BOOTS,
   CHUNK_BYTES,
   EXPIRY,
   GRACE_MS,
@@ -70,7 +71,8 @@ const commit =
       uploadedAt: START,
       link: { tokenHash: tokenOf(name), deleteHash: hash(`delete ${name}`), downloads, expiresAt: EXPIRY },
       copiesMin: 2,
-      hostsMin: 2
+      hostsMin: 2,
+      boots: BOOTS
     })
 const condemn: Run = (db) => condemnChunks(db, 10)
 const settle =

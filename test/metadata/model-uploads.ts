@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import {
+  BOOTS,
   CHUNK_BYTES,
   chunk,
   fileId,
@@ -88,7 +89,8 @@ export const commit = operation(
           expiresAt: now + ttlMs
         },
         copiesMin,
-        hostsMin: copiesMin
+        hostsMin: copiesMin,
+        boots: BOOTS
       })
 )
 
@@ -140,7 +142,8 @@ export const wholeUpload = (of: fc.Arbitrary<string> = name): fc.Arbitrary<Step[
                 expiresAt: now + ttlMs
               },
               copiesMin: 2,
-              hostsMin: 2
+              hostsMin: 2,
+              boots: BOOTS
             })
       ]
     })

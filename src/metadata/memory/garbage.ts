@@ -2,11 +2,12 @@ import type { DeleteOrder } from '../../metadata-store.ts'
 import type { ChunkId, Generation, PeerId, SecretHash } from '../../types.ts'
 import { leaseEnded } from '../claim-rules.ts'
 import { endLink } from './links.ts'
-import { addOrder, byDigest, byText, dropPieces } from './state.ts'
-import type { State } from './state.ts'
+import { dropCopy } from './repair.ts'
+import { addOrder, byDigest, byText, dropPieces, forgetChunk } from './state.ts'
+import type { Piece, State, UploadRow } from './state.ts'
 
 /** Steps of settleLinks, in this order; each takes what the ones before left of the limit. */
-const STEPS = [endClaims, expireLinks, deleteFiles, dropReferences] as const
+const STEPS = [endClaims, expireLinks, deleteFiles, dropReferences, dropAbandoned] as const
 
 export function settleLinks(state: State, now: number, limit: number): number {
   let changed = 0
@@ -36,7 +37,10 @@ function endClaims(state: State, limit: number, now: number): number {
 function expireLinks(state: State, limit: number, now: number): number {
   const over = [...state.links.values()]
     .filter(
-      ({ record, ended }) => record.state === 'live' && record.expiresAt <= now && ended === record.claimed
+      ({ record, ended }) =>
+        (record.state === 'live' || record.state === 'suspended') &&
+        record.expiresAt <= now &&
+        ended === record.claimed
     )
     .toSorted(({ record: a }, { record: b }) => a.expiresAt - b.expiresAt || byText(a.tokenHash, b.tokenHash))
     .slice(0, limit)
@@ -59,16 +63,29 @@ function dropReferences(state: State, limit: number): number {
   const deleted = [...state.files.values()]
     .filter((file) => file.record.state === 'deleted' && file.pieces.size > 0)
     .toSorted((a, b) => byText(a.record.id, b.record.id))
-  for (const file of deleted) {
-    const page = [...file.pieces].toSorted(([a], [b]) => a - b).slice(0, limit - dropped)
-    dropPieces(
-      state,
-      page.map(([, piece]) => piece)
-    )
-    for (const [index] of page) file.pieces.delete(index)
-    dropped += page.length
-  }
+  for (const file of deleted) dropped += dropPage(state, file.pieces, limit - dropped)
   return dropped
+}
+
+/** What abandoning a large upload left. */
+function dropAbandoned(state: State, limit: number): number {
+  let dropped = 0
+  const abandoned = [...state.uploads]
+    .filter(([, upload]) => upload.state === 'abandoned' && upload.pieces.size > 0)
+    .toSorted(([a], [b]) => byText(a, b))
+  for (const [, upload] of abandoned) dropped += dropPage(state, upload.pieces, limit - dropped)
+  return dropped
+}
+
+/** Drops the first pieces with their references; answers how many. */
+export function dropPage(state: State, pieces: Map<number, Piece>, limit: number): number {
+  const page = [...pieces].toSorted(([a], [b]) => a - b).slice(0, limit)
+  dropPieces(
+    state,
+    page.map(([, piece]) => piece)
+  )
+  for (const [index] of page) pieces.delete(index)
+  return page.length
 }
 
 export function condemnChunks(state: State, limit: number): number {
@@ -82,12 +99,6 @@ export function condemnChunks(state: State, limit: number): number {
     forgetChunk(state, id)
   }
   return unreferenced.length
-}
-
-/** A condemned chunk is forgotten with its last copy. */
-function forgetChunk(state: State, id: ChunkId): void {
-  const chunk = state.chunks.get(id)
-  if (chunk?.state === 'condemned' && chunk.copies.size === 0) state.chunks.delete(id)
 }
 
 export function listOrders(state: State, peer: PeerId, limit: number): DeleteOrder[] {
@@ -107,17 +118,7 @@ export function confirmOrders(state: State, orders: readonly DeleteOrder[]): voi
     if (standing !== undefined && standing <= order.generation)
       state.orders.get(order.peer)?.delete(order.chunk)
     dropCopy(state, order)
-    forgetChunk(state, order.chunk)
   }
-}
-
-export function dropCopy(
-  state: State,
-  { peer, chunk: id, generation }: { peer: PeerId; chunk: ChunkId; generation: Generation }
-): void {
-  const chunk = state.chunks.get(id)
-  const copy = chunk?.copies.get(peer)
-  if (copy !== undefined && copy.generation <= generation) chunk?.copies.delete(peer)
 }
 
 export function purgeTombstones(state: State, before: number, limit: number): number {
@@ -135,12 +136,16 @@ export function purgeTombstones(state: State, before: number, limit: number): nu
     removed++
   }
   const uploads = [...state.uploads]
-    .filter(([, upload]) => upload.state !== 'open' && upload.endedAt < before)
+    .filter(([, upload]) => isOver(upload) && upload.endedAt < before)
     .toSorted(([idA, a], [idB, b]) => a.endedAt - b.endedAt || byText(idA, idB))
     .slice(0, limit - removed)
   for (const [id] of uploads) state.uploads.delete(id)
   return removed + uploads.length
 }
+
+/** Nothing points at it any more: a committed upload's pieces are the file's, an abandoned one's were dropped. */
+const isOver = ({ state: is, pieces }: UploadRow): boolean =>
+  is === 'committed' || (is === 'abandoned' && pieces.size === 0)
 
 function isFileGone(state: State, id: Parameters<State['files']['get']>[0]): boolean {
   const file = state.files.get(id)

@@ -1,7 +1,7 @@
 /** Everything the memory store holds, and the few questions that several of its concepts ask. */
 
 import { digestOf } from '../../protocol/ids.ts'
-import type { CopyRecord, NodeRecord, OpenUpload } from '../../metadata-store.ts'
+import type { CopyRecord, NodeDecision, NodeRecord, OpenUpload } from '../../metadata-store.ts'
 import type {
   ChunkId,
   FileId,
@@ -23,6 +23,16 @@ export interface ChunkRow {
   sizeBytes: number
   /** One for each peer, at the greatest generation it gave a receipt for. */
   copies: Map<PeerId, CopyRecord>
+  readAt: number
+  reads: number
+}
+
+/** A chunk that a peer holds and nothing refers to. */
+export interface UnknownRow {
+  generation: Generation
+  /** Numbers of the inventories that saw it first and last. */
+  firstSeen: number
+  lastSeen: number
 }
 
 /** One position of an upload or file; each counts as one reference on its chunk. */
@@ -69,7 +79,10 @@ export interface State {
   term: Term
   generation: Generation
   time: number
+  settings: Map<string, string>
   nodes: Map<PeerId, NodeRecord>
+  decisions: Map<PeerId, NodeDecision>
+  unknown: Map<PeerId, Map<ChunkId, UnknownRow>>
   chunks: Map<ChunkId, ChunkRow>
   orders: Map<PeerId, Map<ChunkId, Generation>>
   uploads: Map<UploadId, UploadRow>
@@ -81,7 +94,10 @@ export const emptyState = (): State => ({
   term: 0 as Term,
   generation: 0 as Generation,
   time: 0,
+  settings: new Map(),
   nodes: new Map(),
+  decisions: new Map(),
+  unknown: new Map(),
   chunks: new Map(),
   orders: new Map(),
   uploads: new Map(),
@@ -98,6 +114,16 @@ export const copiesOf = (chunk: ChunkRow): CopyRecord[] =>
     .filter((copy) => copy.generation === chunk.generation)
     .map((copy) => ({ ...copy }))
     .toSorted((a, b) => byText(a.peer, b.peer))
+
+/** A retired peer is never recorded again. */
+export const isRetired = (state: State, peer: PeerId): boolean =>
+  state.decisions.get(peer)?.decision === 'retired'
+
+/** A condemned chunk is forgotten with its last copy. */
+export function forgetChunk(state: State, id: ChunkId): void {
+  const chunk = state.chunks.get(id)
+  if (chunk?.state === 'condemned' && chunk.copies.size === 0) state.chunks.delete(id)
+}
 
 /** Takes one reference of each piece off its chunk's row. */
 export function dropPieces(state: State, pieces: Iterable<Piece>): void {

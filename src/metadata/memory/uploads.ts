@@ -1,8 +1,17 @@
 import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
-import type { CommitUpload, CopyRecord, OpenUpload, Reservation, ReserveChunk } from '../../metadata-store.ts'
-import type { FileRecord, Generation, PeerId, Receipt, UploadId } from '../../types.ts'
-import { addOrder, byText, copiesOf, dropPieces } from './state.ts'
+import type {
+  CommitUpload,
+  CopyRecord,
+  OpenUpload,
+  OwedChunk,
+  Reservation,
+  ReserveChunk
+} from '../../metadata-store.ts'
+import type { ChunkId, FileRecord, Generation, PeerId, Receipt, UploadId } from '../../types.ts'
+import { ABANDONED_PIECES_MAX } from '../limits.ts'
+import { dropPage } from './garbage.ts'
+import { addOrder, byDigest, byText, copiesOf, isRetired } from './state.ts'
 import type { ChunkRow, State, UploadRow } from './state.ts'
 
 export function openUpload(state: State, upload: OpenUpload): void {
@@ -54,7 +63,9 @@ function revive(state: State, request: ReserveChunk, known: ChunkRow | undefined
     state: 'live',
     refs: 0,
     sizeBytes: request.sizeBytes,
-    copies: known?.copies ?? new Map<PeerId, CopyRecord>()
+    copies: known?.copies ?? new Map<PeerId, CopyRecord>(),
+    readAt: state.time,
+    reads: 0
   }
   state.chunks.set(request.chunk, chunk)
   return chunk
@@ -62,6 +73,7 @@ function revive(state: State, request: ReserveChunk, known: ChunkRow | undefined
 
 export function recordReceipts(state: State, receipts: readonly Receipt[]): void {
   for (const { chunk: id, peer, host, generation, boot } of receipts) {
+    if (isRetired(state, peer)) continue
     const chunk = state.chunks.get(id)
     const copy = chunk?.copies.get(peer)
     if (chunk?.state === 'live' && chunk.generation === generation) {
@@ -110,6 +122,7 @@ export function commitUpload(state: State, commit: CommitUpload): FileRecord {
   state.files.set(id, { record, pieces: upload.pieces, links: 1, linkRows: 1 })
   addLink(state, commit)
   close(state, upload, 'committed')
+  upload.pieces = new Map() // they are the file's now
   upload.file = id
   upload.token = commit.link.tokenHash
   return structuredClone(record)
@@ -125,13 +138,35 @@ function checkPieces(state: State, upload: UploadRow, commit: CommitUpload): voi
     if (chunk?.state !== 'live' || chunk.generation !== piece.generation)
       throw new PeerbinError('upload-conflict')
   }
-  for (const piece of upload.pieces.values()) {
-    const chunk = state.chunks.get(piece.chunk)
-    const copies = chunk === undefined ? [] : copiesOf(chunk)
-    const hosts = new Set(copies.map((copy) => copy.host))
-    if (copies.length < commit.copiesMin || hosts.size < commit.hostsMin)
-      throw new PeerbinError('copies-missing')
+  for (const { chunk } of upload.pieces.values()) {
+    if (isLacking(state, chunk, commit)) throw new PeerbinError('copies-missing')
   }
+}
+
+type CopiesRule = Pick<CommitUpload, 'copiesMin' | 'hostsMin' | 'boots'>
+
+/** Only what a node said in its present boot counts: what it said in an earlier life may not be there any more. */
+function isLacking(state: State, id: ChunkId, { copiesMin, hostsMin, boots }: CopiesRule): boolean {
+  const chunk = state.chunks.get(id)
+  const sure = (chunk === undefined ? [] : copiesOf(chunk)).filter((copy) =>
+    boots.some(({ peer, boot }) => peer === copy.peer && boot === copy.boot)
+  )
+  return sure.length < copiesMin || new Set(sure.map((copy) => copy.host)).size < hostsMin
+}
+
+/** Nothing for an upload that is not open. */
+export function listLacking(state: State, id: UploadId, rule: CopiesRule, limit: number): OwedChunk[] {
+  const upload = state.uploads.get(id)
+  if (upload?.state !== 'open') return []
+  return [...new Set([...upload.pieces.values()].map((piece) => piece.chunk))]
+    .filter((chunk) => isLacking(state, chunk, rule))
+    .toSorted(byDigest)
+    .slice(0, limit)
+    .flatMap((chunk) => {
+      const row = state.chunks.get(chunk)
+      if (row === undefined) return []
+      return [{ chunk, generation: row.generation, sizeBytes: row.sizeBytes, copies: copiesOf(row) }]
+    })
 }
 
 function addLink(state: State, commit: CommitUpload): void {
@@ -157,7 +192,6 @@ function close(state: State, upload: UploadRow, how: 'committed' | 'abandoned'):
   upload.state = how
   upload.endedAt = Math.max(state.time, upload.opened?.openedAt ?? 0)
   upload.opened = undefined
-  upload.pieces = new Map()
 }
 
 export function abandonUpload(
@@ -178,8 +212,8 @@ export function abandonUpload(
   }
   state.uploads.set(id, upload)
   if (upload.state === 'abandoned') return true
-  dropPieces(state, upload.pieces.values())
   close(state, upload, 'abandoned')
+  dropPage(state, upload.pieces, ABANDONED_PIECES_MAX)
   return true
 }
 

@@ -1,0 +1,7 @@
+/** Bounds of single steps, which both stores share so that they answer alike. */
+
+/** Pieces that abandoning an upload drops at once; the rest of a large one follows in steps of settleLinks. At 20 µs each, 20 ms. */
+export const ABANDONED_PIECES_MAX = 1000
+
+/** Notes of unknown chunks that one count forgets because the present inventory did not see them; the next counts forget the rest. */
+export const UNSEEN_FORGOTTEN_MAX = 10_000
