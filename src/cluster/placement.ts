@@ -2,7 +2,7 @@
 
 import { hash } from 'node:crypto'
 import { CHUNK_BYTES_MAX } from '../protocol/limits.ts'
-import type { ChunkId, Member, PeerId } from '../types.ts'
+import type { ChunkId, Member, PeerId, Tier } from '../types.ts'
 
 export interface RankOptions {
   /** Size of the chunk; the largest possible when it is not given. */
@@ -10,8 +10,19 @@ export interface RankOptions {
   exclude?: ReadonlySet<PeerId>
 }
 
+export interface PlaceOptions {
+  /** How many places there are to give. */
+  wanted: number
+  /** Nodes of the other tier come last. */
+  tier: Tier
+  /** Nodes that hold the chunk, and how firmly: a smaller number is firmer. Among nodes that are equally good they are preferred, so that no byte moves without need. */
+  held: ReadonlyMap<PeerId, number>
+}
+
+const NOBODY: ReadonlyMap<PeerId, number> = new Map()
+
 /** Whether new chunks may go to this peer. */
-const isWritable = (member: Member, sizeBytes: number): boolean =>
+export const isWritable = (member: Member, sizeBytes: number): boolean =>
   member.roles.includes('node') &&
   member.liveness === 'active' &&
   member.state === 'active' &&
@@ -26,49 +37,79 @@ const isWritable = (member: Member, sizeBytes: number): boolean =>
  */
 export function rankNodes(chunk: ChunkId, members: readonly Member[], options: RankOptions = {}): Member[] {
   const sizeBytes = options.sizeBytes ?? CHUNK_BYTES_MAX
-  const candidates = members
-    .filter((member) => isWritable(member, sizeBytes) && options.exclude?.has(member.peer) !== true)
-    .map((member) => ({ member, score: scoreOf(chunk, member) }))
-    .sort((a, b) => b.score - a.score || (a.member.peer < b.member.peer ? -1 : 1))
-    .map(({ member }) => member)
-  const ranked: Member[] = []
+  const candidates = members.filter(
+    (member) => isWritable(member, sizeBytes) && options.exclude?.has(member.peer) !== true
+  )
+  return placeCopies(chunk, candidates, { wanted: candidates.length, tier: 'hot', held: NOBODY })
+}
+
+/**
+ * The nodes on which the copies of a chunk should be, best first, by the rules of `rankNodes`; those that hold it already are preferred among equals. When its
+ * answer has been carried out, it answers the same again.
+ *
+ * @param candidates who may hold it: holders, and nodes that take chunks
+ */
+export function placeCopies(chunk: ChunkId, candidates: readonly Member[], options: PlaceOptions): Member[] {
+  const { wanted, tier, held } = options
+  const left = [...candidates]
+  const order = firmerFirst(chunk, held)
+  const placed: Member[] = []
   const hosts = new Map<string, number>()
   const zones = new Map<string, number>()
-  while (candidates.length > 0) {
-    const best = indexOfBest(candidates, hosts, zones, ranked.length === 1)
-    const [next] = candidates.splice(best, 1)
+  while (left.length > 0 && placed.length < wanted) {
+    const keyOf = (member: Member): Key => {
+      const host = hosts.get(member.host) ?? 0
+      const other = member.tier === tier ? 0 : 1
+      const zone = zones.get(member.zone) ?? 0
+      return placed.length === 1 ? [host, other, zone] : [other, host, zone]
+    }
+    const [next] = left.splice(indexOfBest(left, keyOf, order), 1)
     if (next === undefined) break
-    ranked.push(next)
+    placed.push(next)
     hosts.set(next.host, (hosts.get(next.host) ?? 0) + 1)
     zones.set(next.zone, (zones.get(next.zone) ?? 0) + 1)
   }
-  return ranked
+  return placed
 }
 
-/** Position of the first candidate that spreads best; candidates are in order of score. */
+/** How well a place spreads the copies; smaller is better, the first number counts most. */
+type Key = readonly [number, number, number]
+
+/** Position of the candidate that spreads best, and comes first in `order` among those. */
 function indexOfBest(
   candidates: readonly Member[],
-  hosts: ReadonlyMap<string, number>,
-  zones: ReadonlyMap<string, number>,
-  hostBeforeTier: boolean
+  keyOf: (member: Member) => Key,
+  order: (a: Member, b: Member) => number
 ): number {
-  const keyOf = (member: Member): readonly [number, number, number] => {
-    const host = hosts.get(member.host) ?? 0
-    const cold = member.tier === 'cold' ? 1 : 0
-    const zone = zones.get(member.zone) ?? 0
-    return hostBeforeTier ? [host, cold, zone] : [cold, host, zone]
-  }
   let best = 0
-  let bestKey: readonly [number, number, number] = [Infinity, Infinity, Infinity]
+  let bestMember = candidates[0]
+  let bestKey: Key = [Infinity, Infinity, Infinity]
   for (const [index, member] of candidates.entries()) {
     const key = keyOf(member)
-    const order = key[0] - bestKey[0] || key[1] - bestKey[1] || key[2] - bestKey[2]
-    if (order < 0) {
-      best = index
-      bestKey = key
-    }
+    const spread = key[0] - bestKey[0] || key[1] - bestKey[1] || key[2] - bestKey[2]
+    if (spread > 0 || (spread === 0 && bestMember !== undefined && order(member, bestMember) >= 0)) continue
+    best = index
+    bestMember = member
+    bestKey = key
   }
   return best
+}
+
+/** Holders first, the firmest before others and the emptiest before fuller ones; then by the numbers drawn, which are computed only when they decide. */
+function firmerFirst(chunk: ChunkId, held: ReadonlyMap<PeerId, number>): (a: Member, b: Member) => number {
+  const scores = new Map<PeerId, number>()
+  const score = (member: Member): number => {
+    const known = scores.get(member.peer) ?? scoreOf(chunk, member)
+    scores.set(member.peer, known)
+    return known
+  }
+  return (a, b) => {
+    const firmA = held.get(a.peer) ?? Infinity
+    const firmB = held.get(b.peer) ?? Infinity
+    if (firmA !== firmB) return firmA - firmB
+    const order = firmA === Infinity ? score(b) - score(a) : b.freeBytes - a.freeBytes
+    return order || (a.peer < b.peer ? -1 : 1)
+  }
 }
 
 /** −weight ∕ ln(u) with u uniform in (0, 1): the greatest of them falls on a node in proportion to its weight. */
