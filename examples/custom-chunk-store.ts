@@ -16,6 +16,7 @@ import {
   createNode,
   digestOf,
   createClient,
+  looksLikeManifest,
   MemoryHub,
   PeerbinError,
   systemClock,
@@ -26,11 +27,29 @@ import type { ChunkId, ChunkInfo, ChunkStore, Generation, ListOptions, StoreUsag
 /** Order of a listing: base32 text does not sort as the bytes it stands for. */
 const byDigest = (a: ChunkId, b: ChunkId): number => Buffer.compare(digestOf(a), digestOf(b))
 
-/** `<folder>/<chunk id>.<generation>`: the id says what the bytes must be, the generation which life of the chunk it is. */
+const infoOf = (id: ChunkId, bytes: Uint8Array, generation: Generation, storedAt: number): ChunkInfo => ({
+  id,
+  sizeBytes: bytes.byteLength,
+  generation,
+  storedAt,
+  verifiedAt: storedAt,
+  manifest: looksLikeManifest(bytes)
+})
+
+/** What the store knows of a file of its folder. */
+interface Kept extends ChunkInfo {
+  /** When a read found it rotten, ms since the epoch; undefined: it is held. */
+  rottenAt: number | undefined
+}
+
+/**
+ * `<folder>/<chunk id>.<generation>`: the id says what the bytes must be, the generation which life of the chunk it is. A file that turned out to be
+ * rotten gets the ending `.rotten.<when>` and is not held any more.
+ */
 class FolderChunkStore implements ChunkStore {
   readonly durable = true
   readonly #folder: string
-  readonly #chunks = new Map<ChunkId, ChunkInfo>()
+  readonly #chunks = new Map<ChunkId, Kept>()
   /** One change after another: two puts of one chunk must not see each other half done. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -40,10 +59,14 @@ class FolderChunkStore implements ChunkStore {
 
   async open(): Promise<void> {
     for (const name of await readdir(this.#folder)) {
-      const [id, generation] = name.split('.')
+      const [id, generation, , rottenAt] = name.split('.')
       if (id === undefined || generation === undefined || name.endsWith('.new')) continue
-      const { size, mtimeMs } = await stat(join(this.#folder, name))
-      this.#remember(id as ChunkId, size, Number(generation) as Generation, Math.floor(mtimeMs))
+      const path = join(this.#folder, name)
+      const { mtimeMs } = await stat(path)
+      this.#remember({
+        ...infoOf(id as ChunkId, await readFile(path), Number(generation) as Generation, Math.floor(mtimeMs)),
+        rottenAt: rottenAt === undefined ? undefined : Number(rottenAt)
+      })
     }
   }
 
@@ -56,7 +79,8 @@ class FolderChunkStore implements ChunkStore {
       if (chunkIdOf(bytes) !== id) throw new PeerbinError('chunk-corrupt')
       const before = this.#chunks.get(id)
       const greatest = Math.max(generation, before?.generation ?? 0) as Generation
-      const path = this.#pathOf(id, greatest)
+      const kept = { ...infoOf(id, bytes, greatest, systemClock.now()), rottenAt: undefined }
+      const path = this.#pathOf(kept)
       {
         await using file = await open(`${path}.new`, 'w')
         await file.writeFile(bytes)
@@ -64,17 +88,21 @@ class FolderChunkStore implements ChunkStore {
       }
       await rename(`${path}.new`, path)
       await this.#syncFolder() // only now does the name survive power loss
-      if (before !== undefined && before.generation !== greatest)
-        await rm(this.#pathOf(id, before.generation))
-      return this.#remember(id, bytes.byteLength, greatest, systemClock.now())
+      if (before !== undefined && this.#pathOf(before) !== path) await rm(this.#pathOf(before))
+      return this.#remember(kept)
     })
   }
 
   async get(id: ChunkId, options: { offset?: number; length?: number } = {}): Promise<Uint8Array> {
-    const info = this.#chunks.get(id)
-    if (info === undefined) throw new PeerbinError('chunk-not-found')
-    const bytes = await readFile(this.#pathOf(id, info.generation))
-    if (chunkIdOf(bytes) !== id) throw new PeerbinError('chunk-corrupt')
+    const kept = this.#chunks.get(id)
+    if (kept === undefined) throw new PeerbinError('chunk-not-found')
+    if (kept.rottenAt !== undefined) throw new PeerbinError('chunk-corrupt')
+    // a second read, for the first may have failed on its way from the disk
+    const bytes = (await this.#verified(kept)) ?? (await this.#verified(kept))
+    if (bytes === undefined) {
+      await this.#inTurn(() => this.#quarantine(kept))
+      throw new PeerbinError('chunk-corrupt')
+    }
     const offset = options.offset ?? 0
     return new Uint8Array(
       bytes.subarray(offset, options.length === undefined ? undefined : offset + options.length)
@@ -82,42 +110,90 @@ class FolderChunkStore implements ChunkStore {
   }
 
   async stat(id: ChunkId): Promise<ChunkInfo | undefined> {
-    return this.#chunks.get(id)
+    const kept = this.#chunks.get(id)
+    return kept?.rottenAt === undefined ? kept : undefined
+  }
+
+  raise(id: ChunkId, generation: Generation): Promise<ChunkInfo | undefined> {
+    return this.#inTurn(async () => {
+      const kept = this.#chunks.get(id)
+      if (kept === undefined || kept.rottenAt !== undefined) return undefined
+      if (generation <= kept.generation) return kept
+      return await this.#rename(kept, { ...kept, generation })
+    })
   }
 
   delete(id: ChunkId, generation: Generation): Promise<boolean> {
     return this.#inTurn(async () => {
-      const info = this.#chunks.get(id)
-      if (info === undefined) return true
-      if (info.generation > generation) return false // it was uploaded again: the order is for an earlier life
-      await rm(this.#pathOf(id, info.generation))
-      await this.#syncFolder()
-      this.#chunks.delete(id)
+      const kept = this.#chunks.get(id)
+      if (kept === undefined) return true
+      if (kept.generation > generation) return false // it was uploaded again: the order is for an earlier life
+      await this.#forget(kept)
       return true
     })
   }
 
-  async list({ after, limit }: ListOptions): Promise<ChunkInfo[]> {
+  async list({ after, limit, manifests = false }: ListOptions): Promise<ChunkInfo[]> {
     return [...this.#chunks.values()]
+      .filter(({ rottenAt, manifest }) => rottenAt === undefined && (manifest || !manifests))
       .filter(({ id }) => after === undefined || byDigest(id, after) > 0)
       .toSorted((a, b) => byDigest(a.id, b.id))
       .slice(0, limit)
   }
 
+  dropQuarantined(before: number, limit: number): Promise<number> {
+    return this.#inTurn(async () => {
+      const ripe = [...this.#chunks.values()]
+        .filter(({ rottenAt }) => rottenAt !== undefined && rottenAt < before)
+        .slice(0, limit)
+      for (const kept of ripe) await this.#forget(kept)
+      return ripe.length
+    })
+  }
+
   async usage(): Promise<StoreUsage> {
-    const usedBytes = [...this.#chunks.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    const kept = [...this.#chunks.values()]
+    const held = kept.filter(({ rottenAt }) => rottenAt === undefined)
+    const bytesOf = (infos: Kept[]): number => infos.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
     const capacityBytes = 1_000_000_000
-    return { chunks: this.#chunks.size, usedBytes, capacityBytes, freeBytes: capacityBytes - usedBytes }
+    return {
+      chunks: held.length,
+      usedBytes: bytesOf(held),
+      quarantined: kept.length - held.length,
+      capacityBytes,
+      freeBytes: capacityBytes - bytesOf(kept)
+    }
   }
 
-  #pathOf(id: ChunkId, generation: Generation): string {
-    return join(this.#folder, `${id}.${generation}`)
+  async #verified(kept: Kept): Promise<Uint8Array | undefined> {
+    const bytes = await readFile(this.#pathOf(kept))
+    return chunkIdOf(bytes) === kept.id ? bytes : undefined
   }
 
-  #remember(id: ChunkId, sizeBytes: number, generation: Generation, storedAt: number): ChunkInfo {
-    const info = { id, sizeBytes, generation, storedAt, verifiedAt: storedAt }
-    this.#chunks.set(id, info)
-    return info
+  /** Unless it was replaced or removed since it was read. */
+  async #quarantine(read: Kept): Promise<void> {
+    if (this.#chunks.get(read.id) === read) await this.#rename(read, { ...read, rottenAt: systemClock.now() })
+  }
+
+  async #rename(from: Kept, to: Kept): Promise<Kept> {
+    await rename(this.#pathOf(from), this.#pathOf(to))
+    await this.#syncFolder()
+    return this.#remember(to)
+  }
+
+  async #forget(kept: Kept): Promise<void> {
+    await rm(this.#pathOf(kept))
+    await this.#syncFolder()
+    this.#chunks.delete(kept.id)
+  }
+
+  #pathOf({ id, generation, rottenAt }: Kept): string {
+    return join(this.#folder, `${id}.${generation}${rottenAt === undefined ? '' : `.rotten.${rottenAt}`}`)
+  }
+
+  #remember(kept: Kept): Kept {
+    this.#chunks.set(kept.id, kept)
+    return kept
   }
 
   async #syncFolder(): Promise<void> {

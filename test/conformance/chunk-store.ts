@@ -49,7 +49,14 @@ async function putsAndGets(t: Test, place: PlaceForChunks): Promise<void> {
     ]) {
       const { id, bytes } = someChunk(size)
       const info = await store.put(id, bytes, G1)
-      t.same(info, { id, sizeBytes: size, generation: 1, storedAt: clock.now(), verifiedAt: clock.now() })
+      t.same(info, {
+        id,
+        sizeBytes: size,
+        generation: 1,
+        storedAt: clock.now(),
+        verifiedAt: clock.now(),
+        manifest: false
+      })
       t.ok(Buffer.from(bytes).equals(await store.get(id)), `${size} bytes`)
       t.same(await store.stat(id), info)
     }

@@ -4,7 +4,16 @@ import type { ChunkStore, ListOptions, SignalOptions, StoreUsage } from '../../s
 import { ForwardingChunkStore } from '../../src/node/store/forwarding.ts'
 import type { ChunkId, ChunkInfo, Generation } from '../../src/types.ts'
 
-export type StoreOperation = 'open' | 'put' | 'get' | 'stat' | 'delete' | 'list' | 'usage'
+export type StoreOperation =
+  | 'open'
+  | 'put'
+  | 'get'
+  | 'stat'
+  | 'raise'
+  | 'delete'
+  | 'list'
+  | 'dropQuarantined'
+  | 'usage'
 
 /** Runs around an operation: to fail it, throw; to delay it, wait. */
 export type Fault = (operation: StoreOperation, id?: ChunkId) => Promise<void> | void
@@ -52,12 +61,20 @@ export class FaultyChunkStore extends ForwardingChunkStore {
     return this.#around('stat', id, () => this.inner.stat(id))
   }
 
+  override raise(id: ChunkId, generation: Generation): Promise<ChunkInfo | undefined> {
+    return this.#around('raise', id, () => this.inner.raise(id, generation))
+  }
+
   override delete(id: ChunkId, generation: Generation): Promise<boolean> {
     return this.#around('delete', id, () => this.inner.delete(id, generation))
   }
 
   override list(options: ListOptions): Promise<ChunkInfo[]> {
     return this.#around('list', undefined, () => this.inner.list(options))
+  }
+
+  override dropQuarantined(before: number, limit: number): Promise<number> {
+    return this.#around('dropQuarantined', undefined, () => this.inner.dropQuarantined(before, limit))
   }
 
   override usage(): Promise<StoreUsage> {

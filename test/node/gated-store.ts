@@ -68,6 +68,10 @@ export class GatedStore implements ChunkStore {
     return this.#inner.stat(id)
   }
 
+  raise(id: ChunkId, generation: Generation): Promise<ChunkInfo | undefined> {
+    return this.#inner.raise(id, generation)
+  }
+
   async delete(id: ChunkId, generation: Generation): Promise<boolean> {
     if (this.failing.delete !== undefined) throw this.failing.delete
     return await this.#inner.delete(id, generation)
@@ -75,6 +79,10 @@ export class GatedStore implements ChunkStore {
 
   list(options: ListOptions): Promise<ChunkInfo[]> {
     return this.#inner.list(options)
+  }
+
+  dropQuarantined(before: number, limit: number): Promise<number> {
+    return this.#inner.dropQuarantined(before, limit)
   }
 
   async usage(): Promise<StoreUsage> {
@@ -88,6 +96,6 @@ export class HastyStore extends GatedStore {
   override async put(id: ChunkId, bytes: Uint8Array, generation: Generation): Promise<ChunkInfo> {
     const copy = Uint8Array.from(bytes)
     super.put(id, copy, generation).catch(() => undefined) // the bug is that nobody waits for this
-    return { id, sizeBytes: bytes.byteLength, generation, storedAt: 0, verifiedAt: 0 }
+    return { id, sizeBytes: bytes.byteLength, generation, storedAt: 0, verifiedAt: 0, manifest: false }
   }
 }

@@ -1,5 +1,6 @@
 import { PeerbinError } from '../../errors.ts'
 import {
+  FORMATS_READ,
   FORMAT_VERSION,
   chunkKey,
   chunkKeys,
@@ -13,7 +14,7 @@ import {
   removedKeys,
   type ChunkRecord
 } from './chunk-record.ts'
-import { isDamage, openDatabase, openError, storeError, type Database } from './leveldb.ts'
+import { WriteLatch, isDamage, openDatabase, openError, storeError, type Database } from './leveldb.ts'
 import type { SequenceRange } from './slice-table.ts'
 
 const KIB = 1024
@@ -31,14 +32,18 @@ const PAGE_BYTES = 256 * KIB
 /** A record whose bytes are damaged, so that nothing but its key is known. */
 export const UNREADABLE = 'unreadable'
 
+/** What the index says of a chunk it has a key for. */
+export type FoundRecord = ChunkRecord | typeof UNREADABLE
+
 export interface IndexEntry {
   digest: Uint8Array
-  record: ChunkRecord
+  record: FoundRecord
 }
 
 /** Which chunks are held, by digest, and which slices have still to be removed: a LevelDB of its own, every change synced. */
 export class ChunkIndex {
   readonly #database: Database
+  readonly #latch = new WriteLatch()
 
   private constructor(database: Database) {
     this.#database = database
@@ -48,17 +53,17 @@ export class ChunkIndex {
   static async open(folder: string): Promise<ChunkIndex> {
     const database = await openDatabase(folder, OPTIONS)
     try {
-      const format: Uint8Array | undefined = await database.get(formatKey)
-      if (format === undefined) {
-        await database.batch([{ type: 'put', key: formatKey, value: Uint8Array.of(FORMAT_VERSION) }], {
-          sync: true
-        })
-      } else if (format[0] !== FORMAT_VERSION) {
+      const stored = (await database.get(formatKey))?.[0]
+      const format = stored ?? FORMAT_VERSION
+      if (!FORMATS_READ.includes(format)) {
         throw new PeerbinError(
           'data-incompatible',
-          `The chunk store in ${folder} has format ${String(format[0])}, and this program reads ${FORMAT_VERSION}.`
+          `The chunk store in ${folder} has format ${format}, and this program reads ${FORMATS_READ.join(', ')}.`
         )
       }
+      // before any record of this format is written: an older program then refuses the folder, and does not misread it
+      const current = { type: 'put' as const, key: formatKey, value: Uint8Array.of(FORMAT_VERSION) }
+      if (stored !== FORMAT_VERSION) await database.batch([current], { sync: true })
     } catch (error) {
       await database.close()
       throw openError(error, folder)
@@ -70,14 +75,10 @@ export class ChunkIndex {
     await this.#database.close()
   }
 
-  async get(digest: Uint8Array): Promise<ChunkRecord | typeof UNREADABLE | undefined> {
-    try {
-      const value: Uint8Array | undefined = await this.#database.get(chunkKey(digest))
-      return value === undefined ? undefined : (decodeRecord(digest, value) ?? UNREADABLE)
-    } catch (error) {
-      if (isDamage(error)) return UNREADABLE
-      throw storeError(error, 'read the record of a chunk')
-    }
+  /** What is recorded of a chunk; read a second time before it is called unreadable. @throws `store-failed` */
+  async get(digest: Uint8Array): Promise<FoundRecord | undefined> {
+    const found = await this.#read(digest)
+    return found === UNREADABLE ? await this.#read(digest) : found
   }
 
   /**
@@ -134,16 +135,25 @@ export class ChunkIndex {
     return greatest
   }
 
-  /** Readable records in order of digest, after `after`. */
+  /** Records in order of digest, after `after`. */
   async *records(
-    options: { after?: Uint8Array | undefined; pageRecords?: number } = {}
+    options: { after?: Uint8Array | undefined; pageRecords?: number | undefined } = {}
   ): AsyncGenerator<IndexEntry> {
     const { after, pageRecords } = options
     const range = after === undefined ? chunkKeys : { gt: chunkKey(after), lt: chunkKeys.lt }
     for await (const [key, value] of this.#entries(range, pageRecords)) {
       const digest = digestOfKey(key)
-      const record = decodeRecord(digest, value)
-      if (record !== undefined) yield { digest, record }
+      yield { digest, record: decodeRecord(digest, value) ?? UNREADABLE }
+    }
+  }
+
+  async #read(digest: Uint8Array): Promise<FoundRecord | undefined> {
+    try {
+      const value: Uint8Array | undefined = await this.#database.get(chunkKey(digest))
+      return value === undefined ? undefined : (decodeRecord(digest, value) ?? UNREADABLE)
+    } catch (error) {
+      if (isDamage(error)) return UNREADABLE
+      throw storeError(error, 'read the record of a chunk')
     }
   }
 
@@ -164,11 +174,7 @@ export class ChunkIndex {
   }
 
   async #write(operations: Operation[], sync: boolean): Promise<void> {
-    try {
-      await this.#database.batch(operations, { sync })
-    } catch (error) {
-      throw storeError(error, 'write the record of a chunk')
-    }
+    await this.#latch.run('write the record of a chunk', () => this.#database.batch(operations, { sync }))
   }
 }
 

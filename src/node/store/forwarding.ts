@@ -33,12 +33,20 @@ export class ForwardingChunkStore implements ChunkStore {
     return this.inner.stat(id)
   }
 
+  raise(id: ChunkId, generation: Generation): Promise<ChunkInfo | undefined> {
+    return this.inner.raise(id, generation)
+  }
+
   delete(id: ChunkId, generation: Generation): Promise<boolean> {
     return this.inner.delete(id, generation)
   }
 
   list(options: ListOptions): Promise<ChunkInfo[]> {
     return this.inner.list(options)
+  }
+
+  dropQuarantined(before: number, limit: number): Promise<number> {
+    return this.inner.dropQuarantined(before, limit)
   }
 
   usage(): Promise<StoreUsage> {

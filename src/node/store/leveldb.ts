@@ -7,6 +7,8 @@ import { PeerbinError } from '../../errors.ts'
 export type Database = Level<Uint8Array, Uint8Array> & {
   /** Flushes what is in memory to a table, then rewrites every table that overlaps [start, end]. */
   compactRange(start: Uint8Array, end: Uint8Array): Promise<void>
+  /** Bytes that tables have between the keys, to the size of a block; what is in memory is not counted. */
+  approximateSize(start: Uint8Array, end: Uint8Array): Promise<number>
 }
 
 export interface DatabaseOptions {
@@ -49,6 +51,30 @@ export function openError(error: unknown, folder: string): PeerbinError {
   const text = reason instanceof Error ? reason.message : String(reason)
   const what = code === 'LEVEL_CORRUPTION' ? 'is damaged' : 'could not be opened'
   return new PeerbinError('store-failed', `The chunk store in ${folder} ${what}: ${text}`, { cause: reason })
+}
+
+/**
+ * Lets nothing be written any more after one write failed. LevelDB would go on behind a log record that is half there, and its recovery may not
+ * read past that: what was acknowledged then could be lost. Only opening the database again makes that good.
+ */
+export class WriteLatch {
+  #failure: PeerbinError | undefined
+
+  /** @throws `store-failed` when this or an earlier write failed, or another did while this one ran */
+  async run<T>(doing: string, write: () => Promise<T>): Promise<T> {
+    this.#refuseAfterFailure()
+    const answer = await write().catch((error: unknown) => {
+      const failure = storeError(error, doing)
+      this.#failure ??= failure
+      throw failure
+    })
+    this.#refuseAfterFailure()
+    return answer
+  }
+
+  #refuseAfterFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure
+  }
 }
 
 /** LevelDB read something that it can tell is damaged. */

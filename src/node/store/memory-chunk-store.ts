@@ -1,5 +1,6 @@
 import type { ChunkStore, Clock, ListOptions, SignalOptions, StoreUsage } from '../../interfaces.ts'
 import { digestOf, matchesId } from '../../protocol/ids.ts'
+import { looksLikeManifest } from '../../protocol/manifest.ts'
 import { throwIfAborted } from '../../runtime/deadline.ts'
 import type { ChunkId, ChunkInfo, Generation } from '../../types.ts'
 import {
@@ -13,9 +14,13 @@ import {
   verificationIsOld
 } from './chunk-rules.ts'
 import { Operations } from './operations.ts'
+import { Stock } from './stock.ts'
 
-interface Held {
+interface Kept {
   info: ChunkInfo
+  sizeBytes: number
+  /** Undefined: it is held. */
+  quarantinedAt: number | undefined
   bytes: Uint8Array
   digest: Buffer
 }
@@ -28,9 +33,9 @@ export class MemoryChunkStore implements ChunkStore {
   readonly durable = false
   readonly #clock: Clock
   readonly #capacityBytes: number
-  readonly #held = new Map<ChunkId, Held>()
+  readonly #kept = new Map<ChunkId, Kept>()
   readonly #operations = new Operations()
-  #usedBytes = 0
+  readonly #stock = new Stock()
 
   /** @param deps `capacityBytes`: 0 or none is no limit. */
   constructor(deps: { readonly clock: Clock; readonly capacityBytes?: number }) {
@@ -57,25 +62,24 @@ export class MemoryChunkStore implements ChunkStore {
       checkGeneration(generation)
       checkChunk(id, bytes)
       const now = this.#clock.now()
-      const held = this.#held.get(id)
+      const held = this.#held(id)
       if (held !== undefined && matchesId(id, held.bytes)) {
         const raised = generation > held.info.generation
         if (raised) held.info.generation = generation
         if (raised || verificationIsOld(held.info, now)) held.info.verifiedAt = now
         return { ...held.info }
       }
-      if (held === undefined) {
-        checkCapacity(this.#capacityBytes, this.#usedBytes, bytes.byteLength)
-        this.#usedBytes += bytes.byteLength
-      }
+      const old = this.#kept.get(id)
+      if (old === undefined) checkCapacity(this.#capacityBytes, this.#stock.takenBytes, bytes.byteLength)
       const info: ChunkInfo = {
         id,
         sizeBytes: bytes.byteLength,
-        generation: greater(held?.info.generation ?? generation, generation),
+        generation: greater(old?.info.generation ?? generation, generation),
         storedAt: now,
-        verifiedAt: now
+        verifiedAt: now,
+        manifest: looksLikeManifest(bytes)
       }
-      this.#held.set(id, { info, bytes: Uint8Array.from(bytes), digest: Buffer.from(digestOf(id)) })
+      this.#keep({ info, quarantinedAt: undefined, bytes: Uint8Array.from(bytes) })
       return { ...info }
     })
   }
@@ -83,31 +87,44 @@ export class MemoryChunkStore implements ChunkStore {
   get(id: ChunkId, options: SignalOptions & { offset?: number; length?: number } = {}): Promise<Uint8Array> {
     return this.#operations.run(async () => {
       throwIfAborted(options.signal)
-      const held = this.#held.get(id)
-      if (held === undefined) throw notFound(id)
-      const { start, end } = checkRange(held.info.sizeBytes, options)
-      if (!matchesId(id, held.bytes)) throw corrupt(id)
+      const kept = this.#kept.get(id)
+      if (kept === undefined) throw notFound(id)
+      if (kept.quarantinedAt !== undefined) throw corrupt(id)
+      const { start, end } = checkRange(kept.info.sizeBytes, options)
       const now = this.#clock.now()
-      if (verificationIsOld(held.info, now)) held.info.verifiedAt = now
-      return held.bytes.slice(start, end)
+      if (!matchesId(id, kept.bytes)) {
+        this.#keep({ ...kept, quarantinedAt: now })
+        throw corrupt(id)
+      }
+      if (verificationIsOld(kept.info, now)) kept.info.verifiedAt = now
+      return kept.bytes.slice(start, end)
     })
   }
 
   stat(id: ChunkId): Promise<ChunkInfo | undefined> {
     return this.#operations.run(async () => {
-      const held = this.#held.get(id)
+      const held = this.#held(id)
       return held === undefined ? undefined : { ...held.info }
+    })
+  }
+
+  raise(id: ChunkId, generation: Generation): Promise<ChunkInfo | undefined> {
+    return this.#operations.run(async () => {
+      checkGeneration(generation)
+      const held = this.#held(id)
+      if (held === undefined) return undefined
+      held.info.generation = greater(held.info.generation, generation)
+      return { ...held.info }
     })
   }
 
   delete(id: ChunkId, generation: Generation): Promise<boolean> {
     return this.#operations.run(async () => {
       checkGeneration(generation)
-      const held = this.#held.get(id)
-      if (held === undefined) return true
-      if (held.info.generation > generation) return false
-      this.#held.delete(id)
-      this.#usedBytes -= held.info.sizeBytes
+      const kept = this.#kept.get(id)
+      if (kept === undefined) return true
+      if (kept.info.generation > generation) return false
+      this.#forget(kept)
       return true
     })
   }
@@ -116,7 +133,9 @@ export class MemoryChunkStore implements ChunkStore {
     return this.#operations.run(async () => {
       const limit = checkLimit(options.limit)
       const after = options.after === undefined ? undefined : digestOf(options.after)
-      return [...this.#held.values()]
+      return [...this.#kept.values()]
+        .filter((kept) => kept.quarantinedAt === undefined)
+        .filter((held) => options.manifests !== true || held.info.manifest)
         .filter((held) => after === undefined || Buffer.compare(held.digest, after) > 0)
         .sort((a, b) => Buffer.compare(a.digest, b.digest))
         .slice(0, limit)
@@ -124,12 +143,44 @@ export class MemoryChunkStore implements ChunkStore {
     })
   }
 
+  dropQuarantined(before: number, limit: number): Promise<number> {
+    return this.#operations.run(async () => {
+      const ripe = [...this.#kept.values()]
+        .filter(({ quarantinedAt }) => quarantinedAt !== undefined && quarantinedAt < before)
+        .slice(0, checkLimit(limit))
+      for (const kept of ripe) this.#forget(kept)
+      return ripe.length
+    })
+  }
+
   usage(): Promise<StoreUsage> {
     return this.#operations.run(async () => {
       const capacityBytes = this.#capacityBytes === 0 ? UNLIMITED_BYTES : this.#capacityBytes
-      const freeBytes = Math.max(0, capacityBytes - this.#usedBytes)
-      return { chunks: this.#held.size, usedBytes: this.#usedBytes, capacityBytes, freeBytes }
+      return this.#stock.usage(capacityBytes, UNLIMITED_BYTES)
     })
+  }
+
+  /** Flips a bit of what is kept of a chunk, as disks do: for tests and simulations. */
+  rot(id: ChunkId): void {
+    const bytes = this.#kept.get(id)?.bytes
+    if (bytes !== undefined) bytes[bytes.byteLength >> 1] = (bytes[bytes.byteLength >> 1] ?? 0) ^ 1
+  }
+
+  #held(id: ChunkId): Kept | undefined {
+    const kept = this.#kept.get(id)
+    return kept?.quarantinedAt === undefined ? kept : undefined
+  }
+
+  #keep(kept: Pick<Kept, 'info' | 'quarantinedAt' | 'bytes'>): void {
+    const { id, sizeBytes } = kept.info
+    const whole = { ...kept, sizeBytes, digest: Buffer.from(digestOf(id)) }
+    this.#stock.change(this.#kept.get(id), whole)
+    this.#kept.set(id, whole)
+  }
+
+  #forget(kept: Kept): void {
+    this.#stock.change(kept, undefined)
+    this.#kept.delete(kept.info.id)
   }
 }
 

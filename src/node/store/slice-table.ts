@@ -1,7 +1,7 @@
 import { CHUNK_BYTES_MAX } from '../../protocol/limits.ts'
 import { Budget } from '../../runtime/budget.ts'
 import { SLICE_BYTES, sequenceOfSliceKey, sliceCount, sliceKey } from './chunk-record.ts'
-import { isDamage, openDatabase, storeError, type Database } from './leveldb.ts'
+import { WriteLatch, isDamage, openDatabase, storeError, type Database } from './leveldb.ts'
 
 const MIB = 1024 * 1024
 /**
@@ -25,6 +25,10 @@ const WRITERS_WAITING_MAX = 10_000
 const GAP_MAX = (2 * TABLE_BYTES) / CHUNK_BYTES_MAX
 /** One compaction reads at most so many chunks (1 GiB), so that closing never waits long for one. */
 const SPAN_MAX = 256
+/** And at least so many chunks (a table), however little space is free for the tables that take the place of others. */
+const SPAN_MIN = TABLE_BYTES / CHUNK_BYTES_MAX
+/** What LevelDB says about the size of a range is true to the size of a block. */
+const SIZE_ERROR_BYTES = SLICE_BYTES + BLOCK_BYTES
 /** A key after every slice that can be: the sequence is a safe integer. */
 const END_KEY = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
 
@@ -41,6 +45,8 @@ export interface SequenceRange {
 export class SliceTable {
   readonly #database: Database
   readonly #writes = new Budget(WRITES_AT_ONCE, WRITERS_WAITING_MAX)
+  readonly #latch = new WriteLatch()
+  readonly #reads = new Set<Promise<unknown>>()
 
   private constructor(database: Database) {
     this.#database = database
@@ -80,9 +86,7 @@ export class SliceTable {
         value: bytes.subarray(slice * SLICE_BYTES, (slice + 1) * SLICE_BYTES)
       }))
       // an array, not a chained batch: classic-level frees the memory of a chained one only when it is garbage-collected
-      await this.#database.batch(slices, { sync: true })
-    } catch (error) {
-      throw storeError(error, 'write a chunk')
+      await this.#latch.run('write a chunk', () => this.#database.batch(slices, { sync: true }))
     } finally {
       lane.release()
     }
@@ -93,7 +97,7 @@ export class SliceTable {
     const keys = Array.from({ length: sliceCount(sizeBytes) }, (_, slice) => sliceKey(sequence, slice))
     let slices: Array<Uint8Array | undefined>
     try {
-      slices = await this.#database.getMany(keys, { fillCache: false })
+      slices = await this.#noted(this.#database.getMany(keys, { fillCache: false }))
     } catch (error) {
       if (isDamage(error)) return undefined
       throw storeError(error, 'read a chunk')
@@ -110,32 +114,80 @@ export class SliceTable {
     return bytes
   }
 
+  /** Whether any slice of these sequences can be read. */
+  async has(range: SequenceRange): Promise<boolean> {
+    const [start, end] = boundsOf(range)
+    try {
+      // asking for the size costs next to nothing, reading a key costs reading what stands beside it
+      if ((await this.#database.approximateSize(start, end)) === 0) return false
+      for await (const _key of this.#database.keys({ gte: start, lt: end, limit: 1 })) return true
+      return false
+    } catch (error) {
+      throw storeError(error, 'look for slices')
+    }
+  }
+
   /**
-   * Removes the slices of these sequences from the disk: when it resolves, no file of the folder has them any more. The ranges are in order
-   * and near to each other (clustersOf); what lies between them is rewritten.
+   * Removes the slices of these sequences from the disk. The ranges are in order and near to each other (clustersOf); what lies between them
+   * is rewritten. @returns whether they are gone: when it is true, no file of the folder has them any more.
    *
    * LevelDB needs care for that. Removal marks and the data they hide must be in different tables, or the compaction finds nothing to do: so
    * memory is flushed first. And the table of marks must not also hold new chunks from the far end of the key space, or all that lies
-   * between is rewritten: so writes wait while the marks are written and flushed.
+   * between is rewritten: so writes wait while the marks are written and flushed. A read has a snapshot from before the marks, and a compaction
+   * keeps what any snapshot can see: so those reads end first. Last, a table that some read has open outlives its compaction until
+   * LevelDB looks for files to remove again, which a flush makes it do.
    */
-  async remove(cluster: readonly SequenceRange[]): Promise<void> {
+  async remove(cluster: readonly SequenceRange[]): Promise<boolean> {
     const first = cluster[0]?.first
     const last = cluster.at(-1)?.last
-    if (first === undefined || last === undefined) return
+    if (first === undefined || last === undefined) return true
+    const [start, end] = boundsOf({ first, last })
     try {
       await this.#flush()
-      const lanes = await this.#writes.acquire(WRITES_AT_ONCE)
-      try {
+      await this.#markAll(cluster)
+      await this.#readsUntilNow()
+      await this.#database.compactRange(start, end)
+      if (this.#reads.size > 0) {
+        await this.#readsUntilNow()
         await this.#flush()
-        for (const range of cluster) await this.#mark(range)
-        await this.#flush()
-      } finally {
-        lanes.release()
       }
-      await this.#database.compactRange(sliceKey(first, 0), sliceKey(last + 1, 0))
+      return await this.#areGone(cluster)
     } catch (error) {
       throw storeError(error, 'remove chunks')
     }
+  }
+
+  async #markAll(cluster: readonly SequenceRange[]): Promise<void> {
+    const lanes = await this.#writes.acquire(WRITES_AT_ONCE)
+    try {
+      await this.#flush()
+      for (const range of cluster) await this.#latch.run('remove chunks', () => this.#mark(range))
+      await this.#flush()
+    } finally {
+      lanes.release()
+    }
+  }
+
+  /** Compactions of LevelDB's own can move tables while ours looks at them: then some of it is there still, in whole slices. */
+  async #areGone(cluster: readonly SequenceRange[]): Promise<boolean> {
+    for (const range of cluster) {
+      if ((await this.#database.approximateSize(...boundsOf(range))) > SIZE_ERROR_BYTES) return false
+    }
+    return true
+  }
+
+  async #noted<T>(read: Promise<T>): Promise<T> {
+    this.#reads.add(read)
+    try {
+      return await read
+    } finally {
+      this.#reads.delete(read)
+    }
+  }
+
+  /** Resolves when the reads that are under way now have ended. */
+  async #readsUntilNow(): Promise<void> {
+    await Promise.allSettled(this.#reads)
   }
 
   /** LevelDB has no call for this; a compaction of a range with nothing in it flushes what is in memory. */
@@ -145,7 +197,8 @@ export class SliceTable {
 
   async #mark({ first, last }: SequenceRange): Promise<void> {
     if (first !== last) {
-      await this.#database.clear({ gte: sliceKey(first, 0), lt: sliceKey(last + 1, 0) })
+      const [gte, lt] = boundsOf({ first, last })
+      await this.#database.clear({ gte, lt })
       return
     }
     const slices = Array.from({ length: sliceCount(CHUNK_BYTES_MAX) }, (_, slice) => slice)
@@ -153,17 +206,24 @@ export class SliceTable {
   }
 }
 
-/** Ordered ranges, cut into groups that are worth one compaction each. */
-export function clustersOf(ranges: readonly SequenceRange[]): SequenceRange[][] {
+/** Keys of all slices of these sequences: [first, end). */
+const boundsOf = ({ first, last }: SequenceRange): [Uint8Array, Uint8Array] => [
+  sliceKey(first, 0),
+  sliceKey(last + 1, 0)
+]
+
+/**
+ * Ordered ranges, cut into groups that are worth one compaction each.
+ * @param freeBytes of the disk: a compaction writes what is left of its tables before it removes them
+ */
+export function clustersOf(ranges: readonly SequenceRange[], freeBytes = Infinity): SequenceRange[][] {
+  const spanMax = Math.min(SPAN_MAX, Math.max(SPAN_MIN, Math.floor(freeBytes / 2 / CHUNK_BYTES_MAX)))
   const clusters: SequenceRange[][] = []
   for (const range of ranges) {
     const cluster = clusters.at(-1)
     const [start, end] = [cluster?.[0]?.first, cluster?.at(-1)?.last]
     const fits =
-      start !== undefined &&
-      end !== undefined &&
-      range.first - end <= GAP_MAX &&
-      range.last - start < SPAN_MAX
+      start !== undefined && end !== undefined && range.first - end <= GAP_MAX && range.last - start < spanMax
     if (fits) cluster?.push(range)
     else clusters.push([range])
   }

@@ -13,7 +13,7 @@ const WRITE_BYTES = 1024 * 1024
 
 /**
  * Keeps a reserve of free space, for LevelDB cannot even open again on a full disk, and needs room to give space back. Below the reserve new chunks
- * are answered with `store-full`; chunks that are there already, reads and deletes go on. A ballast file is the last resort of
+ * are answered with `store-full`; chunks that are there already, raises, reads and deletes go on: what those write is small. A ballast file is the last resort of
  * an operator whose disk was filled by something else.
  */
 export class SpaceReserve extends ForwardingChunkStore {

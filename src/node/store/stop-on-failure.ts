@@ -17,7 +17,7 @@ const REFUSALS: readonly ErrorCode[] = [
 
 /**
  * After a write that failed nobody knows what is on the disk: the kernel reports a failed fsync once and then forgets the pages, and LevelDB may go on
- * writing behind a record that its recovery will not read past. So from then on no put and no delete is acknowledged, those under way
+ * writing behind a record that its recovery will not read past. So from then on nothing that writes is acknowledged, those under way
  * included, until the process has started again. Reads go on, for they are verified.
  */
 export class StopOnFailure extends ForwardingChunkStore {
@@ -44,8 +44,16 @@ export class StopOnFailure extends ForwardingChunkStore {
     return this.#write(() => this.inner.put(id, bytes, generation, options))
   }
 
+  override raise(id: ChunkId, generation: Generation): Promise<ChunkInfo | undefined> {
+    return this.#write(() => this.inner.raise(id, generation))
+  }
+
   override delete(id: ChunkId, generation: Generation): Promise<boolean> {
     return this.#write(() => this.inner.delete(id, generation))
+  }
+
+  override dropQuarantined(before: number, limit: number): Promise<number> {
+    return this.#write(() => this.inner.dropQuarantined(before, limit))
   }
 
   async #write<T>(work: () => Promise<T>): Promise<T> {

@@ -66,10 +66,10 @@ t.test('a folder of another format is refused, and left alone', async (t) => {
     await database.put(formatKey, Uint8Array.of(version))
     await database.close()
   }
-  await setFormat(2)
+  await setFormat(3)
   await t.rejects(store.open(), { code: 'data-incompatible' })
   await t.rejects(store.get(id), { code: 'shutting-down' })
-  await setFormat(1)
+  await setFormat(2)
   await store.open()
   t.ok(Buffer.from(bytes).equals(await store.get(id)))
 })
@@ -93,9 +93,21 @@ t.test('usage comes from the disk, and never promises more than it has', async (
   const { id, bytes } = someChunk(1000)
   const unlimited = await open('unlimited', 0)
   await unlimited.put(id, bytes, G1)
-  t.same(await unlimited.usage(), { chunks: 1, usedBytes: 1000, capacityBytes: 6000, freeBytes: 5000 })
+  t.same(await unlimited.usage(), {
+    chunks: 1,
+    usedBytes: 1000,
+    quarantined: 0,
+    capacityBytes: 6000,
+    freeBytes: 5000
+  })
   const large = await open('large', 1_000_000)
-  t.same(await large.usage(), { chunks: 0, usedBytes: 0, capacityBytes: 1_000_000, freeBytes: 5000 })
+  t.same(await large.usage(), {
+    chunks: 0,
+    usedBytes: 0,
+    quarantined: 0,
+    capacityBytes: 1_000_000,
+    freeBytes: 5000
+  })
 })
 
 t.test('the bytes of deleted chunks are gone from the disk, those of others are not', async (t) => {
@@ -228,12 +240,12 @@ t.test('a chunk whose record is unreadable is not there, until it is put or dele
   await t.rejects(store.get(one.id), { code: 'chunk-corrupt' })
   t.equal(await store.stat(one.id), undefined)
   t.same(await store.list({ limit: 10 }), [])
-  t.match(await store.usage(), { chunks: 0, usedBytes: 0 })
+  t.match(await store.usage(), { chunks: 0, usedBytes: 0, quarantined: 2 })
   await store.put(one.id, one.bytes, G1)
   t.ok(Buffer.from(one.bytes).equals(await store.get(one.id)))
   t.equal(await store.delete(two.id, G1), true)
   await t.rejects(store.get(two.id), { code: 'chunk-not-found' })
-  t.match(await store.usage(), { chunks: 1 })
+  t.match(await store.usage(), { chunks: 1, quarantined: 0 })
 })
 
 t.test('an index that is lost leaves no bytes behind that nobody knows of', async (t) => {
