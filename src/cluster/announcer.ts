@@ -5,11 +5,11 @@ import { asPeerbinError } from '../errors.ts'
 import type { Clock, Logger, Network, Random, Service, StepResult, Worker } from '../interfaces.ts'
 import { decodeHeartbeat, encodeHeartbeat } from '../protocol/heartbeat.ts'
 import type { HeartbeatMessage } from '../protocol/heartbeat.ts'
-import { HEARTBEAT_TOPIC } from '../protocol/limits.ts'
+import { HEARTBEAT_TOPIC, RETIRED_MAX } from '../protocol/limits.ts'
 import type { Cell } from '../runtime/cell.ts'
 import { withDeadline } from '../runtime/deadline.ts'
 import { WorkerLoop } from '../runtime/worker-loop.ts'
-import type { Address, Heartbeat, PeerId } from '../types.ts'
+import type { Address, Heartbeat, PeerId, Term } from '../types.ts'
 import { BOOT_MAX, nextBoot } from './boot.ts'
 import { Mesh } from './mesh.ts'
 import type { KnownPeers } from './mesh.ts'
@@ -37,7 +37,10 @@ export type SelfDescription = Pick<
   | 'term'
   | 'scrubbedAt'
   | 'quarantined'
->
+> & {
+  /** From the leading controller: nodes that were retired, the newest last. */
+  retired?: readonly PeerId[] | undefined
+}
 
 export interface AnnouncerDeps {
   readonly network: Network
@@ -53,6 +56,8 @@ export interface AnnouncerDeps {
   readonly peers: Cell<KnownPeers>
   /** Multiaddrs where to find the cluster at first. */
   readonly bootstrap: Address[]
+  /** Greatest term that was ever heard of here, over restarts; controllers of a lower one are not believed. */
+  readonly greatestTerm?: (() => Term) | undefined
   /** Asked before each heartbeat. */
   readonly describe: () => Promise<SelfDescription>
 }
@@ -72,6 +77,7 @@ export class Announcer implements Service {
   #sequence = 0
   /** Greatest boot of ours that others know, when it is greater than the present one. */
   #reported = 0
+  readonly #onRetired = new Set<() => void>()
   #subscribed = false
   #running = false
   #turn: Promise<void> = Promise.resolve()
@@ -120,6 +126,11 @@ export class Announcer implements Service {
     await this.#turn
   }
 
+  /** Calls `listener` when the leading controller says that this process itself was retired; it may do so again. */
+  onRetired(listener: () => void): void {
+    this.#onRetired.add(listener)
+  }
+
   /** Publishes a heartbeat without waiting for the interval; for a change that others should act on at once. Never rejects. */
   announceNow(): Promise<void> {
     this.#next ??= this.#turn.then(async () => {
@@ -155,6 +166,7 @@ export class Announcer implements Service {
         async () => await this.#compose()
       )
       membership.observe(withoutFrame(message))
+      this.#retire(message.retired ?? [])
       const bytes = encodeHeartbeat(message)
       await withDeadline(clock, config.suspectAfterMs, undefined, async () => {
         await network.publish(HEARTBEAT_TOPIC, bytes)
@@ -166,7 +178,7 @@ export class Announcer implements Service {
 
   async #compose(): Promise<HeartbeatMessage> {
     const { network, version, describe } = this.#deps
-    const description = await describe()
+    const { retired = [], ...description } = await describe()
     const stale = [...this.#stale].map(([peer, boot]) => ({ peer, boot }))
     this.#sequence++
     return {
@@ -177,6 +189,7 @@ export class Announcer implements Service {
       addresses: network.addresses().slice(0, ADDRESSES_MAX),
       version,
       ...description,
+      ...(retired.length > 0 && { retired: retired.slice(-RETIRED_MAX) }),
       ...(stale.length > 0 && { stale })
     }
   }
@@ -196,6 +209,7 @@ export class Announcer implements Service {
     const before = this.#deps.membership.get(from)
     if (this.#deps.membership.observe(withoutFrame(message))) {
       this.#stale.delete(from)
+      this.#hearOfRetired(message)
       if (message.roles.some((role) => role !== 'admin')) this.#mesh.heard(from, message.addresses)
       // a newcomer should not have to wait for the others' interval
       if (before === undefined || before.boot !== message.boot) this.#beats.nudge()
@@ -210,6 +224,26 @@ export class Announcer implements Service {
     this.#beats.nudge()
   }
 
+  /** Only of the controller that leads: one of a lower term knows an older cluster. */
+  #hearOfRetired({ retired = [], roles, term }: HeartbeatMessage): void {
+    if (retired.length === 0 || term === 0 || !roles.includes('controller')) return
+    const { membership, greatestTerm } = this.#deps
+    if (term < membership.greatestTerm() || term < (greatestTerm?.() ?? 0)) return
+    this.#retire(retired)
+  }
+
+  #retire(peers: readonly PeerId[]): void {
+    const { network, membership, logger } = this.#deps
+    for (const peer of peers) {
+      if (peer === network.self) {
+        for (const listener of this.#onRetired) listener()
+      } else if (membership.retire(peer)) {
+        logger.info('a node was retired: nothing is heard of it any more', { peer })
+        network.evict(peer)
+      }
+    }
+  }
+
   #tellStale(peer: PeerId, boot: number): void {
     const isNews = !this.#stale.has(peer)
     if (isNews && this.#stale.size >= STALE_MAX) return // the next one has its turn when one of these was heard again
@@ -219,6 +253,11 @@ export class Announcer implements Service {
 }
 
 /** The heartbeat alone, without what belongs to the message. */
-function withoutFrame({ v: _v, stale: _stale, ...heartbeat }: HeartbeatMessage): Heartbeat {
+function withoutFrame({
+  v: _v,
+  stale: _stale,
+  retired: _retired,
+  ...heartbeat
+}: HeartbeatMessage): Heartbeat {
   return heartbeat
 }

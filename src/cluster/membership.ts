@@ -1,7 +1,7 @@
 /** Who is in the cluster, as this process sees it: derived from heartbeats and from its own monotonic clock. */
 
 import type { Clock, Timer } from '../interfaces.ts'
-import type { Heartbeat, Liveness, Member, PeerId, Role } from '../types.ts'
+import type { Heartbeat, Liveness, Member, PeerId, Role, Term } from '../types.ts'
 
 /** Peers kept at most. Commands of operators come with a new peer id each, so that the ones gone longest make room. */
 const MEMBERS_MAX = 1024
@@ -10,6 +10,9 @@ export interface LivenessTimeouts {
   suspectAfterMs: number
   downAfterMs: number
 }
+
+/** Peers retired for good that are remembered; each takes about 100 bytes. The network refuses those forgotten here too. */
+const RETIRED_KEPT_MAX = 10_000
 
 /** What silence of `ageMs` means. */
 export function livenessOf(ageMs: number, timeouts: LivenessTimeouts): Liveness {
@@ -27,6 +30,8 @@ interface Entry {
   heartbeat: Heartbeat
   /** Monotonic; -Infinity for one that is only remembered. */
   heardAt: number
+  /** When it was last heard as a controller that leads; monotonic, -Infinity: not since the start. */
+  ledAt: number
   lastHeartbeatAt: number
   /** As the listeners were last told. */
   toldLiveness: Liveness
@@ -42,6 +47,8 @@ export class Membership {
   readonly #entries = new Map<PeerId, Entry>()
   /** Last heartbeats of peers that were forgotten: a replay must not bring them back. */
   readonly #forgotten = new Map<PeerId, Mark>()
+  /** Never heard again, whatever they say. */
+  readonly #retired = new Set<PeerId>()
   readonly #listeners = new Set<() => void>()
   #timer: Timer | undefined
 
@@ -52,16 +59,20 @@ export class Membership {
 
   /** Takes in a heartbeat; says whether it was news. The caller has checked that its peer signed it. */
   observe(heartbeat: Heartbeat): boolean {
+    if (this.#retired.has(heartbeat.peer)) return false
     const known = this.#entries.get(heartbeat.peer)
     const last = known?.heartbeat ?? this.#forgotten.get(heartbeat.peer)
     if (last !== undefined && !isNewer(heartbeat, last)) return false
     if (known === undefined && !this.#makeRoom()) return false
     const changed =
       known === undefined || this.#livenessOf(known) !== 'active' || differs(known.heartbeat, heartbeat)
+    const now = this.#clock.monotonic()
+    const leads = heartbeat.term > 0 && heartbeat.roles.includes('controller')
     this.#forgotten.delete(heartbeat.peer)
     this.#entries.set(heartbeat.peer, {
       heartbeat,
-      heardAt: this.#clock.monotonic(),
+      heardAt: now,
+      ledAt: leads ? now : (known?.ledAt ?? -Infinity),
       lastHeartbeatAt: this.#clock.now(),
       toldLiveness: 'active'
     })
@@ -71,12 +82,14 @@ export class Membership {
 
   /** Takes in what was known before a restart: down until the peer is heard with something newer. */
   remember(heartbeat: Heartbeat, lastHeartbeatAt: number): void {
+    if (this.#retired.has(heartbeat.peer)) return
     const last = this.#entries.get(heartbeat.peer)?.heartbeat ?? this.#forgotten.get(heartbeat.peer)
     if (last !== undefined && !isNewer(heartbeat, last)) return
     if (last === undefined && !this.#makeRoom()) return
     this.#entries.set(heartbeat.peer, {
       heartbeat,
       heardAt: -Infinity,
+      ledAt: -Infinity,
       lastHeartbeatAt,
       toldLiveness: 'down'
     })
@@ -104,7 +117,31 @@ export class Membership {
     return new Set(nodes.map((entry) => entry.heartbeat.host))
   }
 
-  /** For a peer that was retired. It comes back only with a heartbeat newer than its last. */
+  /** Milliseconds since a leading controller other than `except` was last heard, by the monotonic clock; undefined: none since the start. */
+  leaderHeardMsAgo(except?: PeerId): number | undefined {
+    const last = [...this.#entries.values()]
+      .filter((entry) => entry.heartbeat.peer !== except)
+      .reduce((newest, entry) => Math.max(newest, entry.ledAt), -Infinity)
+    return last === -Infinity ? undefined : this.#clock.monotonic() - last
+  }
+
+  /** Greatest term of any member, those that are down included; 0: no controller is known. */
+  greatestTerm(): Term {
+    const terms = [...this.#entries.values()].map((entry) => entry.heartbeat.term)
+    return Math.max(0, ...terms) as Term
+  }
+
+  /** Forgets a peer for good: no heartbeat of it is taken any more, however new. Answers whether that is news. */
+  retire(peer: PeerId): boolean {
+    if (this.#retired.has(peer)) return false
+    this.#retired.add(peer)
+    const oldest = this.#retired.values().next()
+    if (this.#retired.size > RETIRED_KEPT_MAX && oldest.done === false) this.#retired.delete(oldest.value)
+    this.forget(peer)
+    return true
+  }
+
+  /** For a peer that may come back: with a heartbeat newer than its last. */
   forget(peer: PeerId): void {
     const entry = this.#entries.get(peer)
     if (entry === undefined) return

@@ -5,8 +5,10 @@
  *     join         the cluster's join string, mode 0600
  *     boot.json    number of the last start        peers.json   peers seen, and where
  *     term.json    greatest term seen              listen.json  where the peer network listened last
+ *     draining.json  whether it is being emptied (node)
  *     lock         held while a process uses the folder
  *     chunks/      LevelDB (node)                  metadata.db  SQLite (controller)
+ *     snapshots/   LevelDB with encrypted snapshots of the controller's metadata (node)
  */
 
 import { join } from 'node:path'
@@ -55,6 +57,12 @@ export interface RoleState {
   close(): void
 }
 
+/** What a node remembers beside that. */
+export interface NodeCells {
+  /** Whether an operator has it emptied. */
+  readonly draining: Cell<boolean>
+}
+
 /** Private key, libp2p's protobuf encoding. */
 export const IDENTITY_FILE = 'identity'
 const NOTHING_CHOSEN: Listening = { host: '', port: 0, advertise: '' }
@@ -99,6 +107,14 @@ export async function openRoleState(folder: string): Promise<RoleState> {
     throw error
   }
 }
+
+/** State of a node that ends with the process. */
+export const memoryNodeCells = (): NodeCells => ({ draining: memoryCell(false) })
+
+/** @param folder the role's, locked (openRoleState). @throws `data-incompatible`, `local-file` */
+export const openNodeCells = async (folder: string): Promise<NodeCells> => ({
+  draining: await openFileCell(join(folder, 'draining.json'), z.boolean(), false)
+})
 
 /** Where the role of that folder listened last; the folder must be there. @throws `data-incompatible`, `local-file` */
 export const openListening = (folder: string): Promise<Cell<Listening>> =>

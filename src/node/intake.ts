@@ -11,6 +11,8 @@ import type { PeerId, Receipt } from '../types.ts'
 import { ArrivingChunk } from './arriving-chunk.ts'
 import type { ChunkBuffer, ChunkBuffers } from './chunk-buffers.ts'
 import { CopyTargets } from './copy-targets.ts'
+import type { Draining } from './draining.ts'
+import type { FinishedPuts } from './finished-puts.ts'
 import type { Places, PutPlaces } from './places.ts'
 import { ReceiptTally } from './receipt-tally.ts'
 import type { Replication } from './replication.ts'
@@ -22,6 +24,8 @@ export interface IntakeDeps {
   host: string
   boot: () => number
   store: ChunkStore
+  puts: FinishedPuts
+  draining: Pick<Draining, 'checkTakes'>
   places: Places
   buffers: ChunkBuffers
   replication: Replication
@@ -67,7 +71,8 @@ export class Intake {
 
   async put(request: RpcRequest<PutMessage>): Promise<RpcAnswer<ResponseOf<ChunkMessages, 'put'>>> {
     const { message, body } = request
-    const { config, clock, places } = this.#deps
+    const { config, clock, draining, places } = this.#deps
+    draining.checkTakes()
     if (body === undefined || body.sizeBytes === 0) {
       throw new PeerbinError('protocol-violation', 'a put comes with the bytes of the chunk')
     }
@@ -131,7 +136,9 @@ export class Intake {
     try {
       await arrived
       if (failpoints.armed) await failpoints.hit('chunk.put.beforeStore', this.#deps.self)
-      await this.#deps.store.put(message.id, chunk.bytes, message.generation)
+      const { puts, store } = this.#deps
+      const { id, generation } = message
+      await puts.put(id, generation, async () => await store.put(id, chunk.bytes, generation))
       if (failpoints.armed) await failpoints.hit('chunk.put.beforeReceipt', this.#deps.self)
       // only now, after the store has synced, does a receipt exist
       put.onReceipt(this.#receipt(message))

@@ -4,26 +4,40 @@ import { hasCode } from '../errors.ts'
 import type { ChunkStore, Clock, Logger, StoreUsage } from '../interfaces.ts'
 import { CHUNK_BYTES_MAX } from '../protocol/limits.ts'
 import type { NodeState } from '../types.ts'
+import type { Draining } from './draining.ts'
 
 /** Asking a disk for its free space at every heartbeat would be dearer than the heartbeat; figures may be so old. */
 const USAGE_AGE_MAX_MS = 1000
 
 export type NodeDescription = Pick<
   SelfDescription,
-  'capacityBytes' | 'freeBytes' | 'usedBytes' | 'chunks' | 'state'
+  'capacityBytes' | 'freeBytes' | 'usedBytes' | 'chunks' | 'state' | 'scrubbedAt' | 'quarantined'
 >
+
+export interface SelfReportDeps {
+  store: ChunkStore
+  clock: Clock
+  logger: Logger
+  /** Every chunk held was read and verified after this; wall clock, 0: not yet. */
+  scrubbedAt: () => number
+  draining: Pick<Draining, 'isDraining' | 'isRetired'>
+}
 
 /** What the node says of itself in its heartbeats. */
 export class SelfReport {
   readonly #store: ChunkStore
   readonly #clock: Clock
   readonly #logger: Logger
-  #usage: StoreUsage = { chunks: 0, usedBytes: 0, capacityBytes: 0, freeBytes: 0 }
+  readonly #scrubbedAt: () => number
+  readonly #draining: Pick<Draining, 'isDraining' | 'isRetired'>
+  #usage: StoreUsage = { chunks: 0, usedBytes: 0, capacityBytes: 0, freeBytes: 0, quarantined: 0 }
   #measuredAt = -Infinity
   #measuring: Promise<void> | undefined
   #isBroken = false
 
-  constructor(deps: { store: ChunkStore; clock: Clock; logger: Logger }) {
+  constructor(deps: SelfReportDeps) {
+    this.#scrubbedAt = deps.scrubbedAt
+    this.#draining = deps.draining
     this.#store = deps.store
     this.#clock = deps.clock
     this.#logger = deps.logger
@@ -45,8 +59,7 @@ export class SelfReport {
       this.#measuring ??= this.#measure()
       await this.#measuring
     }
-    const { chunks, usedBytes, capacityBytes, freeBytes } = this.#usage
-    return { chunks, usedBytes, capacityBytes, freeBytes, state: this.#state() }
+    return { ...this.#usage, state: this.#state(), scrubbedAt: this.#scrubbedAt() }
   }
 
   async #measure(): Promise<void> {
@@ -62,8 +75,13 @@ export class SelfReport {
     }
   }
 
+  /**
+   * One word for what may be several things. `read-only` first: nothing may be written there at all, and somebody has to act. Then what an operator decided and
+   * waits to see: a full node that is emptied would otherwise never seem to be. `full` passes by itself.
+   */
   #state(): NodeState {
-    if (this.#isBroken) return 'read-only'
+    if (this.#isBroken || this.#draining.isRetired) return 'read-only'
+    if (this.#draining.isDraining) return 'draining'
     return this.#usage.freeBytes < CHUNK_BYTES_MAX ? 'full' : 'active'
   }
 }

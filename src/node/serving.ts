@@ -7,6 +7,7 @@ import type { RpcAnswer, RpcRequest } from '../protocol/rpc.ts'
 import { deadline } from '../runtime/deadline.ts'
 import type { ChunkId, ChunkInfo } from '../types.ts'
 import type { BadCopies } from './bad-copies.ts'
+import type { FinishedPuts } from './finished-puts.ts'
 import type { Places } from './places.ts'
 
 type Request<K extends keyof ChunkMessages> = RpcRequest<RequestOf<ChunkMessages, K>>
@@ -14,6 +15,7 @@ type Answer<K extends keyof ChunkMessages> = Promise<RpcAnswer<ResponseOf<ChunkM
 
 export interface ServingDeps {
   store: ChunkStore
+  puts: FinishedPuts
   places: Places
   badCopies: BadCopies
   boot: () => number
@@ -70,16 +72,23 @@ export class Serving {
   }
 
   async has(request: Request<'has'>): Answer<'has'> {
+    // before anything is looked up: a put that ends meanwhile is one that the answer may not show
+    const seen = { boot: this.#deps.boot(), puts: this.#deps.puts.count }
     const chunks = await Promise.all(
       request.message.ids.map(async (id) => (await this.#deps.store.stat(id)) ?? null)
     )
-    return { message: { chunks, boot: this.#deps.boot() } }
+    return { message: { chunks, ...seen } }
   }
 
   async list(request: Request<'list'>): Answer<'list'> {
-    const { after, limit } = request.message
-    const chunks = await this.#deps.store.list({ limit, ...(after === undefined ? {} : { after }) })
-    return { message: { chunks, boot: this.#deps.boot() } }
+    const { after, limit, manifests } = request.message
+    const boot = this.#deps.boot() // of before the look
+    const chunks = await this.#deps.store.list({
+      limit,
+      ...(after !== undefined && { after }),
+      ...(manifests !== undefined && { manifests })
+    })
+    return { message: { chunks, boot } }
   }
 
   async #stat(id: ChunkId): Promise<ChunkInfo> {

@@ -2,25 +2,32 @@ import type { ControllerClient } from '../client/controller-client.ts'
 import type { Membership } from '../cluster/membership.ts'
 import type { Config } from '../config.ts'
 import { PeerbinError } from '../errors.ts'
-import type { ChunkStore, Clock, Logger, Network, Random, Service } from '../interfaces.ts'
+import type { ChunkStore, Clock, Logger, Network, Random, Service, SnapshotStore } from '../interfaces.ts'
 import { CHUNK_PROTOCOL } from '../protocol/limits.ts'
 import { chunkMessages, type ChunkMessages } from '../protocol/messages.ts'
 import { chunkPolicy } from '../protocol/policy.ts'
-import type { RpcAnswer, RpcCaller, RpcHandlers, RpcRequest } from '../protocol/rpc.ts'
+import type { RpcCaller } from '../protocol/rpc.ts'
 import { serve } from '../protocol/rpc-server.ts'
 import type { Cell } from '../runtime/cell.ts'
 import { deadline, withDeadline } from '../runtime/deadline.ts'
 import { WorkerLoop } from '../runtime/worker-loop.ts'
-import type { Term } from '../types.ts'
+import type { Receipt, Term } from '../types.ts'
 import { BadCopies } from './bad-copies.ts'
 import { ChunkBuffers } from './chunk-buffers.ts'
+import { ClientLoad } from './client-load.ts'
+import { Draining } from './draining.ts'
+import { FinishedPuts } from './finished-puts.ts'
+import { createHandlers } from './handlers.ts'
+import type { NodeLife } from './handlers.ts'
 import { Intake } from './intake.ts'
+import { InventoryTaker } from './inventory-taker.ts'
 import { Orders } from './orders.ts'
 import { Places } from './places.ts'
 import { ReceiptReporter } from './receipt-reporter.ts'
 import { Replication } from './replication.ts'
 import { type NodeDescription, SelfReport } from './self-report.ts'
 import { Serving } from './serving.ts'
+import { SnapshotKeeper } from './snapshots/snapshot-keeper.ts'
 import { TermFence } from './term-fence.ts'
 
 /** What is under way gets so long to finish when the node stops; then it is aborted. */
@@ -38,8 +45,14 @@ export interface StorageNodeDeps {
   readonly controller: Pick<ControllerClient, 'call'>
   /** Greatest term obeyed, durable. */
   readonly term: Cell<Term>
+  /** Whether an operator has this node emptied, durable. */
+  readonly draining: Cell<boolean>
+  /** Where snapshots of the metadata are kept. */
+  readonly snapshots: SnapshotStore
   /** Number of this start, known once the announcer has started. */
   readonly boot: () => number
+  /** Sends a heartbeat without waiting for its time; never rejects. */
+  readonly announce: () => Promise<void>
   /** Machine this node is on. */
   readonly host: string
   readonly clock: Clock
@@ -50,6 +63,8 @@ export interface StorageNodeDeps {
 
 /** Figures for status and metrics; all but the last two are zero when the node is at rest. */
 export interface NodeActivity {
+  /** Requests of edges that are being answered. */
+  clients: number
   receiving: number
   copying: number
   reading: number
@@ -74,42 +89,65 @@ export class StorageNode implements Service {
   readonly #selfReport: SelfReport
   readonly #replication: Replication
   readonly #fence: TermFence
+  readonly #draining: Draining
+  readonly #clients = new ClientLoad()
+  readonly #inventories: InventoryTaker
+  readonly #keeper: SnapshotKeeper
   readonly #reporting: WorkerLoop
   readonly #server: { stop(): Promise<void> }
-  #state: 'new' | 'running' | 'stopping' = 'new'
+  #life: NodeLife = 'new'
   #stopped: Promise<void> | undefined
   #unwatch = (): void => {}
 
   constructor(deps: StorageNodeDeps) {
-    const { network, store, clock, logger, boot, host, controller } = deps
+    const { network, store, clock, logger, controller } = deps
     const config = deps.config.replication
     const self = network.self
     this.#deps = deps
     this.#places = new Places(deps.config.node)
     this.#buffers = new ChunkBuffers(deps.config.node.putsMax)
     this.#badCopies = new BadCopies({ self, controller, logger })
-    this.#selfReport = new SelfReport({ store, clock, logger })
+    this.#fence = new TermFence(deps.term, (error) => {
+      logger.warn('a term that was heard of could not be stored', { err: error })
+    })
+    this.#draining = new Draining({ ...deps, cell: deps.draining, fence: this.#fence })
+    this.#selfReport = new SelfReport({ store, clock, logger, draining: this.#draining, scrubbedAt: () => 0 })
     this.#reporter = new ReceiptReporter({
       controller,
       logger,
       intervalMs: deps.config.node.reportIntervalMs
     })
-    const replication = new Replication({ ...deps, self, config })
-    this.#replication = replication
-    const parts = { self, store, clock, logger, boot, host, config, replication, places: this.#places }
-    const onStoreError = (error: PeerbinError): void => this.#selfReport.storeError(error)
-    const onReceipt = this.#reporter.add.bind(this.#reporter)
-    this.#intake = new Intake({ ...parts, buffers: this.#buffers, onReceipt, onStoreError })
-    const serving = new Serving({ ...parts, badCopies: this.#badCopies })
-    this.#fence = new TermFence(deps.term)
-    const orders = new Orders({ ...parts, fence: this.#fence, serving, onStoreError })
+    this.#replication = new Replication({ ...deps, self, config })
+    this.#inventories = new InventoryTaker(deps)
+    this.#keeper = new SnapshotKeeper({ ...deps, chunks: store, fence: this.#fence })
+    const parts = {
+      ...deps,
+      self,
+      config,
+      fence: this.#fence,
+      replication: this.#replication,
+      places: this.#places,
+      puts: new FinishedPuts(),
+      draining: this.#draining,
+      clients: this.#clients,
+      badCopies: this.#badCopies,
+      buffers: this.#buffers,
+      inventories: this.#inventories,
+      keeper: this.#keeper,
+      onStoreError: (error: PeerbinError): void => this.#selfReport.storeError(error),
+      onReceipt: (receipt: Receipt): void => this.#reporter.add(receipt),
+      life: (): NodeLife => this.#life
+    }
+    this.#intake = new Intake(parts)
+    const serving = new Serving(parts)
+    const orders = new Orders({ ...parts, serving })
     this.#reporting = new WorkerLoop(this.#reporter, deps)
     this.#server = serve({
       network,
       protocol: CHUNK_PROTOCOL,
       messages: chunkMessages,
       policy: chunkPolicy,
-      handlers: this.#handlers(serving, orders),
+      handlers: createHandlers({ ...parts, intake: this.#intake, serving, orders }),
       clock,
       logger
     })
@@ -118,6 +156,7 @@ export class StorageNode implements Service {
   get activity(): NodeActivity {
     return {
       ...this.#places.used,
+      clients: this.#clients.underWay,
       buffers: this.#buffers.lent,
       putsUnderWay: this.#intake.underWay,
       receiptsWaiting: this.#reporter.waiting,
@@ -130,11 +169,17 @@ export class StorageNode implements Service {
     return await this.#selfReport.describe()
   }
 
+  /** The cluster has retired this node: it takes nothing more, and says so. */
+  retire(): void {
+    this.#draining.retire()
+  }
+
   /** @throws what the store's `open` throws, e.g. `data-in-use`. */
   async start(): Promise<void> {
-    if (this.#state !== 'new') return
+    if (this.#life !== 'new') return
     await this.#deps.store.open()
-    this.#state = 'running'
+    await this.#keeper.open()
+    this.#life = 'running'
     this.#replication.start()
     this.#hearTerms()
     this.#unwatch = this.#deps.membership.onChange(() => this.#hearTerms())
@@ -149,10 +194,11 @@ export class StorageNode implements Service {
 
   async #stop(): Promise<void> {
     const { clock, store } = this.#deps
-    this.#state = 'stopping' // new requests are turned away from here on
+    this.#life = 'stopping' // new requests are turned away from here on
     const stopping = new PeerbinError('shutting-down')
     await this.#within(STOP_FINISH_MS, 'puts under way', async () => await this.#intake.settled())
     this.#intake.abort(stopping)
+    await this.#within(STOP_ABORT_MS, 'an inventory', async () => await this.#inventories.stop())
     await this.#within(STOP_ABORT_MS, 'requests', async () => await this.#server.stop())
     await this.#within(STOP_ABORT_MS, 'aborted puts', async () => await this.#intake.settled())
     this.#replication.stop()
@@ -162,7 +208,9 @@ export class StorageNode implements Service {
     await this.#reporter.flush(limit.signal)
     await this.#badCopies.stop()
     this.#buffers.clear()
-    await this.#within(STOP_CLOSE_MS, 'the store', async () => await store.close())
+    await this.#within(STOP_CLOSE_MS, 'the store', async () => {
+      await Promise.all([store.close(), this.#keeper.close(), this.#fence.settled()])
+    })
   }
 
   /** Waits for something that may never come; what it was is logged then. */
@@ -177,27 +225,5 @@ export class StorageNode implements Service {
   /** A leader is known by its heartbeat before its first order: from then on an older one gives no orders here. */
   #hearTerms(): void {
     for (const member of this.#deps.membership.all()) this.#fence.observe(member.term)
-  }
-
-  #handlers(serving: Serving, orders: Orders): RpcHandlers<ChunkMessages> {
-    return {
-      put: this.#whileRunning((request) => this.#intake.put(request)),
-      get: this.#whileRunning((request) => serving.get(request)),
-      has: this.#whileRunning((request) => serving.has(request)),
-      list: this.#whileRunning((request) => serving.list(request)),
-      delete: this.#whileRunning((request) => orders.delete(request)),
-      copy: this.#whileRunning((request) => orders.copy(request))
-    }
-  }
-
-  /** Nothing is asked of a store that is not open. */
-  #whileRunning<Message, Answer>(
-    handler: (request: RpcRequest<Message>) => Promise<RpcAnswer<Answer>>
-  ): (request: RpcRequest<Message>) => Promise<RpcAnswer<Answer>> {
-    return async (request) => {
-      if (this.#state === 'running') return await handler(request)
-      if (this.#state === 'stopping') throw new PeerbinError('shutting-down')
-      throw new PeerbinError('busy', 'The node is starting.', { retryAfterMs: 500 })
-    }
   }
 }

@@ -8,12 +8,15 @@ import type { Term } from '../types.ts'
  */
 export class TermFence {
   readonly #cell: Cell<Term>
+  readonly #onSaveError: (error: unknown) => void
   #greatest: Term
   #durable: Term
   #saving: Promise<void> | undefined
 
-  constructor(cell: Cell<Term>) {
+  /** @param onSaveError told when a term that was only heard of could not be written. */
+  constructor(cell: Cell<Term>, onSaveError: (error: unknown) => void = () => {}) {
     this.#cell = cell
+    this.#onSaveError = onSaveError
     this.#greatest = cell.get()
     this.#durable = this.#greatest
   }
@@ -22,19 +25,27 @@ export class TermFence {
     return this.#greatest
   }
 
-  /** Hears of a term without an order, e.g. in a heartbeat: older orders are turned away from now on. */
+  /**
+   * Hears of a term without an order, in a heartbeat: older orders are turned away from now on. It is made durable behind, so that a controller
+   * that was replaced finds no way back through a restart of this node; one that cannot be written is tried again at the next call.
+   */
   observe(term: Term): void {
     if (term > this.#greatest) this.#greatest = term
+    if (this.#greatest <= this.#durable || this.#saving !== undefined) return
+    // whoever admits an order of this term writes it again, and hears why it cannot be written
+    this.#saveAll().catch((error: unknown) => this.#onSaveError(error))
+  }
+
+  /** Resolves when no write is under way. */
+  async settled(): Promise<void> {
+    while (this.#saving !== undefined) await this.#saving.catch(() => undefined) // as in observe
   }
 
   /** Resolves when the order may be carried out. @throws `term-stale` */
   async admit(term: Term): Promise<void> {
     this.check(term)
-    this.observe(term)
-    while (this.#durable < term) {
-      this.#saving ??= this.#save()
-      await this.#saving
-    }
+    if (term > this.#greatest) this.#greatest = term
+    await this.#saveAll(term)
     this.check(term) // a greater one may have come while this one was being written
   }
 
@@ -42,6 +53,14 @@ export class TermFence {
   check(term: Term): void {
     if (term >= this.#greatest) return
     throw new PeerbinError('term-stale', '', { details: { term, greatest: this.#greatest } })
+  }
+
+  /** Until `term` is durable, or whatever is the greatest by then. */
+  async #saveAll(term?: Term): Promise<void> {
+    while (this.#durable < (term ?? this.#greatest)) {
+      this.#saving ??= this.#save()
+      await this.#saving
+    }
   }
 
   async #save(): Promise<void> {

@@ -26,6 +26,8 @@ export const heartbeat = (number: number, more: Partial<Heartbeat> = {}): Heartb
   state: 'active',
   version: 'test',
   term: 0 as Term,
+  scrubbedAt: 0,
+  quarantined: 0,
   ...more
 })
 

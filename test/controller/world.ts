@@ -11,6 +11,7 @@ import type { Network } from '../../src/interfaces.ts'
 import type { MetadataStore } from '../../src/metadata-store.ts'
 import { MemoryHub } from '../../src/network/memory-network.ts'
 import { MemoryChunkStore } from '../../src/node/store/memory-chunk-store.ts'
+import { MemorySnapshotStore } from '../../src/node/store/memory-snapshot-store.ts'
 import { StorageNode } from '../../src/node/storage-node.ts'
 import { ControllerClient } from '../../src/client/controller-client.ts'
 import { CHUNK_PROTOCOL, CONTROL_PROTOCOL } from '../../src/protocol/limits.ts'
@@ -105,6 +106,9 @@ export class World {
       config: config.controller
     })
     const term = memoryCell<Term>(0 as Term)
+    const draining = memoryCell(false)
+    const snapshots = new MemorySnapshotStore()
+    const announce = async (): Promise<void> => await this.beat()
     const boot = (): number => base.boot
     const logger = silentLogger
     const node = new StorageNode({
@@ -114,6 +118,9 @@ export class World {
       chunkRpc,
       controller,
       term,
+      draining,
+      snapshots,
+      announce,
       boot,
       host,
       clock,
@@ -256,6 +263,8 @@ export class World {
       state: 'active',
       version: '0.0.0-test',
       term: 0 as Term,
+      scrubbedAt: 0,
+      quarantined: 0,
       ...(await from.describe())
     }
   }

@@ -5,12 +5,14 @@
  *   t.teardown(() => cluster.stop())
  *   const edge = await cluster.client()
  *   await edge.chunkRpc.call(cluster.node(0).peer, 'has', …)
+ *   await cluster.restartNode(0)                    // same peer id, a new boot, what it kept is still there
+ *   await cluster.restartNode(0, { wiped: true })   // the same with an empty chunk store
+ *   await cluster.stopNode(0, { crash: true }); …; await cluster.startNode(0)
  */
 
 import { hkdfSync } from 'node:crypto'
 import { type Config, type ConfigInput, parseConfig } from '../../src/config.ts'
 import { Controller } from '../../src/controller/controller.ts'
-import { PeerbinError } from '../../src/errors.ts'
 import type { ChunkStore, Clock, Logger, Random } from '../../src/interfaces.ts'
 import { MemoryMetadataStore } from '../../src/metadata/memory-metadata-store.ts'
 import type { MetadataStore } from '../../src/metadata-store.ts'
@@ -22,46 +24,26 @@ import { chunkMessages, type ChunkMessages, type Target } from '../../src/protoc
 import { chunkPolicy } from '../../src/protocol/policy.ts'
 import type { RpcHandlers } from '../../src/protocol/rpc.ts'
 import { serve } from '../../src/protocol/rpc-server.ts'
-import { type Cell, memoryCell } from '../../src/runtime/cell.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
 import { systemRandom } from '../../src/runtime/random.ts'
-import type { Role, Term } from '../../src/types.ts'
+import type { PeerId, Role } from '../../src/types.ts'
+import { REFUSALS } from './impostor.ts'
+import { FAST_CONFIG, mergeSections } from './fast-config.ts'
+import { newNodeMemory } from './memory-node.ts'
+import type { NodeMemory } from './memory-node.ts'
 import { createParticipant } from './participant.ts'
-import type { Participant, Parts, RoleParts } from './participant.ts'
+import type { Participant, Parts, ProcessMemory, RoleParts } from './participant.ts'
 import { RecordingController } from './recording-controller.ts'
 import { until } from './until.ts'
 
+export { FAST_CONFIG } from './fast-config.ts'
+export type { NodeMemory } from './memory-node.ts'
 export type { Participant } from './participant.ts'
 
-/** Short intervals, and limits that a busy machine does not reach by itself. */
-export const FAST_CONFIG: ConfigInput = {
-  heartbeat: {
-    intervalMs: 100,
-    suspectAfterMs: 6000,
-    downAfterMs: 10_000,
-    dialTimeoutMs: 5000,
-    redialMs: 100
-  },
-  replication: { putTimeoutMs: 20_000, getTimeoutMs: 10_000, slowReadMs: 500, owedDelayMs: 500 },
-  node: { reportIntervalMs: 20 },
-  controller: {
-    requestTimeoutMs: 5000,
-    retryMs: 20,
-    callTimeoutMs: 20_000,
-    settleIntervalMs: 100,
-    collectIntervalMs: 100,
-    owedIntervalMs: 100
-  },
-  link: { reportIntervalMs: 50 },
-  edge: { port: 0, memoryWaitMs: 10_000, stallMs: 5000, stopMs: 1000 }
-}
-
-export interface NodeParticipant extends Participant {
+/** One run of a node; after a restart `cluster.node(i)` answers the next one. */
+export interface NodeParticipant extends Participant, NodeMemory {
   readonly node: StorageNode
-  readonly store: ChunkStore
-  /** Greatest term the node has obeyed. */
-  readonly term: Cell<Term>
 }
 
 export interface MemoryClusterOptions {
@@ -146,39 +128,54 @@ export class MemoryCluster {
     const host = options.host ?? this.#options.hostOf?.(index) ?? `host-${index}`
     const store =
       options.store ?? this.#options.storeOf?.(index) ?? new MemoryChunkStore({ clock: this.clock })
-    const term = memoryCell(0 as Term)
-    let made: StorageNode | undefined
-    const participant = await this.#join('node', host, (parts) => {
-      const node = new StorageNode({ ...parts, store, term, host, boot: () => parts.announcer.boot })
-      made = node
-      return { start: () => node.start(), stop: () => node.stop(), describe: () => node.describe() }
-    })
-    if (made === undefined) throw new Error('the node was not made')
-    const node: NodeParticipant = { ...participant, node: made, store, term }
+    const node = await this.#runNode(host, newNodeMemory(store), this.hub.newPeer())
     this.nodes.push(node)
     return node
   }
 
+  /** Ends a node's process, in order or (`crash`) without a word to anybody; what it remembers stays for `startNode`. */
+  async stopNode(index: number, options: { crash?: boolean } = {}): Promise<void> {
+    const node = this.node(index)
+    if (options.crash === true) this.hub.crash(node.peer)
+    await this.remove(node)
+  }
+
+  /**
+   * Starts a stopped node again: the same peer id, host and cells, so that its boot is greater. It finds the chunks it had, or with `wiped` none (a new
+   * disk; snapshots are gone too), or those of `store`. Resolves when everybody has heard of its new boot.
+   */
+  async startNode(
+    index: number,
+    options: { wiped?: boolean; store?: ChunkStore } = {}
+  ): Promise<NodeParticipant> {
+    const { host, peer, store, term, boot, peers, draining, snapshots } = this.node(index)
+    const kept: NodeMemory = { store: options.store ?? store, term, boot, peers, draining, snapshots }
+    const empty = options.store ?? new MemoryChunkStore({ clock: this.clock })
+    const memory = options.wiped === true ? { ...newNodeMemory(empty), boot, peers, term } : kept
+    const node = await this.#runNode(host, memory, peer)
+    this.nodes[index] = node
+    await this.meet()
+    return node
+  }
+
+  /** `stopNode`, then `startNode`. */
+  async restartNode(
+    index: number,
+    options: { crash?: boolean; wiped?: boolean; store?: ChunkStore } = {}
+  ): Promise<NodeParticipant> {
+    await this.stopNode(index, options)
+    return await this.startNode(index, options)
+  }
+
   /** A member that says it is a node and answers as the test wants; what is not in `handlers` is refused. */
   async addImpostor(handlers: Partial<RpcHandlers<ChunkMessages>>, host = 'impostor'): Promise<Participant> {
-    const refuse = async (): Promise<never> => {
-      throw new PeerbinError('bad-request', 'an impostor does not do this')
-    }
     const impostor = await this.#join('node', host, (parts) => {
       const server = serve({
         ...parts,
         protocol: CHUNK_PROTOCOL,
         messages: chunkMessages,
         policy: chunkPolicy,
-        handlers: {
-          put: refuse,
-          get: refuse,
-          has: refuse,
-          list: refuse,
-          delete: refuse,
-          copy: refuse,
-          ...handlers
-        }
+        handlers: { ...REFUSALS, ...handlers }
       })
       return { start: async () => {}, stop: () => server.stop() }
     })
@@ -196,7 +193,7 @@ export class MemoryCluster {
     return client
   }
 
-  /** Resolves when every participant sees every other as active, and a leading controller where there is one. */
+  /** Resolves when every participant sees every other as active in its present boot, and a leading controller where there is one. */
   async meet(): Promise<void> {
     const everybody = this.#participants
     const leads = this.#controller !== undefined || this.#recording !== undefined
@@ -204,9 +201,9 @@ export class MemoryCluster {
       everybody.every((participant) => {
         const seen = participant.membership.all().filter((member) => member.liveness === 'active')
         const hasLeader = seen.some((member) => member.roles.includes('controller') && member.term > 0)
-        return (
-          everybody.every(({ peer }) => seen.some((member) => member.peer === peer)) && (hasLeader || !leads)
-        )
+        const sees = ({ peer, announcer }: Participant): boolean =>
+          seen.some((member) => member.peer === peer && member.boot === announcer.boot)
+        return everybody.every(sees) && (hasLeader || !leads)
       })
     )
   }
@@ -244,26 +241,41 @@ export class MemoryCluster {
       return {
         start: async () => {},
         stop: () => recording.stop(),
-        describe: async () => ({ term: recording.term })
+        describe: async () => ({ term: recording.term, retired: recording.retired })
       }
     })
   }
 
-  async #join(role: Role, host: string, makeRole: (parts: Parts) => RoleParts): Promise<Participant> {
+  async #runNode(host: string, memory: NodeMemory, peer: PeerId): Promise<NodeParticipant> {
+    let made: StorageNode | undefined
+    const makeRole = (parts: Parts): RoleParts => {
+      const { announcer } = parts
+      const announce = (): Promise<void> => announcer.announceNow()
+      const node = new StorageNode({ ...parts, ...memory, host, boot: () => announcer.boot, announce })
+      announcer.onRetired(() => node.retire())
+      made = node
+      return { start: () => node.start(), stop: () => node.stop(), describe: () => node.describe() }
+    }
+    const participant = await this.#join('node', host, makeRole, { peer, memory })
+    if (made === undefined) throw new Error('the node was not made')
+    return { ...participant, ...memory, node: made }
+  }
+
+  async #join(
+    role: Role,
+    host: string,
+    makeRole: (parts: Parts) => RoleParts,
+    again: { peer?: PeerId; memory?: ProcessMemory } = {}
+  ): Promise<Participant> {
     const { clock, random, logger, config } = this
-    const network = this.hub.network()
+    const network = this.hub.network(again.peer === undefined ? {} : { peer: again.peer })
     const bootstrap = this.#participants[0]?.network.addresses() ?? []
     const { participant, start } = createParticipant(
-      { role, host, network, bootstrap, clock, random, logger, config },
+      { role, host, network, bootstrap, clock, random, logger, config, ...again },
       makeRole
     )
     this.#participants.push(participant)
     await start()
     return participant
   }
-}
-
-function mergeSections(base: ConfigInput, over: ConfigInput): ConfigInput {
-  const sections = new Set([...Object.keys(base), ...Object.keys(over)]) as Set<keyof ConfigInput>
-  return Object.fromEntries([...sections].map((section) => [section, { ...base[section], ...over[section] }]))
 }

@@ -1,7 +1,7 @@
 /** One member of a cluster in one process: what every role is made of, put together around a role. */
 
 import { ControllerClient } from '../../src/client/controller-client.ts'
-import { Announcer, type SelfDescription } from '../../src/cluster/announcer.ts'
+import { Announcer, type KnownPeers, type SelfDescription } from '../../src/cluster/announcer.ts'
 import { Membership } from '../../src/cluster/membership.ts'
 import type { Config } from '../../src/config.ts'
 import type { Clock, Logger, Network, Random } from '../../src/interfaces.ts'
@@ -14,7 +14,7 @@ import {
 } from '../../src/protocol/messages.ts'
 import type { RpcCaller } from '../../src/protocol/rpc.ts'
 import { createCaller } from '../../src/protocol/rpc-client.ts'
-import { memoryCell } from '../../src/runtime/cell.ts'
+import { type Cell, memoryCell } from '../../src/runtime/cell.ts'
 import type { Address, PeerId, Role, Term } from '../../src/types.ts'
 
 /** One process's worth of a cluster: a place on the hub, the members it sees, and callers of both protocols. */
@@ -63,7 +63,20 @@ export interface ParticipantOptions {
   random: Random
   logger: Logger
   config: Config
+  /** What the process remembers over a restart; default: nothing. */
+  memory?: ProcessMemory
 }
+
+/** Goes from one start of a process to the next. */
+export interface ProcessMemory {
+  readonly boot: Cell<number>
+  readonly peers: Cell<KnownPeers>
+}
+
+export const newProcessMemory = (): ProcessMemory => ({
+  boot: memoryCell(0),
+  peers: memoryCell<KnownPeers>({})
+})
 
 const STORES_NOTHING: Omit<SelfDescription, 'roles' | 'host'> = {
   capacityBytes: 0,
@@ -73,7 +86,9 @@ const STORES_NOTHING: Omit<SelfDescription, 'roles' | 'host'> = {
   state: 'active',
   zone: '',
   tier: 'hot',
-  term: 0 as Term
+  term: 0 as Term,
+  scrubbedAt: 0,
+  quarantined: 0
 }
 
 /** Makes a participant; `start` has to be called before it takes part. */
@@ -103,8 +118,7 @@ export function createParticipant(
     logger,
     config: config.heartbeat,
     version: '0.0.0-test',
-    boot: memoryCell(0),
-    peers: memoryCell<Record<string, Address[]>>({}),
+    ...(options.memory ?? newProcessMemory()),
     bootstrap,
     describe: async () => ({ ...STORES_NOTHING, roles: [role], host, ...(await describe()) })
   })

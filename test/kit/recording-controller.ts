@@ -6,7 +6,7 @@ import { CONTROL_PROTOCOL } from '../../src/protocol/limits.ts'
 import { controlMessages, type ControlMessages, type RequestOf } from '../../src/protocol/messages.ts'
 import { controlPolicy } from '../../src/protocol/policy.ts'
 import { serve } from '../../src/protocol/rpc-server.ts'
-import type { ChunkId, Receipt, Term } from '../../src/types.ts'
+import type { ChunkId, PeerId, Receipt, Term } from '../../src/types.ts'
 
 const refuse = async (): Promise<never> => {
   throw new PeerbinError('bad-request', 'the recording controller only listens')
@@ -21,6 +21,8 @@ export class RecordingController {
   /** While set, reports are answered with it. */
   refusal: PeerbinError | undefined
   term = 1 as Term
+  /** What its heartbeat says of nodes that were retired. */
+  retired: PeerId[] = []
   readonly #server: { stop(): Promise<void> }
 
   constructor(deps: { network: Network; clock: Clock; logger: Logger }) {
@@ -36,6 +38,13 @@ export class RecordingController {
       releaseClaim: refuse,
       revokeLink: refuse,
       listFileChunks: refuse,
+      drainNode: refuse,
+      retireNode: refuse,
+      scrub: refuse,
+      collector: refuse,
+      listSuspended: refuse,
+      resumeLinks: refuse,
+      backup: refuse,
       status: refuse
     }
     this.#server = serve({

@@ -9,6 +9,7 @@ import { newIdentity } from '../../src/network/identity.ts'
 import { createLibp2pNetwork } from '../../src/network/libp2p-network.ts'
 import { StorageNode } from '../../src/node/storage-node.ts'
 import { LevelChunkStore } from '../../src/node/store/level-chunk-store.ts'
+import { MemorySnapshotStore } from '../../src/node/store/memory-snapshot-store.ts'
 import { CHUNK_PROTOCOL, CONTROL_PROTOCOL } from '../../src/protocol/limits.ts'
 import { chunkMessages, controlMessages, type ChunkMessages } from '../../src/protocol/messages.ts'
 import type { RpcCaller } from '../../src/protocol/rpc.ts'
@@ -35,6 +36,8 @@ interface Member {
   store: LevelChunkStore
 }
 
+const NO_CHUNKS = { capacityBytes: 0, freeBytes: 0, usedBytes: 0, chunks: 0 }
+
 /** A member over real sockets; a `node` has a real store. */
 async function joinCluster(t: Test, role: Role, host: string, bootstrap: Address[]): Promise<Member> {
   const network = await createLibp2pNetwork({
@@ -52,9 +55,12 @@ async function joinCluster(t: Test, role: Role, host: string, bootstrap: Address
   const controller = new ControllerClient({ rpc, membership, clock, random, config: config.controller })
   const store = new LevelChunkStore({ folder: join(t.testdirName, host), clock, capacityBytes: 0 })
   const shared = { network, membership, clock, random, logger }
-  const nodeDeps = { ...shared, store, chunkRpc, controller, host, config, term: memoryCell(0 as Term) }
-  const node = role === 'node' ? new StorageNode({ ...nodeDeps, boot: () => announcer.boot }) : undefined
-  const nothing = { capacityBytes: 0, freeBytes: 0, usedBytes: 0, chunks: 0, state: 'active' as const }
+  const cells = { term: memoryCell(0 as Term), draining: memoryCell(false) }
+  const snapshots = new MemorySnapshotStore()
+  const nodeDeps = { ...shared, ...cells, store, snapshots, chunkRpc, controller, host, config }
+  const heard = { boot: () => announcer.boot, announce: () => announcer.announceNow() }
+  const node = role === 'node' ? new StorageNode({ ...nodeDeps, ...heard }) : undefined
+  const nothing = { ...NO_CHUNKS, scrubbedAt: 0, quarantined: 0, state: 'active' as const }
   const about: Pick<SelfDescription, 'roles' | 'host' | 'zone' | 'tier' | 'term'> = {
     roles: [role],
     host,
