@@ -62,7 +62,8 @@ export class Checks {
     const holders = world.holders(chunk)
     const excused = [...destruction.damaged].filter((machine) => !holders.includes(machine)).length
     const hosts = new Set(holders.map((machine) => world.hostOf(machine))).size
-    if (holders.length + excused < PROMISED || hosts + excused < PROMISED)
+    const hostsPromised = Math.min(PROMISED, world.options.hosts)
+    if (holders.length + excused < PROMISED || hosts + excused < hostsPromised)
       throw new ViolationError(
         invariant,
         `file ${file.index} became visible while ${holders.length} disks held ${chunk.slice(-8)}`

@@ -11,8 +11,8 @@ import type { VirtualTime } from './virtual-time.ts'
 
 /** Told what an operation answered, once it is durable: also when its caller never hears of it. */
 export type MetadataObserver = (operation: string, args: readonly unknown[], answer: unknown) => void
-/** Puts something between the controller and the store: planted bugs. */
-export type MetadataDecorator = (store: MetadataStore) => MetadataStore
+/** Puts something between a controller and the store: planted bugs. */
+export type MetadataDecorator = (store: MetadataStore, process: SimProcess) => MetadataStore
 
 export interface DatabaseDeps {
   readonly time: VirtualTime
@@ -65,15 +65,20 @@ export class Database {
   connect(process: SimProcess): MetadataStore {
     const inner = this.#inner()
     const { observe, decorate, time } = this.#deps
-    const held = aroundStore(inner, async (operation, args, work) => {
-      const answer = await time.holding(work)
+    const asked = aroundStore(inner, (operation, args, work) =>
+      process.io(`metadata.${operation}`, async () => {
+        const answer = await time.holding(work)
+        observe(operation, args, answer)
+        return answer
+      })
+    )
+    // once more what the controller is told, which a planted bug may have changed
+    const told = aroundStore(decorate(asked, process), async (operation, args, work) => {
+      const answer = await work()
       observe(operation, args, answer)
       return answer
     })
-    const seen = aroundStore(decorate(held), (operation, _args, work) =>
-      process.io(`metadata.${operation}`, work)
-    )
-    return new Proxy(seen, {
+    return new Proxy(told, {
       get: (target, name) => {
         if (name === 'open')
           return () =>
@@ -119,7 +124,7 @@ export class Database {
     if (folder !== undefined && existsSync(folder)) rmSync(folder, { recursive: true, force: true })
   }
 
-  async #close(process: SimProcess, inner: MetadataStore): Promise<void> {
+  async #close(process: SimProcess, inner: Pick<MetadataStore, 'close'>): Promise<void> {
     this.#open.delete(process)
     if (this.isShared || inner !== this.#sqlite) return
     this.#sqlite = undefined

@@ -33,6 +33,8 @@ export class SimEdge {
   readonly process: SimProcess
   readonly peer: Peer
   readonly parts: ShareParts
+  /** Stands between the reader and the client. */
+  spoil: (bytes: AsyncGenerator<Uint8Array>) => AsyncGenerator<Uint8Array> = (bytes) => bytes
   readonly #context: EdgeContext
 
   constructor(peer: Peer, process: SimProcess, name: string) {
@@ -86,7 +88,7 @@ export class SimEdge {
         return bytes
       })
       request.onGranted()
-      await this.#send(request, body, share, reporter)
+      await this.#send(request, this.spoil(body), share, reporter)
     } finally {
       context.transfers.follow(reporter.finish().finally(() => share.leave()))
     }

@@ -85,6 +85,13 @@ export class Ledger {
     )
   }
 
+  /** Everything that must not be logged. */
+  secrets(): string[] {
+    const shares = this.acknowledged.flatMap(({ share }) => (share ? [share.token, share.deleteSecret] : []))
+    const claims = this.files.flatMap(({ claimants }) => claimants.flatMap(({ secret }) => secret ?? []))
+    return [...shares, ...claims]
+  }
+
   /** @throws C */
   claimed(tokenHash: SecretHash, claimHash: SecretHash): void {
     const claims = this.granted.get(tokenHash) ?? new Set()

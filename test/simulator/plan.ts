@@ -19,10 +19,15 @@ export interface Plan {
   readonly faultEveryMs: number
   /** Whether disks may be destroyed at all. */
   readonly destroys: boolean
+  /** Share of files that have bytes of an earlier one. */
+  readonly equalShare: number
+  /** Whether logs are searched for secrets. */
+  readonly watchesLogs: boolean
 }
 
 /** Share of schedules on the real SQLite store. */
 const SQLITE_SHARE = 0.1
+const WATCHED_SHARE = 0.1
 
 export function drawPlan(chance: Chance, options: { faults: boolean }): Plan {
   const nodes = chance.pick([3, 3, 3, 4, 4, 5, 5, 6, 7, 9])
@@ -38,6 +43,8 @@ export function drawPlan(chance: Chance, options: { faults: boolean }): Plan {
     pauseMs: chance.pick([1000, 4000, 8000]),
     faultsMs: chance.between(15_000, 60_000),
     faultEveryMs: options.faults ? chance.pick([1500, 4000, 8000]) : Infinity,
-    destroys: chance.happens(0.5)
+    destroys: chance.happens(0.5),
+    equalShare: chance.pick([0.2, 0.4, 0.7]),
+    watchesLogs: chance.happens(WATCHED_SHARE)
   }
 }

@@ -13,6 +13,7 @@ import { Faults } from './faults.ts'
 import { isSpent, Ledger, type Violation, ViolationError } from './ledger.ts'
 import { drawPlan, type Plan } from './plan.ts'
 import { CLEAN_WITHIN_MS, GONE_WITHIN_MS } from './settings.ts'
+import { WatchingLogger } from './secret-watch.ts'
 import { Workload } from './workload.ts'
 import { type Planted, World } from './world.ts'
 
@@ -69,26 +70,37 @@ class Schedule {
   readonly #workload: Workload
   readonly #faults: Faults
   readonly #chance: Chance
+  readonly #watch: WatchingLogger | undefined
   #violation: Violation | undefined
 
   constructor(options: ScheduleOptions) {
     const seed = `${options.seed}/${options.schedule}`
     this.#options = options
     this.#chance = new Chance(`${seed}/plan`)
-    this.#plan = { ...drawPlan(this.#chance, { faults: options.faults !== false }), ...options.plan }
+    const drawn = drawPlan(this.#chance, { faults: options.faults !== false })
+    this.#plan = { ...drawn, ...options.planted?.plan, ...options.plan }
+    if (this.#plan.watchesLogs) {
+      const onViolation = (error: ViolationError): void => this.#failed(error)
+      this.#watch = new WatchingLogger({ secrets: () => this.#ledger.secrets(), onViolation })
+    }
     this.#world = new World({
       ...this.#plan,
       seed,
       folder: this.#plan.sqlite ? mkdtempSync(join(fastFolder(), 'peerbin-sim-')) : undefined,
       ...(options.planted && { planted: options.planted }),
-      logger: options.logger,
+      logger: options.logger ?? this.#watch,
       observe: (...operation) => this.#guard(() => this.#checks.observe(...operation))
     })
     const [world, ledger] = [this.#world, this.#ledger]
     this.#destruction = new Destruction({ world, ledger, recorded: (chunks) => this.#recorded(chunks) })
     this.#checks = new Checks({ world, ledger, destruction: this.#destruction })
     this.#faults = new Faults(world, this.#destruction)
-    this.#workload = new Workload({ world, ledger, onViolation: (error) => this.#failed(error) })
+    this.#workload = new Workload({
+      world,
+      ledger,
+      equalShare: this.#plan.equalShare,
+      onViolation: (error) => this.#failed(error)
+    })
   }
 
   async run(): Promise<ScheduleReport> {
@@ -102,6 +114,7 @@ class Schedule {
       await this.#heal()
       await this.#deliver()
       leftovers = await this.#clearAway()
+      this.#watch?.check()
     } catch (error) {
       this.#failed(error)
     } finally {

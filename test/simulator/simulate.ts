@@ -94,7 +94,7 @@ async function main(): Promise<number> {
       faults: values.faults,
       strict: values.strict,
       clean: values.clean,
-      ...(plant && { planted: plant() }),
+      ...(plant && { planted: plant.plant() }),
       ...(values.log && only !== undefined && { logger: consoleLogger() })
     })
     sums.schedules++

@@ -18,6 +18,8 @@ const LEASE_SURE = 0.9
 export interface WorkloadOptions {
   readonly world: World
   readonly ledger: Ledger
+  /** Share of files that have bytes of an earlier one. */
+  readonly equalShare: number
   readonly onViolation: (error: unknown) => void
 }
 
@@ -25,6 +27,7 @@ export class Workload {
   readonly #world: World
   readonly #ledger: Ledger
   readonly #chance: Chance
+  readonly #equalShare: number
   readonly #onViolation: (error: unknown) => void
   #running = 0
   #claimants = 0
@@ -34,6 +37,7 @@ export class Workload {
     this.#world = options.world
     this.#ledger = options.ledger
     this.#chance = options.world.chance.fork('workload')
+    this.#equalShare = options.equalShare
     this.#onViolation = options.onViolation
   }
 
@@ -117,7 +121,7 @@ export class Workload {
 
   async #upload(): Promise<SimFile> {
     const file = this.#newFile()
-    const { world } = { world: this.#world }
+    const world = this.#world
     const edge = await this.#anEdge()
     file.startedAtMs = world.time.nowMs
     world.trace.note(
@@ -178,7 +182,7 @@ export class Workload {
       chance.pick([300, CHUNK_BYTES, CHUNK_BYTES, 3 * CHUNK_BYTES])
     )
     const earlier = this.#ledger.files
-    if (earlier.length === 0 || chance.happens(0.6)) return chance.bytes(size)
+    if (earlier.length === 0 || !chance.happens(this.#equalShare)) return chance.bytes(size)
     const { content } = chance.pick(earlier)
     if (chance.happens(0.6)) return content
     return Buffer.concat([content.subarray(0, CHUNK_BYTES), chance.bytes(size)])

@@ -16,6 +16,7 @@ import type { MetadataDecorator, MetadataObserver } from './database.ts'
 import { DiskChunkStore } from './disk.ts'
 import { SimEdge } from './edge.ts'
 import { Machine } from './machine.ts'
+import type { Plan } from './plan.ts'
 import { simulatedConfig } from './settings.ts'
 import { SimProcess } from './sim-process.ts'
 import { Trace } from './trace.ts'
@@ -23,11 +24,12 @@ import { VirtualTime } from './virtual-time.ts'
 
 /** Where a planted bug can sit; each gets what would be there and answers what is. */
 export interface Planted {
-  readonly name?: string
   readonly metadata?: MetadataDecorator
   readonly chunks?: (store: ChunkStore, process: SimProcess, machine: Machine) => ChunkStore
   readonly options?: (options: PeerOptions, role: Role) => PeerOptions
   readonly edge?: (edge: SimEdge) => void
+  /** Over what the seed draws: a schedule in which the bug can show. */
+  readonly plan?: Partial<Plan>
 }
 
 export interface WorldOptions {
