@@ -84,6 +84,10 @@ const controller = z.strictObject({
   tombstoneMs: ms(30 * DAY, 'how long after its expiry a used link still says so'),
   batchMax: num(1, 10_000, 256, 'rows in one round of a worker'),
   waitMs: ms(5 * SECOND, 'a request waits so long for a controller to be heard of before it fails'),
+  commitWaitMs: ms(
+    20 * SECOND,
+    'a commit for which copies are missing is repeated for so long: nodes that started again are asked, and lost copies are made meanwhile'
+  ),
   operationsWaitingMax: num(1, 100_000, 4096, 'metadata operations that may wait; more are turned away')
 })
 
