@@ -103,7 +103,15 @@ export class Controller implements Service {
           config,
           onGarbage
         }),
-        links: new LinkService({ self: network.self, store, chunks, time, config: config.link, onEnded }),
+        links: new LinkService({
+          self: network.self,
+          store,
+          chunks,
+          time,
+          config: config.link,
+          notes: parts.snapshots,
+          onEnded
+        }),
         chunks,
         check,
         ...parts,

@@ -5,8 +5,9 @@ import { PeerbinError } from '../errors.ts'
 import type { Claim, MetadataStore } from '../metadata-store.ts'
 import type { ClaimAnswer, ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import { failpoints } from '../runtime/failpoints.ts'
-import type { PeerId } from '../types.ts'
+import type { ClaimRecord, PeerId } from '../types.ts'
 import type { FileChunks } from './file-chunks.ts'
+import type { Snapshots } from './snapshots/snapshots.ts'
 import type { StoreTime } from './store-time.ts'
 
 type Request<K extends keyof ControlMessages> = RequestOf<ControlMessages, K>
@@ -18,6 +19,8 @@ export interface LinkServiceDeps {
   chunks: FileChunks
   time: StoreTime
   config: Config['link']
+  /** Has nodes take note of what must not be forgotten with this machine. */
+  notes: Pick<Snapshots, 'note'>
   /** Told when a link has ended before its time, so that its file need not wait for the settler's round. */
   onEnded: () => void
 }
@@ -41,8 +44,9 @@ export class LinkService {
 
   async claim({ tokenHash, claimHash }: Request<'claimLink'>): Promise<ClaimAnswer> {
     const { self, store, time, config } = this.#deps
-    const now = time.now()
     if (failpoints.armed) await failpoints.hit('link.claim.beforeStore', self)
+    // nothing is awaited between these two, so that claims reach the store in the order of their times
+    const now = time.now()
     const result = await store.claimLink({ tokenHash, claimHash, now, leaseMs: config.leaseMs })
     if (failpoints.armed) await failpoints.hit('link.claim.afterCommit', self)
     return await this.#answer(result, now)
@@ -56,10 +60,19 @@ export class LinkService {
   async #answer(result: Claim, now: number): Promise<ClaimAnswer> {
     if (result.outcome !== 'claimed') return { outcome: result.outcome }
     const { claim, file } = result
+    await this.#note(claim)
     if (isOverBudget(claim.bytesSent, file.sizeBytes, this.#deps.config.budgetFactor)) {
       throw new PeerbinError('claim-over-budget')
     }
     return { outcome: 'claimed', claim, file, chunks: await this.#deps.chunks.page(file.id, 0), now }
+  }
+
+  /**
+   * Nobody is told of a claim that would be forgotten if this machine were lost now. When that fails the claim stands all the same, and whoever made it comes
+   * back with it.
+   */
+  async #note({ tokenHash, claimHash, claimedAt }: ClaimRecord): Promise<void> {
+    await this.#deps.notes.note({ what: 'claimed', tokenHash, claimHash, claimedAt })
   }
 
   /**
@@ -90,6 +103,7 @@ export class LinkService {
     const link = await this.#deps.store.revokeLink({ ...message, now: this.#deps.time.now() })
     if (failpoints.armed) await failpoints.hit('link.revoke.afterStore', this.#deps.self)
     this.#deps.onEnded()
+    await this.#deps.notes.note({ what: 'revoked', ...message })
     return { link }
   }
 }

@@ -4,18 +4,28 @@ import { PeerbinError } from '../../errors.ts'
 import type { SnapshotSource } from '../../metadata-store.ts'
 import type { ClusterStatus } from '../../protocol/messages.ts'
 import type { RpcAnswer } from '../../protocol/rpc.ts'
-import type { SecretHash } from '../../types.ts'
+import type { PeerId } from '../../types.ts'
 import type { LoopsDeps } from '../loops.ts'
 import type { ControllerPart } from '../part.ts'
+import { Backups } from './backups.ts'
+import { hasOtherHosts } from './holders.ts'
+import { SnapshotWriter } from './node-snapshots.ts'
+import { NoteBook } from './note-book.ts'
+import type { Touched } from './note-book.ts'
+import { Shipper } from './shipper.ts'
+import { dropOlder } from './tidy.ts'
+
+export type { Touched } from './note-book.ts'
 
 export interface Snapshots extends ControllerPart<'listSuspended' | 'resumeLinks'> {
   /** Null when the store offers no snapshots, or none are wanted. */
   status(): ClusterStatus['snapshot']
   /**
-   * Resolves when at least one node, on another machine if there is one, will remember that this link was touched, whatever becomes of this machine.
+   * Resolves when at least one node, on another machine if there is one, will remember that this link was touched, whatever becomes of this machine. Saying it again is
+   * harmless, and costs nothing once a node has it.
    * @throws `copies-missing` when none could be told in time
    */
-  note(touched: { tokenHash: SecretHash; what: 'claimed' | 'revoked' }, signal: AbortSignal): Promise<void>
+  note(touched: Touched, signal?: AbortSignal): Promise<void>
   backup(
     request: { backup?: number | undefined; part: number },
     signal: AbortSignal
@@ -28,20 +38,77 @@ export interface SnapshotsDeps extends LoopsDeps {
   readonly source: SnapshotSource | undefined
 }
 
-export function createSnapshots(_deps: SnapshotsDeps): Snapshots {
+export function createSnapshots(deps: SnapshotsDeps): Snapshots {
+  const { source, clusterSecret: secret, store } = deps
+  const handlers: Snapshots['handlers'] = {
+    listSuspended: async ({ after, limit }) => ({ links: await store.listSuspended(after, limit) }),
+    resumeLinks: async ({ tokenHashes }) => ({ resumed: await store.resumeLinks(tokenHashes) })
+  }
+  if (source === undefined || secret === undefined) return { ...withoutSnapshots(), handlers }
+  const writer = new SnapshotWriter({
+    rpc: deps.chunkRpc,
+    timeoutMs: deps.config.controller.requestTimeoutMs,
+    term: () => deps.leadership.term,
+    onStale: (peer) => deps.leadership.lose('a node knows a greater term', { peer })
+  })
+  const shared = { ...deps, source, secret, term: () => deps.leadership.term, reader: writer }
+  if (deps.config.snapshot.nodes === 0) {
+    const backups = new Backups({ ...shared, shipper: undefined })
+    return {
+      ...withoutSnapshots(),
+      handlers,
+      backup: (request, signal) => backups.answer(request, signal),
+      stop: () => backups.stop()
+    }
+  }
+  return { ...withNodes({ ...shared, writer }), handlers }
+}
+
+type Parts = Omit<SnapshotsDeps, 'source'> & {
+  source: SnapshotSource
+  secret: Uint8Array
+  writer: SnapshotWriter
+  reader: SnapshotWriter
+  term: () => LoopsDeps['leadership']['term']
+}
+
+function withNodes(parts: Parts): Omit<Snapshots, 'handlers'> {
+  const { membership, network, leadership } = parts
+  const counts = (peer: PeerId): boolean => {
+    const ownHost = membership.get(network.self)?.host
+    return !hasOtherHosts(membership.nodeHosts(), ownHost) || membership.get(peer)?.host !== ownHost
+  }
+  const shared = { ...parts, self: network.self, config: parts.config.snapshot, counts }
+  const shipper = new Shipper({
+    ...shared,
+    onEverywhere: async (position, signal) => await notes.covered(position, signal),
+    onBase: async (base, signal) => {
+      await dropOlder(parts, { term: leadership.term, base, keep: backups.keeps }, signal)
+    }
+  })
+  const notes = new NoteBook({ ...shared, shipped: shipper })
+  const backups = new Backups({ ...parts, shipper })
   return {
-    workers: [],
-    handlers: {
-      listSuspended: async () => ({ links: [] }),
-      resumeLinks: async () => {
-        throw new PeerbinError('internal', 'not there yet')
-      }
-    },
-    status: () => null,
-    note: async () => {},
-    backup: async () => {
-      throw new PeerbinError('internal', 'not there yet')
-    },
-    stop: async () => {}
+    workers: [shipper],
+    status: () => shipper.status(),
+    note: async (touched, signal) => await notes.note(touched, signal),
+    backup: (request, signal) => backups.answer(request, signal),
+    stop: async () => {
+      shipper.stop()
+      await notes.stop()
+    }
   }
 }
+
+const withoutSnapshots = (): Omit<Snapshots, 'handlers'> => ({
+  workers: [],
+  status: () => null,
+  note: async () => {},
+  backup: async () => {
+    throw new PeerbinError(
+      'bad-request',
+      'The metadata of this cluster is kept in a way that has its own backups.'
+    )
+  },
+  stop: async () => {}
+})
