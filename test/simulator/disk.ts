@@ -90,14 +90,17 @@ export class Disk {
   }
 }
 
+/** What the store needs of its process. */
+type DiskUser = Pick<SimProcess, 'io' | 'clock' | 'chance'>
+
 /** A process's way to its machine's disk. Each call is atomic; the process can die at each (see SimProcess.io). */
 export class DiskChunkStore implements ChunkStore {
   readonly durable = true
   readonly #disk: Disk
-  readonly #process: SimProcess
+  readonly #process: DiskUser
   #isOpen = false
 
-  constructor(deps: { readonly disk: Disk; readonly process: SimProcess }) {
+  constructor(deps: { readonly disk: Disk; readonly process: DiskUser }) {
     this.#disk = deps.disk
     this.#process = deps.process
   }
@@ -223,7 +226,9 @@ export class DiskChunkStore implements ChunkStore {
     const known = disk.chunks.get(id)
     const isGood = known !== undefined && known.quarantinedAt === undefined && matchesId(id, known.bytes)
     if (known !== undefined && isGood) {
-      if (generation > known.info.generation) known.info.generation = generation
+      const raised = generation > known.info.generation
+      if (raised) known.info.generation = generation
+      if (raised || verificationIsOld(known.info, now)) known.info.verifiedAt = now
       return { ...known.info }
     }
     if (known === undefined) checkCapacity(disk.capacityBytes, disk.usedBytes(), bytes.byteLength)

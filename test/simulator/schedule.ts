@@ -30,6 +30,8 @@ export interface ScheduleOptions {
   readonly logger?: Logger
   /** Over what the seed draws. */
   readonly plan?: Partial<Plan>
+  /** Whether errors know where they come from; costs time. */
+  readonly stacks?: boolean
 }
 
 export interface ScheduleReport {
@@ -57,7 +59,14 @@ const CLIENTS_END_WITHIN_MS = 400_000
 const LOOK_MS = 2000
 
 export async function runSchedule(options: ScheduleOptions): Promise<ScheduleReport> {
-  return await new Schedule(options).run()
+  const { stackTraceLimit } = Error
+  // thousands of errors are thrown on purpose; where from is of interest only when somebody looks
+  Error.stackTraceLimit = options.stacks === true ? stackTraceLimit : 0
+  try {
+    return await new Schedule(options).run()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
 }
 
 class Schedule {

@@ -14,17 +14,17 @@ export const CLEAN_WITHIN_MS = 120_000
 
 /** @param processes heartbeats cost in proportion to the square of them, so that large clusters send fewer */
 export function simulatedConfig(processes: number, machine: string, over: ConfigInput = {}): Config {
-  const intervalMs = processes > 8 ? 5000 : 3000
+  const intervalMs = processes > 8 ? 8000 : 5000
   const base: ConfigInput = {
     heartbeat: {
       intervalMs,
       suspectAfterMs: 3 * intervalMs + 1000,
-      downAfterMs: 8 * intervalMs,
+      downAfterMs: 6 * intervalMs,
       dialTimeoutMs: 5000,
-      redialMs: 3000
+      redialMs: 4000
     },
     replication: { putTimeoutMs: 15_000, getTimeoutMs: 8000, slowReadMs: 2000, owedDelayMs: 3000 },
-    node: { reportIntervalMs: 500 },
+    node: { reportIntervalMs: 1000 },
     controller: {
       uploadTtlMs: 60_000,
       settleIntervalMs: 3000,

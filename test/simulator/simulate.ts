@@ -94,6 +94,7 @@ async function main(): Promise<number> {
       faults: values.faults,
       strict: values.strict,
       clean: values.clean,
+      stacks: only !== undefined,
       ...(plant && { planted: plant.plant() }),
       ...(values.log && only !== undefined && { logger: consoleLogger() })
     })

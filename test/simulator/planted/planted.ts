@@ -78,9 +78,10 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
     breaks: ['G'],
     plant: () => ({
       edge: (edge) => {
-        const { upload } = edge.parts.writer
-        edge.parts.writer.upload = async (request) => {
-          const result = await upload.call(edge.parts.writer, request)
+        const { writer } = edge.parts
+        const upload = writer.upload.bind(writer)
+        writer.upload = async (request) => {
+          const result = await upload(request)
           edge.peer.logger.info('stored', { path: `/d/${result.token}` })
           return result
         }
