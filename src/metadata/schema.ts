@@ -34,6 +34,9 @@ export interface ChunksTable {
   size: number
   /** Copies recorded at `generation`. */
   copies: number
+  /** When it was last read, coarse; at first the store's time when this life began. */
+  read_at: number
+  reads: number
 }
 
 /** One row for a peer and chunk, at the greatest generation the peer gave a receipt for. */
@@ -64,9 +67,31 @@ export interface OrdersTable {
   generation: number
 }
 
+/** What a peer holds and nothing refers to, until two inventories agree. */
+export interface UnknownChunksTable {
+  /** names.no */
+  peer: number
+  digest: Uint8Array
+  generation: number
+  /** Numbers of the inventories that saw it at this generation first and last. */
+  first_seen: number
+  last_seen: number
+}
+
+export interface SettingsTable {
+  key: string
+  value: string
+}
+
+export interface DecisionsTable {
+  peer: string
+  decision: 'draining' | 'retired'
+  decided_at: number
+}
+
 export interface UploadsTable {
   id: Uint8Array
-  /** 0 for an upload that was given up before it was opened. */
+  /** 0 for an upload that was given up before it was opened, or whose pieces have all been dropped since. */
   holder: number
   state: 'open' | 'committed' | 'abandoned'
   /** Counts reservations: each of them takes the row, so that none slips in beside a commit. */
@@ -140,6 +165,9 @@ export interface Schema {
   copies: CopiesTable
   pieces: PiecesTable
   orders: OrdersTable
+  unknown_chunks: UnknownChunksTable
+  settings: SettingsTable
+  decisions: DecisionsTable
   uploads: UploadsTable
   files: FilesTable
   links: LinksTable

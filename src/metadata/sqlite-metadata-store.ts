@@ -12,11 +12,19 @@ import * as cluster from './operations/cluster.ts'
 import { commitUpload } from './operations/commit.ts'
 import * as files from './operations/files.ts'
 import * as garbage from './operations/garbage.ts'
+import * as inventory from './operations/inventory.ts'
+import { listLacking } from './operations/lacking.ts'
 import * as links from './operations/links.ts'
+import * as nodes from './operations/nodes.ts'
 import { recordReceipts } from './operations/receipts.ts'
+import * as reconcile from './operations/reconcile.ts'
+import * as recovery from './operations/recovery.ts'
 import * as repair from './operations/repair.ts'
 import { settleLinks } from './operations/settle.ts'
+import { stats } from './operations/stats.ts'
+import * as suspension from './operations/suspension.ts'
 import { purgeTombstones } from './operations/tombstones.ts'
+import * as unknown from './operations/unknown.ts'
 import * as uploads from './operations/uploads.ts'
 import type { Schema } from './schema.ts'
 import { GroupCommit } from './sqlite/group-commit.ts'
@@ -109,8 +117,15 @@ export class SqliteMetadataStore implements MetadataStore {
 
   readonly advanceTerm = this.#write(cluster.advanceTerm)
   readonly advanceTime = this.#write(cluster.advanceTime)
-  readonly recordNodes = this.#write(cluster.recordNodes)
-  readonly listNodes = this.#read(cluster.listNodes)
+  readonly raiseCounters = this.#write(cluster.raiseCounters)
+  readonly lastGeneration = this.#read(cluster.lastGeneration)
+  readonly writeSetting = this.#write(cluster.writeSetting)
+  readonly readSetting = this.#read(cluster.readSetting)
+  readonly recordNodes = this.#write(nodes.recordNodes)
+  readonly listNodes = this.#read(nodes.listNodes)
+  readonly decideNode = this.#write(nodes.decideNode)
+  readonly listDecisions = this.#read(nodes.listDecisions)
+  readonly forgetNode = this.#write(nodes.forgetNode)
 
   readonly openUpload = this.#write(uploads.openUpload)
   readonly reserveChunk = this.#write(uploads.reserveChunk)
@@ -118,6 +133,7 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly commitUpload = this.#write(commitUpload)
   readonly abandonUpload = this.#write(uploads.abandonUpload)
   readonly listStaleUploads = this.#read(uploads.listStaleUploads)
+  readonly listLacking = this.#read(listLacking)
 
   readonly getFile = this.#read(files.getFile)
   readonly listFileChunks = this.#read(files.listFileChunks)
@@ -128,6 +144,9 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly reportClaim = this.#write(claims.reportClaim)
   readonly releaseClaim = this.#write(claims.releaseClaim)
   readonly revokeLink = this.#write(links.revokeLink)
+  readonly suspendLinks = this.#write(suspension.suspendLinks)
+  readonly resumeLinks = this.#write(suspension.resumeLinks)
+  readonly listSuspended = this.#read(suspension.listSuspended)
 
   readonly settleLinks = this.#write(settleLinks)
   readonly condemnChunks = this.#write(garbage.condemnChunks)
@@ -138,5 +157,20 @@ export class SqliteMetadataStore implements MetadataStore {
 
   readonly listOwed = this.#read(repair.listOwed)
   readonly dropCopy = this.#write(repair.dropCopy)
-  readonly stats = this.#read(repair.stats)
+  readonly listChunks = this.#read(repair.listChunks)
+  readonly findChunk = this.#read(repair.findChunk)
+  readonly trimCopy = this.#write(repair.trimCopy)
+  readonly noteReads = this.#write(repair.noteReads)
+  readonly stats = this.#read(stats)
+
+  readonly summarizeCopies = this.#read(inventory.summarizeCopies)
+  readonly confirmCopies = this.#write(inventory.confirmCopies)
+  readonly listCopies = this.#read(inventory.listCopies)
+  readonly reconcileHeld = this.#write(reconcile.reconcileHeld)
+  readonly countUnknown = this.#write(unknown.countUnknown)
+  readonly orderUnknown = this.#write(unknown.orderUnknown)
+  readonly orderStale = this.#write(reconcile.orderStale)
+
+  readonly adoptFile = this.#write(recovery.adoptFile)
+  readonly knownChunks = this.#read(recovery.knownChunks)
 }

@@ -7,7 +7,14 @@ import { addOrder, byDigest, byText, dropPieces, forgetChunk } from './state.ts'
 import type { Piece, State, UploadRow } from './state.ts'
 
 /** Steps of settleLinks, in this order; each takes what the ones before left of the limit. */
-const STEPS = [endClaims, expireLinks, deleteFiles, dropReferences, dropAbandoned] as const
+const STEPS = [
+  endClaims,
+  expireLinks('live'),
+  expireLinks('suspended'),
+  deleteFiles,
+  dropReferences,
+  dropAbandoned
+] as const
 
 export function settleLinks(state: State, now: number, limit: number): number {
   let changed = 0
@@ -34,18 +41,19 @@ function endClaims(state: State, limit: number, now: number): number {
   return over.length
 }
 
-function expireLinks(state: State, limit: number, now: number): number {
-  const over = [...state.links.values()]
-    .filter(
-      ({ record, ended }) =>
-        (record.state === 'live' || record.state === 'suspended') &&
-        record.expiresAt <= now &&
-        ended === record.claimed
-    )
-    .toSorted(({ record: a }, { record: b }) => a.expiresAt - b.expiresAt || byText(a.tokenHash, b.tokenHash))
-    .slice(0, limit)
-  for (const link of over) endLink(state, link, 'expired', now)
-  return over.length
+function expireLinks(is: 'live' | 'suspended') {
+  return (state: State, limit: number, now: number): number => {
+    const over = [...state.links.values()]
+      .filter(
+        ({ record, ended }) => record.state === is && record.expiresAt <= now && ended === record.claimed
+      )
+      .toSorted(
+        ({ record: a }, { record: b }) => a.expiresAt - b.expiresAt || byText(a.tokenHash, b.tokenHash)
+      )
+      .slice(0, limit)
+    for (const link of over) endLink(state, link, 'expired', now)
+    return over.length
+  }
 }
 
 function deleteFiles(state: State, limit: number): number {

@@ -7,10 +7,10 @@ import type { CopyRecord } from '../../metadata-store.ts'
 import type { Generation, PeerId } from '../../types.ts'
 import { hexOf } from '../columns.ts'
 import type { Schema } from '../schema.ts'
-import { nameNumber, nextNumber } from './counters.ts'
+import { nameNumber, nextNumber, readNumber } from './counters.ts'
 
 /** Another transaction can come between looking and writing; then it is tried again, and each time somebody has got ahead. */
-const ATTEMPTS_MAX = 4
+export const ATTEMPTS_MAX = 4
 
 /** States as literals in the SQL: SQLite uses a partial index only where the same literal stands. */
 export const LIVE = sql<'live'>`'live'`
@@ -27,24 +27,34 @@ export async function addReference(
   size: number
 ): Promise<Generation> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const counted = await db
-      .updateTable('chunks')
-      .set((eb) => ({ refs: eb('refs', '+', 1) }))
-      .where('digest', '=', digest)
-      .where('state', '=', LIVE)
-      .returning(['generation', 'size'])
-      .executeTakeFirst()
-    if (counted !== undefined && counted.size !== size) throw new PeerbinError('upload-conflict')
-    const generation = counted?.generation ?? (await startLife(db, digest, size))
+    const generation = (await countReference(db, digest, size)) ?? (await startLife(db, digest, size))
     if (generation !== undefined) return generation as Generation
   }
   throw new PeerbinError('busy', 'a chunk changed too often while it was reserved')
 }
 
+/** Adds one reference to a chunk that is live and answers its generation; undefined for another. @throws `upload-conflict` */
+export async function countReference(
+  db: Kysely<Schema>,
+  digest: Uint8Array,
+  size: number
+): Promise<number | undefined> {
+  const counted = await db
+    .updateTable('chunks')
+    .set((eb) => ({ refs: eb('refs', '+', 1) }))
+    .where('digest', '=', digest)
+    .where('state', '=', LIVE)
+    .returning(['generation', 'size'])
+    .executeTakeFirst()
+  if (counted !== undefined && counted.size !== size) throw new PeerbinError('upload-conflict')
+  return counted?.generation
+}
+
 /** Undefined when another transaction made the chunk live first. */
 async function startLife(db: Kysely<Schema>, digest: Uint8Array, size: number): Promise<number | undefined> {
   const generation = await nextNumber(db, 'generation')
-  const row = { generation, state: 'live', refs: 1, size, copies: 0 } as const
+  const readAt = await readNumber(db, 'time')
+  const row = { generation, state: 'live', refs: 1, size, copies: 0, read_at: readAt, reads: 0 } as const
   const started = await db
     .insertInto('chunks')
     .values({ digest, ...row })
@@ -140,16 +150,17 @@ export async function putCopy(
   return known?.generation !== generation
 }
 
-/** Removes a copy at or below `generation`; the chunk's count follows when the copy was of its present life. */
+/** Removes a copy at or below `generation` (and `boot`, if given); the chunk's count follows when the copy was of its present life, and a condemned chunk goes with its last. */
 export async function removeCopy(
   db: Kysely<Schema>,
-  { digest, peer, generation }: { digest: Uint8Array; peer: number; generation: number }
+  { digest, peer, generation, boot }: { digest: Uint8Array; peer: number; generation: number; boot?: number }
 ): Promise<void> {
   const removed = await db
     .deleteFrom('copies')
     .where('digest', '=', digest)
     .where('peer', '=', peer)
     .where('generation', '<=', generation)
+    .$if(boot !== undefined, (query) => query.where('boot', '<=', boot ?? 0))
     .returning('generation')
     .executeTakeFirst()
   if (removed === undefined) return
@@ -159,6 +170,7 @@ export async function removeCopy(
     .where('digest', '=', digest)
     .where('generation', '=', removed.generation)
     .execute()
+  await forgetChunk(db, digest)
 }
 
 /** A condemned chunk is forgotten with its last copy. */

@@ -1,10 +1,9 @@
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
-import type { NodeRecord } from '../../metadata-store.ts'
-import type { Term } from '../../types.ts'
-import { decodeNode, encodeNode } from '../columns.ts'
+import type { ClusterRecords } from '../../metadata-store.ts'
+import type { Generation, Term } from '../../types.ts'
 import type { Schema } from '../schema.ts'
-import { readNumber } from './counters.ts'
+import { raiseNumber, readNumber } from './counters.ts'
 
 export async function advanceTerm(db: Kysely<Schema>, atLeast: Term): Promise<Term> {
   const { value } = await db
@@ -28,32 +27,28 @@ export async function advanceTime(db: Kysely<Schema>, now: number): Promise<numb
   return moved?.value ?? (await readNumber(db, 'time'))
 }
 
-export async function recordNodes(db: Kysely<Schema>, nodes: readonly NodeRecord[]): Promise<void> {
-  for (const node of nodes) {
-    const { peer, boot, sequence } = node
-    await db
-      .insertInto('nodes')
-      .values({ peer, boot, sequence, record: encodeNode(node) })
-      .onConflict((oc) =>
-        oc
-          .column('peer')
-          .doUpdateSet((eb) => ({
-            boot: eb.ref('excluded.boot'),
-            sequence: eb.ref('excluded.sequence'),
-            record: eb.ref('excluded.record')
-          }))
-          .where((eb) =>
-            eb.or([
-              eb('nodes.boot', '<', boot),
-              eb.and([eb('nodes.boot', '=', boot), eb('nodes.sequence', '<', sequence)])
-            ])
-          )
-      )
-      .execute()
-  }
+export async function raiseCounters(
+  db: Kysely<Schema>,
+  { term, generation }: Parameters<ClusterRecords['raiseCounters']>[0]
+): Promise<void> {
+  await raiseNumber(db, 'term', term)
+  await raiseNumber(db, 'generation', generation)
 }
 
-export async function listNodes(db: Kysely<Schema>): Promise<NodeRecord[]> {
-  const rows = await db.selectFrom('nodes').selectAll().orderBy('peer').execute()
-  return rows.map(decodeNode)
+export const lastGeneration = async (db: Kysely<Schema>): Promise<Generation> =>
+  (await readNumber(db, 'generation')) as Generation
+
+export async function writeSetting(db: Kysely<Schema>, key: string, value: string | null): Promise<void> {
+  if (value === null) await db.deleteFrom('settings').where('key', '=', key).execute()
+  else
+    await db
+      .insertInto('settings')
+      .values({ key, value })
+      .onConflict((oc) => oc.column('key').doUpdateSet({ value }))
+      .execute()
+}
+
+export async function readSetting(db: Kysely<Schema>, key: string): Promise<string | null> {
+  const row = await db.selectFrom('settings').select('value').where('key', '=', key).executeTakeFirst()
+  return row?.value ?? null
 }

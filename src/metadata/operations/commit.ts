@@ -7,6 +7,7 @@ import { decodeOpened, encodeMetadata, hashBytes, uuidBytes } from '../columns.t
 import type { Schema } from '../schema.ts'
 import { readNumber } from './counters.ts'
 import { getFile } from './files.ts'
+import { lacksCopies } from './lacking.ts'
 import { endedAt, whyNotOpen } from './uploads.ts'
 
 /** The upload's pieces become the file's as they are: both name the same holder. */
@@ -126,24 +127,7 @@ async function checkCopies(db: Kysely<Schema>, holder: number, commit: CommitUpl
     .selectFrom('pieces')
     .select('idx')
     .where('holder', '=', holder)
-    .where((eb) => {
-      const held = eb
-        .selectFrom('copies')
-        .whereRef('copies.digest', '=', 'pieces.digest')
-        .whereRef('copies.generation', '=', 'pieces.generation')
-      return eb.or([
-        eb(
-          held.select(({ fn }) => fn.countAll<number>().as('n')),
-          '<',
-          commit.copiesMin
-        ),
-        eb(
-          held.select(({ fn }) => fn.count<number>('copies.host').distinct().as('n')),
-          '<',
-          commit.hostsMin
-        )
-      ])
-    })
+    .where(await lacksCopies(db, commit))
     .limit(1)
     .executeTakeFirst()
   if (lacking !== undefined) throw new PeerbinError('copies-missing')

@@ -2,6 +2,7 @@
 
 import type { Kysely } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
+import type { NodeBoot } from '../../metadata-store.ts'
 import type { Schema } from '../schema.ts'
 
 /** Next number of a counter; never given out again. */
@@ -26,6 +27,20 @@ export async function readNumber(
   return row.value
 }
 
+/** Lifts a counter to at least this; it never goes down. */
+export async function raiseNumber(
+  db: Kysely<Schema>,
+  counter: 'generation' | 'term',
+  atLeast: number
+): Promise<void> {
+  await db
+    .updateTable('meta')
+    .set({ value: atLeast })
+    .where('key', '=', counter)
+    .where('value', '<', atLeast)
+    .execute()
+}
+
 /** Number of a peer id or host name, if it has one. */
 export async function findName(db: Kysely<Schema>, name: string): Promise<number | undefined> {
   const row = await db.selectFrom('names').select('no').where('name', '=', name).executeTakeFirst()
@@ -45,4 +60,26 @@ export async function nameNumber(db: Kysely<Schema>, name: string): Promise<numb
   const winner = await findName(db, name) // another transaction may have been first
   if (winner === undefined) throw new PeerbinError('internal', 'a name was not recorded')
   return winner
+}
+
+/** Nodes by number, with their boots; those that have no number are left out. */
+export async function numbersOf(
+  db: Kysely<Schema>,
+  boots: readonly NodeBoot[]
+): Promise<Array<{ peer: number; boot: number }>> {
+  if (boots.length === 0) return []
+  const rows = await db
+    .selectFrom('names')
+    .selectAll()
+    .where(
+      'name',
+      'in',
+      boots.map(({ peer }) => peer)
+    )
+    .execute()
+  const numbers = new Map(rows.map(({ no, name }) => [name, no]))
+  return boots.flatMap(({ peer, boot }) => {
+    const no = numbers.get(peer)
+    return no === undefined ? [] : [{ peer: no, boot }]
+  })
 }

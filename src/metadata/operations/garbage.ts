@@ -83,6 +83,5 @@ export async function confirmOrders(db: Kysely<Schema>, orders: readonly DeleteO
       .where('generation', '<=', generation)
       .execute()
     await removeCopy(db, { digest, peer, generation })
-    await forgetChunk(db, digest)
   }
 }

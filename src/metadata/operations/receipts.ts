@@ -4,6 +4,7 @@ import { chunkBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
 import { LIVE, addOrder, putCopy } from './chunks.ts'
 import { nameNumber, readNumber } from './counters.ts'
+import { isNotRetired, isRetired } from './nodes.ts'
 
 export async function recordReceipts(db: Kysely<Schema>, receipts: readonly Receipt[]): Promise<void> {
   for (const receipt of receipts) {
@@ -12,8 +13,14 @@ export async function recordReceipts(db: Kysely<Schema>, receipts: readonly Rece
   }
 }
 
-/** False when the chunk is not live at the receipt's generation. */
-async function recordCopy(db: Kysely<Schema>, receipt: Receipt): Promise<boolean> {
+/**
+ * False when the chunk is not live at the receipt's generation, or the peer was retired.
+ *
+ * No standing order can match the copy: an order names a generation at which the chunk was condemned, was not live, or lived before the present life (a late
+ * receipt, a stale or an unknown copy), and each new life gets a generation greater than all given out by then. Only adoptFile lets an old generation live
+ * again, and takes the orders away that would match.
+ */
+export async function recordCopy(db: Kysely<Schema>, receipt: Receipt): Promise<boolean> {
   const { generation, host, boot } = receipt
   const digest = chunkBytes(receipt.chunk)
   // counted first: the row is held from here on, so the chunk cannot be condemned without an order for this copy
@@ -23,6 +30,7 @@ async function recordCopy(db: Kysely<Schema>, receipt: Receipt): Promise<boolean
     .where('digest', '=', digest)
     .where('generation', '=', generation)
     .where('state', '=', LIVE)
+    .where((eb) => isNotRetired(eb, receipt.peer))
     .returning('copies')
     .executeTakeFirst()
   if (counted === undefined) return false
@@ -38,6 +46,7 @@ async function recordCopy(db: Kysely<Schema>, receipt: Receipt): Promise<boolean
 }
 
 async function orderDeletion(db: Kysely<Schema>, receipt: Receipt): Promise<void> {
+  if (await isRetired(db, receipt.peer)) return
   const { generation } = receipt
   const digest = chunkBytes(receipt.chunk)
   const peer = await nameNumber(db, receipt.peer)

@@ -1,16 +1,18 @@
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
-import type { OwedChunk, StoreStats } from '../../metadata-store.ts'
-import type { ChunkId, Generation, PeerId } from '../../types.ts'
-import { chunkBytes, chunkOf } from '../columns.ts'
+import type { OwedChunk, PlacedChunkRecord, RepairRecords } from '../../metadata-store.ts'
+import type { ChunkId } from '../../types.ts'
+import { chunkBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
-import { LIVE, copiesByDigest, removeCopy } from './chunks.ts'
-import { findName } from './counters.ts'
+import { owedOf, placedOf } from './chunk-records.ts'
+import { LIVE, removeCopy } from './chunks.ts'
+import { findName, numbersOf } from './counters.ts'
+import { inBoots } from './lacking.ts'
 
 /** What the partial index `chunks_owed` covers: asking for more copies than this looks at every chunk. */
 const COPIES_INDEXED = 3
 
-const owedChunks = (db: Kysely<Schema>, copies: number) =>
+export const owedChunks = (db: Kysely<Schema>, copies: number) =>
   db
     .selectFrom('chunks')
     .where('state', '=', LIVE)
@@ -32,74 +34,127 @@ export async function listOwed(
     .orderBy('digest')
     .limit(limit)
     .execute()
-  const held = await copiesByDigest(
-    db,
-    rows.map(({ digest }) => digest)
-  )
-  return rows.map(({ digest, generation, size }) => ({
-    chunk: chunkOf(digest),
-    generation: generation as Generation,
-    sizeBytes: size,
-    copies: held(digest)
-  }))
+  return await owedOf(db, rows)
+}
+
+const referencedChunks = (db: Kysely<Schema>) =>
+  db
+    .selectFrom('chunks')
+    .select(['digest', 'generation', 'size', 'read_at', 'reads'])
+    .where('state', '=', LIVE)
+    .where('refs', '>', sql.lit(0))
+
+/** Along the key: unreferenced chunks lie between the others, but are condemned soon. */
+export async function listChunks(
+  db: Kysely<Schema>,
+  after: ChunkId | undefined,
+  limit: number
+): Promise<PlacedChunkRecord[]> {
+  const rows = await referencedChunks(db)
+    .where('digest', '>', after === undefined ? new Uint8Array(0) : chunkBytes(after))
+    .orderBy('digest')
+    .limit(limit)
+    .execute()
+  return await placedOf(db, rows)
+}
+
+export async function findChunk(db: Kysely<Schema>, chunk: ChunkId): Promise<PlacedChunkRecord | undefined> {
+  const rows = await referencedChunks(db).where('digest', '=', chunkBytes(chunk)).execute()
+  return (await placedOf(db, rows))[0]
 }
 
 export async function dropCopy(
   db: Kysely<Schema>,
-  { peer, chunk, generation }: { peer: PeerId; chunk: ChunkId; generation: Generation }
+  { peer, chunk, generation, boot }: Parameters<RepairRecords['dropCopy']>[0]
 ): Promise<void> {
   const no = await findName(db, peer)
-  if (no !== undefined) await removeCopy(db, { digest: chunkBytes(chunk), peer: no, generation })
+  if (no === undefined) return
+  const copy = { digest: chunkBytes(chunk), peer: no, generation }
+  await removeCopy(db, boot === undefined ? copy : { ...copy, boot })
 }
 
-/** Counts rows: for status and metrics, not for every request. */
-export async function stats(db: Kysely<Schema>, copies: number): Promise<StoreStats> {
-  const files = await db
-    .selectFrom('files')
-    .select(({ fn }) => [fn.countAll<number>().as('n'), fn.sum<number | null>('size').as('bytes')])
+/** Taken off the count first: from then on the row is held, and two that trim the same chunk do not count on each other's copy. */
+export async function trimCopy(
+  db: Kysely<Schema>,
+  { chunk, generation, peer, keep }: Parameters<RepairRecords['trimCopy']>[0]
+): Promise<boolean> {
+  if (keep.length === 0 || keep.some((kept) => kept.peer === peer)) return false
+  const digest = chunkBytes(chunk)
+  const counted = await addToCopies(db, digest, generation, -1)
+  if (!counted) return false
+  const areKept = await areRecorded(db, digest, generation, keep)
+  const isRemoved = areKept && (await removeAt(db, digest, generation, await findName(db, peer)))
+  if (!isRemoved) await addToCopies(db, digest, generation, 1)
+  return areKept // one that was not recorded (any more) is forgotten all the same
+}
+
+/** False when the chunk is not live at that generation. */
+async function addToCopies(
+  db: Kysely<Schema>,
+  digest: Uint8Array,
+  generation: number,
+  change: 1 | -1
+): Promise<boolean> {
+  const counted = await db
+    .updateTable('chunks')
+    .set((eb) => ({ copies: eb('copies', '+', change) }))
+    .where('digest', '=', digest)
+    .where('generation', '=', generation)
     .where('state', '=', LIVE)
-    .executeTakeFirstOrThrow()
-  const chunks = await db
-    .selectFrom('chunks')
-    .select(({ fn }) => [fn.countAll<number>().as('n'), fn.sum<number | null>('size').as('bytes')])
-    .where('state', '=', LIVE)
-    .executeTakeFirstOrThrow()
-  const linksSuspended = await db
-    .selectFrom('links')
-    .select(({ fn }) => fn.countAll<number>().as('n'))
-    .where('state', '=', sql<'suspended'>`'suspended'`)
-    .executeTakeFirstOrThrow()
-  const linksLive = await db
-    .selectFrom('links')
-    .select(({ fn }) => fn.countAll<number>().as('n'))
-    .where('state', '=', LIVE)
-    .executeTakeFirstOrThrow()
-  const uploadsOpen = await db
-    .selectFrom('uploads')
-    .select(({ fn }) => fn.countAll<number>().as('n'))
-    .where('state', '=', sql<'open'>`'open'`)
-    .executeTakeFirstOrThrow()
-  const owed = await owedChunks(db, copies)
-    .select(({ fn }) => fn.countAll<number>().as('n'))
-    .where('copies', '>', 0)
-    .executeTakeFirstOrThrow()
-  const without = await owedChunks(db, 1)
-    .select(({ fn }) => fn.countAll<number>().as('n'))
-    .executeTakeFirstOrThrow()
-  const orders = await db
-    .selectFrom('orders')
-    .select(({ fn }) => fn.countAll<number>().as('n'))
-    .executeTakeFirstOrThrow()
-  return {
-    files: Number(files.n),
-    fileBytes: Number(files.bytes),
-    linksLive: Number(linksLive.n),
-    uploadsOpen: Number(uploadsOpen.n),
-    chunks: Number(chunks.n),
-    chunkBytes: Number(chunks.bytes),
-    chunksOwed: Number(owed.n),
-    chunksWithoutCopy: Number(without.n),
-    ordersPending: Number(orders.n),
-    linksSuspended: Number(linksSuspended.n)
+    .executeTakeFirst()
+  return counted.numUpdatedRows === 1n
+}
+
+async function areRecorded(
+  db: Kysely<Schema>,
+  digest: Uint8Array,
+  generation: number,
+  keep: Parameters<RepairRecords['trimCopy']>[0]['keep']
+): Promise<boolean> {
+  const boots = await numbersOf(db, keep)
+  const kept = await db
+    .selectFrom('copies')
+    .select('peer')
+    .where('digest', '=', digest)
+    .where('generation', '=', generation)
+    .where(inBoots(boots))
+    .execute()
+  return kept.length === new Set(keep.map((each) => `${each.peer} ${each.boot}`)).size
+}
+
+async function removeAt(
+  db: Kysely<Schema>,
+  digest: Uint8Array,
+  generation: number,
+  peer: number | undefined
+): Promise<boolean> {
+  if (peer === undefined) return false
+  const removed = await db
+    .deleteFrom('copies')
+    .where('digest', '=', digest)
+    .where('peer', '=', peer)
+    .where('generation', '=', generation)
+    .executeTakeFirst()
+  return removed.numDeletedRows === 1n
+}
+
+/** Writes nothing for a chunk that was noted within the last step. */
+export async function noteReads(
+  db: Kysely<Schema>,
+  chunks: readonly ChunkId[],
+  { now, windowMs, stepMs }: Parameters<RepairRecords['noteReads']>[1]
+): Promise<void> {
+  // in one order everywhere, so that two readers of the same file do not wait for each other
+  for (const digest of chunks.map(chunkBytes).toSorted((a, b) => Buffer.compare(a, b))) {
+    await db
+      .updateTable('chunks')
+      .set({
+        reads: sql<number>`case when read_at > ${now - windowMs} then reads + 1 else 1 end`,
+        read_at: now
+      })
+      .where('digest', '=', digest)
+      .where('state', '=', LIVE)
+      .where('read_at', '<=', now - Math.min(stepMs, windowMs))
+      .execute()
   }
 }

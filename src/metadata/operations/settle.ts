@@ -1,14 +1,24 @@
 /** Ending what is over, in bounded steps. Each row is changed under a condition on itself, so two controllers may settle at once. */
 
 import { sql } from 'kysely'
-import type { Kysely } from 'kysely'
+import type { Kysely, RawBuilder } from 'kysely'
 import { fileOf } from '../columns.ts'
 import type { Schema } from '../schema.ts'
-import { LIVE, removeReferences } from './chunks.ts'
+import { LIVE } from './chunks.ts'
 import { countEndedLink, endOf } from './links.ts'
+import { dropPieces } from './pieces.ts'
+import { SUSPENDED } from './suspension.ts'
+import { ABANDONED } from './uploads.ts'
 
 /** In this order; each takes what the ones before left of the limit. */
-const STEPS = [endClaims, expireLinks, deleteFiles, dropReferences] as const
+const STEPS = [
+  endClaims,
+  expireLinks(LIVE),
+  expireLinks(SUSPENDED),
+  deleteFiles,
+  dropReferences,
+  dropAbandoned
+] as const
 
 export async function settleLinks(db: Kysely<Schema>, now: number, limit: number): Promise<number> {
   let changed = 0
@@ -66,28 +76,31 @@ async function countEndedClaim(db: Kysely<Schema>, token: Uint8Array, now: numbe
   if (consumed.numUpdatedRows === 1n) await countEndedLink(db, fileOf(link.file))
 }
 
-async function expireLinks(db: Kysely<Schema>, limit: number, now: number): Promise<number> {
-  const over = await db
-    .selectFrom('links')
-    .select(['token', 'expires_at', 'file'])
-    .where('state', '=', LIVE)
-    .where('expires_at', '<=', now)
-    .whereRef('ended', '=', 'claimed')
-    .orderBy('expires_at')
-    .orderBy('token')
-    .limit(limit)
-    .execute()
-  for (const { token, expires_at: expiresAt, file } of over) {
-    const expired = await db
-      .updateTable('links')
-      .set(endOf('expired', now, expiresAt))
-      .where('token', '=', token)
-      .where('state', '=', LIVE)
+/** A suspended link past its expiry ends too: there is nothing left to resume. */
+function expireLinks(state: RawBuilder<'live' | 'suspended'>) {
+  return async (db: Kysely<Schema>, limit: number, now: number): Promise<number> => {
+    const over = await db
+      .selectFrom('links')
+      .select(['token', 'expires_at', 'file'])
+      .where('state', '=', state)
+      .where('expires_at', '<=', now)
       .whereRef('ended', '=', 'claimed')
-      .executeTakeFirst()
-    if (expired.numUpdatedRows === 1n) await countEndedLink(db, fileOf(file))
+      .orderBy('expires_at')
+      .orderBy('token')
+      .limit(limit)
+      .execute()
+    for (const { token, expires_at: expiresAt, file } of over) {
+      const expired = await db
+        .updateTable('links')
+        .set(endOf('expired', now, expiresAt))
+        .where('token', '=', token)
+        .where('state', '=', state)
+        .whereRef('ended', '=', 'claimed')
+        .executeTakeFirst()
+      if (expired.numUpdatedRows === 1n) await countEndedLink(db, fileOf(file))
+    }
+    return over.length
   }
-  return over.length
 }
 
 async function deleteFiles(db: Kysely<Schema>, limit: number): Promise<number> {
@@ -123,39 +136,29 @@ async function dropReferences(db: Kysely<Schema>, limit: number): Promise<number
   let dropped = 0
   for (const { id, holder } of deleted) {
     if (holder === null || dropped >= limit) break
-    const count = await dropPieces(db, holder, limit - dropped)
-    dropped += count
-    const left = await db
-      .selectFrom('pieces')
-      .select('idx')
-      .where('holder', '=', holder)
-      .limit(1)
-      .executeTakeFirst()
-    if (left === undefined) await db.updateTable('files').set({ holder: null }).where('id', '=', id).execute()
+    const page = await dropPieces(db, holder, limit - dropped)
+    dropped += page.count
+    if (page.isLast) await db.updateTable('files').set({ holder: null }).where('id', '=', id).execute()
   }
   return dropped
 }
 
-/** A piece and its reference go together: whoever deleted the row takes the reference off. */
-async function dropPieces(db: Kysely<Schema>, holder: number, limit: number): Promise<number> {
-  const page = await db
-    .selectFrom('pieces')
-    .select('idx')
-    .where('holder', '=', holder)
-    .orderBy('idx')
+/** What abandoning a large upload left. */
+async function dropAbandoned(db: Kysely<Schema>, limit: number): Promise<number> {
+  const abandoned = await db
+    .selectFrom('uploads')
+    .select(['id', 'holder'])
+    .where('state', '=', ABANDONED)
+    .where('holder', '>', sql.lit(0))
+    .orderBy('id')
     .limit(limit)
     .execute()
-  const last = page.at(-1)
-  if (last === undefined) return 0
-  const gone = await db
-    .deleteFrom('pieces')
-    .where('holder', '=', holder)
-    .where('idx', '<=', last.idx)
-    .returning('digest')
-    .execute()
-  await removeReferences(
-    db,
-    gone.map(({ digest }) => digest)
-  )
-  return gone.length
+  let dropped = 0
+  for (const { id, holder } of abandoned) {
+    if (dropped >= limit) break
+    const page = await dropPieces(db, holder, limit - dropped)
+    dropped += page.count
+    if (page.isLast) await db.updateTable('uploads').set({ holder: 0 }).where('id', '=', id).execute()
+  }
+  return dropped
 }

@@ -57,6 +57,8 @@ async function removeUploads(db: Kysely<Schema>, before: number, limit: number):
     .select('id')
     .where('ended_at', 'is not', null)
     .where('ended_at', '<', before)
+    // an abandoned one still leads to pieces that are being dropped
+    .where((eb) => eb.or([eb('state', '=', 'committed'), eb('holder', '=', 0)]))
     .orderBy('ended_at')
     .orderBy('id')
     .limit(limit)

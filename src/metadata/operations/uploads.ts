@@ -4,11 +4,14 @@ import { PeerbinError } from '../../errors.ts'
 import type { OpenUpload, Reservation, ReserveChunk } from '../../metadata-store.ts'
 import type { Generation, UploadId } from '../../types.ts'
 import { chunkBytes, encodeOpened, uploadOf, uuidBytes } from '../columns.ts'
+import { ABANDONED_PIECES_MAX } from '../limits.ts'
 import type { Schema } from '../schema.ts'
-import { addReference, copiesByDigest, removeReferences } from './chunks.ts'
+import { addReference, copiesByDigest } from './chunks.ts'
 import { nextNumber, readNumber } from './counters.ts'
+import { dropPieces } from './pieces.ts'
 
 const OPEN = sql<'open'>`'open'`
+export const ABANDONED = sql<'abandoned'>`'abandoned'`
 
 export async function openUpload(db: Kysely<Schema>, upload: OpenUpload): Promise<void> {
   const id = uuidBytes(upload.id)
@@ -92,15 +95,8 @@ export async function abandonUpload(
     .returning('holder')
     .executeTakeFirst()
   if (ended !== undefined) {
-    const gone = await db
-      .deleteFrom('pieces')
-      .where('holder', '=', ended.holder)
-      .returning('digest')
-      .execute()
-    await removeReferences(
-      db,
-      gone.map(({ digest }) => digest)
-    )
+    const { isLast } = await dropPieces(db, ended.holder, ABANDONED_PIECES_MAX)
+    if (isLast) await db.updateTable('uploads').set({ holder: 0 }).where('id', '=', id).execute()
     return true
   }
   await db

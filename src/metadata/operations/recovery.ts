@@ -1,0 +1,175 @@
+/** Files made known again from their manifests, after the machine that knew them was lost. */
+
+import { sql } from 'kysely'
+import type { Kysely } from 'kysely'
+import { PeerbinError } from '../../errors.ts'
+import { MANIFEST_INDEX } from '../../metadata-store.ts'
+import type { AdoptFile } from '../../metadata-store.ts'
+import type { ChunkId } from '../../types.ts'
+import { chunkBytes, encodeMetadata, hashBytes, uuidBytes } from '../columns.ts'
+import type { Schema } from '../schema.ts'
+import { ATTEMPTS_MAX, LIVE, countReference } from './chunks.ts'
+import { nextNumber, raiseNumber, readNumber } from './counters.ts'
+import { endOf, readLink } from './links.ts'
+
+export async function adoptFile(db: Kysely<Schema>, adopt: AdoptFile): Promise<boolean> {
+  const { file, manifest, chunks, link } = adopt
+  if ((await readLink(db, link.tokenHash)) !== undefined) return false
+  const holder = await nextNumber(db, 'holder')
+  if (!(await insertFile(db, adopt, holder))) return false
+  await insertLink(db, link, file)
+  const peers = await peersWithOrders(db)
+  for (const [i, { id, sizeBytes: size, generation: least }] of [manifest, ...chunks].entries()) {
+    const digest = chunkBytes(id)
+    const generation = await adoptChunk(db, peers, { digest, size, generation: least })
+    await db
+      .insertInto('pieces')
+      .values({ holder, idx: MANIFEST_INDEX + i, digest, generation, size })
+      .execute()
+  }
+  return true
+}
+
+/** False when the file is there, whatever its state. */
+async function insertFile(
+  db: Kysely<Schema>,
+  { file, manifest, chunks, link }: AdoptFile,
+  holder: number
+): Promise<boolean> {
+  const inserted = await db
+    .insertInto('files')
+    .values({
+      id: uuidBytes(file.id),
+      holder,
+      state: 'live',
+      name: file.name,
+      size: file.sizeBytes,
+      media_type: file.mediaType,
+      sha256: hashBytes(file.sha256),
+      uploaded_at: file.uploadedAt,
+      metadata: encodeMetadata(file.metadata),
+      chunk_count: chunks.length,
+      manifest: chunkBytes(manifest.id),
+      links: link.state === 'revoked' ? 0 : 1,
+      link_rows: 1
+    })
+    .onConflict((oc) => oc.column('id').doNothing())
+    .executeTakeFirst()
+  return inserted.numInsertedOrUpdatedRows === 1n
+}
+
+async function insertLink(
+  db: Kysely<Schema>,
+  link: AdoptFile['link'],
+  file: AdoptFile['file']
+): Promise<void> {
+  const { state } = link
+  const ended = state === 'revoked' ? endOf(state, await readNumber(db, 'time'), link.expiresAt) : { state }
+  await db
+    .insertInto('links')
+    .values({
+      token: hashBytes(link.tokenHash),
+      delete_hash: hashBytes(link.deleteHash),
+      file: uuidBytes(file.id),
+      downloads: link.downloads,
+      claimed: 0,
+      ended: 0,
+      created_at: file.uploadedAt,
+      expires_at: link.expiresAt,
+      state,
+      ended_at: ended.ended_at ?? null
+    })
+    .execute()
+}
+
+interface Adopted {
+  digest: Uint8Array
+  size: number
+  /** Greatest that any node reported. */
+  generation: number
+}
+
+/** One more reference on the chunk; one that is not live lives on at the greatest generation that is known of it. */
+async function adoptChunk(db: Kysely<Schema>, peers: readonly number[], chunk: Adopted): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const counted = await countReference(db, chunk.digest, chunk.size)
+    if (counted !== undefined) return counted
+    const generation = await goOn(db, chunk)
+    if (generation === undefined) continue
+    await raiseNumber(db, 'generation', generation)
+    await countCopies(db, chunk.digest)
+    // this life is not a new one: orders for it would delete what was just made known
+    if (peers.length > 0)
+      await db
+        .deleteFrom('orders')
+        .where('peer', 'in', peers)
+        .where('digest', '=', chunk.digest)
+        .where('generation', '>=', generation)
+        .execute()
+    return generation
+  }
+  throw new PeerbinError('busy', 'a chunk changed too often while its file was made known')
+}
+
+/** Undefined when another transaction made the chunk live first. */
+async function goOn(db: Kysely<Schema>, { digest, size, generation }: Adopted): Promise<number | undefined> {
+  const readAt = await readNumber(db, 'time')
+  const row = { state: 'live', refs: 1, size, copies: 0, read_at: readAt, reads: 0 } as const
+  const living = await db
+    .insertInto('chunks')
+    .values({ digest, generation, ...row })
+    .onConflict((oc) =>
+      oc
+        .column('digest')
+        .doUpdateSet({
+          ...row,
+          generation: sql<number>`case when chunks.generation > excluded.generation
+            then chunks.generation else excluded.generation end`
+        })
+        .where('chunks.state', '=', 'condemned')
+    )
+    .returning('generation')
+    .executeTakeFirst()
+  return living?.generation
+}
+
+/** Copies that were recorded of the condemned chunk count again where they are of this generation. */
+async function countCopies(db: Kysely<Schema>, digest: Uint8Array): Promise<void> {
+  await db
+    .updateTable('chunks')
+    .set((eb) => ({
+      copies: eb
+        .selectFrom('copies')
+        .select(({ fn }) => fn.countAll<number>().as('n'))
+        .whereRef('copies.digest', '=', 'chunks.digest')
+        .whereRef('copies.generation', '=', 'chunks.generation')
+    }))
+    .where('digest', '=', digest)
+    .execute()
+}
+
+async function peersWithOrders(db: Kysely<Schema>): Promise<number[]> {
+  const rows = await db
+    .selectFrom('names')
+    .select('no')
+    .where((eb) =>
+      eb.exists(eb.selectFrom('orders').select('orders.peer').whereRef('orders.peer', '=', 'names.no'))
+    )
+    .execute()
+  return rows.map(({ no }) => no)
+}
+
+export async function knownChunks(db: Kysely<Schema>, chunks: readonly ChunkId[]): Promise<ChunkId[]> {
+  const known: ChunkId[] = []
+  for (const chunk of chunks) {
+    const row = await db
+      .selectFrom('chunks')
+      .select('digest')
+      .where('digest', '=', chunkBytes(chunk))
+      .where('state', '=', LIVE)
+      .where('refs', '>', 0)
+      .executeTakeFirst()
+    if (row !== undefined) known.push(chunk)
+  }
+  return known
+}
