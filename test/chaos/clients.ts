@@ -1,53 +1,84 @@
-/** What the clients of a chaos run do over HTTP: upload, redeem, resume, through whichever edge answers. */
+/** What the clients of a chaos run do over HTTP: upload, redeem, resume, withdraw, through whichever edge answers. */
 
 import { createHash, randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { contentOf, sha256Hex } from './content.ts'
+import type { History, RequestKind } from './history.ts'
 import type { FileEntry, Redeemer } from './ledger.ts'
 import type { Dice } from './random.ts'
 
 const REQUEST_TIMEOUT_MS = 20_000
 const PAUSE_MS = 150
 
-const uploaded = z.object({ url: z.url() })
+const uploaded = z.object({ url: z.url(), deleteUrl: z.url() })
 const problem = z.object({ code: z.string() })
-export const clusterStatus = z.object({
-  chunksOwed: z.number(),
-  nodes: z.array(z.object({ liveness: z.string() }))
-})
 
 const pause = async (ms: number): Promise<void> => {
   await new Promise((resolve) => setTimeout(resolve, ms))
 }
 
-/** Uploads file `index`. An answer that is lost, or an error, leaves the outcome unknown. */
-export async function uploadFile(
-  seed: number,
-  index: number,
-  sizeBytes: number,
-  urls: readonly string[],
-  dice: Dice
-): Promise<FileEntry> {
-  const content = contentOf(seed, index, sizeBytes)
+export interface ClientDeps {
+  readonly urls: readonly string[]
+  readonly dice: Dice
+  readonly history: History
+}
+
+/** One request, counted. A body that is not wanted is cancelled by the caller. */
+async function ask(
+  { history }: ClientDeps,
+  kind: RequestKind,
+  url: string,
+  init: RequestInit
+): Promise<Response> {
+  const startedMs = history.now()
+  try {
+    const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) })
+    // that a link is used is an answer as good as any
+    history.request(kind, startedMs, answer.status < 400 || answer.status === 410 ? 'ok' : 'failed')
+    return answer
+  } catch (error) {
+    history.request(kind, startedMs, reasonOf(error) === 'ECONNREFUSED' ? 'failed' : 'unknown')
+    throw error
+  }
+}
+
+export interface NewFile {
+  seed: number
+  index: number
+  /** Which content: as `index`, or that of an earlier file. */
+  content: number
+  sizeBytes: number
+}
+
+/** Uploads a file. An answer that is lost, or an error, leaves the outcome unknown. */
+export async function uploadFile(deps: ClientDeps, file: NewFile): Promise<FileEntry> {
+  const content = contentOf(file.seed, file.content, file.sizeBytes)
   const entry: FileEntry = {
-    index,
-    sizeBytes,
+    index: file.index,
+    content: file.content,
+    sizeBytes: file.sizeBytes,
     sha256: sha256Hex(content),
     upload: 'unknown',
     reason: null,
     path: null,
+    deletePath: null,
+    acknowledgedMs: 0,
+    revoked: 'no',
+    revokedMs: 0,
     redeemers: []
   }
   try {
-    const answer = await fetch(`${dice.pick(urls)}/file-${index}.bin`, {
+    const answer = await ask(deps, 'upload', `${deps.dice.pick(deps.urls)}/file-${file.index}.bin`, {
       method: 'PUT',
-      body: content,
-      headers: { accept: 'application/json', 'content-type': 'application/octet-stream' },
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS)
+      body: new Uint8Array(content),
+      headers: { accept: 'application/json', 'content-type': 'application/octet-stream' }
     })
     const text = await answer.text()
     if (answer.status === 201) {
-      entry.path = new URL(uploaded.parse(JSON.parse(text)).url).pathname
+      const { url, deleteUrl } = uploaded.parse(JSON.parse(text))
+      entry.path = new URL(url).pathname
+      entry.deletePath = new URL(deleteUrl).pathname + new URL(deleteUrl).search
+      entry.acknowledgedMs = deps.history.now()
       entry.upload = 'acknowledged'
       return entry
     }
@@ -76,25 +107,40 @@ function reasonOf(error: unknown): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name
 }
 
+/** Withdraws a link. */
+export async function revoke(deps: ClientDeps, file: FileEntry): Promise<void> {
+  file.revoked = 'unknown'
+  try {
+    const answer = await ask(deps, 'revoke', `${deps.dice.pick(deps.urls)}${file.deletePath}`, {
+      method: 'DELETE'
+    })
+    await answer.body?.cancel()
+    if (answer.status !== 204) return
+    file.revoked = 'acknowledged'
+    file.revokedMs = deps.history.now()
+  } catch {
+    // lost on the way: it may be withdrawn or not
+  }
+}
+
 /** What a claimant keeps while it downloads. */
 interface Progress {
   got: number
   hash: ReturnType<typeof createHash>
 }
 
-/** One request for what is still missing. True once everything is there; throws when the connection broke. */
+/** One request for what is still missing. Throws when the connection broke. */
 async function fetchRest(
+  deps: ClientDeps,
   url: string,
-  claimPath: string,
   file: FileEntry,
   progress: Progress
 ): Promise<'done' | 'retry' | 'gone'> {
   const headers: Record<string, string> = { accept: '*/*' }
   if (progress.got > 0) headers['range'] = `bytes=${progress.got}-`
-  const answer = await fetch(`${url}${claimPath}`, {
-    headers,
-    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS)
-  })
+  // some leave in the middle by themselves, and come back elsewhere
+  const leavesAt = deps.dice.fraction() < 0.15 ? deps.dice.whole(1, file.sizeBytes) : file.sizeBytes
+  const answer = await ask(deps, 'download', url, { headers })
   if (answer.status === 410) {
     await answer.body?.cancel()
     return 'gone'
@@ -107,45 +153,56 @@ async function fetchRest(
     const bytes = piece as Uint8Array
     progress.hash.update(bytes)
     progress.got += bytes.byteLength
+    if (progress.got > leavesAt && progress.got < file.sizeBytes) return 'retry'
   }
   return progress.got === file.sizeBytes ? 'done' : 'retry'
 }
 
+/** Asks for a claim with that secret. @returns its path when it was granted */
+async function claimAt(
+  deps: ClientDeps,
+  url: string,
+  file: FileEntry,
+  secret: string
+): Promise<{ path: string } | 'refused' | undefined> {
+  const answer = await ask(deps, 'claim', `${url}${file.path}?claim=${secret}`, {
+    method: 'POST',
+    redirect: 'manual',
+    headers: { accept: 'application/json' }
+  })
+  await answer.body?.cancel()
+  if (answer.status === 410) return 'refused'
+  const path = answer.status === 303 ? answer.headers.get('location') : null
+  return path === null ? undefined : { path }
+}
+
+const newSecret = (): string => randomBytes(32).toString('base64url')
+
 /**
  * Redeems a link as one client with a claim secret of its own: asks until it is told yes or no by any edge, then downloads, resuming as
- * often as it takes. Gives up at `deadline` (ms, monotonic) and leaves the outcome open.
+ * often as it takes. Gives up at `deadline` (ms of performance.now()) and leaves the outcome open.
  */
-export async function redeem(
-  file: FileEntry,
-  urls: readonly string[],
-  dice: Dice,
-  deadline: number
-): Promise<void> {
-  const redeemer: Redeemer = { outcome: 'open', bytes: 0, sha256: null, granted: false }
+export async function redeem(deps: ClientDeps, file: FileEntry, deadline: number): Promise<void> {
+  const startedMs = deps.history.now()
+  const redeemer: Redeemer = { outcome: 'open', bytes: 0, sha256: null, granted: false, startedMs }
   file.redeemers.push(redeemer)
-  const claim = randomBytes(32).toString('base64url')
+  const secret = newSecret()
   const progress: Progress = { got: 0, hash: createHash('sha256') }
   let claimPath: string | undefined
   while (performance.now() < deadline) {
-    const url = dice.pick(urls)
+    const url = deps.dice.pick(deps.urls)
     try {
       if (claimPath === undefined) {
-        const answer = await fetch(`${url}${file.path}?claim=${claim}`, {
-          method: 'POST',
-          redirect: 'manual',
-          headers: { accept: 'application/json' },
-          signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS)
-        })
-        await answer.body?.cancel()
-        if (answer.status === 303) claimPath = answer.headers.get('location') ?? undefined
-        if (answer.status === 410) {
+        const answer = await claimAt(deps, url, file, secret)
+        if (answer === 'refused') {
           redeemer.outcome = 'refused'
           return
         }
+        claimPath = answer?.path
       }
       if (claimPath !== undefined) {
         redeemer.granted = true
-        const result = await fetchRest(url, claimPath, file, progress)
+        const result = await fetchRest(deps, `${url}${claimPath}`, file, progress)
         redeemer.bytes = progress.got
         if (result === 'done') {
           redeemer.sha256 = progress.hash.digest('hex')
@@ -162,29 +219,20 @@ export async function redeem(
   }
 }
 
-/** The cluster's own view, from any edge that answers; undefined when none does. */
-export async function askStatus(
-  urls: readonly string[]
-): Promise<z.output<typeof clusterStatus> | undefined> {
-  for (const url of urls) {
+/** A stranger asks for a link that is used or withdrawn: it must be refused. */
+export async function tryAgain(deps: ClientDeps, file: FileEntry, deadline: number): Promise<void> {
+  file.afterwards = 'no answer'
+  const secret = newSecret()
+  while (performance.now() < deadline) {
     try {
-      const answer = await fetch(`${url}/status`, { signal: AbortSignal.timeout(3000) })
-      if (answer.status === 200) return clusterStatus.parse(await answer.json())
-      await answer.body?.cancel()
+      const answer = await claimAt(deps, deps.dice.pick(deps.urls), file, secret)
+      if (answer !== undefined) {
+        file.afterwards = answer === 'refused' ? 'refused' : 'granted'
+        return
+      }
     } catch {
-      // that edge is down: the next may answer
+      // asked again
     }
-  }
-  return undefined
-}
-
-/** Whether that edge serves. */
-export async function isAlive(url: string): Promise<boolean> {
-  try {
-    const answer = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(3000) })
-    await answer.body?.cancel()
-    return answer.status === 200
-  } catch {
-    return false // that is the answer
+    await pause(PAUSE_MS)
   }
 }

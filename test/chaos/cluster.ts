@@ -1,78 +1,64 @@
-/** The processes of a chaos run: real ones, which are killed with SIGKILL and started again on the same data. */
+/** The processes of a chaos run, their folders and their network. */
 
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { openSync, closeSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { describeConfig } from '../../src/config.ts'
 import { WITHOUT_LOADERS } from '../kit/processes.ts'
+import { BIN, ChaosProcess, type ChaosRole, type Exit } from './process.ts'
+import { type TcpProxy, startProxy } from './proxy.ts'
+import type { Wiring } from './wiring.ts'
 
-const BIN = join(import.meta.dirname, '../../bin/peerbin.ts')
-const STOP_TIMEOUT_MS = 8_000
+const run = promisify(execFile)
 
-/** Short, so that the machinery of minutes runs in seconds. */
+/** Short, so that the machinery of minutes and days runs in seconds. */
 const SETTINGS = [
   'heartbeat.intervalMs=300',
   'heartbeat.suspectAfterMs=1500',
   'heartbeat.downAfterMs=5000',
+  'heartbeat.dialTimeoutMs=2000',
   'replication.owedDelayMs=1000',
+  'replication.putTimeoutMs=8000',
+  'replication.getTimeoutMs=5000',
+  'replication.slowReadMs=500',
+  'node.reserveBytes=67108864',
+  'node.ballastBytes=16777216',
+  'controller.uploadTtlMs=30000',
+  'repair.delayMs=3000',
+  'repair.drainedDelayMs=5000',
+  'repair.lostWindowMs=1000',
+  'repair.pauseMs=2000',
+  'repair.patrolMs=5000',
+  'inventory.intervalMs=10000',
+  'inventory.quarantineMs=5000',
+  'scrub.intervalMs=20000',
+  'scrub.newAfterMs=5000',
+  'scrub.roundMs=1000',
+  'scrub.bytesPerSecond=67108864',
+  'snapshot.recoverQuietMs=3000',
   'edge.uploadBytesMax=33554432',
   'edge.ratePerMinute=1000000',
-  'link.reportIntervalMs=500'
+  'link.reportIntervalMs=500',
+  'link.graceMs=20000'
 ]
 
-export type ChaosRole = 'controller' | 'node' | 'edge'
+/** Only those that this version has. */
+export function knownSettings(settings: readonly string[]): string[] {
+  const keys = new Set(describeConfig().map(({ key }) => key))
+  return settings.filter((setting) => keys.has(setting.split('=')[0] ?? ''))
+}
 
-/** One process slot: keeps its name, its folder and, for an edge, its port over all its lives. */
-export class ChaosProcess {
-  readonly name: string
-  readonly role: ChaosRole
-  readonly #args: readonly string[]
-  readonly #log: string
-  #child: ChildProcess | undefined
-  /** How often it was started. */
-  starts = 0
-
-  constructor(name: string, role: ChaosRole, args: readonly string[], log: string) {
-    this.name = name
-    this.role = role
-    this.#args = args
-    this.#log = log
-  }
-
-  get running(): boolean {
-    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
-  }
-
-  start(): void {
-    const log = openSync(this.#log, 'a')
-    this.#child = spawn('env', [...WITHOUT_LOADERS, process.execPath, BIN, ...this.#args], {
-      stdio: ['ignore', log, log]
-    })
-    closeSync(log)
-    this.starts++
-  }
-
-  /** SIGKILL: no handler runs, no buffer is flushed. */
-  async kill(): Promise<void> {
-    await this.#end('SIGKILL')
-  }
-
-  async stop(): Promise<void> {
-    await this.#end('SIGTERM')
-  }
-
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#child
-    if (child === undefined || !this.running) return
-    const exited = once(child, 'exit')
-    child.kill(signal)
-    const straggler = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
-    await exited
-    clearTimeout(straggler)
-  }
+export interface ClusterOptions {
+  folder: string
+  nodes: number
+  edges: number
+  wiring: Wiring
+  /** On top of the usual ones, as `section.key=value`. */
+  settings?: readonly string[]
+  onDeath: (process: ChaosProcess, exit: Exit) => void
 }
 
 async function freePort(): Promise<number> {
@@ -85,60 +71,110 @@ async function freePort(): Promise<number> {
   return address.port
 }
 
-export interface ChaosCluster {
+const names = (role: ChaosRole, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${role}-${i + 1}`)
+
+/** One `make`, `start`, and at the end `stop`. */
+export class ChaosCluster {
   readonly controller: ChaosProcess
-  readonly nodes: readonly ChaosProcess[]
-  readonly edges: readonly ChaosProcess[]
-  /** Base URLs of the edges, in their order. */
-  readonly urls: readonly string[]
-  stop(): Promise<void>
+  readonly nodes: ChaosProcess[] = []
+  readonly edges: ChaosProcess[] = []
+  /** One before each edge, in their order: what clients talk to. */
+  readonly proxies: TcpProxy[] = []
+  readonly wiring: Wiring
+  readonly #options: ClusterOptions
+  readonly #joinFile: string
+  readonly #directUrls: string[] = []
+
+  private constructor(options: ClusterOptions, joinFile: string, controller: ChaosProcess) {
+    this.#options = options
+    this.#joinFile = joinFile
+    this.wiring = options.wiring
+    this.controller = controller
+  }
+
+  static async make(options: ClusterOptions): Promise<ChaosCluster> {
+    const { folder, wiring } = options
+    await mkdir(join(folder, 'logs'), { recursive: true })
+    const place = await wiring.add('controller')
+    const home = join(folder, 'controller')
+    const command = [...WITHOUT_LOADERS, ...place.prefix, process.execPath, BIN]
+    const init = await run('env', [...command, 'init', '--data', home, '--listen', place.host])
+    const joinFile = join(folder, 'join.txt')
+    await writeFile(joinFile, init.stdout, { mode: 0o600 })
+    const controller = makeProcess(options, { name: 'controller', role: 'controller', extra: [], place })
+    const cluster = new ChaosCluster(options, joinFile, controller)
+    for (const name of names('node', options.nodes)) await cluster.addNode(name)
+    for (const name of names('edge', options.edges)) await cluster.#addEdge(name)
+    return cluster
+  }
+
+  get all(): ChaosProcess[] {
+    return [this.controller, ...this.nodes, ...this.edges]
+  }
+
+  /** Base URLs for clients, through the proxies. */
+  get urls(): string[] {
+    return this.proxies.map((proxy) => proxy.url)
+  }
+
+  /** Base URLs past the proxies, for the run itself. */
+  get directUrls(): readonly string[] {
+    return this.#directUrls
+  }
+
+  /** Nodes that are not gone for good. */
+  get living(): ChaosProcess[] {
+    return this.nodes.filter((node) => !node.gone)
+  }
+
+  async addNode(name: string): Promise<ChaosProcess> {
+    const place = await this.wiring.add(name)
+    // a machine each: copies must then be on two hosts before anything is acknowledged
+    const extra = ['--join-file', this.#joinFile, '--listen', place.host, '--set', `network.machine=${name}`]
+    const node = makeProcess(this.#options, { name, role: 'node', extra, place })
+    this.nodes.push(node)
+    return node
+  }
+
+  async #addEdge(name: string): Promise<void> {
+    const place = await this.wiring.add(name)
+    const port = await freePort()
+    const http = ['--host', place.host, '--port', String(port)]
+    const extra = ['--join-file', this.#joinFile, '--listen', place.host, ...http]
+    this.edges.push(makeProcess(this.#options, { name, role: 'edge', extra, place }))
+    this.#directUrls.push(`http://${place.host}:${port}`)
+    this.proxies.push(await startProxy({ host: place.host, port }))
+  }
+
+  start(): void {
+    for (const process of this.all) process.start()
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.all.map((process) => process.stop()))
+    await Promise.all(this.proxies.map((proxy) => proxy.close()))
+    await this.wiring.close()
+  }
 }
 
-/** Makes a cluster in `folder` and starts its processes; does not wait until it is ready. */
-export async function startChaosCluster(
-  folder: string,
-  nodeCount: number,
-  edgeCount: number,
-  extraSettings: readonly string[] = []
-): Promise<ChaosCluster> {
-  const settings = [...SETTINGS, ...extraSettings].flatMap((setting) => ['--set', setting])
-  const data = (name: string): string => join(folder, name)
-  await mkdir(data('logs'), { recursive: true })
-  const init = await promisify(execFile)('env', [
-    ...WITHOUT_LOADERS,
-    process.execPath,
-    BIN,
-    'init',
-    '--data',
-    data('controller')
-  ])
-  const joinFile = data('join.txt')
-  await writeFile(joinFile, init.stdout, { mode: 0o600 })
+interface Slot {
+  name: string
+  role: ChaosRole
+  extra: readonly string[]
+  place: { prefix: string[] }
+}
 
-  const slot = (name: string, role: ChaosRole, extra: readonly string[] = []): ChaosProcess => {
-    const joining = role === 'controller' ? [] : ['--join-file', joinFile]
-    return new ChaosProcess(
-      name,
-      role,
-      [role, '--data', data(name), ...joining, ...extra, ...settings],
-      data(`logs/${name}.log`)
-    )
-  }
-  const names = (role: string, count: number): string[] =>
-    Array.from({ length: count }, (_, i) => `${role}-${i + 1}`)
-  const ports = await Promise.all(names('edge', edgeCount).map(freePort))
-  const controller = slot('controller', 'controller')
-  const nodes = names('node', nodeCount).map((name) => slot(name, 'node'))
-  const edges = names('edge', edgeCount).map((name, i) => slot(name, 'edge', ['--port', String(ports[i])]))
-  const all = [controller, ...nodes, ...edges]
-  for (const process of all) process.start()
-  return {
-    controller,
-    nodes,
-    edges,
-    urls: ports.map((port) => `http://127.0.0.1:${port}`),
-    async stop() {
-      await Promise.all(all.map((process) => process.stop()))
-    }
-  }
+function makeProcess(options: ClusterOptions, { name, role, extra, place }: Slot): ChaosProcess {
+  const home = join(options.folder, name)
+  const settings = knownSettings([...SETTINGS, ...(options.settings ?? [])])
+  return new ChaosProcess({
+    name,
+    role,
+    args: [role, '--data', home, ...extra, ...settings.flatMap((setting) => ['--set', setting])],
+    prefix: place.prefix,
+    home,
+    log: join(options.folder, 'logs', `${name}.log`),
+    onDeath: options.onDeath
+  })
 }

@@ -10,10 +10,14 @@ export interface Redeemer {
   sha256: string | null
   /** Claims it was granted (303 to a claim URL, or a body). */
   granted: boolean
+  /** When it asked first, in ms of the run. */
+  startedMs: number
 }
 
 export interface FileEntry {
   index: number
+  /** Content follows from this; two files with the same one share their chunks. */
+  content: number
   sizeBytes: number
   sha256: string
   /** `refused`: it was certainly not stored; `unknown`: the answer was lost or an error of the cluster, and the file may exist or not. */
@@ -22,36 +26,78 @@ export interface FileEntry {
   reason: string | null
   /** Path of the link, `/d/…`; present when acknowledged. */
   path: string | null
+  /** Path and query that withdraw the link; present when acknowledged. */
+  deletePath: string | null
+  acknowledgedMs: number
+  /** `unknown`: it was asked for, and the answer was lost. */
+  revoked: 'no' | 'unknown' | 'acknowledged'
+  revokedMs: number
   redeemers: Redeemer[]
+  /** What a stranger was told of the link in the end: undefined when nobody asked. */
+  afterwards?: 'refused' | 'granted' | 'no answer'
 }
 
+export type Invariant =
+  | 'A'
+  | 'B'
+  | 'C'
+  | 'link lost'
+  | 'revoked'
+  | 'deleted bytes'
+  | 'copies'
+  | 'died by itself'
+
 export interface Violation {
-  invariant: 'A' | 'B' | 'C' | 'link lost'
-  file: number
+  invariant: Invariant
+  /** Number of the file; null when it is not about one. */
+  file: number | null
   text: string
+  /** A moment to look at, in ms of the run. */
+  atMs: number
 }
 
 /** Everything wrong with one file's history, once the run has healed and every acknowledged file was asked for. */
 function checkFile(file: FileEntry): Violation[] {
   const found: Violation[] = []
-  const say = (invariant: Violation['invariant'], text: string): void => {
-    found.push({ invariant, file: file.index, text })
+  const say = (invariant: Invariant, text: string, atMs = file.acknowledgedMs): void => {
+    found.push({ invariant, file: file.index, text, atMs })
   }
   if (file.upload !== 'acknowledged') return found
   const winners = file.redeemers.filter((redeemer) => redeemer.outcome === 'won')
   const served = file.redeemers.filter((redeemer) => redeemer.granted || redeemer.bytes > 0)
-  if (served.length > 1) say('C', `${served.length} redeemers were granted one link`)
+  if (served.length > 1)
+    say('C', `${served.length} redeemers were granted one link`, served[1]?.startedMs ?? 0)
   for (const winner of winners) {
     if (winner.sha256 !== file.sha256)
-      say('B', `a download differs: ${winner.bytes} of ${file.sizeBytes} bytes`)
+      say('B', `a download differs: ${winner.bytes} of ${file.sizeBytes} bytes`, winner.startedMs)
   }
-  if (winners.length === 0) {
-    if (served.length > 0) say('A', 'the claimant could not get the whole file')
-    else if (file.redeemers.some((redeemer) => redeemer.outcome === 'refused'))
-      say('link lost', 'used, and nobody got it')
-    else say('A', 'an acknowledged file was never delivered')
+  if (file.afterwards === 'granted') say('C', 'a used link was granted again after the run')
+  if (file.revoked === 'acknowledged') {
+    const late = served.find((redeemer) => redeemer.startedMs > file.revokedMs)
+    if (late !== undefined) say('revoked', 'a withdrawn link was granted', late.startedMs)
   }
+  // of a file that was withdrawn, or may have been, nobody need get anything
+  if (winners.length > 0 || file.revoked !== 'no') return found
+  if (served.length > 0)
+    say('A', 'the claimant could not get the whole file', served[0]?.startedMs ?? file.acknowledgedMs)
+  else if (file.redeemers.some((redeemer) => redeemer.outcome === 'refused'))
+    say('link lost', 'used, and nobody got it')
+  else say('A', 'an acknowledged file was never delivered')
   return found
 }
 
 export const checkLedger = (files: readonly FileEntry[]): Violation[] => files.flatMap(checkFile)
+
+/** Whether every file with that content has been delivered or withdrawn, for sure: its bytes must go from the disks. */
+export function deletedContents(files: readonly FileEntry[]): Map<number, FileEntry> {
+  const gone = new Map<number, FileEntry>()
+  const kept = new Set<number>()
+  for (const file of files) {
+    const delivered = file.redeemers.some((redeemer) => redeemer.outcome === 'won')
+    const deleted = file.upload === 'acknowledged' && (delivered || file.revoked === 'acknowledged')
+    if (deleted) gone.set(file.content, file)
+    else if (file.upload !== 'refused') kept.add(file.content)
+  }
+  for (const content of kept) gone.delete(content)
+  return gone
+}

@@ -1,0 +1,246 @@
+/** Carries out a plan of faults: each at its time, when it may happen then, on a process that nothing else happens to. */
+
+import type { ChaosCluster } from './cluster.ts'
+import { FAULTS, type Fault, type FaultContext } from './faults.ts'
+import type { History } from './history.ts'
+import type { Violation } from './ledger.ts'
+import type { PlannedFault } from './plan.ts'
+import type { ChaosProcess, Exit } from './process.ts'
+import { Dice } from './random.ts'
+import { askStatus, isAlive, isWhole } from './status.ts'
+
+const LOOK_MS = 200
+/** More faults at once, and the clients would only wait. */
+const FAULTS_AT_ONCE = 3
+/** A fault that may not happen for so long is left out. */
+const PATIENCE_MS = 20_000
+const WHOLE_TIMEOUT_MS = 120_000
+/** The cluster must say so often in a row that it is whole. */
+const WHOLE_TIMES = 3
+/** Deaths of one process in a row after which its disk is given up, as an operator would. */
+const DEATHS_MAX = 5
+const RESTART_MS = 700
+
+const pause = async (ms: number): Promise<void> => {
+  await new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+export interface FaultRunnerDeps {
+  readonly cluster: ChaosCluster
+  readonly history: History
+  readonly log: (line: string) => void
+  /** The node whose disk is a small one; undefined: none. */
+  readonly smallDisk: ChaosProcess | undefined
+}
+
+export class FaultRunner {
+  readonly #deps: FaultRunnerDeps
+  /** Processes that something happens to, and what. */
+  readonly #busy = new Map<ChaosProcess, Fault>()
+  #running = 0
+  #networkBusy = false
+  #lossyBusy = false
+  #stopping = false
+  readonly #deaths = new Map<ChaosProcess, number>()
+  readonly violations: Violation[] = []
+  /** Planned faults that never got their turn. */
+  skipped = 0
+  readonly counts: Record<string, number> = {}
+
+  constructor(deps: FaultRunnerDeps) {
+    this.#deps = deps
+  }
+
+  /** Resolves when the last fault is over; `stop` ends them early. */
+  async run(plan: readonly PlannedFault[]): Promise<void> {
+    const { history } = this.#deps
+    const running: Array<Promise<void>> = []
+    for (const planned of plan) {
+      await this.#until(planned.atMs)
+      if (this.#stopping) break
+      const fault = FAULTS.find(({ kind }) => kind === planned.kind)
+      if (fault === undefined) continue
+      running.push(this.#take(fault, planned))
+    }
+    await Promise.all(running)
+    history.close()
+  }
+
+  stop(): void {
+    this.#stopping = true
+  }
+
+  /** A process ended without being told to: a supervisor starts it again, and unless a fault explains it, it should not have. */
+  onDeath(process: ChaosProcess, exit: Exit): void {
+    const { history, log } = this.#deps
+    const how = exit.signal ?? `exit code ${exit.code}`
+    const fault = this.#busy.get(process)
+    const explained = fault?.on === 'small disk' || fault?.kind === 'flip-bits'
+    const deaths = (this.#deaths.get(process) ?? 0) + 1
+    this.#deaths.set(process, deaths)
+    log(`${process.name} died: ${how}${explained ? ', which the fault explains' : ''}`)
+    const end = history.begin(process.name, 'died', how)
+    const atMs = history.now()
+    void process.lastWords().then(async (words) => {
+      if (!explained)
+        this.violations.push({
+          invariant: 'died by itself',
+          file: null,
+          text: `${process.name}: ${how}: ${words.slice(0, 300)}`,
+          atMs
+        })
+      await pause(RESTART_MS)
+      if (fault?.kind === 'flip-bits' && deaths >= DEATHS_MAX) {
+        const { wipe } = await import('./disks.ts')
+        await wipe(process.folder)
+        history.begin(process.name, 'note', 'could not be opened: its disk was wiped, as an operator would')()
+        this.#deaths.set(process, 0)
+      }
+      end()
+      process.start()
+    })
+  }
+
+  async #until(atMs: number): Promise<void> {
+    const { history } = this.#deps
+    while (!this.#stopping && history.now() < atMs) await pause(Math.min(LOOK_MS, atMs - history.now()))
+  }
+
+  /** Waits for the fault's turn, and runs it. */
+  async #take(fault: Fault, planned: PlannedFault): Promise<void> {
+    const { cluster, history, log } = this.#deps
+    const patience = history.now() + PATIENCE_MS
+    let targets = await this.#claim(fault, planned)
+    while (targets === undefined) {
+      if (this.#stopping || history.now() > patience) {
+        this.skipped++
+        return
+      }
+      await pause(LOOK_MS)
+      targets = await this.#claim(fault, planned)
+    }
+    const { durationMs } = planned
+    log(`${fault.kind} ${targets.map(({ name }) => name).join(', ')} for ${durationMs} ms`)
+    this.#running++
+    this.counts[fault.kind] = (this.counts[fault.kind] ?? 0) + 1
+    const spans = targets.map((target) => history.begin(target.name, fault.kind, fault.text))
+    const endMs = history.now() + durationMs
+    const context: FaultContext = {
+      cluster,
+      history,
+      planned,
+      dice: new Dice(planned.seed),
+      targets,
+      last: () => this.#until(endMs),
+      whole: async (since) => {
+        this.#running--
+        for (const end of spans) end()
+        await this.#whole(since)
+      }
+    }
+    try {
+      await fault.run(context)
+    } catch (error) {
+      this.violations.push({ invariant: 'copies', file: null, text: String(error), atMs: history.now() })
+    }
+    if (!fault.lossy) {
+      this.#running--
+      for (const end of spans) end()
+    }
+    for (const target of targets) {
+      this.#busy.delete(target)
+      this.#deaths.delete(target)
+    }
+    if (fault.on === 'network') this.#networkBusy = false
+    if (fault.lossy) this.#lossyBusy = false
+  }
+
+  /** Its targets, marked as taken, if the fault may happen now. */
+  async #claim(fault: Fault, planned: PlannedFault): Promise<ChaosProcess[] | undefined> {
+    const { cluster } = this.#deps
+    if (this.#running >= FAULTS_AT_ONCE || !(await this.#mayHappen(fault))) return undefined
+    const candidates = this.#candidates(fault).filter((process) => !this.#busy.has(process))
+    const chosen = candidates[Math.floor(planned.choice * candidates.length)]
+    if (fault.on === 'network') {
+      if (this.#networkBusy || this.#lossyBusy) return undefined
+      this.#networkBusy = true
+      return []
+    }
+    const targets = fault.on === 'all nodes' ? cluster.living : chosen === undefined ? [] : [chosen]
+    if (targets.length === 0 || targets.some((target) => this.#busy.has(target))) return undefined
+    if (fault.lossy) {
+      if (this.#lossyBusy || this.#networkBusy) return undefined
+      this.#lossyBusy = true
+    }
+    for (const target of targets) this.#busy.set(target, fault)
+    return targets
+  }
+
+  #candidates(fault: Fault): readonly ChaosProcess[] {
+    const { cluster, smallDisk } = this.#deps
+    switch (fault.on) {
+      case 'node':
+      case 'all nodes':
+        return cluster.living
+      case 'edge':
+      case 'clients':
+        return cluster.edges
+      case 'controller':
+        return [cluster.controller]
+      case 'small disk':
+        return smallDisk === undefined || smallDisk.gone ? [] : [smallDisk]
+      case 'network':
+        return []
+    }
+  }
+
+  /**
+   * Copies are lost only while every chunk has all of its own, and until they are back nothing happens to other nodes. Otherwise: two nodes at a time (one of
+   * three or four), so that uploads go on; an edge only while another answers; the controller at any time.
+   */
+  async #mayHappen(fault: Fault): Promise<boolean> {
+    const { cluster } = this.#deps
+    const nodes = cluster.living
+    const troubled = nodes.filter((node) => this.#busy.has(node)).length
+    switch (fault.on) {
+      case 'controller':
+        return true
+      case 'edge':
+      case 'clients': {
+        const answers = await Promise.all(cluster.directUrls.map(isAlive))
+        return answers.filter(Boolean).length > 1 || cluster.edges.length === 1
+      }
+      case 'network':
+        return !this.#lossyBusy
+      case 'all nodes':
+        return troubled === 0 && !this.#lossyBusy
+      case 'node':
+      case 'small disk':
+        if (this.#lossyBusy) return false
+        if (fault.lossy) return troubled === 0 && !this.#networkBusy && (await this.isWhole())
+        return troubled < (nodes.length >= 5 ? 2 : 1)
+    }
+  }
+
+  async isWhole(): Promise<boolean> {
+    const { cluster } = this.#deps
+    return isWhole(await askStatus(cluster.directUrls), cluster.living.length)
+  }
+
+  async #whole(since: Parameters<FaultContext['whole']>[0]): Promise<void> {
+    const { cluster } = this.#deps
+    const deadline = performance.now() + WHOLE_TIMEOUT_MS
+    for (let times = 0; times < WHOLE_TIMES;) {
+      if (performance.now() > deadline) throw new Error(`copies were not back within ${WHOLE_TIMEOUT_MS} ms`)
+      await pause(LOOK_MS)
+      const status = await askStatus(cluster.directUrls)
+      const member = status?.nodes.find(({ host }) => host === since.node?.name)
+      const compared = since.node === undefined || (member?.reconciledAt ?? 0) >= since.wallMs
+      const read =
+        since.scrubbed !== true ||
+        status?.nodes.every((node) => node.liveness !== 'active' || (node.scrubbedAt ?? 0) >= since.wallMs)
+      const whole = compared && read === true && isWhole(status, cluster.living.length)
+      times = whole ? times + 1 : 0
+    }
+  }
+}

@@ -1,0 +1,2 @@
+import type { ChaosReport } from './report.ts'
+export const reportPage = (report: ChaosReport): string => JSON.stringify(report)
