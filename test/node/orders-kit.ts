@@ -11,7 +11,7 @@ export const term = (value: number): Term => value as Term
 export const single = { copies: 1, copiesMin: 1, hostsMin: 1 }
 
 /** Sends one message without a body. */
-export async function ask<K extends keyof ChunkMessages & string>(
+export async function ask<K extends keyof ChunkMessages>(
   from: Participant,
   to: { peer: PeerId },
   op: K,
