@@ -20,6 +20,7 @@ import { ChunkMemory } from './chunk-memory.ts'
 import type { ChunkWriter } from './chunk-writer.ts'
 import { bytesOf, cutChunks } from './chunker.ts'
 import type { FilledChunk } from './chunker.ts'
+import { commitUpload } from './commit-upload.ts'
 import type { ControllerClient } from './controller-client.ts'
 import { forEachInFlight } from './in-flight.ts'
 import { ReceiptLog } from './receipt-log.ts'
@@ -194,7 +195,7 @@ export class FileWriter {
   }
 
   async #commit(upload: Upload, sha256: string, uploadedAt: number): Promise<UploadResult> {
-    const { controller, random } = this.#deps
+    const { random } = this.#deps
     const { id, request, checksums, chunks, stop } = upload
     const { downloads, ttlMs } = request.link()
     const file = randomUuid(random) as FileId
@@ -210,12 +211,12 @@ export class FileWriter {
     await this.#writeManifest(upload, { id: file, sizeBytes, sha256, uploadedAt, link })
     await upload.receipts.flush()
     upload.committed = link
-    const answer = await controller.call(
-      'commitUpload',
+    const committed = await commitUpload(
+      this.#deps,
       { upload: id, file, sizeBytes, sha256, chunkCount: chunks.length, uploadedAt, link },
-      { signal: stop.signal }
+      stop.signal
     )
-    return { file: answer.file, token, deleteSecret, expiresAt: link.expiresAt, downloads }
+    return { file: committed, token, deleteSecret, expiresAt: link.expiresAt, downloads }
   }
 
   /** Before the commit: from the acknowledgement on the nodes alone must hold all that is needed to find the file again. */

@@ -12,12 +12,13 @@ import { controlPolicy } from '../protocol/policy.ts'
 import { serve } from '../protocol/rpc-server.ts'
 import type { RpcServer } from '../protocol/rpc-server.ts'
 import type { RpcCaller } from '../protocol/rpc.ts'
-import type { Term } from '../types.ts'
+import type { ChunkId, PeerId, Term } from '../types.ts'
 import { CopyCheck } from './copy-check.ts'
 import { FileChunks } from './file-chunks.ts'
 import { createHandlers } from './handlers.ts'
 import { Leadership, NO_TERM, greatestTerm } from './leadership.ts'
 import { LinkService } from './link-service.ts'
+import { Brakes } from './inventory/brakes.ts'
 import { createInventory } from './inventory/inventory.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import { createLoops } from './loops.ts'
@@ -74,12 +75,15 @@ export class Controller implements Service {
     const leadership = new Leadership({ self: network.self, membership, logger })
     const time = new StoreTime(clock)
     const recent = new RecentChunks({ clock, recentMs: config.replication.owedDelayMs })
-    const check = new CopyCheck({ ...this.#deps, config: config.replication })
+    const urge = (chunks: readonly ChunkId[]): void => parts.repair.urge(chunks)
+    const onDoubt = (peer: PeerId): void => parts.inventory.recheck(peer)
+    const check = new CopyCheck({ ...this.#deps, onDropped: urge, onDoubt, config: config.replication })
     const nodes = new NodeRecorder({ store, membership })
-    const shared = { ...this.#deps, leadership, time, recent, check, nodes }
+    const brakes = new Brakes({ store })
+    const shared = { ...this.#deps, leadership, time, recent, check, nodes, brakes }
     const parts = {
       repair: createRepair(shared),
-      inventory: createInventory(shared),
+      inventory: createInventory({ ...shared, urge }),
       snapshots: createSnapshots({ ...shared, source: deps.snapshots })
     }
     const scrubs = new Scrubs(this.#deps)
@@ -100,6 +104,8 @@ export class Controller implements Service {
           membership,
           time,
           recent,
+          inventory: parts.inventory,
+          urge,
           config,
           onGarbage
         }),

@@ -17,6 +17,10 @@ const WAITERS_MAX = 256
 export interface CopyCheckDeps {
   store: MetadataStore
   chunkRpc: RpcCaller<ChunkMessages>
+  /** Told of chunks whose copy no longer counts. */
+  onDropped: (chunks: readonly ChunkId[]) => void
+  /** Told of a node that was given a chunk again while its copy was taken off the record. */
+  onDoubt: (peer: PeerId) => void
   config: Config['replication']
   logger: Logger
 }
@@ -40,31 +44,51 @@ export class CopyCheck {
     const lease = await this.#budget.acquire(1, signal)
     try {
       if (!(await this.#isBad(copy, signal))) return false
-      await this.#deps.store.dropCopy(copy)
-      this.#deps.logger.warn('a recorded copy is missing or rotten and no longer counts', { ...copy })
+      const { store, logger, onDropped } = this.#deps
+      await store.dropCopy(copy)
+      logger.warn('a recorded copy is missing or rotten and no longer counts', { ...copy })
+      onDropped([copy.chunk])
+      await this.#lookAgain(copy, signal)
       return true
     } finally {
       lease.release()
     }
   }
 
-  /** False also when the node cannot be asked: a node that is away keeps what is recorded of it. */
-  async #isBad({ peer, chunk, generation }: SuspectCopy, signal: AbortSignal): Promise<boolean> {
-    const { chunkRpc, config, logger } = this.#deps
-    const options = { signal, timeoutMs: config.getTimeoutMs }
+  /** A rotten copy is in quarantine and not held, so that what is held now came after the answer that made the record drop. */
+  async #lookAgain(copy: SuspectCopy, signal: AbortSignal): Promise<void> {
     try {
-      const { message } = await chunkRpc.call(peer, 'has', { ids: [chunk] }, options)
-      const info = message.chunks[0] ?? null
-      // a smaller generation than it gave a receipt for: an older disk came back, and a late order could delete this copy
-      if (info === null || info.generation < generation) return true
+      if (await this.#isMissing(copy, signal)) return
+    } catch (error) {
+      this.#deps.logger.debug('a node could not be asked about a copy', { peer: copy.peer, err: error })
+    }
+    this.#deps.onDoubt(copy.peer)
+  }
+
+  /** False also when the node cannot be asked: a node that is away keeps what is recorded of it. */
+  async #isBad(copy: SuspectCopy, signal: AbortSignal): Promise<boolean> {
+    const { chunkRpc, config, logger } = this.#deps
+    const { peer, chunk } = copy
+    try {
+      if (await this.#isMissing(copy, signal)) return true
       // a node verifies the whole chunk before it gives out a byte of it
       const allocate = (sizeBytes: number): Uint8Array => new Uint8Array(sizeBytes)
-      await chunkRpc.call(peer, 'get', { id: chunk, offset: 0, length: 1 }, { ...options, allocate })
+      const options = { signal, timeoutMs: config.getTimeoutMs, allocate }
+      await chunkRpc.call(peer, 'get', { id: chunk, offset: 0, length: 1 }, options)
       return false
     } catch (error) {
       if (hasCode(error, 'chunk-not-found', 'chunk-corrupt')) return true
       logger.debug('a node could not be asked about a copy', { peer, chunk, err: error })
       return false
     }
+  }
+
+  /** At a smaller generation than it gave a receipt for, too: an older disk came back, and a late order could delete this copy. */
+  async #isMissing({ peer, chunk, generation }: SuspectCopy, signal: AbortSignal): Promise<boolean> {
+    const { chunkRpc, config } = this.#deps
+    const options = { signal, timeoutMs: config.getTimeoutMs }
+    const { message } = await chunkRpc.call(peer, 'has', { ids: [chunk] }, options)
+    const info = message.chunks[0] ?? null
+    return info === null || info.generation < generation
   }
 }

@@ -37,7 +37,7 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
     openUpload: led((message) => uploads.open(message)),
     reserveChunk: led((message) => uploads.reserve(message)),
     recordReceipts: led((message) => uploads.recordReceipts(message)),
-    commitUpload: led((message) => uploads.commit(message)),
+    commitUpload: led((message, signal) => uploads.commit(message, signal)),
     abandonUpload: led((message) => uploads.abandon(message)),
     findLink: led((message) => links.find(message)),
     claimLink: led((message) => links.claim(message)),

@@ -10,6 +10,7 @@ import type { RecentChunks } from './recent-chunks.ts'
 import type { StoreTime } from './store-time.ts'
 import { createCondemner } from './workers/condemner.ts'
 import { DeleteOrders } from './workers/delete-orders.ts'
+import type { Brakes } from './inventory/brakes.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import type { Repair } from './repair/repair.ts'
 import type { Snapshots } from './snapshots/snapshots.ts'
@@ -32,6 +33,7 @@ export interface LoopsDeps extends ControllerDeps {
   readonly recent: RecentChunks
   readonly check: CopyCheck
   readonly nodes: NodeRecorder
+  readonly brakes: Brakes
 }
 
 export interface LoopParts {
@@ -45,12 +47,12 @@ export interface LoopParts {
  * within moments.
  */
 export function createLoops(deps: LoopsDeps, parts: LoopParts): Loops {
-  const { store, time, leadership, logger } = deps
+  const { store, time, leadership, brakes, logger } = deps
   const config = deps.config.controller
   const loop = (worker: Worker): WorkerLoop => new WorkerLoop(whileLeading(worker, leadership), deps)
 
-  const deleteOrders = loop(new DeleteOrders({ ...deps, config }))
-  const condemner = loop(createCondemner({ store, config, onOrders: () => deleteOrders.nudge() }))
+  const deleteOrders = loop(new DeleteOrders({ ...deps, inventory: parts.inventory, config }))
+  const condemner = loop(createCondemner({ store, brakes, config, onOrders: () => deleteOrders.nudge() }))
   const onGarbage = (): void => condemner.nudge()
   const settler = loop(createSettler({ store, time, config, onGarbage }))
   const all = [

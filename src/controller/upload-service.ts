@@ -3,13 +3,20 @@
 import type { Membership } from '../cluster/membership.ts'
 import { hostsMinOf } from '../cluster/placement.ts'
 import type { Config } from '../config.ts'
-import { PeerbinError } from '../errors.ts'
-import type { CopyRecord, MetadataStore } from '../metadata-store.ts'
+import { PeerbinError, hasCode } from '../errors.ts'
+import type { CommitUpload, CopyRecord, MetadataStore } from '../metadata-store.ts'
 import type { ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import { failpoints } from '../runtime/failpoints.ts'
-import type { Generation, Member, PeerId } from '../types.ts'
+import type { ChunkId, FileRecord, Generation, Member, PeerId } from '../types.ts'
+import type { Inventory } from './inventory/inventory.ts'
 import type { RecentChunks } from './recent-chunks.ts'
 import type { StoreTime } from './store-time.ts'
+
+/** Lacking chunks of one commit that are looked at together, and rounds of that: more come up when the edge asks again. */
+const LACKING_MAX = 1024
+const ROUNDS_MAX = 8
+/** Repair makes a missing copy in about so long. */
+const COPIES_RETRY_AFTER_MS = 500
 
 type Request<K extends keyof ControlMessages> = RequestOf<ControlMessages, K>
 type Response<K extends keyof ControlMessages> = ResponseOf<ControlMessages, K>
@@ -20,6 +27,9 @@ export interface UploadServiceDeps {
   membership: Membership
   time: StoreTime
   recent: RecentChunks
+  inventory: Pick<Inventory, 'verify' | 'recheck'>
+  /** Has missing copies made before everything else. */
+  urge: (chunks: readonly ChunkId[]) => void
   config: Config
   /** Told when references were dropped, so that the collector need not wait for its round. */
   onGarbage: () => void
@@ -97,23 +107,65 @@ export class UploadService {
   }
 
   async recordReceipts({ receipts }: Request<'recordReceipts'>): Promise<Response<'recordReceipts'>> {
-    const { store, recent } = this.#deps
+    const { store, recent, membership, inventory } = this.#deps
     await store.recordReceipts(receipts)
-    for (const receipt of receipts) recent.touch(receipt.chunk)
+    for (const { chunk, peer, boot } of receipts) {
+      recent.touch(chunk)
+      // given before the node started again, and recorded when its inventory may have been compared already
+      if (boot < (membership.get(peer)?.boot ?? 0)) inventory.recheck(peer)
+    }
     return {}
   }
 
-  async commit(message: Request<'commitUpload'>): Promise<Response<'commitUpload'>> {
-    const { self, store, membership, config } = this.#deps
+  /**
+   * @throws `copies-missing` with the time after which a repeat may succeed: nodes that started again since they gave their receipts are asked at once
+   * whether they still hold their copies, and what is missing then is made.
+   */
+  async commit(message: Request<'commitUpload'>, signal: AbortSignal): Promise<Response<'commitUpload'>> {
+    const { self } = this.#deps
     if (failpoints.armed) await failpoints.hit('upload.commit.beforeStore', self)
-    const file = await store.commitUpload({
-      ...message,
+    const file = (await this.#tryCommit(message)) ?? (await this.#commitVerified(message, signal))
+    if (failpoints.armed) await failpoints.hit('upload.commit.afterStore', self)
+    return { file }
+  }
+
+  /** What counts now: copies on nodes that are active, recorded in the boots they are in. */
+  #rule(): Pick<CommitUpload, 'copiesMin' | 'hostsMin' | 'boots'> {
+    const { membership, config } = this.#deps
+    return {
       copiesMin: config.replication.copiesMin,
       hostsMin: hostsMinOf(membership.nodeHosts()),
       boots: membership.active('node').map(({ peer, boot }) => ({ peer, boot }))
+    }
+  }
+
+  /** Undefined when copies are missing. */
+  async #tryCommit(message: Request<'commitUpload'>): Promise<FileRecord | undefined> {
+    try {
+      return await this.#deps.store.commitUpload({ ...message, ...this.#rule() })
+    } catch (error) {
+      if (hasCode(error, 'copies-missing')) return undefined
+      throw error
+    }
+  }
+
+  async #commitVerified(message: Request<'commitUpload'>, signal: AbortSignal): Promise<FileRecord> {
+    const { store, inventory, urge } = this.#deps
+    let lacking: ChunkId[] = []
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      const page = await store.listLacking(message.upload, this.#rule(), LACKING_MAX)
+      const before = new Set(lacking)
+      lacking = page.map(({ chunk }) => chunk)
+      if (round > 0 && lacking.every((chunk) => before.has(chunk))) break // asking did not help these
+      await inventory.verify(page, signal)
+    }
+    const file = await this.#tryCommit(message)
+    if (file !== undefined) return file
+    urge(lacking)
+    throw new PeerbinError('copies-missing', '', {
+      retryAfterMs: COPIES_RETRY_AFTER_MS,
+      details: { chunks: lacking.length }
     })
-    if (failpoints.armed) await failpoints.hit('upload.commit.afterStore', self)
-    return { file }
   }
 
   async abandon({ upload }: Request<'abandonUpload'>): Promise<Response<'abandonUpload'>> {

@@ -8,6 +8,8 @@ import { MemoryHub } from '../../src/network/memory-network.ts'
 import { CONTROL_PROTOCOL } from '../../src/protocol/limits.ts'
 import { controlMessages } from '../../src/protocol/messages.ts'
 import { createCaller } from '../../src/protocol/rpc-client.ts'
+import { memoryCell } from '../../src/runtime/cell.ts'
+import type { Cell } from '../../src/runtime/cell.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
 import type { PeerId, Receipt, Term } from '../../src/types.ts'
 import { ManualClock, settle } from '../kit/manual-clock.ts'
@@ -27,7 +29,7 @@ const NOTHING: { receipts: Receipt[] } = {
   ]
 }
 
-async function setUp(test: Test) {
+async function setUp(test: Test, options: { term?: Cell<Term> } = {}) {
   const clock = new ManualClock()
   const random = seededRandom(3)
   const hub = new MemoryHub({ clock, random })
@@ -40,7 +42,8 @@ async function setUp(test: Test) {
     role: 'edge',
     clock
   })
-  const client = new ControllerClient({ rpc, membership, clock, random, config: defaultConfig().controller })
+  const config = defaultConfig().controller
+  const client = new ControllerClient({ rpc, membership, clock, random, config, ...options })
   await network.start()
   test.teardown(async () => {
     rpc.close()
@@ -53,8 +56,8 @@ async function setUp(test: Test) {
     const controller = new RecordingController({ network: own, clock, logger: silentLogger })
     await own.start()
     network.learn(own.self, own.addresses())
-    const hear = (): void => {
-      const facts = { peer: own.self, roles: ['controller' as const], term: term as Term }
+    const hear = (says = term): void => {
+      const facts = { peer: own.self, roles: ['controller' as const], term: says as Term }
       membership.observe(heartbeat(1, { ...facts, sequence: sequence++ }))
     }
     hear()
@@ -71,6 +74,7 @@ async function setUp(test: Test) {
       () => (settled = true),
       () => (settled = true)
     )
+    await settle()
     for (let i = 0; i < 1000 && !settled; i++) {
       await clock.advance(100)
       await settle()
@@ -80,9 +84,94 @@ async function setUp(test: Test) {
   return { clock, membership, client, addController, finish, hub, self: network.self as PeerId }
 }
 
-t.test('with no controller in sight the call fails at once and says when to come back', async (t) => {
-  const { client } = await setUp(t)
-  await t.rejects(client.call('recordReceipts', NOTHING), { code: 'no-controller', retryAfterMs: Number })
+t.test('with no controller in sight the call fails after a while and says when to come back', async (t) => {
+  const { client, clock, finish } = await setUp(t)
+  const startedAt = clock.monotonic()
+  const call = finish(client.call('recordReceipts', NOTHING))
+  await t.rejects(call, { code: 'no-controller', retryAfterMs: Number })
+  const waitedMs = clock.monotonic() - startedAt
+  t.ok(waitedMs >= 5000 && waitedMs < 6000, `${waitedMs} ms`)
+})
+
+t.test('a controller that comes into sight meanwhile is asked at once', async (t) => {
+  const { client, clock, addController, finish } = await setUp(t)
+  const call = client.call('recordReceipts', NOTHING)
+  await clock.advance(1000)
+  const { controller } = await addController(1)
+  const seenAt = clock.monotonic()
+  await finish(call)
+  t.equal(controller.reports, 1)
+  t.ok(clock.monotonic() - seenAt <= 100, 'not when the wait would have ended')
+})
+
+t.test('waiting for a controller ends with the limit of the call, and with its signal', async (t) => {
+  const { client, clock, finish } = await setUp(t)
+  const startedAt = clock.monotonic()
+  await t.rejects(finish(client.call('recordReceipts', NOTHING, { timeoutMs: 1000 })), {
+    code: 'no-controller'
+  })
+  t.ok(clock.monotonic() - startedAt <= 1100)
+  const stop = new AbortController()
+  const call = client.call('recordReceipts', NOTHING, { signal: stop.signal })
+  await clock.advance(1000)
+  stop.abort()
+  const abortedAt = clock.monotonic()
+  await t.rejects(finish(call), { code: 'aborted' })
+  t.ok(clock.monotonic() - abortedAt <= 100)
+  t.equal(clock.timers, 0, 'and nothing is left behind')
+})
+
+t.test('a controller that says it is starting is waited for as long as the call may take', async (t) => {
+  const { client, clock, addController, finish } = await setUp(t)
+  const { controller, hear } = await addController(0)
+  const call = client.call('recordReceipts', NOTHING)
+  for (let second = 0; second < 15; second++) {
+    await clock.advance(1000)
+    hear()
+  }
+  t.equal(controller.reports, 0, 'it does not lead yet')
+  hear(1)
+  await finish(call)
+  t.equal(controller.reports, 1)
+})
+
+t.test('a term that was heard of before a restart is never fallen behind again', async (t) => {
+  const term = memoryCell(0 as Term)
+  const before = await setUp(t, { term })
+  await before.addController(7)
+  await before.finish(before.client.call('recordReceipts', NOTHING))
+  t.equal(term.get(), 7)
+
+  const after = await setUp(t, { term })
+  const zombie = await after.addController(6)
+  await t.rejects(after.finish(after.client.call('recordReceipts', NOTHING)), { code: 'no-controller' })
+  t.equal(zombie.controller.reports, 0)
+  const next = await after.addController(8)
+  await after.finish(after.client.call('recordReceipts', NOTHING))
+  t.equal(next.controller.reports, 1)
+  t.equal(term.get(), 8)
+})
+
+t.test('a greater term is stored once, before the first request goes to its controller', async (t) => {
+  const inner = memoryCell(0 as Term)
+  let stored = 0
+  const term = { get: () => inner.get(), set: async (value: Term) => (stored++, await inner.set(value)) }
+  const { client, addController, finish } = await setUp(t, { term })
+  await addController(3)
+  for (let i = 0; i < 3; i++) await finish(client.call('recordReceipts', NOTHING))
+  t.equal(stored, 1)
+})
+
+t.test('a zombie does not take the place of a leader that says goodbye', async (t) => {
+  const { client, addController, finish } = await setUp(t)
+  const leader = await addController(7)
+  const zombie = await addController(6)
+  await finish(client.call('recordReceipts', NOTHING))
+  leader.hear(0)
+  await t.rejects(finish(client.call('recordReceipts', NOTHING, { timeoutMs: 2000 })), {
+    code: 'no-controller'
+  })
+  t.equal(zombie.controller.reports, 0)
 })
 
 t.test('the controller with the greatest term is asked', async (t) => {

@@ -3,17 +3,29 @@ import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { PeerbinError } from '../../src/errors.ts'
 import type { PeerbinError as AnyError } from '../../src/errors.ts'
+import type { MetadataStore } from '../../src/metadata-store.ts'
 import { MemoryMetadataStore } from '../../src/metadata/memory-metadata-store.ts'
 import { MemoryChunkStore } from '../../src/node/store/memory-chunk-store.ts'
 import { CHUNK_BYTES_MAX } from '../../src/protocol/limits.ts'
 import { decodeManifest } from '../../src/protocol/manifest.ts'
 import { hashSecret } from '../../src/protocol/secrets.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
+import type { FileRecord } from '../../src/types.ts'
 import { FaultyChunkStore } from '../kit/faulty-chunk-store.ts'
 import { until } from '../kit/until.ts'
 import { DAY, MIB, bytesOf, claim, collect, nothingStays, pieces, setUp, stats, upload } from './edge.ts'
 
 const code = (expected: AnyError['code']): { code: string } => ({ code: expected })
+
+/** A metadata store whose commits go through `around`. */
+function withCommit(around: (commit: () => Promise<FileRecord>) => Promise<FileRecord>): MetadataStore {
+  const store = new MemoryMetadataStore()
+  const commit = store.commitUpload
+  return Object.assign(store, {
+    commitUpload: async (...args: Parameters<MetadataStore['commitUpload']>) =>
+      await around(async () => await commit(...args))
+  })
+}
 
 t.test('what was uploaded can be redeemed and comes back byte for byte', async (t) => {
   const edge = await setUp(t)
@@ -212,14 +224,12 @@ t.test('a node that dies in the middle of an upload does not fail it', async (t)
 
 t.test('an acknowledgement that was lost is found again by repeating the commit', async (t) => {
   let lost = 0
-  class LosingStore extends MemoryMetadataStore {
-    override async commitUpload(...args: Parameters<MemoryMetadataStore['commitUpload']>) {
-      const file = await super.commitUpload(...args)
-      if (lost++ === 0) throw new PeerbinError('store-failed')
-      return file
-    }
-  }
-  const edge = await setUp(t, { metadata: new LosingStore() })
+  const metadata = withCommit(async (commit) => {
+    const file = await commit()
+    if (lost++ === 0) throw new PeerbinError('store-failed')
+    return file
+  })
+  const edge = await setUp(t, { metadata })
   const bytes = bytesOf(100)
   const result = await edge.writer.upload(upload(bytes))
   t.equal(lost, 2)
@@ -227,13 +237,11 @@ t.test('an acknowledgement that was lost is found again by repeating the commit'
 })
 
 t.test('a commit that took effect without anybody knowing is taken back', async (t) => {
-  class DeafStore extends MemoryMetadataStore {
-    override async commitUpload(...args: Parameters<MemoryMetadataStore['commitUpload']>): Promise<never> {
-      await super.commitUpload(...args)
-      throw new PeerbinError('internal')
-    }
-  }
-  const edge = await setUp(t, { metadata: new DeafStore() })
+  const metadata = withCommit(async (commit) => {
+    await commit()
+    throw new PeerbinError('internal')
+  })
+  const edge = await setUp(t, { metadata })
   await t.rejects(edge.writer.upload(upload(bytesOf(100))), code('internal'))
   await edge.writer.settled()
   await until('the link is revoked and the file gone', async () => {

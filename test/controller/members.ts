@@ -29,6 +29,8 @@ export const member = (name: string, changes: Partial<Member> = {}): Member => (
   term: term(0),
   liveness: 'active',
   lastHeartbeatAt: 0,
+  scrubbedAt: 0,
+  quarantined: 0,
   ...changes
 })
 

@@ -9,6 +9,8 @@ import type { RpcCaller } from '../../protocol/rpc.ts'
 import { failpoints } from '../../runtime/failpoints.ts'
 import type { PeerId } from '../../types.ts'
 import { inParallel } from '../in-parallel.ts'
+import type { Brakes } from '../inventory/brakes.ts'
+import type { Inventory } from '../inventory/inventory.ts'
 import type { Leadership } from '../leadership.ts'
 
 /** Nodes that get a page of orders at the same time. */
@@ -20,13 +22,15 @@ export interface DeleteOrdersDeps {
   membership: Membership
   chunkRpc: RpcCaller<ChunkMessages>
   leadership: Leadership
+  brakes: Brakes
+  inventory: Pick<Inventory, 'takesOrders'>
   config: Config['controller']
   logger: Logger
 }
 
 /**
- * Second half of the collector: takes the standing orders to the nodes. A node that is away keeps its orders until it is back; one that answered
- * has carried out an order or holds the chunk at a greater generation, durably, and in both cases the order is done.
+ * Second half of the collector: takes the standing orders to the nodes. A node that is away keeps its orders until it is back and its inventory was compared; one
+ * that answered has carried out an order or holds the chunk at a greater generation, durably, and in both cases the order is done.
  */
 export class DeleteOrders implements Worker {
   readonly name = 'delete-orders'
@@ -44,14 +48,19 @@ export class DeleteOrders implements Worker {
     const peers = await this.#deps.store.listOrderPeers()
     if (peers.length === 0) return 'idle'
     const connected = new Set(this.#deps.network.connected())
-    const reachable = peers.filter((peer) => connected.has(peer) && this.#isActive(peer))
-    const more = await inParallel(reachable, NODES_AT_ONCE, (peer) => this.#deliver(peer, signal))
+    const reachable = peers.filter((peer) => connected.has(peer) && this.#isReady(peer))
+    const more = await inParallel(
+      reachable,
+      NODES_AT_ONCE,
+      async (peer) => await this.#deps.brakes.whileReleased(() => this.#deliver(peer, signal))
+    )
     return more.includes(true) ? 'busy' : 'idle'
   }
 
   /** A suspect node would only hold up the others: its connection may stand while the process does not answer. */
-  #isActive(peer: PeerId): boolean {
-    return this.#deps.membership.get(peer)?.liveness === 'active'
+  #isReady(peer: PeerId): boolean {
+    const { membership, inventory } = this.#deps
+    return membership.get(peer)?.liveness === 'active' && inventory.takesOrders(peer)
   }
 
   /** One page for one node; says whether there is more for it. */

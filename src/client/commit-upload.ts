@@ -1,0 +1,45 @@
+/** The last step of an upload. */
+
+import type { Config } from '../config.ts'
+import { hasCode } from '../errors.ts'
+import type { Clock, Logger } from '../interfaces.ts'
+import type { ControlMessages, RequestOf } from '../protocol/messages.ts'
+import { sleep } from '../runtime/deadline.ts'
+import type { FileRecord } from '../types.ts'
+import type { ControllerClient } from './controller-client.ts'
+
+/** Pause before a commit is repeated, where the controller says nothing of it. */
+const RETRY_MS = 500
+
+export interface CommitUploadDeps {
+  controller: ControllerClient
+  clock: Clock
+  config: Config
+  logger: Logger
+}
+
+/**
+ * Commits, and repeats it while copies are missing, for `controller.commitWaitMs` at most. Every chunk was durable on enough nodes when it was written, but one of
+ * them may have stopped or started again since: the controller asks it, or has another copy made, and the same commit succeeds a moment later.
+ *
+ * @throws `copies-missing` after that time, the signal's reason, and what else the commit is answered with
+ */
+export async function commitUpload(
+  { controller, clock, config, logger }: CommitUploadDeps,
+  commit: RequestOf<ControlMessages, 'commitUpload'>,
+  signal: AbortSignal
+): Promise<FileRecord> {
+  const endsAt = clock.monotonic() + config.controller.commitWaitMs
+  for (;;) {
+    try {
+      const { file } = await controller.call('commitUpload', commit, { signal })
+      return file
+    } catch (error) {
+      if (!hasCode(error, 'copies-missing')) throw error
+      const pauseMs = error.retryAfterMs ?? RETRY_MS
+      if (clock.monotonic() + pauseMs >= endsAt) throw error
+      logger.info('a commit waits for copies', { upload: commit.upload, ...error.details })
+      await sleep(clock, pauseMs, signal)
+    }
+  }
+}
