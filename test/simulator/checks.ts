@@ -18,6 +18,8 @@ export interface ChecksDeps {
 
 export class Checks {
   readonly #deps: ChecksDeps
+  /** Every link that became visible, with the hash of the secret that ends it. */
+  readonly links = new Map<SecretHash, SecretHash>()
   /** Generation at which a node was confirmed to have deleted a chunk. */
   readonly #deleted = new Map<string, number>()
 
@@ -48,6 +50,7 @@ export class Checks {
   #committed(commit: { sha256: string; link: Link }, file: FileRecord): void {
     const { ledger } = this.#deps
     ledger.slots.set(commit.link.tokenHash, commit.link.downloads)
+    this.links.set(commit.link.tokenHash, commit.link.deleteHash)
     const sent = ledger.files.find(({ sha256 }) => sha256 === commit.sha256)
     if (sent === undefined)
       throw new ViolationError('D', `a file of ${file.sizeBytes} bytes became visible that nobody sent`)
@@ -137,6 +140,7 @@ export class Checks {
 
 interface Link {
   tokenHash: SecretHash
+  deleteHash: SecretHash
   downloads: number
 }
 

@@ -1,5 +1,8 @@
 /** Faults of a schedule: what breaks, when, and how it heals. */
 
+import { PeerbinError } from '../../src/errors.ts'
+import { sleep } from '../../src/runtime/deadline.ts'
+import { FAILPOINTS, type FailpointName, failpoints } from '../../src/runtime/failpoints.ts'
 import type { Chance } from './chance.ts'
 import type { Destruction } from './destruction.ts'
 import type { Machine } from './machine.ts'
@@ -7,12 +10,14 @@ import { cutBothWays, cutOneWay, isolate, linksOf, partition, swizzle } from './
 import type { World } from './world.ts'
 
 const HOUR_MS = 3_600_000
+const FAILPOINT_NAMES = Object.keys(FAILPOINTS) as FailpointName[]
 
 /** How often each comes, beside the others. */
 export const FAULTS = {
   kill: 5,
   powerLoss: 3,
   crashInCall: 8,
+  failpoint: 5,
   stop: 1,
   pause: 4,
   takeOver: 3,
@@ -68,11 +73,16 @@ export class Faults {
     await this.#does[kind]()
   }
 
+  /** Takes back what would act on other schedules too. */
+  end(): void {
+    for (const undo of this.#open) undo()
+    this.#open.clear()
+  }
+
   /** Everything that can be healed is. */
   heal(): void {
     const world = this.#world
-    for (const undo of this.#open) undo()
-    this.#open.clear()
+    this.end()
     world.hub.setDefaults({ delayMs: 1, jitterMs: 2, loss: 0, duplicates: 0, reorderMs: 0 })
     for (const machine of world.machines) {
       machine.disk.capacityBytes = 0
@@ -100,6 +110,7 @@ export class Faults {
       const { process } = this.#running()
       process?.crashAt(this.#chance.whole(1, 25), this.#chance.pick(['before', 'after']))
     },
+    failpoint: () => this.#atFailpoint(),
     stop: () => {
       const machine = this.#running()
       this.#world.stop(machine)
@@ -149,6 +160,30 @@ export class Faults {
     wipe: () => this.#destruction.wipe(this.#chance),
     lose: () => this.#destruction.lose(this.#chance),
     oldDisk: () => this.#destruction.restoreOld(this.#chance)
+  }
+
+  /** A process dies, is held up or turns somebody away at a named point of its code. */
+  #atFailpoint(): void {
+    const world = this.#world
+    const chance = this.#chance
+    const machine = chance.pick([...world.of('node'), ...world.of('controller')])
+    const ofRole = machine.role === 'node' ? /^chunk/ : /^(?:upload|link|orders)/
+    const name = chance.pick(FAILPOINT_NAMES.filter((point) => ofRole.test(point)))
+    const does = chance.weighted({ die: 3, wait: 1, refuse: 1 })
+    const waitMs = chance.between(100, 12_000)
+    const run = async (): Promise<void> => {
+      const { process } = machine
+      disarm()
+      if (process === undefined) return
+      if (does === 'refuse') throw new PeerbinError('busy')
+      if (does === 'wait') return await sleep(process.clock, waitMs)
+      world.kill(machine, `at ${name}`)
+      world.startLater(machine, chance.between(500, 10_000))
+      await new Promise(() => {}) // the process goes no further
+    }
+    const options = { scope: machine.peer, nth: chance.whole(1, 3) }
+    const disarm = failpoints.arm(name, { kind: 'run', run }, options)
+    this.#open.add(disarm)
   }
 
   #running(): Machine {

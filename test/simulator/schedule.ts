@@ -10,7 +10,7 @@ import { Chance } from './chance.ts'
 import { Checks } from './checks.ts'
 import { Destruction } from './destruction.ts'
 import { Faults } from './faults.ts'
-import { isSpent, Ledger, type Violation, ViolationError } from './ledger.ts'
+import { type Invariant, isSpent, Ledger, type Violation, ViolationError } from './ledger.ts'
 import { drawPlan, type Plan } from './plan.ts'
 import { CLEAN_WITHIN_MS, GONE_WITHIN_MS } from './settings.ts'
 import { WatchingLogger } from './secret-watch.ts'
@@ -127,6 +127,7 @@ class Schedule {
     } catch (error) {
       this.#failed(error)
     } finally {
+      this.#faults.end()
       await this.#world.end()
       process.off('unhandledRejection', onRejection)
     }
@@ -203,16 +204,21 @@ class Schedule {
       () => this.#workload.running === 0
     )
     if (this.#options.clean === false) return
-    await this.#until('everything is clean again', CLEAN_WITHIN_MS, async () => await this.#isClean(), 'F')
+    const clean = async (): Promise<boolean> => (await this.#owed()) === ''
+    await this.#until('everything is clean again', CLEAN_WITHIN_MS, clean, 'F', () => this.#owed())
     this.#checks.healed()
   }
 
-  async #isClean(): Promise<boolean> {
-    if (!this.#isReady()) return false
+  /** What keeps the cluster from being clean; empty: nothing does. */
+  async #owed(): Promise<string> {
+    if (!this.#isReady()) return 'the members do not all see each other'
     const nodes = this.#world.of('node').filter((machine) => !machine.isLost).length
-    return await this.#look(
-      async (store) => (await store.listOwed(Math.min(3, nodes), undefined, 1)).length === 0
-    )
+    const owed = await this.#look((store) => store.listOwed(Math.min(3, nodes), undefined, 10))
+    const words = owed.map(({ chunk, copies }) => {
+      const names = copies.map(({ peer }) => this.#world.machineOf(peer)?.name)
+      return `${chunk.slice(-8)} is recorded on ${names.join()}`
+    })
+    return words.join('; ')
   }
 
   /** Invariant A, by asking. */
@@ -232,25 +238,21 @@ class Schedule {
   async #clearAway(): Promise<number> {
     const left = this.#ledger.acknowledged.filter((file) => file.revoked !== 'yes' && !isSpent(file))
     for (const file of left) this.#workload.follow(this.#workload.revoke(file, 20))
+    // and those of uploads that nobody was told the outcome of: in the end they would expire
+    const known = new Set(this.#ledger.acknowledged.map(({ share }) => share?.tokenHash))
+    for (const [tokenHash, deleteHash] of this.#checks.links) {
+      if (known.has(tokenHash)) continue
+      this.#workload.follow(this.#workload.withdraw(tokenHash, deleteHash, 20).then(() => undefined))
+    }
     await this.#until('every link is revoked', CLIENTS_END_WITHIN_MS, () => this.#workload.running === 0)
     await this.#pass(20_000)
     this.#checks.quiet()
-    const lost = new Set(
-      this.#world
-        .of('node')
-        .filter((machine) => machine.isLost)
-        .map(({ peer }) => peer)
-    )
     await this.#until(
       'nothing refers to anything any more',
       GONE_WITHIN_MS * 2,
-      async () =>
-        await this.#look(async (store) => {
-          const { files, uploadsOpen } = await store.stats(3)
-          const peers = await store.listOrderPeers()
-          return files === 0 && uploadsOpen === 0 && peers.every((peer) => lost.has(peer))
-        }),
-      'deleted'
+      async () => (await this.#references()) === '',
+      'deleted',
+      () => this.#references()
     )
     if (this.#options.strict !== false)
       await this.#until(
@@ -261,6 +263,19 @@ class Schedule {
       )
     this.#checks.gone(this.#options.strict !== false)
     return this.#checks.leftovers()
+  }
+
+  /** What keeps data from going; empty: nothing does. Orders for machines that are lost wait until somebody retires these. */
+  async #references(): Promise<string> {
+    const { files, uploadsOpen, peers } = await this.#look(async (store) => ({
+      ...(await store.stats(3)),
+      peers: await store.listOrderPeers()
+    }))
+    const waiting = peers
+      .map((peer) => this.#world.machineOf(peer))
+      .filter((machine) => machine?.isLost !== true)
+    if (files === 0 && uploadsOpen === 0 && waiting.length === 0) return ''
+    return `${files} files, ${uploadsOpen} uploads, orders for ${waiting.map((machine) => machine?.name).join()}`
   }
 
   // ---------------------------------------------------------------- waiting and looking
@@ -275,13 +290,15 @@ class Schedule {
     what: string,
     limitMs: number,
     holds: () => boolean | Promise<boolean>,
-    invariant: ViolationError['violation']['invariant'] | undefined = 'surprise'
+    invariant: Invariant | undefined = 'surprise',
+    instead: () => Promise<string> = async () => ''
   ): Promise<void> {
     const endsAt = this.#world.time.nowMs + limitMs
     while (!(await holds())) {
       if (this.#world.time.nowMs >= endsAt) {
         if (invariant === undefined) return
-        throw new ViolationError(invariant, `within ${limitMs / 1000} s it did not come about that ${what}`)
+        const text = `within ${limitMs / 1000} s it did not come about that ${what}`
+        throw new ViolationError(invariant, `${text}: ${await instead()}`)
       }
       await this.#pass(LOOK_MS)
     }

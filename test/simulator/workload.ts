@@ -3,6 +3,7 @@
 import { asPeerbinError, ERRORS, hasCode } from '../../src/errors.ts'
 import { sha256 } from '../../src/protocol/ids.ts'
 import { hashSecret, newClaimSecret } from '../../src/protocol/secrets.ts'
+import type { SecretHash } from '../../src/types.ts'
 import type { Chance } from './chance.ts'
 import type { SimEdge } from './edge.ts'
 import { type Claimant, type SimFile, chunksOf, hasExpired, type Ledger, ViolationError } from './ledger.ts'
@@ -85,22 +86,24 @@ export class Workload {
   async revoke(file: SimFile, attempts: number): Promise<void> {
     if (file.share === undefined) return
     const { tokenHash, deleteSecret } = file.share
+    if (file.revoked === 'no') file.revoked = 'asked'
+    if (!(await this.withdraw(tokenHash, hashSecret(deleteSecret), attempts))) return
+    file.revoked = 'yes'
+    this.#world.trace.note(`file ${file.index} is revoked`)
+  }
+
+  /** Withdraws a link; says whether somebody answered. */
+  async withdraw(tokenHash: SecretHash, deleteHash: SecretHash, attempts: number): Promise<boolean> {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const edge = await this.#anEdge()
-      file.revoked = file.revoked === 'yes' ? 'yes' : 'asked'
-      const request = { tokenHash, deleteHash: hashSecret(deleteSecret) }
       const outcome = await this.#ask(
         edge,
-        async () => await edge.peer.controller.call('revokeLink', request)
+        async () => await edge.peer.controller.call('revokeLink', { tokenHash, deleteHash })
       )
-      if (outcome === 'unknown' || 'error' in outcome) {
-        await this.sleep(2000)
-        continue
-      }
-      file.revoked = 'yes'
-      this.#world.trace.note(`file ${file.index} is revoked`)
-      return
+      if (outcome !== 'unknown' && !('error' in outcome)) return true
+      await this.sleep(2000)
     }
+    return false
   }
 
   async #lifeOfFile(): Promise<void> {
