@@ -52,6 +52,7 @@ export function createLoops(deps: LoopsDeps, parts: LoopParts): Loops {
   const loop = (worker: Worker): WorkerLoop => new WorkerLoop(whileLeading(worker, leadership), deps)
 
   const deleteOrders = loop(new DeleteOrders({ ...deps, inventory: parts.inventory, config }))
+  parts.inventory.onReady(() => deleteOrders.nudge())
   const condemner = loop(createCondemner({ store, brakes, config, onOrders: () => deleteOrders.nudge() }))
   const onGarbage = (): void => condemner.nudge()
   const settler = loop(createSettler({ store, time, config, onGarbage }))

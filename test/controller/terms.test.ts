@@ -176,17 +176,16 @@ t.test('stopping gives back every timer and stream, and twice is once', async (t
 })
 
 t.test('a controller that cannot open its store says so, and leaves nothing open', async (t) => {
-  class Broken extends MemoryMetadataStore {
-    closed = 0
-    override async advanceTerm(): Promise<never> {
+  let closed = 0
+  const broken = Object.assign(new MemoryMetadataStore(), {
+    advanceTerm: async (): Promise<never> => {
       throw new Error('disk')
+    },
+    close: async (): Promise<void> => {
+      closed++
     }
-    override async close(): Promise<void> {
-      this.closed++
-    }
-  }
+  })
   const { world } = await startCluster(t, { hosts: [] })
-  const store = new Broken()
-  await t.rejects(world.addController(store), { message: 'disk' })
-  t.equal(store.closed, 1)
+  await t.rejects(world.addController(broken), { message: 'disk' })
+  t.equal(closed, 1)
 })

@@ -20,6 +20,8 @@ export interface InventoryLaneDeps {
   /** Yields after each bounded step. */
   compare: (visit: Visit, signal: AbortSignal) => AsyncGenerator<void, Findings>
   sweep: (visit: Visit, chunks: number) => Promise<Swept>
+  /** Told when a comparison ended or failed. */
+  onReady: () => void
   /** From the end of one comparison to the next of the same node. */
   nextMs: (swept: Swept) => number
 }
@@ -52,7 +54,7 @@ export class InventoryLane implements Worker {
   }
 
   async step(signal: AbortSignal): Promise<StepResult> {
-    const { schedule, membership, clock, logger } = this.#deps
+    const { schedule, membership, clock, logger, onReady } = this.#deps
     const task = this.#running?.task ?? schedule.take(membership.all(), clock.monotonic())
     if (task === undefined) return 'idle'
     try {
@@ -61,10 +63,12 @@ export class InventoryLane implements Worker {
       if (done === true) {
         await this.#end(this.#running.visit, task, value)
         this.#letGo()
+        onReady()
       }
     } catch (error) {
       this.#letGo()
       schedule.failed(task, clock.monotonic())
+      onReady()
       // the node's failure is not the worker's: it must not slow down the others
       if (!signal.aborted) logger.warn('an inventory could not be compared', { peer: task.peer, err: error })
     }

@@ -27,6 +27,8 @@ export interface Inventory extends ControllerPart<'collector'> {
   reconciledAt(peer: PeerId): number | null
   /** Whether the node may get its delete orders: its inventory was compared in its present boot, or could not be. */
   takesOrders(peer: PeerId): boolean
+  /** Told when a node may get its delete orders, and perhaps got some from its inventory. */
+  onReady(listener: () => void): void
   /** Something about the node's copies is doubtful: it is compared again as soon as possible. */
   recheck(peer: PeerId): void
   /** Nothing may be condemned, swept or deleted while this is true. */
@@ -54,6 +56,7 @@ export function createInventory(deps: InventoryDeps): Inventory {
   const sweepDeps = { store, brakes, logger, config: config.inventory, batchMax: config.controller.batchMax }
   const { intervalMs, quarantineMs } = config.inventory
   let lastNumber = 0
+  let onReady = (): void => {}
   const number = async (): Promise<number> => {
     lastNumber = Math.max(time.now(), lastNumber + 1)
     // so that the numbers after a restart, too, are greater
@@ -66,7 +69,8 @@ export function createInventory(deps: InventoryDeps): Inventory {
     clock,
     logger,
     number,
-    idleMs: config.controller.collectIntervalMs,
+    onReady: () => onReady(),
+    idleMs: config.heartbeat.intervalMs, // a new boot is heard of in a heartbeat
     compare: (visit: Visit, signal: AbortSignal) =>
       new Comparison({ ...shared, onStale: stale.settle.bind(stale) }, visit).run(signal),
     sweep: (visit: Visit, chunks: number) => sweep(sweepDeps, visit, chunks),
@@ -89,6 +93,9 @@ export function createInventory(deps: InventoryDeps): Inventory {
     },
     reconciledAt: (peer) => schedule.comparedIn(peer, bootOf(peer))?.at ?? null,
     takesOrders: (peer) => schedule.triedIn(peer, bootOf(peer)),
+    onReady: (listener) => {
+      onReady = listener
+    },
     recheck: (peer) => schedule.again(peer),
     get frozen() {
       return brakes.frozen !== null
