@@ -89,6 +89,18 @@ export function sealPiece(series: SeriesName, raw: RawPiece, at: number, sealing
   return sealBytes(name, Buffer.concat([time, zstdCompressSync(raw.bytes, COMPRESSION)]), sealing)
 }
 
+/** The same for bytes that are in memory anyway; `bytes` of the answer is the size of all pieces. */
+export async function sealAll(
+  series: SeriesName,
+  raw: Uint8Array,
+  at: number,
+  sealing: Sealing
+): Promise<{ pieces: Piece[]; bytes: number }> {
+  const pieces: Piece[] = []
+  for await (const piece of cut([raw])) pieces.push(sealPiece(series, piece, at, sealing))
+  return { pieces, bytes: pieces.reduce((sum, piece) => sum + piece.bytes.byteLength, 0) }
+}
+
 /** @throws `data-incompatible` when it is damaged, of another cluster, or of another name */
 export function openPiece({ name, bytes }: Piece, secret: Uint8Array): { at: number; bytes: Uint8Array } {
   const plain = Buffer.from(openBytes({ name, bytes }, secret))

@@ -8,6 +8,19 @@ import type { Piece } from './pieces.ts'
 const BACKLOG_BYTES_MAX = 8 * 1024 * 1024
 const BACKLOG_ENTRIES_MAX = 64
 
+/** Until where the nodes have everything: base number, and sequence of the changes after it. */
+export interface Position {
+  readonly base: number
+  readonly changes: number
+}
+
+/** A base that a node gave back its word for; what a backup is made of. */
+export interface WholeBase {
+  readonly base: number
+  readonly parts: number
+  readonly peers: readonly PeerId[]
+}
+
 /** Changes that were taken from the store. */
 export interface ChangesEntry {
   readonly sequence: number

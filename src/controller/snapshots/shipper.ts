@@ -9,9 +9,12 @@ import type { Leadership } from '../leadership.ts'
 import type { StoreTime } from '../store-time.ts'
 import { chooseHolders } from './holders.ts'
 import type { SnapshotWriter } from './node-snapshots.ts'
-import { cut, sealPiece } from './pieces.ts'
+import { cut, sealAll, sealPiece } from './pieces.ts'
 import type { Piece } from './pieces.ts'
 import { Series } from './series.ts'
+import type { Position, WholeBase } from './series.ts'
+
+export type { Position, WholeBase } from './series.ts'
 
 /** A base this small costs nothing: changes may grow to this many bytes (times baseFactor) in any case. */
 const BASE_BYTES_MIN = 1024 * 1024
@@ -21,19 +24,6 @@ const CHANGES_MAX = 4096
 const BASE_PAUSE_FACTOR = 4
 /** At a start the nodes come one after the other; so many intervals are waited for as many as are wanted. */
 const SETTLE_INTERVALS = 2
-
-/** Until where the nodes have everything: base number, and sequence of the changes after it. */
-export interface Position {
-  readonly base: number
-  readonly changes: number
-}
-
-/** A base that a node gave back its word for; what a backup is made of. */
-export interface WholeBase {
-  readonly base: number
-  readonly parts: number
-  readonly peers: readonly PeerId[]
-}
 
 export interface ShipperDeps {
   readonly self: PeerId
@@ -264,16 +254,8 @@ export class Shipper implements Worker {
       series.unchanged(taken, this.#deps.counts)
       return
     }
-    const name = {
-      term: leadership.term,
-      base: series.start.base,
-      kind: 'changes',
-      sequence
-    } as const
-    const pieces: Piece[] = []
-    for await (const raw of cut([bytes])) pieces.push(sealPiece(name, raw, at, this.#deps))
-    const size = pieces.reduce((sum, piece) => sum + piece.bytes.byteLength, 0)
-    series.add({ ...taken, sequence, pieces, bytes: size })
+    const name = { term: leadership.term, base: series.start.base, kind: 'changes', sequence } as const
+    series.add({ ...taken, sequence, ...(await sealAll(name, bytes, at, this.#deps)) })
   }
 
   async #bring(series: Series, peer: PeerId, signal: AbortSignal): Promise<void> {
