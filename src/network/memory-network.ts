@@ -196,7 +196,7 @@ class MemoryNetwork implements Network {
       }
       if (!this.#connections.has(peer)) {
         this.#connections.set(peer, new Set())
-        other.#connections.set(this.self, new Set())
+        other.#accept(this.self)
       }
       return peer
     })
@@ -240,9 +240,9 @@ class MemoryNetwork implements Network {
 
   /** Breaks the connection with a peer, on both sides at once. */
   lose(peer: PeerId): void {
+    this.forgetConnection(peer)
     const other = this.#hub.find(peer)
-    this.#links.toPeer(this.self, () => this.#drop(peer))
-    if (other !== undefined) this.#links.toPeer(peer, () => other.#drop(this.self))
+    if (other !== undefined) other.forgetConnection(this.self)
   }
 
   /** Ends at once; see MemoryHub.crash. What this process still does reaches nobody. */
@@ -252,14 +252,15 @@ class MemoryNetwork implements Network {
     this.#state = 'stopped'
     for (const peer of this.connected()) {
       const other = this.#hub.find(peer)
-      if (!silent && other !== undefined) this.#links.toPeer(peer, () => other.#drop(this.self))
+      if (!silent && other !== undefined) other.forgetConnection(this.self)
     }
     this.#connections.clear()
   }
 
-  /** The other side of a connection has started anew. */
+  /** The connection that is there now is gone; a suspended process sees that later, and may have a new one by then. */
   forgetConnection(peer: PeerId): void {
-    this.#links.toPeer(this.self, () => this.#drop(peer))
+    const streams = this.#connections.get(peer)
+    if (streams !== undefined) this.#links.toPeer(this.self, () => this.#drop(peer, streams))
   }
 
   /** Gossip that is not passed on. */
@@ -267,10 +268,15 @@ class MemoryNetwork implements Network {
     for (const listener of this.#listeners.get(topic) ?? []) listener(from, message.slice())
   }
 
-  #drop(peer: PeerId): void {
-    const streams = this.#connections.get(peer) ?? []
-    this.#connections.delete(peer)
+  #drop(peer: PeerId, streams: ReadonlySet<MemoryStream>): void {
+    if (this.#connections.get(peer) === streams) this.#connections.delete(peer)
     for (const stream of streams) stream.lose(unreachable('the connection was lost'))
+  }
+
+  /** A peer has connected; what there was of an earlier connection is of no use any more. */
+  #accept(peer: PeerId): void {
+    this.forgetConnection(peer)
+    this.#connections.set(peer, new Set())
   }
 
   #accepts(other: MemoryNetwork): boolean {

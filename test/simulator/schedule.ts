@@ -259,7 +259,7 @@ class Schedule {
         'every disk is empty',
         GONE_WITHIN_MS,
         () => this.#checks.leftovers() === 0,
-        undefined
+        null
       )
     this.#checks.gone(this.#options.strict !== false)
     return this.#checks.leftovers()
@@ -285,18 +285,18 @@ class Schedule {
     this.#throwIfViolated()
   }
 
-  /** @param invariant what is violated when it does not come about; undefined: the caller finds out what */
+  /** @param invariant what is violated when it does not come about; null: the caller finds out what */
   async #until(
     what: string,
     limitMs: number,
     holds: () => boolean | Promise<boolean>,
-    invariant: Invariant | undefined = 'surprise',
+    invariant: Invariant | null = 'surprise',
     instead: () => Promise<string> = async () => ''
   ): Promise<void> {
     const endsAt = this.#world.time.nowMs + limitMs
     while (!(await holds())) {
       if (this.#world.time.nowMs >= endsAt) {
-        if (invariant === undefined) return
+        if (invariant === null) return
         const text = `within ${limitMs / 1000} s it did not come about that ${what}`
         throw new ViolationError(invariant, `${text}: ${await instead()}`)
       }
