@@ -37,6 +37,8 @@ export interface ShipperDeps {
   readonly random: Random
   readonly logger: Logger
   readonly config: Config['snapshot']
+  /** Resolves when every change that was asked for before is in what the source gives: it reads what is committed, and changes may wait for that. */
+  readonly settled: (storeTime: number) => Promise<void>
   /** Whether having a piece there makes it safe from the loss of this machine. */
   readonly counts: (peer: PeerId) => boolean
   /** All nodes that keep snapshots have everything up to there. */
@@ -165,12 +167,13 @@ export class Shipper implements Worker {
 
   async #shipBase(chosen: readonly PeerId[], signal: AbortSignal): Promise<void> {
     const { source, clock, time, config, logger } = this.#deps
-    const requests = this.#requests.splice(0)
+    const takenAt = clock.monotonic()
+    const storeTime = time.now()
+    await this.#deps.settled(storeTime)
     this.#series = undefined // what it would go on with belongs to the new base from now on
     const base = ++this.#base
     this.#called = 0
-    const takenAt = clock.monotonic()
-    const storeTime = time.now()
+    const requests = this.#requests.splice(0)
     let series: Series
     try {
       const shipped = await this.#sendBase(base, source.base(), chosen, signal)
@@ -238,10 +241,11 @@ export class Shipper implements Worker {
   async #take(series: Series): Promise<void> {
     const { source, clock, time, leadership } = this.#deps
     const sequence = series.last + 1
-    // from here on what happens may come too late for these, and is counted to the next ones
-    this.#called = sequence
     const taken = { takenAt: clock.monotonic(), storeTime: time.now() }
     const at = clock.now()
+    await this.#deps.settled(taken.storeTime)
+    // from here on what happens may come too late for these, and is counted to the next ones
+    this.#called = sequence
     let bytes: Uint8Array | undefined
     try {
       bytes = await source.changes()

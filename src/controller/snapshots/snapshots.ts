@@ -81,6 +81,8 @@ function withNodes(parts: Parts): Omit<Snapshots, 'handlers'> {
   const shared = { ...parts, self: network.self, config: parts.config.snapshot, counts }
   const shipper = new Shipper({
     ...shared,
+    // the store's changes are committed in the order they come, and this is one
+    settled: async (storeTime) => void (await parts.store.advanceTime(storeTime)),
     onEverywhere: async (position, signal) => await notes.covered(position, signal),
     onBase: async (base, signal) => {
       await dropOlder(parts, { term: leadership.term, base, keep: backups.keeps }, signal)

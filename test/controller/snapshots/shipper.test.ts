@@ -22,6 +22,7 @@ async function start(t: Test, machines: string[], config: object = {}) {
   const shipper = new Shipper({
     ...parts,
     source,
+    settled: async () => await source.commit(),
     onEverywhere: async (position) => void everywhere.push(position),
     onBase: (base) => dropOlder(parts, { term: parts.leadership.term, base, keep: undefined }, signal)
   })
@@ -199,4 +200,17 @@ t.test('a base that was asked for is whole when the answer comes', async (t) => 
   const never = shipper.requestBase()
   shipper.stop()
   await t.rejects(never, { code: 'shutting-down' })
+})
+
+t.test('what was asked for before is in what nodes have, by the time that is claimed', async (t) => {
+  const { source, shipper, parts } = await start(t, ['a', 'b', 'c'])
+  for (const kind of ['base', 'changes']) {
+    const askedAt = parts.time.now()
+    source.waiting = `${kind} that waits to be committed; `
+    await until('the time goes on', () => parts.time.now() > askedAt)
+    await shipper.step(signal)
+    t.ok(shipper.coveredUntil > askedAt)
+    t.match(source.given, source.text, kind)
+    t.equal(source.waiting, '')
+  }
 })

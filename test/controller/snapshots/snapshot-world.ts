@@ -52,13 +52,23 @@ export class GatedSnapshots extends MemorySnapshotStore {
 /** Metadata that is one growing text. */
 export class TextSource implements SnapshotSource {
   text = ''
+  /** Changes that are not committed yet. */
+  waiting = ''
+  /** All that was handed out. */
+  given = ''
   bases = 0
   baseBytes = 0
   #shipped = 0
   failing = false
 
+  async commit(): Promise<void> {
+    this.text += this.waiting
+    this.waiting = ''
+  }
+
   async *base(): AsyncGenerator<Uint8Array> {
     this.bases++
+    this.given = this.text
     this.#shipped = this.text.length
     yield Buffer.from(this.text)
     if (this.baseBytes > 0) yield Buffer.alloc(this.baseBytes, 'x')
@@ -68,6 +78,7 @@ export class TextSource implements SnapshotSource {
     if (this.failing) throw new Error('the session was lost')
     const changed = this.text.slice(this.#shipped)
     this.#shipped = this.text.length
+    this.given += changed
     return changed === '' ? undefined : Buffer.from(changed)
   }
 }
