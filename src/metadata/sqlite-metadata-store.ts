@@ -3,10 +3,11 @@
  * here is only how they run: writes that wait in one transaction, reads in between.
  */
 
+import { rmSync } from 'node:fs'
 import type { Kysely } from 'kysely'
 import { PeerbinError } from '../errors.ts'
 import type { Logger } from '../interfaces.ts'
-import type { MetadataStore } from '../metadata-store.ts'
+import type { MetadataStore, SnapshotSource } from '../metadata-store.ts'
 import * as claims from './operations/claims.ts'
 import * as cluster from './operations/cluster.ts'
 import { commitUpload } from './operations/commit.ts'
@@ -30,6 +31,7 @@ import type { Schema } from './schema.ts'
 import { GroupCommit } from './sqlite/group-commit.ts'
 import { IN_MEMORY, openDatabase } from './sqlite/open-database.ts'
 import type { OpenDatabase } from './sqlite/open-database.ts'
+import { ROWS_CHANGED_MAX, SqliteSnapshotSource, copyOf } from './sqlite/snapshot-source.ts'
 
 /** An operation on the tables, as the files in operations/ have them. */
 type Operation<A extends unknown[], R> = (db: Kysely<Schema>, ...args: A) => Promise<R>
@@ -45,13 +47,17 @@ export interface SqliteMetadataStoreDeps {
    * should end. A full disk is not such a failure.
    */
   readonly onFailure?: (failure: PeerbinError) => void
+  /** Rows changed after which changes that nobody took are given up (sqlite/snapshot-source.ts); a million, unless a test wants less. */
+  readonly rowsChangedMax?: number
 }
+
+type Opened = OpenDatabase & { commits: GroupCommit; source: SqliteSnapshotSource }
 
 export class SqliteMetadataStore implements MetadataStore {
   readonly durable: boolean
   readonly #deps: SqliteMetadataStoreDeps
   #opening: Promise<void> | undefined
-  #opened: (OpenDatabase & { commits: GroupCommit }) | undefined
+  #opened: Opened | undefined
 
   constructor(deps: SqliteMetadataStoreDeps) {
     this.#deps = deps
@@ -68,16 +74,19 @@ export class SqliteMetadataStore implements MetadataStore {
   }
 
   async #open(): Promise<void> {
-    const { file, operationsWaitingMax, logger } = this.#deps
+    const { file, operationsWaitingMax, logger, rowsChangedMax = ROWS_CHANGED_MAX } = this.#deps
     try {
       const opened = await openDatabase(file)
       const commits = new GroupCommit({
         database: opened.database,
         waitingMax: operationsWaitingMax,
         logger,
-        onFailure: (failure) => this.#deps.onFailure?.(failure)
+        onFailure: (failure) => this.#deps.onFailure?.(failure),
+        onCommitted: () => this.#opened?.source.committed()
       })
-      this.#opened = { ...opened, commits }
+      rmSync(copyOf(file), { force: true }) // of a process that died while it took a copy
+      const source = new SqliteSnapshotSource({ ...opened, file, commits, rowsChangedMax })
+      this.#opened = { ...opened, commits, source }
     } catch (error) {
       this.#opening = undefined // it may be tried again
       throw error
@@ -89,11 +98,19 @@ export class SqliteMetadataStore implements MetadataStore {
     const opened = this.#opened
     if (opened === undefined) return
     await opened.commits.close()
+    await opened.source.stop()
     if (this.#opened !== opened) return // another call was first
     this.#opened = undefined
     this.#opening = undefined
     await opened.db.destroy()
     opened.database.close()
+    opened.source.release()
+  }
+
+  /** Of whichever opening is present when it is asked. */
+  readonly snapshots: SnapshotSource = {
+    base: () => this.#using.source.base(),
+    changes: async () => await this.#using.source.changes()
   }
 
   #write<A extends unknown[], R>(operation: Operation<A, R>): (...args: A) => Promise<R> {
@@ -110,7 +127,7 @@ export class SqliteMetadataStore implements MetadataStore {
     }
   }
 
-  get #using(): OpenDatabase & { commits: GroupCommit } {
+  get #using(): Opened {
     if (this.#opened === undefined) throw new PeerbinError('shutting-down', 'the metadata store is not open')
     return this.#opened
   }

@@ -26,6 +26,8 @@ export interface GroupCommitDeps {
   readonly logger: Logger
   /** Called once, when nothing can be acknowledged any more until the file was opened again. */
   readonly onFailure: (failure: PeerbinError) => void
+  /** Called after each transaction. */
+  readonly onCommitted?: () => void
 }
 
 export class GroupCommit {
@@ -41,7 +43,7 @@ export class GroupCommit {
     this.#deps = deps
   }
 
-  /** Runs `work` on committed data. It must not write. */
+  /** Runs `work` on committed data, between two transactions. It must not change what is stored. */
   read<T>(work: () => Promise<T>): Promise<T> {
     return this.#enqueue(this.#reads, work)
   }
@@ -100,6 +102,7 @@ export class GroupCommit {
       const answers: Array<() => void> = []
       for (const entry of batch) answers.push(await this.#runWrite(entry))
       database.exec('commit')
+      this.#deps.onCommitted?.()
       for (const answer of answers) answer()
     } catch (error) {
       rejectAll(batch, this.#fail(error))

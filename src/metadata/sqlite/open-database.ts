@@ -13,7 +13,7 @@ import { isDamaged, isInUse, isSqliteError } from './sqlite-errors.ts'
 export const IN_MEMORY = ':memory:'
 
 /** Marks the file as ours, in its header: "pbin". https://www.sqlite.org/pragma.html#pragma_application_id */
-const APPLICATION_ID = 0x7062696e
+export const APPLICATION_ID = 0x7062696e
 
 /** A file up to this size is checked through and through at opening, which takes about a second; damage in a larger one is found where it is met. */
 const CHECKED_BYTES_MAX = 256 * 1024 * 1024
@@ -34,7 +34,7 @@ export async function openDatabase(file: string): Promise<OpenDatabase> {
   }
 }
 
-function understood(file: string, error: unknown): unknown {
+export function understood(file: string, error: unknown): unknown {
   const options = { cause: error }
   if (isInUse(error)) return new PeerbinError('data-in-use', `${file} is in use by another process`, options)
   if (isDamaged(error)) return damaged(file, error)
@@ -42,17 +42,18 @@ function understood(file: string, error: unknown): unknown {
   return error
 }
 
-const damaged = (file: string, cause?: unknown): PeerbinError =>
+export const damaged = (file: string, cause?: unknown): PeerbinError =>
   incompatible(file, 'it is damaged or not the metadata of peerbin, and was left as it is', cause)
 
-const incompatible = (file: string, why: string, cause?: unknown): PeerbinError =>
+export const incompatible = (file: string, why: string, cause?: unknown): PeerbinError =>
   new PeerbinError('data-incompatible', `${file} cannot be used: ${why}`, { cause })
 
-const kyselyOver = (database: DatabaseSync): Kysely<Schema> =>
+export const kyselyOver = (database: DatabaseSync): Kysely<Schema> =>
   new Kysely<Schema>({ dialect: nodeSqliteDialect(database) })
 
 async function openInMemory(): Promise<OpenDatabase> {
   const database = new DatabaseSync(IN_MEMORY)
+  database.exec(`pragma application_id = ${APPLICATION_ID}`) // a snapshot of it may become a file
   const db = kyselyOver(database)
   await migrate(db, SQLITE_DDL, 0)
   return { database, db }
@@ -77,6 +78,11 @@ async function createFile(file: string): Promise<void> {
   } finally {
     database.close()
   }
+  putInPlace(draft, file)
+}
+
+/** Makes a complete draft the file, durably. */
+export function putInPlace(draft: string, file: string): void {
   syncPath(draft)
   linkSync(draft, file) // unlike a rename it fails when another process was first
   rmSync(draft)
@@ -101,17 +107,7 @@ async function openFile(file: string): Promise<OpenDatabase> {
     database.exec('begin immediate; commit') // takes the lock now, not at the first operation
     checkPages(file, database)
     const db = kyselyOver(database)
-    const version = await readSchemaVersion(db)
-    if (version < 1 || version > SCHEMA_VERSION)
-      throw incompatible(
-        file,
-        `it has schema version ${version}, and this program knows 1 to ${SCHEMA_VERSION}`
-      )
-    if (version < SCHEMA_VERSION) {
-      database.exec('begin immediate')
-      await migrate(db, SQLITE_DDL, version)
-      database.exec('commit')
-    }
+    await bringToVersion(database, db, await knownVersion(file, db))
     return { database, db }
   } catch (error) {
     database.close()
@@ -119,14 +115,32 @@ async function openFile(file: string): Promise<OpenDatabase> {
   }
 }
 
-function checkPages(file: string, database: DatabaseSync): void {
+/** @throws `data-incompatible` for one that this program does not know */
+export async function knownVersion(file: string, db: Kysely<Schema>): Promise<number> {
+  const version = await readSchemaVersion(db)
+  if (version >= 1 && version <= SCHEMA_VERSION) return version
+  throw incompatible(file, `it has schema version ${version}, and this program knows 1 to ${SCHEMA_VERSION}`)
+}
+
+export async function bringToVersion(
+  database: DatabaseSync,
+  db: Kysely<Schema>,
+  version: number
+): Promise<void> {
+  if (version === SCHEMA_VERSION) return
+  database.exec('begin immediate')
+  await migrate(db, SQLITE_DDL, version)
+  database.exec('commit')
+}
+
+export function checkPages(file: string, database: DatabaseSync): void {
   const sizeBytes = numberOf(database, 'pragma page_count') * numberOf(database, 'pragma page_size')
   if (sizeBytes > CHECKED_BYTES_MAX) return
   const first = Object.values(database.prepare('pragma quick_check(1)').get() ?? {})[0]
   if (first !== 'ok') throw damaged(file, first)
 }
 
-function numberOf(database: DatabaseSync, sql: string): number {
+export function numberOf(database: DatabaseSync, sql: string): number {
   const value = Object.values(database.prepare(sql).get() ?? {})[0]
   return typeof value === 'number' ? value : 0
 }
