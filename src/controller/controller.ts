@@ -88,7 +88,7 @@ export class Controller implements Service {
     }
     const scrubs = new Scrubs(this.#deps)
     const loops = createLoops(shared, parts)
-    const chunks = new FileChunks({ store, membership })
+    const chunks = new FileChunks({ store, membership, onRead: parts.repair.noteReads })
     const onGarbage = (): void => loops.condemner.nudge()
     const onEnded = (): void => loops.settler.nudge()
     this.#server = serve({

@@ -4,7 +4,7 @@ import type { Membership } from '../cluster/membership.ts'
 import type { CopyRecord, MetadataStore } from '../metadata-store.ts'
 import { CHUNKS_PER_PAGE_MAX } from '../protocol/limits.ts'
 import type { PlacedChunk } from '../protocol/messages.ts'
-import type { FileId } from '../types.ts'
+import type { ChunkId, FileId } from '../types.ts'
 
 /** Copies named per chunk. A page of 256 chunks stays below the limit for a header (256 KiB), and nobody needs more to find one. */
 const COPIES_MAX = 6
@@ -12,18 +12,25 @@ const COPIES_MAX = 6
 const LIVENESS_RANK = { active: 0, suspect: 1, down: 2 } as const
 const UNKNOWN_RANK = 3
 
-export class FileChunks {
-  readonly #store: MetadataStore
-  readonly #membership: Membership
+export interface FileChunksDeps {
+  store: MetadataStore
+  membership: Membership
+  /** Told which chunks a reader asked for. */
+  onRead: (chunks: readonly ChunkId[]) => void
+}
 
-  constructor(deps: { store: MetadataStore; membership: Membership }) {
-    this.#store = deps.store
-    this.#membership = deps.membership
+export class FileChunks {
+  readonly #deps: FileChunksDeps
+
+  constructor(deps: FileChunksDeps) {
+    this.#deps = deps
   }
 
   /** Chunks from position `from` on, at most `limit`; empty when there are none. */
   async page(file: FileId, from: number, limit: number = CHUNKS_PER_PAGE_MAX): Promise<PlacedChunk[]> {
-    const chunks = await this.#store.listFileChunks(file, from, limit)
+    const { store, onRead } = this.#deps
+    const chunks = await store.listFileChunks(file, from, limit)
+    onRead(chunks.map(({ id }) => id))
     return chunks.map(({ index, id, sizeBytes, generation, copies }) => ({
       index,
       id,
@@ -36,7 +43,7 @@ export class FileChunks {
   /** Copies on living nodes first; otherwise in the order they are stored, so that readers see the same list. */
   #ranked(copies: readonly CopyRecord[]): CopyRecord[] {
     const rank = ({ peer }: CopyRecord): number => {
-      const member = this.#membership.get(peer)
+      const member = this.#deps.membership.get(peer)
       return member === undefined ? UNKNOWN_RANK : LIVENESS_RANK[member.liveness]
     }
     return copies.toSorted((a, b) => rank(a) - rank(b)).slice(0, COPIES_MAX)

@@ -188,8 +188,17 @@ export interface Need {
   readonly last: boolean
 }
 
-/** For each node that is being emptied, or is away: what it means to the chunk. */
-export function needsOf(chunk: PlacedChunkRecord, view: ClusterView): { sure: number; needs: Need[] } {
+export interface Standing {
+  /** Sure copies on nodes that stay. */
+  readonly sure: number
+  /** A node that is heard has not been asked yet, since it started again, whether it still holds its copy. */
+  readonly unsettled: boolean
+  /** For each holder that is being emptied, or is away. */
+  readonly needs: readonly Need[]
+}
+
+/** How a chunk stands with regard to nodes that leave. */
+export function standingOf(chunk: PlacedChunkRecord, view: ClusterView): Standing {
   const holders = holdersOf(chunk, view)
   const sure = holders.filter((holder) => isSure(holder) && !holder.draining).length
   const isLeaving = (copy: CopyRecord): boolean => {
@@ -203,5 +212,8 @@ export function needsOf(chunk: PlacedChunkRecord, view: ClusterView): { sure: nu
       needed: sure < view.wanted,
       last: holders.every(({ member }) => member.peer === peer)
     }))
-  return { sure, needs }
+  const unsettled = holders.some(
+    ({ member, firmness }) => firmness === UNSURE && member.liveness === 'active'
+  )
+  return { sure, unsettled, needs }
 }

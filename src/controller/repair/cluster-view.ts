@@ -35,11 +35,11 @@ export function viewOf(nodes: readonly NodeView[], copies: number): ClusterView 
   }
 }
 
-/** Changes when chunks have to be looked at again: a node came, went for good, returned, moved, or is to be emptied (or not any more). */
+/** Changes when chunks have to be looked at again: a node came, went for good, returned, started again, moved, or is to be emptied (or not any more). */
 export const signatureOf = (view: ClusterView): string =>
   [...view.nodes.values()]
     .map(({ member, fate, draining }) =>
-      [member.peer, fate, draining, member.host, member.zone, member.tier].join()
+      [member.peer, member.boot, fate, draining, member.host, member.zone, member.tier].join()
     )
     .sort()
     .join(';')

@@ -1,11 +1,21 @@
 /** Repair: keeps every chunk at its copies, in the right places, while nodes come and go. This file only puts the parts together. */
 
-import { PeerbinError } from '../../errors.ts'
 import type { ClusterStatus } from '../../protocol/messages.ts'
 import type { ChunkId, PeerId } from '../../types.ts'
 import type { LoopsDeps } from '../loops.ts'
 import type { ControllerPart } from '../part.ts'
-import { OwedCopies } from '../workers/owed-copies.ts'
+import { RepairExecutor } from './executor.ts'
+import { LeavingNodes } from './leaving-nodes.ts'
+import { NodeWatch } from './node-watch.ts'
+import { OperatorDecisions } from './operator-decisions.ts'
+import { OwedLook } from './owed-look.ts'
+import { Pace } from './pace.ts'
+import { Patrol } from './patrol.ts'
+import { RepairQueue } from './queue.ts'
+import { ReadNotes } from './read-notes.ts'
+import { estimateMs, repairStatus } from './repair-status.ts'
+import { Troubles } from './troubles.ts'
+import { Wakeup } from './wakeup.ts'
 
 export interface Repair extends ControllerPart<'drainNode' | 'retireNode'> {
   status(): ClusterStatus['repair']
@@ -13,43 +23,50 @@ export interface Repair extends ControllerPart<'drainNode' | 'retireNode'> {
   drainOf(peer: PeerId): ClusterStatus['nodes'][number]['drain']
   /** These lack copies now: they are looked at before everything else. */
   urge(chunks: readonly ChunkId[]): void
+  /** Readers asked for these. */
+  noteReads(chunks: readonly ChunkId[]): void
   /** Retired nodes, the newest first, for the heartbeat. */
   retired(): PeerId[]
   /** Reads what was decided before; once, before anything is served. */
   restore(): Promise<void>
 }
 
-const NOTHING: ClusterStatus['repair'] = {
-  lastCopy: 0,
-  under: 0,
-  misplaced: 0,
-  surplus: 0,
-  bytesLeft: 0,
-  running: 0,
-  copiedChunks: 0,
-  copiedBytes: 0,
-  trimmedChunks: 0,
-  bytesPerSecond: 0,
-  etaMs: null,
-  paused: null,
-  looked: 1
-}
-
 export function createRepair(deps: LoopsDeps): Repair {
+  const { clock, config } = deps
+  const watch = new NodeWatch(deps)
+  const queue = new RepairQueue({ max: config.repair.queueMax })
+  const leaving = new LeavingNodes({ max: config.repair.queueMax, copiesMin: config.replication.copiesMin })
+  const wakeup = new Wakeup({ clock })
+  const onWork = (): void => wakeup.wake()
+  const shared = { ...deps, watch, queue, leaving, wakeup, onWork }
+  const patrol = new Patrol(shared)
+  const executor = new RepairExecutor({
+    ...shared,
+    pace: new Pace(config.repair),
+    troubles: new Troubles({ clock })
+  })
+  const decisions = new OperatorDecisions({ ...shared, onChanged: () => patrol.again() })
+  const reads = new ReadNotes(deps)
+  const status = (): ClusterStatus['repair'] =>
+    repairStatus({ queue, patrol, executor, pause: watch.pause, nowMs: clock.monotonic() })
   return {
-    workers: [new OwedCopies(deps)],
+    workers: [decisions, new OwedLook(shared), patrol, executor, reads],
     handlers: {
-      drainNode: async () => {
-        throw new PeerbinError('internal', 'not there yet')
-      },
-      retireNode: async () => {
-        throw new PeerbinError('internal', 'not there yet')
-      }
+      drainNode: (message) => decisions.drain(message),
+      retireNode: (message) => decisions.retire(message)
     },
-    status: () => NOTHING,
-    drainOf: () => null,
-    urge: () => {},
-    retired: () => [],
-    restore: async () => {}
+    status,
+    drainOf: (peer) => {
+      const drain = decisions.drainOf(peer)
+      if (drain === null) return null
+      return { ...drain, etaMs: estimateMs(drain.bytesLeft, executor.bytesPerSecond()) }
+    },
+    urge: (chunks) => {
+      for (const chunk of chunks) queue.urge(chunk)
+      onWork()
+    },
+    noteReads: (chunks) => reads.note(chunks),
+    retired: () => decisions.retired,
+    restore: () => decisions.restore()
   }
 }

@@ -18,6 +18,7 @@ export class NodeRecorder implements Worker {
   readonly idleMs = INTERVAL_MS
   readonly #deps: NodeRecorderDeps
   readonly #stored = new Map<PeerId, NodeRecord>()
+  readonly #ignored = new Set<PeerId>()
 
   constructor(deps: NodeRecorderDeps) {
     this.#deps = deps
@@ -34,8 +35,16 @@ export class NodeRecorder implements Worker {
     }
   }
 
+  /** It was retired: whatever is still heard of it is not recorded. */
+  ignore(peer: PeerId): void {
+    this.#ignored.add(peer)
+    this.#stored.delete(peer)
+  }
+
   async step(): Promise<'idle'> {
-    const nodes = this.#deps.membership.all().filter((member) => member.roles.includes('node'))
+    const nodes = this.#deps.membership
+      .all()
+      .filter((member) => member.roles.includes('node') && !this.#ignored.has(member.peer))
     const news = nodes
       .map((member) => recordOf(member))
       .filter((record) => worthRecording(this.#stored.get(record.peer), record))

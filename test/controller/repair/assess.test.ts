@@ -1,5 +1,5 @@
 import t from 'tap'
-import { assess, needsOf } from '../../../src/controller/repair/assess.ts'
+import { assess, standingOf } from '../../../src/controller/repair/assess.ts'
 import type { Assessment, AssessOptions } from '../../../src/controller/repair/assess.ts'
 import { viewOf } from '../../../src/controller/repair/cluster-view.ts'
 import type { NodeView } from '../../../src/controller/repair/cluster-view.ts'
@@ -238,8 +238,8 @@ t.test('another node takes the place of one that failed a moment ago', async (t)
 
 t.test('a node being emptied is needed as long as a chunk has too few sure copies elsewhere', async (t) => {
   const nodes = viewOf([drains(a), lives(b), lives(c), lives(d)], 3)
-  t.same(needsOf(placed(all), nodes).needs, [{ peer: a.peer, needed: true, last: false }])
-  t.same(needsOf(placed([...all, copyOn(d)]), nodes).needs, [{ peer: a.peer, needed: false, last: false }])
-  t.same(needsOf(placed([copyOn(a)]), nodes).needs, [{ peer: a.peer, needed: true, last: true }])
-  t.same(needsOf(placed([copyOn(b), copyOn(c), copyOn(d)]), nodes).needs, [])
+  t.same(standingOf(placed(all), nodes).needs, [{ peer: a.peer, needed: true, last: false }])
+  t.same(standingOf(placed([...all, copyOn(d)]), nodes).needs, [{ peer: a.peer, needed: false, last: false }])
+  t.same(standingOf(placed([copyOn(a)]), nodes).needs, [{ peer: a.peer, needed: true, last: true }])
+  t.same(standingOf(placed([copyOn(b), copyOn(c), copyOn(d)]), nodes).needs, [])
 })
