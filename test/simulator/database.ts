@@ -48,6 +48,7 @@ export class Database {
   /** Number of the crash image that is in use. */
   #image = 0
   #sqlite: SqliteMetadataStore | undefined
+  #isMuted = false
   /** Of the controllers that have it open. */
   readonly #open = new Set<SimProcess>()
 
@@ -64,7 +65,10 @@ export class Database {
   /** A controller's way to it: not open yet. */
   connect(process: SimProcess): MetadataStore {
     const inner = this.#inner()
-    const { observe, decorate, time } = this.#deps
+    const { decorate, time } = this.#deps
+    const observe: MetadataObserver = (...operation) => {
+      if (!this.#isMuted) this.#deps.observe(...operation)
+    }
     const asked = aroundStore(inner, (operation, args, work) =>
       process.io(`metadata.${operation}`, async () => {
         const answer = await time.holding(work)
@@ -90,6 +94,17 @@ export class Database {
         return Reflect.get(target, name, target) as unknown
       }
     })
+  }
+
+  /**
+   * A copy, to go on from elsewhere; whoever still has this one open works on what is of no account any more. In files only.
+   * @param folder where the copy is kept; it must not be there yet
+   */
+  fork(folder: string): Database {
+    cpSync(this.#path, join(folder, 'image-0'), { recursive: true })
+    const copy = new Database({ ...this.#deps, folder })
+    this.#isMuted = true
+    return copy
   }
 
   /** For checks, between events: the metadata as it is, without a process. */

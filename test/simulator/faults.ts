@@ -97,10 +97,10 @@ export class Faults {
     }
     for (const machine of [...world.of('node'), ...world.of('edge')]) world.start(machine)
     // the controllers that lead are enough; the first one when there is none
-    if (!world.of('controller').some((machine) => machine.process !== undefined)) {
-      const first = world.of('controller')[0]
-      if (first !== undefined) world.start(first)
-    }
+    const controllers = world.of('controller').filter((machine) => !machine.isLost)
+    const [first] = controllers
+    if (first !== undefined && !controllers.some((machine) => machine.process !== undefined))
+      world.start(first)
   }
 
   readonly #does: Readonly<Record<FaultKind, () => Promise<void> | void>> = {

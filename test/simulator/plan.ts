@@ -21,6 +21,8 @@ export interface Plan {
   readonly destroys: boolean
   /** Share of files that have bytes of an earlier one. */
   readonly equalShare: number
+  /** In place of faults by chance: the leader is suspended until another goes on from a copy of its metadata, and then comes back. Needs `sqlite` and two controllers. */
+  readonly oldLeader: boolean
   /** Whether logs are searched for secrets. */
   readonly watchesLogs: boolean
 }
@@ -28,8 +30,15 @@ export interface Plan {
 /** Share of schedules on the real SQLite store. */
 const SQLITE_SHARE = 0.1
 const WATCHED_SHARE = 0.1
+const OLD_LEADER_SHARE = 0.25
 
 export function drawPlan(chance: Chance, options: { faults: boolean }): Plan {
+  const plan = drawCluster(chance, options)
+  const oldLeader = options.faults && plan.sqlite && plan.controllers > 1 && chance.happens(OLD_LEADER_SHARE)
+  return { ...plan, oldLeader }
+}
+
+function drawCluster(chance: Chance, options: { faults: boolean }): Omit<Plan, 'oldLeader'> {
   const nodes = chance.pick([3, 3, 3, 4, 4, 5, 5, 6, 7, 9])
   return {
     nodes,

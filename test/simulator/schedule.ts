@@ -55,6 +55,8 @@ export interface ScheduleReport {
 const READY_WITHIN_MS = 60_000
 /** Clients that are under way when everything has healed end within so long. */
 const CLIENTS_END_WITHIN_MS = 400_000
+/** Nobody takes over from a leader that was heard within so long (`snapshot.recoverQuietMs`). */
+const QUIET_MS = 60_000
 /** Looks at the state between events, while something is awaited. */
 const LOOK_MS = 2000
 
@@ -183,6 +185,7 @@ class Schedule {
       await this.#pass(faultsMs, () => this.#workload.running === 0)
       return
     }
+    if (this.#plan.oldLeader) return await this.#oldLeader()
     const endsAt = this.#world.time.nowMs + faultsMs
     for (;;) {
       const pause = -Math.log(1 - this.#chance.fraction()) * faultEveryMs
@@ -191,6 +194,22 @@ class Schedule {
       await this.#faults.strike(destroys)
     }
     await this.#pass(endsAt - this.#world.time.nowMs)
+  }
+
+  /** A leader that nobody heard for long, whose place was taken, comes back and does not hear of it. */
+  async #oldLeader(): Promise<void> {
+    const world = this.#world
+    const [old, next] = world.of('controller')
+    if (old === undefined || next === undefined) throw new Error('two controllers are needed')
+    await this.#pass(this.#chance.between(0, 15_000))
+    world.pause(old, 300_000)
+    await this.#pass(QUIET_MS)
+    world.hub.cut(old.peer, next.peer, { silent: true })
+    world.forkDatabase()
+    world.start(next)
+    await this.#pass(this.#chance.between(5000, 25_000))
+    world.resume(old)
+    await this.#pass(this.#chance.between(30_000, 60_000))
   }
 
   /** Invariant F. */
@@ -255,12 +274,7 @@ class Schedule {
       () => this.#references()
     )
     if (this.#options.strict !== false)
-      await this.#until(
-        'every disk is empty',
-        GONE_WITHIN_MS,
-        () => this.#checks.leftovers() === 0,
-        null
-      )
+      await this.#until('every disk is empty', GONE_WITHIN_MS, () => this.#checks.leftovers() === 0, null)
     this.#checks.gone(this.#options.strict !== false)
     return this.#checks.leftovers()
   }

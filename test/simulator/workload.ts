@@ -244,6 +244,9 @@ export class Workload {
           claimant.secret = secret
           claimant.granted = true
           trace.note(`${claimant.name} is granted file ${file.index}`)
+          const { length } = file.claimants.filter(({ granted }) => granted)
+          if (length > file.downloads)
+            throw new ViolationError('C', `file ${file.index} was granted to ${length} clients`)
         },
         onBytes: (bytes) => {
           if (withdrawn || !edge.process.alive || claimant.gotBytes >= leavesAt) return false

@@ -59,7 +59,8 @@ export class World {
   readonly chance: Chance
   readonly trace: Trace
   readonly hub: MemoryHub
-  readonly database: Database
+  /** The one that counts; an old leader may have another. */
+  database: Database
   readonly machines: readonly Machine[]
   readonly options: WorldOptions
   readonly edges = new Map<Machine, SimEdge>()
@@ -69,6 +70,8 @@ export class World {
   readonly heartbeats: Array<{ from: PeerId; topic: string; message: Uint8Array }> = []
   readonly #secret: Uint8Array
   readonly #running = new Map<SimProcess, RunningPeer>()
+  readonly #databases = new Map<SimProcess, Database>()
+  readonly #oldDatabases: Database[] = []
 
   constructor(options: WorldOptions) {
     this.options = options
@@ -166,7 +169,8 @@ export class World {
     this.edges.delete(machine)
     this.#running.delete(process)
     this.hub.crash(machine.peer, options)
-    this.database.crash(process)
+    this.#databases.get(process)?.crash(process)
+    this.#databases.delete(process)
   }
 
   /** SIGTERM: it has some seconds to end by itself. */
@@ -202,7 +206,20 @@ export class World {
       machine.isLost = true
       machine.process?.kill()
     }
-    await this.database.close()
+    for (const database of [this.database, ...this.#oldDatabases]) await database.close()
+  }
+
+  /**
+   * The metadata goes on as a copy, as after a recovery from its snapshots. Machines that run with the old one are left alone, and are not started
+   * again once they have ended.
+   */
+  forkDatabase(): void {
+    const { folder } = this.options
+    if (folder === undefined) throw new Error('only files can be copied')
+    this.trace.note('the metadata goes on as a copy')
+    for (const machine of this.of('controller')) if (machine.process !== undefined) machine.isLost = true
+    this.#oldDatabases.push(this.database)
+    this.database = this.database.fork(`${folder}-${this.#oldDatabases.length}`)
   }
 
   async #run(machine: Machine, process: SimProcess): Promise<void> {
@@ -210,6 +227,7 @@ export class World {
     if (machine.role === 'node')
       return await this.#launch(process, await createNode(this.#nodeOptions(options, machine, process)))
     if (machine.role === 'controller') {
+      this.#databases.set(process, this.database)
       const store = this.database.connect(process)
       return await this.#launch(process, await createController({ ...options, store }))
     }

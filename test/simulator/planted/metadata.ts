@@ -2,7 +2,7 @@
 
 import type { Claim, DeleteOrder, MetadataStore } from '../../../src/metadata-store.ts'
 import { sleep } from '../../../src/runtime/deadline.ts'
-import type { ChunkId, PeerId, UploadId } from '../../../src/types.ts'
+import type { ChunkId, Generation, PeerId, Term, UploadId } from '../../../src/types.ts'
 import type { SimProcess } from '../sim-process.ts'
 
 /** A store with some operations in place of its own. */
@@ -53,6 +53,15 @@ export function forgetClaims(store: MetadataStore): MetadataStore {
 export const countReceiptsTwice = (store: MetadataStore): MetadataStore =>
   withOperations(store, {
     commitUpload: (commit) => store.commitUpload({ ...commit, copiesMin: 1, hostsMin: 1 })
+  })
+
+/** A controller that takes over leads in the term of the one before. */
+export const keepTerm = (store: MetadataStore): MetadataStore =>
+  withOperations(store, {
+    async advanceTerm(): Promise<Term> {
+      await store.raiseCounters({ term: 1 as Term, generation: 0 as Generation })
+      return 1 as Term
+    }
   })
 
 /** Nothing ever lacks copies. */

@@ -11,6 +11,7 @@ import {
   countReceiptsTwice,
   forgetClaims,
   getThenDelete,
+  keepTerm,
   neverRepair
 } from './metadata.ts'
 
@@ -63,6 +64,21 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
       plan: { hosts: 1 },
       edge: (edge) => {
         edge.peer.config.replication.copiesMin = 1
+      }
+    })
+  },
+  /** A controller takes no term of its own, so that nobody can tell it from the one before. */
+  'keep-the-term': {
+    breaks: ['A', 'C', 'D', 'H', 'deleted'],
+    plant: () => ({
+      metadata: keepTerm,
+      plan: {
+        oldLeader: true,
+        sqlite: true,
+        controllers: 2,
+        uploaders: 3,
+        filesPerUploader: 10,
+        pauseMs: 5000
       }
     })
   },
