@@ -1,0 +1,209 @@
+/** Files whose manifests are on nodes, and that the metadata does not know, are made known again. */
+
+import type { AdoptFile, MetadataStore } from '../../metadata-store.ts'
+import { matchesId } from '../../protocol/ids.ts'
+import { CHUNKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
+import { decodeManifest } from '../../protocol/manifest.ts'
+import type { Manifest } from '../../protocol/manifest.ts'
+import type { Logger } from '../../interfaces.ts'
+import type { ChunkId, ChunkInfo, FileId, PeerId } from '../../types.ts'
+import { heldChunks } from './held-chunks.ts'
+import type { Held, HeldChunksDeps } from './held-chunks.ts'
+import { readAhead } from './read-ahead.ts'
+
+/** Manifests fetched ahead; each is a chunk, mostly a small one. */
+const AHEAD = 8
+/** Files looked at together end with this many chunks, or with the page: a page of large files would not fit in memory. */
+const CHUNKS_AT_ONCE = 20_000
+/** Files made known at the same time; the store commits them together. */
+const ADOPTED_AT_ONCE = 64
+/** Named in the answer; more are only counted. */
+const LISTED_MAX = 1000
+
+export type AdoptedState = AdoptFile['link']['state']
+
+export interface AdoptedFile {
+  readonly id: FileId
+  readonly name: string
+  readonly sizeBytes: number
+  readonly uploadedAt: number
+}
+
+export interface Adoption {
+  adopted: number
+  readonly adoptedFiles: Array<AdoptedFile & { link: AdoptedState }>
+  incomplete: number
+  /** Files of which a chunk is on no node that was found. */
+  readonly incompleteFiles: Array<AdoptedFile & { missingChunks: number }>
+  /** Their links are over, so that nobody can have them any more. */
+  expired: number
+  /** Chunks that look like manifests and are none that can be read. */
+  unreadable: number
+}
+
+export interface AdoptionDeps extends HeldChunksDeps {
+  readonly store: Pick<MetadataStore, 'knownChunks' | 'adoptFile'>
+  readonly secret: Uint8Array
+  readonly logger: Logger
+  /** Wall clock, ms. */
+  readonly now: number
+  /** What becomes of the link of a file that is found. */
+  readonly linkState: (manifest: Manifest) => AdoptedState
+  /** Told after each page: manifests looked at so far, and files adopted. */
+  readonly onProgress: (looked: number, adopted: number) => void
+}
+
+interface Found {
+  readonly chunk: ChunkInfo
+  readonly manifest: Manifest
+}
+
+/** Goes through the manifests of all nodes. Running it again adopts nothing twice. @throws when a node stops answering */
+export async function adoptManifests(deps: AdoptionDeps): Promise<Adoption> {
+  const result: Adoption = {
+    adopted: 0,
+    adoptedFiles: [],
+    incomplete: 0,
+    incompleteFiles: [],
+    expired: 0,
+    unreadable: 0
+  }
+  /** Manifests that came to nothing; other nodes hold them too. */
+  const passedOver = new Set<ChunkId>()
+  let looked = 0
+  for (const node of deps.nodes) {
+    for await (const page of manifestPages(deps, node)) {
+      looked += page.length
+      const known = new Set(await deps.store.knownChunks(page.map(({ id }) => id)))
+      const news = page.filter(({ id }) => !known.has(id) && !passedOver.has(id))
+      for await (const found of groups(deps, node, news, passedOver, result)) {
+        await adoptGroup(deps, found, passedOver, result)
+      }
+      deps.onProgress(looked, result.adopted)
+    }
+  }
+  return result
+}
+
+async function* manifestPages(
+  { chunkRpc, timeoutMs, signal }: HeldChunksDeps,
+  node: PeerId
+): AsyncGenerator<ChunkInfo[], void, undefined> {
+  for (let after: ChunkId | undefined; ;) {
+    const request = { limit: CHUNKS_PER_PAGE_MAX, manifests: true, ...(after !== undefined && { after }) }
+    const { message } = await chunkRpc.call(node, 'list', request, {
+      timeoutMs,
+      ...(signal && { signal })
+    })
+    if (message.chunks.length > 0) yield message.chunks
+    after = message.chunks.at(-1)?.id
+    if (message.chunks.length < CHUNKS_PER_PAGE_MAX) return
+  }
+}
+
+/** Manifests that can be read, some at a time. */
+async function* groups(
+  deps: AdoptionDeps,
+  node: PeerId,
+  chunks: readonly ChunkInfo[],
+  passedOver: Set<ChunkId>,
+  result: Adoption
+): AsyncGenerator<Found[], void, undefined> {
+  let group: Found[] = []
+  let size = 0
+  const read = async (chunk: ChunkInfo) => ({ chunk, manifest: await readManifest(deps, node, chunk) })
+  for await (const { chunk, manifest } of readAhead(chunks, AHEAD, read)) {
+    if (manifest === 'rotten') continue // another node may hold it whole
+    if (manifest === 'none' || manifest.link.expiresAt <= deps.now) {
+      if (manifest === 'none') result.unreadable++
+      else result.expired++
+      passedOver.add(chunk.id)
+      continue
+    }
+    group.push({ chunk, manifest })
+    size += manifest.chunks.length
+    if (size < CHUNKS_AT_ONCE) continue
+    yield group
+    group = []
+    size = 0
+  }
+  if (group.length > 0) yield group
+}
+
+async function readManifest(
+  { chunkRpc, timeoutMs, signal, secret, logger }: AdoptionDeps,
+  node: PeerId,
+  { id }: ChunkInfo
+): Promise<Manifest | 'rotten' | 'none'> {
+  let bytes: Uint8Array
+  try {
+    const { body } = await chunkRpc.call(
+      node,
+      'get',
+      { id, offset: 0 },
+      { timeoutMs, ...(signal && { signal }), allocate: (sizeBytes) => new Uint8Array(sizeBytes) }
+    )
+    bytes = body ?? new Uint8Array(0)
+  } catch (error) {
+    signal?.throwIfAborted()
+    logger.warn('a manifest cannot be read from a node', { node, chunk: id, err: error })
+    return 'rotten'
+  }
+  if (!matchesId(id, bytes)) return 'rotten'
+  try {
+    return decodeManifest(bytes, secret)
+  } catch (error) {
+    logger.warn('a chunk looks like a manifest and is none', { chunk: id, err: error })
+    return 'none'
+  }
+}
+
+async function adoptGroup(
+  deps: AdoptionDeps,
+  group: readonly Found[],
+  passedOver: Set<ChunkId>,
+  result: Adoption
+): Promise<void> {
+  const held = await heldChunks(
+    deps,
+    group.flatMap(({ chunk, manifest }) => [chunk.id, ...manifest.chunks.map(({ id }) => id)])
+  )
+  const work = async ({ chunk, manifest }: Found) => {
+    const adopt = adoptionOf(chunk, manifest, held, deps.linkState(manifest))
+    const isNew = Array.isArray(adopt) || (await deps.store.adoptFile(adopt))
+    return { chunk, manifest, adopt, isNew }
+  }
+  for await (const { chunk, manifest, adopt, isNew } of readAhead(group, ADOPTED_AT_ONCE, work)) {
+    const { id, name, sizeBytes, uploadedAt } = manifest
+    const file = { id, name, sizeBytes, uploadedAt }
+    if (Array.isArray(adopt)) {
+      passedOver.add(chunk.id)
+      result.incomplete++
+      if (result.incompleteFiles.length < LISTED_MAX)
+        result.incompleteFiles.push({ ...file, missingChunks: adopt.length })
+    } else if (isNew) {
+      result.adopted++
+      if (result.adoptedFiles.length < LISTED_MAX)
+        result.adoptedFiles.push({ ...file, link: adopt.link.state })
+    } else passedOver.add(chunk.id) // a file that ended: what is left of it is garbage
+  }
+}
+
+/** Everything the store has to know; or the chunks that no node holds. */
+function adoptionOf(
+  chunk: ChunkInfo,
+  manifest: Manifest,
+  held: ReadonlyMap<ChunkId, Held>,
+  state: AdoptedState
+): AdoptFile | ChunkId[] {
+  const { id, name, mediaType, sizeBytes, sha256, uploadedAt, metadata, link } = manifest
+  const missing = manifest.chunks.filter((part) => held.get(part.id)?.sizeBytes !== part.sizeBytes)
+  if (missing.length > 0) return missing.map((part) => part.id)
+  const generationOf = (part: ChunkId) => held.get(part)?.generation ?? chunk.generation
+  return {
+    file: { id, name, mediaType, sizeBytes, sha256, uploadedAt, metadata },
+    manifest: { id: chunk.id, sizeBytes: chunk.sizeBytes, generation: generationOf(chunk.id) },
+    chunks: manifest.chunks.map((part) => ({ ...part, generation: generationOf(part.id) })),
+    link: { ...link, state }
+  }
+}

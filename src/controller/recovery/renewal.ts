@@ -1,0 +1,99 @@
+/** Makes metadata fit to be led again: what is not certain is suspended, what nodes know is taken in, and the counters rise above everything anybody has heard of. */
+
+import type { MetadataStore } from '../../metadata-store.ts'
+import type { Generation, Term } from '../../types.ts'
+import { SETTINGS } from '../settings.ts'
+import { adoptManifests } from './adoption.ts'
+import type { Adoption, AdoptionDeps } from './adoption.ts'
+import type { TouchedLinks } from './uncovered-notes.ts'
+
+const PAGE = 256
+/** Terms go up by so much at a recovery, and by one at a start: a controller that was given up never gets there. */
+export const TERM_STEP = 2 ** 20
+/** No upload expires later. */
+const NEVER = Number.MAX_SAFE_INTEGER
+
+export interface RenewalDeps extends Omit<AdoptionDeps, 'store' | 'linkState'> {
+  readonly store: MetadataStore
+  readonly touched: TouchedLinks
+  /** Why no live link can be trusted; null: those that no note names can. */
+  readonly suspendAll: string | null
+  readonly greatest: { readonly term: Term; readonly generation: Generation }
+  /** Why the collector deletes nothing from now on. */
+  readonly frozen: string
+}
+
+export interface Renewal {
+  readonly found: Adoption
+  readonly suspended: number
+  readonly revoked: number
+  readonly uploadsGivenUp: number
+  readonly term: Term
+  readonly generation: Generation
+}
+
+/** The least multiple of TERM_STEP above it. */
+export const nextTermBlock = (term: Term): Term => ((Math.floor(term / TERM_STEP) + 1) * TERM_STEP) as Term
+
+export async function renew(deps: RenewalDeps): Promise<Renewal> {
+  const { store, touched, suspendAll, greatest } = deps
+  // first of all, so that nothing is deleted even if the rest is never done
+  await store.writeSetting(SETTINGS.frozen, deps.frozen)
+  const term = nextTermBlock(greatest.term)
+  await store.raiseCounters({ term, generation: greatest.generation })
+  const revoked = await revokeNoted(deps)
+  const suspended = suspendAll === null ? await suspendNoted(store, touched) : await suspendEverything(store)
+  const found = await adoptManifests({
+    ...deps,
+    linkState: ({ link }) => {
+      if (touched.revoked.get(link.tokenHash) === link.deleteHash) return 'revoked'
+      return suspendAll !== null || touched.claimed.has(link.tokenHash) ? 'suspended' : 'live'
+    }
+  })
+  const uploadsGivenUp = await giveUpUploads(store)
+  return { found, suspended, revoked, uploadsGivenUp, term, generation: await store.lastGeneration() }
+}
+
+async function revokeNoted({ store, touched, now, logger }: RenewalDeps): Promise<number> {
+  let revoked = 0
+  for (const [tokenHash, deleteHash] of touched.revoked) {
+    const known = await store.findLink(tokenHash)
+    if (known === undefined || known.link.state === 'revoked') continue
+    try {
+      await store.revokeLink({ tokenHash, deleteHash, now })
+      revoked++
+    } catch (error) {
+      // it was accepted once, and the secret it came with is another one now: nobody is served until a person has looked
+      logger.warn('a link that was taken back cannot be revoked, and is suspended', { err: error })
+      await store.suspendLinks([tokenHash], 1)
+    }
+  }
+  return revoked
+}
+
+async function suspendNoted(store: MetadataStore, { claimed }: TouchedLinks): Promise<number> {
+  const hashes = [...claimed]
+  let suspended = 0
+  for (let from = 0; from < hashes.length; from += PAGE)
+    suspended += await store.suspendLinks(hashes.slice(from, from + PAGE), PAGE)
+  return suspended
+}
+
+async function suspendEverything(store: MetadataStore): Promise<number> {
+  let suspended = 0
+  for (;;) {
+    const step = await store.suspendLinks(undefined, PAGE)
+    if (step === 0) return suspended
+    suspended += step
+  }
+}
+
+/** Their edges may still live, but what they were promised in the last seconds is not known here. */
+async function giveUpUploads(store: MetadataStore): Promise<number> {
+  let givenUp = 0
+  for (;;) {
+    const uploads = await store.listStaleUploads(NEVER, PAGE)
+    if (uploads.length === 0) return givenUp
+    for (const upload of uploads) if (await store.abandonUpload(upload)) givenUp++
+  }
+}
