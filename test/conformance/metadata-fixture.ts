@@ -12,7 +12,7 @@ import type {
   MetadataStore,
   NodeRecord
 } from '../../src/metadata-store.ts'
-import { chunkIdOf } from '../../src/protocol/ids.ts'
+import { chunkIdOf, digestOf } from '../../src/protocol/ids.ts'
 import { hashSecret } from '../../src/protocol/secrets.ts'
 import type {
   Address,
@@ -46,6 +46,9 @@ const uuid = (text: string): string => {
 export const uploadId = (name: string): UploadId => uuid(`upload ${name}`) as UploadId
 export const fileId = (name: string): FileId => uuid(`file ${name}`) as FileId
 export const chunk = (name: string): ChunkId => chunkIdOf(Buffer.from(name))
+/** The order of every page of chunks. */
+export const byDigest = (a: { chunk: ChunkId }, b: { chunk: ChunkId }): number =>
+  Buffer.compare(digestOf(a.chunk), digestOf(b.chunk))
 export const hash = (secret: string): SecretHash => hashSecret(secret)
 export const peer = (n: number): PeerId => `12D3KooW${String(n).padStart(44, 'x')}` as PeerId
 export const generation = (n: number): Generation => n as Generation

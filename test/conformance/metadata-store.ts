@@ -1,27 +1,43 @@
 /** What every MetadataStore must hold: `testMetadataStore(t, makeStore)`, one line for an implementation. */
 
 import type { Test } from 'tap'
+import { testAbandon } from './metadata-abandon.ts'
+import { testBoots } from './metadata-boots.ts'
 import { testClaims } from './metadata-claims.ts'
 import { testCluster } from './metadata-cluster.ts'
 import type { MakeStore } from './metadata-fixture.ts'
 import { testFiles } from './metadata-files.ts'
 import { testGarbage } from './metadata-garbage.ts'
+import { testInventory } from './metadata-inventory.ts'
 import { testLinks } from './metadata-links.ts'
+import { testNodes } from './metadata-nodes.ts'
 import { testProgress } from './metadata-progress.ts'
 import { testReceipts } from './metadata-receipts.ts'
+import { testReconcile } from './metadata-reconcile.ts'
+import { testRecovery } from './metadata-recovery.ts'
+import { testRepair } from './metadata-repair.ts'
+import { testSuspended } from './metadata-suspended.ts'
 import { testTombstones } from './metadata-tombstones.ts'
 import { testUploads } from './metadata-uploads.ts'
 
 const PARTS = {
   'terms, time and nodes': testCluster,
+  'counters, settings and decisions': testNodes,
   uploads: testUploads,
+  'boots that count': testBoots,
+  'large uploads given up': testAbandon,
   'receipts and copies': testReceipts,
   files: testFiles,
   links: testLinks,
   claims: testClaims,
   'progress of claims': testProgress,
   garbage: testGarbage,
-  tombstones: testTombstones
+  tombstones: testTombstones,
+  'suspended links': testSuspended,
+  repair: testRepair,
+  inventories: testInventory,
+  reconciling: testReconcile,
+  recovery: testRecovery
 }
 
 export async function testMetadataStore(t: Test, makeStore: MakeStore): Promise<void> {
