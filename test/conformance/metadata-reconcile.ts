@@ -1,7 +1,17 @@
 import type { Test } from 'tap'
 import type { HeldChunk, HeldOutcome, MetadataStore } from '../../src/metadata-store.ts'
 import type { MakeStore } from './metadata-fixture.ts'
-import { START, chunk, generation, openUpload, peer, receipt, reserve, uploadId } from './metadata-fixture.ts'
+import {
+  START,
+  byDigest,
+  chunk,
+  generation,
+  openUpload,
+  peer,
+  receipt,
+  reserve,
+  uploadId
+} from './metadata-fixture.ts'
 
 const held = (name: string, g: number): HeldChunk => ({ chunk: chunk(name), generation: generation(g) })
 
