@@ -9,6 +9,8 @@ const DUE_SHARE = 3 / 4
 const SAME_MOMENT_MS = 1000
 /** A record that is from further in the future was written while the clock was wrong: nothing is known of the chunk's age. */
 const FUTURE_MS = 24 * 60 * 60 * 1000
+/** Pace is reckoned for this part of the time that is left: looks are a while apart, and a chunk is read whole. */
+const MARGIN = 3 / 4
 /** What is late already is spread over at least so much of its time, or a node that was off for a month would do nothing else. */
 const LATE_SHARE = 1 / 14
 /** Chunks remembered between two looks, about 3 MB. */
@@ -29,12 +31,12 @@ type Times = Pick<Config['scrub'], 'intervalMs' | 'newAfterMs'>
  *
  * It is due when it was verified longer ago than three quarters of the interval, or was never read since it was stored and that is longer ago than `newAfterMs`;
  * it must be read within the interval, and twice `newAfterMs`. A clock that is set by an hour or so moves that by an hour or so. When the chunks that are due are
- * read in order of their deadlines, at the sum of their `bytesPerSecond`, all are in time.
+ * read in order of their deadlines, at the sum of their `bytesPerSecond`, all are in time: those due until any moment need no more than their sum until then.
  */
 export function dueChunk(chunk: ChunkInfo, now: number, times: Times): DueChunk | undefined {
   const { storedAt, verifiedAt, sizeBytes } = chunk
   const due = (deadline: number, periodMs: number): DueChunk => {
-    const leftMs = Math.max(deadline - now, periodMs * LATE_SHARE)
+    const leftMs = Math.max((deadline - now) * MARGIN, periodMs * LATE_SHARE)
     return { chunk, deadline, bytesPerSecond: (sizeBytes * 1000) / leftMs }
   }
   const isNew = Math.abs(verifiedAt - storedAt) <= SAME_MOMENT_MS

@@ -48,9 +48,9 @@ export class ScrubPass {
       throwIfAborted(signal)
       if (this.#page.length === 0 && !(await this.#turn())) return undefined
       const chunk = this.#page.at(-1)
-      if (chunk === undefined || chunk.verifiedAt < this.startedAt) return chunk
+      if (chunk === undefined || chunk.verifiedAt <= this.startedAt) return chunk
       // one that came since has nothing to do with this pass
-      if (chunk.storedAt < this.startedAt) this.count(chunk, false)
+      if (chunk.storedAt <= this.startedAt) this.count(chunk, false)
       this.goOn()
     }
   }

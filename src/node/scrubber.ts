@@ -116,7 +116,7 @@ export class Scrubber implements Worker {
     throwIfAborted(signal)
     const { clock } = this.#deps
     const pauseMs = this.#resumeAt - clock.monotonic()
-    if (pauseMs >= PAUSE_MIN_MS) return { retryAfterMs: pauseMs }
+    if (pauseMs >= PAUSE_MIN_MS) return { retryAfterMs: Math.ceil(pauseMs) }
     if (clock.monotonic() >= this.#nextLookAt || (this.#due.length === 0 && this.#isMoreDue)) {
       await this.#look(signal)
       return 'busy'
@@ -126,7 +126,7 @@ export class Scrubber implements Worker {
     const next = await this.#pass?.next(signal)
     if (next !== undefined) return await this.#check(next, signal)
     if (this.#pass !== undefined) await this.#end(this.#pass)
-    return { retryAfterMs: Math.max(0, this.#nextLookAt - clock.monotonic()) }
+    return { retryAfterMs: Math.max(0, Math.ceil(this.#nextLookAt - clock.monotonic())) }
   }
 
   /** Reads a chunk: the last of those that are due, or else the pass's next. */
@@ -167,7 +167,7 @@ export class Scrubber implements Worker {
     this.#isMoreDue = look.dueChunks > this.#due.length
     this.#neededPace = look.bytesPerSecond
     // nodes that started together should not all look at once
-    this.#nextLookAt = clock.monotonic() + config.roundMs * (0.75 + random.fraction() / 2)
+    this.#nextLookAt = clock.monotonic() + Math.ceil(config.roundMs * (0.75 + random.fraction() / 2))
     this.#state = { ...this.#state, scrubbedAt: look.oldestAt }
     const { endedAt } = this.#state
     if (this.#pass === undefined && this.#dueCounts.checkedChunks > 0 && look.oldestAt > endedAt)
