@@ -19,6 +19,8 @@ export type { KnownPeers } from './mesh.ts'
 
 /** Entries of `stale` in one heartbeat (messages.ts). */
 const STALE_MAX = 16
+/** Heartbeats in which a retired peer can hear of it, before the process that retired it hangs up. */
+const FAREWELLS = 3
 /** Addresses in one heartbeat (schema.ts). */
 const ADDRESSES_MAX = 16
 
@@ -77,6 +79,8 @@ export class Announcer implements Service {
   #sequence = 0
   /** Greatest boot of ours that others know, when it is greater than the present one. */
   #reported = 0
+  /** Retired peers, and in how many heartbeats that was said. */
+  readonly #told = new Map<PeerId, number>()
   readonly #onRetired = new Set<() => void>()
   #subscribed = false
   #running = false
@@ -166,11 +170,11 @@ export class Announcer implements Service {
         async () => await this.#compose()
       )
       membership.observe(withoutFrame(message))
-      this.#retire(message.retired ?? [])
       const bytes = encodeHeartbeat(message)
       await withDeadline(clock, config.suspectAfterMs, undefined, async () => {
         await network.publish(HEARTBEAT_TOPIC, bytes)
       })
+      this.#partFrom(message.retired ?? [])
     } catch (error) {
       logger.warn('a heartbeat was not sent', { err: error })
     }
@@ -242,6 +246,17 @@ export class Announcer implements Service {
         network.evict(peer)
       }
     }
+  }
+
+  /** Those that this process itself has retired stay connected for a few heartbeats, so that they hear of it. */
+  #partFrom(peers: readonly PeerId[]): void {
+    for (const peer of peers) {
+      this.#deps.membership.retire(peer)
+      const told = (this.#told.get(peer) ?? 0) + 1
+      this.#told.set(peer, told)
+      if (told === FAREWELLS) this.#deps.network.evict(peer)
+    }
+    for (const peer of this.#told.keys()) if (!peers.includes(peer)) this.#told.delete(peer)
   }
 
   #tellStale(peer: PeerId, boot: number): void {

@@ -6,6 +6,7 @@
  *     boot.json    number of the last start        peers.json   peers seen, and where
  *     term.json    greatest term seen              listen.json  where the peer network listened last
  *     draining.json  whether it is being emptied (node)
+ *     scrub.json     how far it is with reading all it holds again (node)
  *     lock         held while a process uses the folder
  *     chunks/      LevelDB (node)                  metadata.db  SQLite (controller)
  *     snapshots/   LevelDB with encrypted snapshots of the controller's metadata (node)
@@ -16,6 +17,8 @@ import { z } from 'zod'
 import type { KnownPeers } from '../cluster/announcer.ts'
 import { PeerbinError } from '../errors.ts'
 import type * as identityModule from '../network/identity.ts'
+import { NEVER_SCRUBBED, scrubStateSchema } from '../node/scrubber.ts'
+import type { ScrubState } from '../node/scrubber.ts'
 import { addresses, count, term } from '../protocol/schema.ts'
 import { memoryCell, openFileCell } from '../runtime/cell.ts'
 import type { Cell } from '../runtime/cell.ts'
@@ -61,6 +64,8 @@ export interface RoleState {
 export interface NodeCells {
   /** Whether an operator has it emptied. */
   readonly draining: Cell<boolean>
+  /** How far the scrub is. */
+  readonly scrub: Cell<ScrubState>
 }
 
 /** Private key, libp2p's protobuf encoding. */
@@ -109,11 +114,15 @@ export async function openRoleState(folder: string): Promise<RoleState> {
 }
 
 /** State of a node that ends with the process. */
-export const memoryNodeCells = (): NodeCells => ({ draining: memoryCell(false) })
+export const memoryNodeCells = (): NodeCells => ({
+  draining: memoryCell(false),
+  scrub: memoryCell(NEVER_SCRUBBED)
+})
 
 /** @param folder the role's, locked (openRoleState). @throws `data-incompatible`, `local-file` */
 export const openNodeCells = async (folder: string): Promise<NodeCells> => ({
-  draining: await openFileCell(join(folder, 'draining.json'), z.boolean(), false)
+  draining: await openFileCell(join(folder, 'draining.json'), z.boolean(), false),
+  scrub: await openFileCell(join(folder, 'scrub.json'), scrubStateSchema, NEVER_SCRUBBED)
 })
 
 /** Where the role of that folder listened last; the folder must be there. @throws `data-incompatible`, `local-file` */

@@ -8,6 +8,7 @@ import type { InventoryTaker } from './inventory-taker.ts'
 import type { Orders } from './orders.ts'
 import { recoveryInfo } from './recovery-info.ts'
 import type { RecoveryInfoDeps } from './recovery-info.ts'
+import type { Scrubbing } from './scrubbing.ts'
 import type { Serving } from './serving.ts'
 import type { SnapshotKeeper } from './snapshots/snapshot-keeper.ts'
 
@@ -27,19 +28,21 @@ export interface NodeParts extends RecoveryInfoDeps {
   readonly clients: ClientLoad
   readonly draining: Draining
   readonly inventories: InventoryTaker
+  readonly scrubbing: Scrubbing
   readonly keeper: SnapshotKeeper
   readonly life: () => NodeLife
 }
 
 /** Which part answers which message. */
 export function createHandlers(parts: NodeParts): RpcHandlers<ChunkMessages> {
-  const { intake, serving, orders, clients, draining, keeper, inventories } = parts
+  const { intake, serving, orders, clients, draining, keeper, inventories, scrubbing } = parts
   const inventory: HandlerOf<'inventory'> = async (request) => {
     const { boot, prefixes } = await inventories.take(request.signal)
     return { message: { boot, prefixes } }
   }
-  const scrub: HandlerOf<'scrub'> = async () => {
-    throw new PeerbinError('busy', 'This node has no scrub yet.')
+  const scrub: HandlerOf<'scrub'> = async ({ message }) => {
+    if (message.start) scrubbing.begin()
+    return { message: { report: scrubbing.report() } }
   }
   return {
     put: whileRunning(

@@ -26,6 +26,8 @@ import { Places } from './places.ts'
 import { ReceiptReporter } from './receipt-reporter.ts'
 import { Replication } from './replication.ts'
 import { type NodeDescription, SelfReport } from './self-report.ts'
+import type { ScrubState } from './scrubber.ts'
+import { Scrubbing } from './scrubbing.ts'
 import { Serving } from './serving.ts'
 import { SnapshotKeeper } from './snapshots/snapshot-keeper.ts'
 import { TermFence } from './term-fence.ts'
@@ -47,6 +49,8 @@ export interface StorageNodeDeps {
   readonly term: Cell<Term>
   /** Whether an operator has this node emptied, durable. */
   readonly draining: Cell<boolean>
+  /** How far the scrub is, durable. */
+  readonly scrub: Cell<ScrubState>
   /** Where snapshots of the metadata are kept. */
   readonly snapshots: SnapshotStore
   /** Number of this start, known once the announcer has started. */
@@ -94,6 +98,7 @@ export class StorageNode implements Service {
   readonly #inventories: InventoryTaker
   readonly #keeper: SnapshotKeeper
   readonly #reporting: WorkerLoop
+  readonly #scrubbing: Scrubbing
   readonly #server: { stop(): Promise<void> }
   #life: NodeLife = 'new'
   #stopped: Promise<void> | undefined
@@ -111,7 +116,20 @@ export class StorageNode implements Service {
       logger.warn('a term that was heard of could not be stored', { err: error })
     })
     this.#draining = new Draining({ ...deps, cell: deps.draining, fence: this.#fence })
-    this.#selfReport = new SelfReport({ store, clock, logger, draining: this.#draining, scrubbedAt: () => 0 })
+    this.#scrubbing = new Scrubbing({
+      ...deps,
+      config: deps.config.scrub,
+      state: deps.scrub,
+      clientsBusy: () => this.#clients.underWay,
+      onRotten: (chunk) => this.#badCopies.report(chunk.id, chunk.generation)
+    })
+    this.#selfReport = new SelfReport({
+      store,
+      clock,
+      logger,
+      draining: this.#draining,
+      scrubbedAt: () => this.#scrubbing.scrubbedAt()
+    })
     this.#reporter = new ReceiptReporter({
       controller,
       logger,
@@ -134,6 +152,7 @@ export class StorageNode implements Service {
       buffers: this.#buffers,
       inventories: this.#inventories,
       keeper: this.#keeper,
+      scrubbing: this.#scrubbing,
       onStoreError: (error: PeerbinError): void => this.#selfReport.storeError(error),
       onReceipt: (receipt: Receipt): void => this.#reporter.add(receipt),
       life: (): NodeLife => this.#life
@@ -183,7 +202,7 @@ export class StorageNode implements Service {
     this.#replication.start()
     this.#hearTerms()
     this.#unwatch = this.#deps.membership.onChange(() => this.#hearTerms())
-    await this.#reporting.start()
+    await Promise.all([this.#reporting.start(), this.#scrubbing.start()])
   }
 
   /** Within about two seconds, or four when the disk itself hangs. */
@@ -198,7 +217,9 @@ export class StorageNode implements Service {
     const stopping = new PeerbinError('shutting-down')
     await this.#within(STOP_FINISH_MS, 'puts under way', async () => await this.#intake.settled())
     this.#intake.abort(stopping)
-    await this.#within(STOP_ABORT_MS, 'an inventory', async () => await this.#inventories.stop())
+    await this.#within(STOP_ABORT_MS, 'work in the background', async () => {
+      await Promise.all([this.#inventories.stop(), this.#scrubbing.stop()])
+    })
     await this.#within(STOP_ABORT_MS, 'requests', async () => await this.#server.stop())
     await this.#within(STOP_ABORT_MS, 'aborted puts', async () => await this.#intake.settled())
     this.#replication.stop()

@@ -12,6 +12,7 @@ import type { MetadataStore } from '../../src/metadata-store.ts'
 import { MemoryHub } from '../../src/network/memory-network.ts'
 import { MemoryChunkStore } from '../../src/node/store/memory-chunk-store.ts'
 import { MemorySnapshotStore } from '../../src/node/store/memory-snapshot-store.ts'
+import { NEVER_SCRUBBED } from '../../src/node/scrubber.ts'
 import { StorageNode } from '../../src/node/storage-node.ts'
 import { ControllerClient } from '../../src/client/controller-client.ts'
 import { CHUNK_PROTOCOL, CONTROL_PROTOCOL } from '../../src/protocol/limits.ts'
@@ -107,6 +108,7 @@ export class World {
     })
     const term = memoryCell<Term>(0 as Term)
     const draining = memoryCell(false)
+    const scrub = memoryCell(NEVER_SCRUBBED)
     const snapshots = new MemorySnapshotStore()
     const announce = async (): Promise<void> => await this.beat()
     const boot = (): number => base.boot
@@ -119,6 +121,7 @@ export class World {
       controller,
       term,
       draining,
+      scrub,
       snapshots,
       announce,
       boot,

@@ -25,3 +25,25 @@ t.test(
     await cluster.stop()
   }
 )
+
+t.test('a node is started again as itself, with what it had or with an empty disk', async (t) => {
+  const cluster = await MemoryCluster.start({ nodes: 2, controller: 'recording' })
+  t.teardown(() => cluster.stop())
+  const edge = await cluster.client()
+  const first = cluster.node(0)
+  const chunk = someChunk(1000)
+  await putChunk(edge, first, chunk, { targets: cluster.targets(1), copies: 2 })
+  const { boot } = first.announcer
+  for (const options of [{}, { crash: true }]) {
+    const again = await cluster.restartNode(0, options)
+    t.equal(again.peer, first.peer)
+    t.ok(again.announcer.boot > boot)
+    t.ok(await again.store.stat(chunk.id))
+    t.equal(edge.membership.get(first.peer)?.boot, again.announcer.boot)
+  }
+  const wiped = await cluster.restartNode(0, { wiped: true })
+  t.equal(wiped.peer, first.peer)
+  t.equal(await wiped.store.stat(chunk.id), undefined)
+  const put = await putChunk(edge, wiped, chunk, { targets: cluster.targets(1), copies: 2 })
+  t.equal(put.receipts.length, 2)
+})

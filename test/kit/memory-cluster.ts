@@ -19,6 +19,7 @@ import type { MetadataStore } from '../../src/metadata-store.ts'
 import { MemoryHub } from '../../src/network/memory-network.ts'
 import { StorageNode } from '../../src/node/storage-node.ts'
 import { MemoryChunkStore } from '../../src/node/store/memory-chunk-store.ts'
+import { MemorySnapshotStore } from '../../src/node/store/memory-snapshot-store.ts'
 import { CHUNK_PROTOCOL } from '../../src/protocol/limits.ts'
 import { chunkMessages, type ChunkMessages, type Target } from '../../src/protocol/messages.ts'
 import { chunkPolicy } from '../../src/protocol/policy.ts'
@@ -141,17 +142,20 @@ export class MemoryCluster {
   }
 
   /**
-   * Starts a stopped node again: the same peer id, host and cells, so that its boot is greater. It finds the chunks it had, or with `wiped` none (a new
-   * disk; snapshots are gone too), or those of `store`. Resolves when everybody has heard of its new boot.
+   * Starts a stopped node again: the same peer id, host and cells, so that its boot is greater. It finds the chunks and snapshots it had; with `wiped` none of them,
+   * as if those folders were lost; with `store` other chunks. Resolves when everybody has heard of its new boot.
    */
   async startNode(
     index: number,
     options: { wiped?: boolean; store?: ChunkStore } = {}
   ): Promise<NodeParticipant> {
-    const { host, peer, store, term, boot, peers, draining, snapshots } = this.node(index)
-    const kept: NodeMemory = { store: options.store ?? store, term, boot, peers, draining, snapshots }
-    const empty = options.store ?? new MemoryChunkStore({ clock: this.clock })
-    const memory = options.wiped === true ? { ...newNodeMemory(empty), boot, peers, term } : kept
+    const { host, peer, term, boot, peers, draining, scrub, ...kept } = this.node(index)
+    const isWiped = options.wiped === true
+    const memory: NodeMemory = {
+      ...{ term, boot, peers, draining, scrub },
+      store: options.store ?? (isWiped ? new MemoryChunkStore({ clock: this.clock }) : kept.store),
+      snapshots: isWiped ? new MemorySnapshotStore() : kept.snapshots
+    }
     const node = await this.#runNode(host, memory, peer)
     this.nodes[index] = node
     await this.meet()

@@ -1,6 +1,8 @@
 /** What a node in memory keeps over its restarts. */
 
 import type { ChunkStore, SnapshotStore } from '../../src/interfaces.ts'
+import { NEVER_SCRUBBED } from '../../src/node/scrubber.ts'
+import type { ScrubState } from '../../src/node/scrubber.ts'
 import { MemorySnapshotStore } from '../../src/node/store/memory-snapshot-store.ts'
 import { type Cell, memoryCell } from '../../src/runtime/cell.ts'
 import type { Term } from '../../src/types.ts'
@@ -14,6 +16,7 @@ export interface NodeMemory extends ProcessMemory {
   /** Greatest term the node has obeyed or heard. */
   readonly term: Cell<Term>
   readonly draining: Cell<boolean>
+  readonly scrub: Cell<ScrubState>
 }
 
 export const newNodeMemory = (store: ChunkStore): NodeMemory => ({
@@ -21,5 +24,6 @@ export const newNodeMemory = (store: ChunkStore): NodeMemory => ({
   store,
   snapshots: new MemorySnapshotStore(),
   term: memoryCell(0 as Term),
-  draining: memoryCell(false)
+  draining: memoryCell(false),
+  scrub: memoryCell(NEVER_SCRUBBED)
 })

@@ -7,6 +7,7 @@ import { Membership } from '../../src/cluster/membership.ts'
 import { parseConfig } from '../../src/config.ts'
 import { newIdentity } from '../../src/network/identity.ts'
 import { createLibp2pNetwork } from '../../src/network/libp2p-network.ts'
+import { NEVER_SCRUBBED } from '../../src/node/scrubber.ts'
 import { StorageNode } from '../../src/node/storage-node.ts'
 import { LevelChunkStore } from '../../src/node/store/level-chunk-store.ts'
 import { MemorySnapshotStore } from '../../src/node/store/memory-snapshot-store.ts'
@@ -55,7 +56,11 @@ async function joinCluster(t: Test, role: Role, host: string, bootstrap: Address
   const controller = new ControllerClient({ rpc, membership, clock, random, config: config.controller })
   const store = new LevelChunkStore({ folder: join(t.testdirName, host), clock, capacityBytes: 0 })
   const shared = { network, membership, clock, random, logger }
-  const cells = { term: memoryCell(0 as Term), draining: memoryCell(false) }
+  const cells = {
+    term: memoryCell(0 as Term),
+    draining: memoryCell(false),
+    scrub: memoryCell(NEVER_SCRUBBED)
+  }
   const snapshots = new MemorySnapshotStore()
   const nodeDeps = { ...shared, ...cells, store, snapshots, chunkRpc, controller, host, config }
   const heard = { boot: () => announcer.boot, announce: () => announcer.announceNow() }
