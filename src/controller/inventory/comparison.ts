@@ -5,6 +5,7 @@ import type { HeldChunk, HeldOutcome, MetadataStore } from '../../metadata-store
 import { CHUNKS_PER_PAGE_MAX, INVENTORY_PREFIXES } from '../../protocol/limits.ts'
 import type { ChunkId } from '../../types.ts'
 import { inParallel } from '../in-parallel.ts'
+import type { Claims } from './claims.ts'
 import { bootChanged, checkRecorded } from './holdings.ts'
 import type { HoldingsDeps, RecordedCopy, Visit } from './holdings.ts'
 import { beforeFirstOf, byDigest, checkOrder, lastOf } from './prefixes.ts'
@@ -17,9 +18,12 @@ const PREFIXES_AT_ONCE = 16
 const PAGES_MAX = 256
 /** Unknown chunks taken note of in one comparison; beyond that only what is recorded is compared, so that no list fills the metadata. */
 const UNKNOWN_MAX = 1_000_000
+/** Surplus copies read in one comparison; the next one goes on with the others, which nobody needs meanwhile. */
+const PROOFS_MAX = 1024
 
 export interface ComparisonDeps extends HoldingsDeps {
   store: Pick<MetadataStore, 'confirmCopies' | 'listCopies' | 'reconcileHeld' | 'dropCopy'>
+  claims: Claims
   /** Told of chunks whose copy on the node turned out to be lost. */
   onLost: (chunks: readonly ChunkId[]) => void
   /** Sees to copies at a smaller generation than that of their chunk's present life. */
@@ -43,6 +47,7 @@ export class Comparison {
   readonly #visit: Visit
   readonly #findings: Findings = { chunks: 0, lost: 0, foreign: 0 }
   #unknown = 0
+  #proofs = 0
 
   /** @param visit its number is greater than that of every earlier comparison of the node */
   constructor(deps: ComparisonDeps, visit: Visit) {
@@ -52,8 +57,11 @@ export class Comparison {
 
   /** Yields after each step. */
   async *run(signal: AbortSignal): AsyncGenerator<void, Findings> {
-    const { chunkRpc } = this.#deps
+    const { chunkRpc, timeoutMs } = this.#deps
     const { peer, boot } = this.#visit
+    // a small question first: one that does not answer that is not waited for as long as stocktaking may take
+    const probe = await chunkRpc.call(peer, 'list', { limit: 1 }, { signal, timeoutMs })
+    if (probe.message.boot !== boot) throw bootChanged()
     const { message } = await chunkRpc.call(peer, 'inventory', {}, { signal, timeoutMs: STOCK_MS })
     if (message.boot !== boot) throw bootChanged()
     this.#findings.chunks = message.prefixes.reduce((sum, { count }) => sum + count, 0)
@@ -111,6 +119,7 @@ export class Comparison {
     through: ChunkId,
     signal: AbortSignal
   ): AsyncGenerator<void, void> {
+    const lost: ChunkId[] = []
     const generations = new Map(held.map(({ chunk, generation }) => [chunk, generation]))
     const known = new Set<ChunkId>()
     for (let from = after, more = true; more;) {
@@ -121,22 +130,26 @@ export class Comparison {
         const listed = generations.get(chunk)
         return listed === undefined || listed < generation
       })
-      await this.#check(missing, signal)
+      lost.push(...(await this.#check(missing, signal)))
       from = inRange.at(-1)?.chunk
       more = inRange.length === CHUNKS_PER_PAGE_MAX
       if (more) yield
     }
-    if (held.length > 0) await this.#reconcile(held, known, signal)
+    if (held.length > 0) lost.push(...(await this.#reconcile(held, known, signal)))
+    // after the stale ones among them were lifted, which needs no bytes
+    this.#findings.lost += lost.length
+    if (lost.length > 0) this.#deps.onLost(lost)
   }
 
+  /** Answers those that turned out to be lost after all. */
   async #reconcile(
     listed: readonly HeldChunk[],
     known: ReadonlySet<ChunkId>,
     signal: AbortSignal
-  ): Promise<void> {
+  ): Promise<ChunkId[]> {
     const { store, onStale } = this.#deps
-    const held = this.#unknown < UNKNOWN_MAX ? listed : listed.filter(({ chunk }) => known.has(chunk))
-    if (held.length === 0) return
+    const held = await this.#believed(listed, known, signal)
+    if (held.length === 0) return []
     const { peer, host, boot, inventory } = this.#visit
     const outcomes = await store.reconcileHeld({ peer, host, boot, inventory, held })
     const having = (outcome: HeldOutcome): HeldChunk[] =>
@@ -145,19 +158,33 @@ export class Comparison {
     this.#findings.foreign += having('foreign').length
     // what was not recorded before may have been trimmed, or found rotten, after the node listed it
     const added = having('recorded').filter(({ chunk }) => !known.has(chunk))
-    await this.#check(
+    const lost = await this.#check(
       added.map((copy) => ({ ...copy, boot })),
       signal
     )
     const stale = having('stale')
     if (stale.length > 0) await onStale(this.#visit, stale, signal)
+    return lost
   }
 
-  async #check(copies: readonly RecordedCopy[], signal: AbortSignal): Promise<void> {
-    if (copies.length === 0) return
-    const lost = await checkRecorded(this.#deps, this.#visit, copies, signal)
-    if (lost.length === 0) return
-    this.#findings.lost += lost.length
-    this.#deps.onLost(lost)
+  /** What is recorded is only brought up to date; what is not must be within bounds, and some of it proved. */
+  async #believed(
+    listed: readonly HeldChunk[],
+    known: ReadonlySet<ChunkId>,
+    signal: AbortSignal
+  ): Promise<HeldChunk[]> {
+    const { claims } = this.#deps
+    const isNew = ({ chunk }: HeldChunk): boolean => !known.has(chunk)
+    if (this.#unknown >= UNKNOWN_MAX) return listed.filter((copy) => !isNew(copy))
+    const refused = new Set<ChunkId>()
+    for (const { chunk } of await claims.doubted(listed.filter(isNew))) {
+      const isProved = this.#proofs++ < PROOFS_MAX && (await claims.isProved(this.#visit, chunk, signal))
+      if (!isProved) refused.add(chunk)
+    }
+    return listed.filter(({ chunk }) => !refused.has(chunk))
+  }
+
+  async #check(copies: readonly RecordedCopy[], signal: AbortSignal): Promise<ChunkId[]> {
+    return copies.length === 0 ? [] : await checkRecorded(this.#deps, this.#visit, copies, signal)
   }
 }

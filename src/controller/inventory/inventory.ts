@@ -8,6 +8,7 @@ import type { LoopsDeps } from '../loops.ts'
 import type { ControllerPart } from '../part.ts'
 import { SLEW_RATE } from '../store-time.ts'
 import type { Brakes } from './brakes.ts'
+import { Claims } from './claims.ts'
 import { Comparison } from './comparison.ts'
 import type { Visit } from './holdings.ts'
 import { InventoryLane } from './inventory-lane.ts'
@@ -51,8 +52,16 @@ export function createInventory(deps: InventoryDeps): Inventory {
   const { store, membership, time, clock, brakes, config, logger } = deps
   const schedule = new InventorySchedule()
   const timeoutMs = config.controller.requestTimeoutMs
-  const stale = new StaleCopies({ ...deps, copies: config.replication.copies, timeoutMs })
-  const shared = { ...deps, timeoutMs, onLost: deps.urge, onDoubt: (peer: PeerId) => schedule.again(peer) }
+  const { copies, getTimeoutMs } = config.replication
+  const stale = new StaleCopies({ ...deps, copies, timeoutMs })
+  const claims = new Claims({ ...deps, copies, getTimeoutMs })
+  const shared = {
+    ...deps,
+    claims,
+    timeoutMs,
+    onLost: deps.urge,
+    onDoubt: (peer: PeerId) => schedule.again(peer)
+  }
   const sweepDeps = { store, brakes, logger, config: config.inventory, batchMax: config.controller.batchMax }
   const { intervalMs, quarantineMs } = config.inventory
   let lastNumber = 0
@@ -102,7 +111,7 @@ export function createInventory(deps: InventoryDeps): Inventory {
     },
     // whoever asks waits for as long as one request to the controller may take
     verify: (chunks, signal) =>
-      verifyCopies({ ...shared, timeoutMs: timeoutMs / 4 }, chunks, time.now(), signal),
+      verifyCopies({ ...shared, timeoutMs: Math.ceil(timeoutMs / 4) }, chunks, time.now(), signal),
     restore: () => brakes.restore()
   }
 }
