@@ -37,9 +37,11 @@ const RULES: Record<string, string> = {
     select * from (select f.id, f.links, (select count(*) from links l
       where l.file = f.id and l.state in ('live', 'suspended')) n from files f)
     where links <> n`,
-  'pieces belong to an open upload or a file': `
-    select * from pieces p where not exists (select 1 from uploads u where u.holder = p.holder and u.state = 'open')
-      and not exists (select 1 from files f where f.holder = p.holder)`
+  'pieces belong to a file, or an upload that is open or being given up': `
+    select * from pieces p where not exists (select 1 from uploads u where u.holder = p.holder and u.state <> 'committed')
+      and not exists (select 1 from files f where f.holder = p.holder)`,
+  'no unknown chunk of a generation that was never given out': `
+    select * from unknown_chunks where generation < 1 or generation > (select value from meta where key = 'generation')`
 }
 
 /** The rules that do not hold, with the first row that breaks each; empty when all is well. */

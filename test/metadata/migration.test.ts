@@ -1,0 +1,120 @@
+/** version-1.db.gz was made by the program that had schema version 1: files live, revoked, open and given up, claims, orders, nodes. */
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { gunzipSync } from 'node:zlib'
+import t from 'tap'
+import type { Test } from 'tap'
+import { SCHEMA_VERSION } from '../../src/metadata/migrations.ts'
+import { applySnapshot } from '../../src/metadata/sqlite/apply-snapshot.ts'
+import { SqliteMetadataStore } from '../../src/metadata/sqlite-metadata-store.ts'
+import type { MetadataStore } from '../../src/metadata-store.ts'
+import { silentLogger } from '../../src/runtime/logger.ts'
+import type { Term } from '../../src/types.ts'
+import {
+  BOOTS,
+  EXPIRY,
+  LEASE_MS,
+  START,
+  chunk,
+  claim,
+  collectAll,
+  fileId,
+  hash,
+  node,
+  peer,
+  settleAll,
+  tokenOf,
+  uploadId
+} from '../conformance/metadata-fixture.ts'
+import { auditFile } from './audit.ts'
+import { dumpFile } from './dump.ts'
+
+const VERSION_1 = gunzipSync(readFileSync(new URL('version-1.db.gz', import.meta.url)))
+
+async function* streamOf(...pieces: Uint8Array[]): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* pieces
+}
+
+async function openOldFile(t: Test): Promise<{ store: SqliteMetadataStore; file: string }> {
+  const file = join(t.testdir(), 'metadata.db')
+  writeFileSync(file, VERSION_1)
+  const store = new SqliteMetadataStore({ file, operationsWaitingMax: 1000, logger: silentLogger })
+  await store.open()
+  t.teardown(() => store.close())
+  return { store, file }
+}
+
+const commitOpenOne = (store: MetadataStore) =>
+  store.commitUpload({
+    upload: uploadId('open'),
+    file: fileId('open'),
+    sizeBytes: 10,
+    sha256: hash('open'),
+    chunkCount: 1,
+    uploadedAt: START,
+    link: { tokenHash: tokenOf('open'), deleteHash: hash('delete open'), downloads: 1, expiresAt: EXPIRY },
+    copiesMin: 2,
+    hostsMin: 2,
+    boots: BOOTS
+  })
+
+t.test('a file of version 1 is opened, with everything that is in it', async (t) => {
+  const { store, file } = await openOldFile(t)
+  t.equal(await store.advanceTerm(0 as Term), 8)
+  t.equal(await store.advanceTime(0), START)
+  t.strictSame(await store.listNodes(), [node(1), node(2, { tier: 'cold' })])
+  t.match(await claim(store, 'live', 'me'), { outcome: 'claimed', claim: { bytesSent: 5 } })
+  t.match(await claim(store, 'live', 'you'), { outcome: 'claimed' })
+  t.match(await claim(store, 'revoked', 'me'), { outcome: 'revoked' })
+  t.equal((await store.listFileChunks(fileId('live'), 0, 10)).length, 2)
+  t.equal((await store.listOrders(peer(1), 10)).length, 2)
+  t.match(await store.stats(3), { files: 1, uploadsOpen: 1, linksLive: 1, linksSuspended: 0 })
+  t.match(await store.findChunk(chunk('live 0')), { readAt: START, reads: 0, copies: [{}, {}, {}] })
+  t.equal((await store.listCopies(peer(3), undefined, 100)).length, 3)
+  t.strictSame(await store.listDecisions(), [])
+  t.match(await commitOpenOne(store), { name: 'open' })
+  await store.close()
+  t.strictSame(auditFile(file), [])
+})
+
+t.test('and it comes to its end like any other', async (t) => {
+  const { store } = await openOldFile(t)
+  await store.abandonUpload(uploadId('open'))
+  await settleAll(store, EXPIRY + LEASE_MS)
+  await collectAll(store)
+  t.equal((await store.stats(3)).chunks, 0)
+  t.equal((await store.stats(3)).ordersPending, 0)
+  while ((await store.purgeTombstones(EXPIRY * 2, 100)) > 0);
+  await store.close()
+  await store.open()
+  t.equal(await store.findLink(tokenOf('live')), undefined)
+})
+
+t.test('a snapshot of version 1 is brought to the present one, after its changes', async (t) => {
+  const folder = t.testdir()
+  const old = join(folder, 'old.db')
+  writeFileSync(old, VERSION_1)
+  const database = new DatabaseSync(old)
+  const session = database.createSession()
+  database.exec(
+    `update meta set value = 5000000 where key = 'time'; delete from nodes where peer = '${peer(2)}'`
+  )
+  const changes = Uint8Array.from(session.changeset())
+  database.close()
+  const file = join(folder, 'metadata.db')
+  await applySnapshot(file, streamOf(VERSION_1), streamOf(changes))
+  const { meta } = dumpFile(file)
+  t.match(
+    meta?.find((row) => JSON.stringify(row).includes('schema')),
+    { value: SCHEMA_VERSION }
+  )
+  t.strictSame(auditFile(file), [])
+  const store = new SqliteMetadataStore({ file, operationsWaitingMax: 1000, logger: silentLogger })
+  await store.open()
+  t.teardown(() => store.close())
+  t.strictSame(await store.listNodes(), [node(1)])
+  t.match(await store.findChunk(chunk('live 0')), { readAt: 5_000_000 })
+  t.match(await commitOpenOne(store), { name: 'open' })
+})
