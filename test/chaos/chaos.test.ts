@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { FAULTS } from './faults.ts'
 import { planFaults } from './plan.ts'
-import { reportPage } from './report-page.ts'
+import { reportPage } from './page/report-page.ts'
 import { type ChaosReport, reportText } from './report.ts'
 import { type ChaosOptions, runChaos } from './run.ts'
 

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { FAULTS, type FaultKind } from './faults.ts'
-import { reportPage } from './report-page.ts'
+import { reportPage } from './page/report-page.ts'
 import { reportText } from './report.ts'
 import { runChaos } from './run.ts'
 

@@ -1,2 +1,0 @@
-import type { ChaosReport } from './report.ts'
-export const reportPage = (report: ChaosReport): string => JSON.stringify(report)
