@@ -13,7 +13,7 @@ import { beforeFirstOf, byDigest, checkOrder, lastOf } from './prefixes.ts'
 /** A node goes through all of its records for it: some seconds for a million chunks. */
 const STOCK_MS = 5 * 60 * 1000
 /** Prefixes confirmed in one step: the store writes down together what comes together. */
-const PREFIXES_AT_ONCE = 16
+const PREFIXES_AT_ONCE = 32
 /** Pages of one prefix: 64 Ki chunks, 16 Mi for the node. One that lists more without an end is not believed. */
 const PAGES_MAX = 256
 /** Unknown chunks taken note of in one comparison; beyond that only what is recorded is compared, so that no list fills the metadata. */
