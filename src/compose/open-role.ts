@@ -2,8 +2,10 @@
 
 import { join } from 'node:path'
 import type { ConfigInput } from '../config.ts'
+import type { RecoveryReport } from '../controller/recovery/report.ts'
 import { PeerbinError } from '../errors.ts'
 import type { Logger } from '../interfaces.ts'
+import type { Address } from '../types.ts'
 import { readClusterKey, sameCluster, writeClusterKey } from './cluster-key.ts'
 import type { ClusterKey } from './cluster-key.ts'
 import { IDENTITY_FILE } from './data-folder.ts'
@@ -24,6 +26,16 @@ export interface RoleOptions {
   readonly supervised: boolean
   /** As PeerOptions.onFailure. */
   readonly onFailure: (failure: PeerbinError) => void
+  /** For a controller: make the metadata anew first, of a cluster whose controller is lost. */
+  readonly recover?: RecoverRole | undefined
+}
+
+export interface RecoverRole {
+  /** Where members may be found. */
+  readonly peers: readonly Address[]
+  readonly signal: AbortSignal
+  readonly onProgress: (text: string) => void
+  readonly onReport: (report: RecoveryReport) => void
 }
 
 export interface OpenedRole {
@@ -36,6 +48,7 @@ export async function openRole(options: RoleOptions): Promise<OpenedRole> {
   await ensureFolder(options.home)
   const lock = options.supervised ? undefined : lockFolder(options.home, 'shared')
   try {
+    if (options.recover !== undefined) await recoverRole(options, options.recover)
     const peer = await createRole(options, await homeCluster(options))
     return {
       peer,
@@ -50,6 +63,11 @@ export async function openRole(options: RoleOptions): Promise<OpenedRole> {
   }
 }
 
+async function recoverRole(options: RoleOptions, recover: RecoverRole): Promise<void> {
+  const { recoverController } = await import('./recover.ts')
+  recover.onReport(await recoverController({ ...options, ...recover }))
+}
+
 /**
  * A second controller with metadata of its own would not know the first one's files, and take the lead all the same. So a controller runs only
  * where its cluster was founded.
@@ -60,7 +78,7 @@ async function refuseSecondController(options: RoleOptions, known: ClusterKey | 
   if (founded === undefined)
     throw new PeerbinError(
       'join-string-invalid',
-      `the controller of this cluster has its data elsewhere, not in ${options.home}: start it with the --data that \`peerbin init\` was given`
+      `the controller of this cluster has its data elsewhere, not in ${options.home}: start it with the --data that \`peerbin init\` was given. If that machine is gone for good, see --recover`
     )
 }
 

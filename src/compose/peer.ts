@@ -26,6 +26,7 @@ import { mergeConfig, readFolderConfig } from './config-sources.ts'
 import { memoryRoleState, openRoleState } from './data-folder.ts'
 import type { RoleState } from './data-folder.ts'
 import { chooseListen, joinAddresses } from './listening.ts'
+import { rememberTerms, risingCell } from './term-memory.ts'
 
 /** What createNode, createController, createEdge and createClient take. */
 export interface PeerOptions {
@@ -88,7 +89,8 @@ export async function openPeer(
   options: PeerOptions,
   makeKey?: (random: Random) => ClusterKey
 ): Promise<Peer> {
-  const state = options.state ?? (await openState(options.data))
+  const opened = options.state ?? (await openState(options.data))
+  const state = { ...opened, term: risingCell(opened.term) }
   try {
     const given = options.join === undefined ? options.cluster : parseJoinString(options.join)
     const random = options.random ?? systemRandom
@@ -130,13 +132,19 @@ async function assemble(
   const host = config.network.machine === '' ? hostname() : config.network.machine
   const parts = { role, state, config, cluster, network, membership, host, clock, random, logger, joinKey }
   let describe: () => Promise<RoleDescription> = async () => ({})
+  const forgetTerms = rememberTerms(membership, state.term, logger)
   const callers = openCallers(role, network, clock)
   return {
     ...parts,
     announcer: openAnnouncer(parts, () => describe()),
     chunkRpc: callers.chunk,
     controlRpc: callers.control,
-    controller: new ControllerClient({ ...parts, rpc: callers.control, config: config.controller }),
+    controller: new ControllerClient({
+      ...parts,
+      rpc: callers.control,
+      config: config.controller,
+      term: state.term
+    }),
     reportFailure: (failure) => {
       logger.error('a write failed: nothing is acknowledged until a restart', { err: failure })
       options.onFailure?.(failure)
@@ -145,6 +153,7 @@ async function assemble(
       describe = describeRole
     },
     close: () => {
+      forgetTerms()
       callers.chunk.close()
       callers.control.close()
       state.close()

@@ -4,6 +4,8 @@ import type { Admin, AdminOptions } from './admin.ts'
 import type { OpenedRole, RoleOptions } from './open-role.ts'
 
 export type { Admin, AdminOptions } from './admin.ts'
+export { describeReport } from '../controller/recovery/report.ts'
+export type { RecoveryReport } from '../controller/recovery/report.ts'
 export { joinStringOf, parseJoinString } from './cluster-key.ts'
 export type { ClusterKey } from './cluster-key.ts'
 export { foundCluster, initCluster, lockHome, rememberAddresses, storedNodes } from './founding.ts'

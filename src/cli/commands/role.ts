@@ -12,9 +12,12 @@ import { MemoryGovernor } from '../../runtime/memory-governor.ts'
 import { systemRandom } from '../../runtime/random.ts'
 import { WorkerLoop } from '../../runtime/worker-loop.ts'
 import { parsePort } from '../arguments.ts'
+import type { RoleOptions } from '../../compose/open-role.ts'
+import type { Address } from '../../types.ts'
 import type { CliContext, Roles } from '../context.ts'
 import { logOutput } from '../log-output.ts'
 import type { ChildMessage } from '../supervisor/messages.ts'
+import { addPeerOption } from './peer-option.ts'
 import { addDataOption, addSettingOptions, dataFolder, gatherConfig } from './shared.ts'
 import type { DataOptions, SettingOptions } from './shared.ts'
 
@@ -30,6 +33,8 @@ interface RoleCommandOptions extends DataOptions, SettingOptions {
   listen?: string
   port?: number
   host?: string
+  recover?: boolean
+  peer?: Address[]
 }
 
 const JOIN_NOTE = `
@@ -51,9 +56,16 @@ Examples:
     text: `
 Founds a cluster when the data folder has none yet, as \`peerbin init\` does.
 
+--recover puts a controller in the place of one whose machine is gone: metadata, files and links come back from the nodes, on any
+machine that can reach one of them. Use it only when that machine is gone: two controllers do not know each other's files. It refuses
+while a node has heard the old one within the last minute. Links that may have been redeemed in the last moments are suspended, and
+nothing is deleted until an operator says so. docs/recovery.md has it step by step.
+
 Examples:
   peerbin init --data /var/lib/peerbin --listen 0.0.0.0
-  peerbin controller --data /var/lib/peerbin`
+  peerbin controller --data /var/lib/peerbin
+  peerbin controller --data /var/lib/peerbin --recover      on a machine that has a node or an edge
+  PEERBIN_JOIN=peerbin1_… peerbin controller --recover --peer /ip4/10.0.0.7/tcp/4811`
   },
   edge: {
     summary: 'run one HTTP edge (uploads, links, downloads)',
@@ -81,6 +93,13 @@ export function addRoleCommands(program: Command, context: CliContext): void {
           new Option('-p, --port <port>', 'HTTP port, 0 = any (edge.port)').env('PORT').argParser(parsePort)
         )
         .option('--host <host>', 'address to listen on for HTTP (edge.host)')
+    if (role === 'controller')
+      addPeerOption(
+        command.option(
+          '--recover',
+          'take over from a controller whose machine is gone, and only then; makes the metadata anew from what nodes keep'
+        )
+      )
     command.action((options: RoleCommandOptions) => runRole(role, options, context))
   }
 }
@@ -120,7 +139,8 @@ async function serve(role: RoleName, options: RoleCommandOptions, context: CliCo
     join: joinText === undefined ? undefined : roles.parseJoinString(joinText),
     logger,
     supervised: context.supervisor !== undefined,
-    onFailure: (failure) => broken.abort(failure)
+    onFailure: (failure) => broken.abort(failure),
+    recover: recoverOf(options, context, roles)
   })
   const stopAsked =
     context.supervisor === undefined
@@ -144,6 +164,19 @@ async function serve(role: RoleName, options: RoleCommandOptions, context: CliCo
   } finally {
     await governor.stop()
     await withDeadline(context.clock, STOP_MS, undefined, () => opened.stop())
+  }
+}
+
+function recoverOf(options: RoleCommandOptions, context: CliContext, roles: Roles): RoleOptions['recover'] {
+  if (options.recover !== true) {
+    if (options.peer !== undefined) throw new PeerbinError('usage', '--peer goes with --recover')
+    return undefined
+  }
+  return {
+    peers: options.peer ?? [],
+    signal: context.interrupted,
+    onProgress: () => {}, // the log has it
+    onReport: (report) => context.stdout.write(roles.describeReport(report))
   }
 }
 
@@ -181,7 +214,10 @@ function flagsOf(options: RoleCommandOptions): ConfigInput {
   }
 }
 
-async function joinTextOf(options: RoleCommandOptions, context: CliContext): Promise<string | undefined> {
+export async function joinTextOf(
+  options: { join?: string; joinFile?: string },
+  context: CliContext
+): Promise<string | undefined> {
   if (options.joinFile === undefined) return options.join
   if (options.join !== undefined && context.env['PEERBIN_JOIN'] === undefined)
     throw new PeerbinError('usage', 'give --join or --join-file, not both')

@@ -27,6 +27,8 @@ export interface Renewal {
   readonly found: Adoption
   readonly suspended: number
   readonly revoked: number
+  /** As in the deps. */
+  readonly suspendAll: string | null
   readonly uploadsGivenUp: number
   readonly term: Term
   readonly generation: Generation
@@ -51,7 +53,8 @@ export async function renew(deps: RenewalDeps): Promise<Renewal> {
     }
   })
   const uploadsGivenUp = await giveUpUploads(store)
-  return { found, suspended, revoked, uploadsGivenUp, term, generation: await store.lastGeneration() }
+  const generation = await store.lastGeneration()
+  return { found, suspended, revoked, suspendAll, uploadsGivenUp, term, generation }
 }
 
 async function revokeNoted({ store, touched, now, logger }: RenewalDeps): Promise<number> {

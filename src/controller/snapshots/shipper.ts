@@ -93,7 +93,7 @@ export class Shipper implements Worker {
     const series = this.#series
     return {
       behindMs: series === undefined ? null : Math.max(0, Math.floor(series.behindMs)),
-      nodes: series?.upToDate.length ?? 0,
+      nodes: series?.peers.length ?? 0,
       baseBytes: series?.start.baseBytes ?? 0,
       changesBytes: series?.changesBytes ?? 0,
       lastError: this.#lastError
