@@ -32,7 +32,7 @@ t.test('it tells how long a leading controller was silent, the one that asks lef
   t.equal(await agoFor(admin), null, 'a controller that does not lead is none')
   const heartbeat = { ...node.membership.get(leader.peer), sequence: 1_000_000, term: term(3) }
   t.equal(node.membership.observe(heartbeat as Parameters<typeof node.membership.observe>[0]), true)
-  t.ok((await agoFor(admin)) ?? -1 >= 0)
+  t.ok(((await agoFor(admin)) ?? -1) >= 0)
   t.equal(await agoFor(leader), null)
   await until('time goes by', async () => ((await agoFor(admin)) ?? 0) > 30)
 })

@@ -1,6 +1,7 @@
 import { PeerbinError } from '../../errors.ts'
 import type { SnapshotName, SnapshotStore } from '../../interfaces.ts'
-import { compareSnapshotNames } from '../../protocol/snapshot-names.ts'
+import { CHUNK_BYTES_MAX } from '../../protocol/limits.ts'
+import { checkSnapshotName, compareSnapshotNames } from '../../protocol/snapshot-names.ts'
 
 /** The reference model: keeps its pieces over close and open, not over the process. */
 export class MemorySnapshotStore implements SnapshotStore {
@@ -17,6 +18,8 @@ export class MemorySnapshotStore implements SnapshotStore {
 
   async put(name: SnapshotName, bytes: Uint8Array): Promise<void> {
     this.#checkOpen()
+    checkSnapshotName(name)
+    if (bytes.byteLength > CHUNK_BYTES_MAX) throw new PeerbinError('chunk-too-large')
     this.#pieces.set(keyOf(name), { name: plain(name), bytes: Uint8Array.from(bytes) })
   }
 
