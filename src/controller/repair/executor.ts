@@ -123,13 +123,14 @@ export class RepairExecutor implements Worker {
     return this.#deps.pace.canTake(peer, this.#deps.clock.monotonic(), hurry)
   }
 
-  /** Who may give the copy now: of those that are least busy with others, the first. */
+  /** Who may give the copy now, of those who did not just fail to, if there are any: the one that gives fewest others. */
   #sourceOf(action: Extract<Action, { kind: 'copy' }>, hurry: boolean): PeerId | undefined {
     const { clock, pace, troubles } = this.#deps
     const nowMs = clock.monotonic()
     if (!pace.canTake(action.to, nowMs, hurry)) return undefined
-    return action.sources
-      .filter((peer) => pace.canGive(peer, nowMs, hurry) && !troubles.has(peer, action.to))
+    const hopeful = action.sources.filter((peer) => !troubles.has(peer, action.to))
+    return (hopeful.length > 0 ? hopeful : action.sources)
+      .filter((peer) => pace.canGive(peer, nowMs, hurry))
       .toSorted((a, b) => pace.giving(a) - pace.giving(b))[0]
   }
 
@@ -173,20 +174,21 @@ export class RepairExecutor implements Worker {
     await this.#act(record, assessment.action, { ...entry, urgency: assessment.urgency }, signal)
   }
 
-  /** A target that nobody could give anything to a moment ago is passed over, if there is another. */
+  /** A target that nobody could give anything to a moment ago is passed over, if there is another for what is missing. */
   #assess(record: PlacedChunkRecord, view: ClusterView, urged: boolean): Assessment {
     const { time, config, troubles } = this.#deps
     const policy = { now: time.now(), cold: config.cold }
     const avoid = new Set<PeerId>()
-    const first = assess(record, view, policy, { urged, avoid })
+    const first = assess(record, view, policy, { urged })
     let next = first
-    while (next.action?.kind === 'copy' && avoid.size < AVOID_MAX) {
+    while (next.action?.kind === 'copy' && next.urgency === first.urgency) {
       const { sources, to } = next.action
       if (!sources.every((peer) => troubles.has(peer, to))) return next
+      if (avoid.size >= AVOID_MAX) return first
       avoid.add(to)
       next = assess(record, view, policy, { urged, avoid })
     }
-    return avoid.size === 0 ? first : { ...first, action: undefined }
+    return first
   }
 
   async #act(record: PlacedChunkRecord, action: Action, entry: Entry, signal: AbortSignal): Promise<void> {

@@ -134,8 +134,9 @@ export class Patrol implements Worker {
     leaving.note(record, standing, true)
     this.#again ||= standing.unsettled
     const assessment = assess(record, view, { now: time.now(), cold: config.cold })
-    if (assessment.urgency !== 'none' && recent.has(record.chunk)) {
-      this.#again = true // its copies are on their way
+    const isShort = assessment.urgency === 'last-copy' || assessment.urgency === 'under'
+    if (isShort && recent.has(record.chunk) && queue.get(record.chunk) === undefined) {
+      this.#again = true // most likely its copies are on their way
       return
     }
     if (queue.offer(record.chunk, record.sizeBytes, assessment) || assessment.urgency === 'none') return

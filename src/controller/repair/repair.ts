@@ -31,6 +31,9 @@ export interface Repair extends ControllerPart<'drainNode' | 'retireNode'> {
   restore(): Promise<void>
 }
 
+/** Beside the time an attempt takes: enough for a heartbeat to tell what is wrong. */
+const TROUBLE_MS = 10_000
+
 export function createRepair(deps: LoopsDeps): Repair {
   const { clock, config } = deps
   const watch = new NodeWatch(deps)
@@ -39,11 +42,12 @@ export function createRepair(deps: LoopsDeps): Repair {
   const wakeup = new Wakeup({ clock })
   const onWork = (): void => wakeup.wake()
   const shared = { ...deps, watch, queue, leaving, wakeup, onWork }
+  const attemptMs = config.replication.putTimeoutMs + config.replication.getTimeoutMs
   const patrol = new Patrol(shared)
   const executor = new RepairExecutor({
     ...shared,
     pace: new Pace(config.repair),
-    troubles: new Troubles({ clock })
+    troubles: new Troubles({ clock, leaveMs: attemptMs + TROUBLE_MS })
   })
   const decisions = new OperatorDecisions({ ...shared, onChanged: () => patrol.again() })
   const reads = new ReadNotes(deps)

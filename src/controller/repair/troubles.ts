@@ -1,8 +1,6 @@
 import type { Clock } from '../../interfaces.ts'
 import type { PeerId } from '../../types.ts'
 
-/** What failed is left alone for so long: long enough for a heartbeat to tell why, short enough to try again soon. */
-const LEAVE_MS = 10_000
 /** Pairs of a few dozen nodes; when there are more, the oldest are forgotten. */
 const PAIRS_MAX = 4096
 
@@ -12,17 +10,20 @@ const PAIRS_MAX = 4096
  */
 export class Troubles {
   readonly #clock: Clock
+  readonly #leaveMs: number
   readonly #untilMs = new Map<string, number>()
 
-  constructor(deps: { readonly clock: Clock }) {
+  /** @param deps.leaveMs what failed is left alone for so long: longer than an attempt takes, so that the next one remembers it */
+  constructor(deps: { readonly clock: Clock; readonly leaveMs: number }) {
     this.#clock = deps.clock
+    this.#leaveMs = deps.leaveMs
   }
 
   /** @param from undefined: nobody should give it anything */
   note(from: PeerId | undefined, to: PeerId): void {
     const key = keyOf(from, to)
     this.#untilMs.delete(key)
-    this.#untilMs.set(key, this.#clock.monotonic() + LEAVE_MS)
+    this.#untilMs.set(key, this.#clock.monotonic() + this.#leaveMs)
     const oldest = this.#untilMs.keys().next()
     if (this.#untilMs.size > PAIRS_MAX && oldest.done === false) this.#untilMs.delete(oldest.value)
   }
