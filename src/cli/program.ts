@@ -2,12 +2,15 @@ import { Command, CommanderError } from 'commander'
 import { asPeerbinError, EXIT, hasCode } from '../errors.ts'
 import type { PeerbinError } from '../errors.ts'
 import { VERSION } from '../version.ts'
+import { addBackupCommand } from './commands/backup.ts'
 import { addCollectorCommand } from './commands/collector.ts'
 import { addConfigCommand } from './commands/config.ts'
 import { addDrainCommands } from './commands/drain.ts'
 import { addInitCommand } from './commands/init.ts'
+import { addLinksCommand } from './commands/links.ts'
 import { addPullCommand } from './commands/pull.ts'
 import { addPushCommand } from './commands/push.ts'
+import { addRestoreCommand } from './commands/restore.ts'
 import { addRoleCommands } from './commands/role.ts'
 import { addScrubCommand } from './commands/scrub.ts'
 import { addStatusCommand } from './commands/status.ts'
@@ -56,6 +59,9 @@ function buildProgram(context: CliContext): Command {
   addPushCommand(program, context)
   addPullCommand(program, context)
   addStatusCommand(program, context)
+  addLinksCommand(program, context)
+  addBackupCommand(program, context)
+  addRestoreCommand(program, context)
   addDrainCommands(program, context)
   addScrubCommand(program, context)
   addCollectorCommand(program, context)

@@ -103,7 +103,12 @@ export async function sealAll(
 
 /** @throws `data-incompatible` when it is damaged, of another cluster, or of another name */
 export function openPiece({ name, bytes }: Piece, secret: Uint8Array): { at: number; bytes: Uint8Array } {
-  const plain = Buffer.from(openBytes({ name, bytes }, secret))
+  return unpack(openBytes({ name, bytes }, secret))
+}
+
+/** What a piece of a base or of changes holds, once it was opened. @throws `data-incompatible` */
+export function unpack(opened: Uint8Array): { at: number; bytes: Uint8Array } {
+  const plain = Buffer.from(opened)
   try {
     const raw = zstdDecompressSync(plain.subarray(TIME_BYTES), { maxOutputLength: RAW_BYTES })
     return { at: Number(plain.readBigUInt64BE()), bytes: raw }
