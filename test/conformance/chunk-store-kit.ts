@@ -1,4 +1,4 @@
-/** What the two files of the ChunkStore suite share. */
+/** What the files of the ChunkStore suite share. */
 
 import type { Test } from 'tap'
 import type { ChunkStore, Clock } from '../../src/interfaces.ts'
@@ -9,11 +9,14 @@ import { seededRandom } from '../kit/seeded-random.ts'
 
 export const KIB = 1024
 
-/**
- * Makes a place for chunks; what it answers makes a store, not opened, that sees what earlier ones of that place have stored.
- * `capacityBytes` 0: no limit that the suite could reach.
- */
-export type PlaceForChunks = (t: Test, options: { clock: Clock; capacityBytes: number }) => () => ChunkStore
+/** Makes a store, not opened, that sees what earlier ones of the same place have stored. */
+export type MakeStore = (() => ChunkStore) & {
+  /** Flips a bit of what is stored of a chunk, while no store of the place is open; without it the suite checks nothing of quarantine. */
+  rot?: (id: ChunkId) => Promise<void> | void
+}
+
+/** Makes a place for chunks. `capacityBytes` 0: no limit that the suite could reach. */
+export type PlaceForChunks = (t: Test, options: { clock: Clock; capacityBytes: number }) => MakeStore
 
 const random = seededRandom(7)
 /** `size` bytes that no other call gives: a filled pattern with random bytes at its start and end. */

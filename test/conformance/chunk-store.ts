@@ -16,6 +16,7 @@ import {
   type PlaceForChunks
 } from './chunk-store-kit.ts'
 import { accounts, lives, races } from './chunk-store-lives.ts'
+import { manifests, quarantine, raises } from './chunk-store-rot.ts'
 
 export type { PlaceForChunks } from './chunk-store-kit.ts'
 
@@ -31,6 +32,9 @@ export function chunkStoreConformance(t: Test, name: string, place: PlaceForChun
     await accounts(t, place)
     await races(t, place)
     await lives(t, place)
+    await raises(t, place)
+    await manifests(t, place)
+    await quarantine(t, place)
   })
 }
 

@@ -129,14 +129,13 @@ t.test('stops at once in the middle of a read, and waits for a store that is bus
   t.match(world.scrubber.report(), { running: false, checkedChunks: 3 })
   t.equal(refusals, -3)
   const gate = Promise.withResolvers<void>()
-  let signal: AbortSignal | undefined
   const scrubber = world.scrubber
   world.store.before = (operation) => (operation === 'get' ? gate.promise : undefined)
   await world.stop()
   await world.store.open()
   scrubber.start()
   const stopping = new AbortController()
-  signal = stopping.signal
+  const { signal } = stopping
   await scrubber.step(signal) // looks
   const step = scrubber.step(signal)
   await settle()

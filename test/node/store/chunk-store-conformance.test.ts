@@ -6,8 +6,10 @@ import { LimitedChunkStore } from '../../../src/node/store/limited.ts'
 import { MemoryChunkStore } from '../../../src/node/store/memory-chunk-store.ts'
 import { SpaceReserve } from '../../../src/node/store/space-reserve.ts'
 import { StopOnFailure } from '../../../src/node/store/stop-on-failure.ts'
+import type { ChunkId } from '../../../src/types.ts'
 import { chunkStoreConformance, type PlaceForChunks } from '../../conformance/chunk-store.ts'
 import { FaultyChunkStore } from '../../kit/faulty-chunk-store.ts'
+import { rotChunk } from './rot-chunk.ts'
 
 const MIB = 1024 * 1024
 
@@ -30,26 +32,33 @@ const decorators: Record<string, Decorator> = {
 const everything: Decorator = (store, folder) =>
   Object.values(decorators).reduce((inner, decorate) => decorate(inner, folder), store)
 
-type Base = (
-  t: Test,
-  options: { clock: Clock; capacityBytes: number }
-) => { folder: string; make: () => ChunkStore }
+interface Place {
+  folder: string
+  make: () => ChunkStore
+  rot: (id: ChunkId) => Promise<void> | void
+}
+
+type Base = (t: Test, options: { clock: Clock; capacityBytes: number }) => Place
 
 const memory: Base = (t, options) => {
   const store = new MemoryChunkStore(options)
-  return { folder: t.testdir(), make: () => store }
+  return { folder: t.testdir(), make: () => store, rot: (id) => store.rot(id) }
 }
 
 const level: Base = (t, options) => {
   const folder = t.testdir()
-  return { folder, make: () => new LevelChunkStore({ ...options, folder }) }
+  return {
+    folder,
+    make: () => new LevelChunkStore({ ...options, folder }),
+    rot: (id) => rotChunk(folder, id)
+  }
 }
 
 const decorated =
   (base: Base, decorate: Decorator): PlaceForChunks =>
   (t, options) => {
-    const { folder, make } = base(t, options)
-    return () => decorate(make(), folder)
+    const { folder, make, rot } = base(t, options)
+    return Object.assign(() => decorate(make(), folder), { rot })
   }
 
 for (const [name, base] of Object.entries({ memory, LevelDB: level })) {

@@ -1,49 +1,15 @@
-import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import type { Test } from 'tap'
-import type { Clock } from '../../../src/interfaces.ts'
 import { ChunkIndex } from '../../../src/node/store/chunk-index.ts'
 import { formatKey } from '../../../src/node/store/chunk-record.ts'
 import { LevelChunkStore } from '../../../src/node/store/level-chunk-store.ts'
-import { openDatabase } from '../../../src/node/store/leveldb.ts'
 import { SliceTable } from '../../../src/node/store/slice-table.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { G1, G2, someBytes, someChunk } from '../../conformance/chunk-store-kit.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
-import { until } from '../../kit/until.ts'
+import { bytesOnDisk, databaseOf, fill, storeIn } from './level-folder.ts'
 
 const MIB = 1024 * 1024
-const SMALL = { writeBufferSize: MIB, maxFileSize: MIB, blockSize: 4096, cacheSize: MIB }
-
-/** An open store; closed at the end of the test. */
-async function storeIn(t: Test, folder: string, options: { clock?: Clock; capacityBytes?: number } = {}) {
-  const store = new LevelChunkStore({ folder, clock: systemClock, capacityBytes: 0, ...options })
-  await store.open()
-  t.teardown(() => store.close())
-  return store
-}
-
-/** Bytes of all files that hold slices. */
-async function bytesOnDisk(folder: string): Promise<number> {
-  const slices = join(folder, 'slices')
-  const sizes = await Promise.all(
-    (await readdir(slices)).map((name) =>
-      stat(join(slices, name)).then(
-        ({ size }) => size,
-        () => 0 // LevelDB removed it meanwhile
-      )
-    )
-  )
-  return sizes.reduce((sum, size) => sum + size, 0)
-}
-
-/** Puts `count` chunks of 1 MiB. */
-async function fill(store: LevelChunkStore, count: number) {
-  const chunks = Array.from({ length: count }, () => someChunk(MIB))
-  for (const { id, bytes } of chunks) await store.put(id, bytes, G1)
-  return chunks
-}
 
 t.test('a folder in use is refused, and free again after closing', async (t) => {
   const folder = t.testdir()
@@ -62,7 +28,7 @@ t.test('a folder of another format is refused, and left alone', async (t) => {
   await store.put(id, bytes, G1)
   await store.close()
   const setFormat = async (version: number): Promise<void> => {
-    const database = await openDatabase(join(folder, 'chunks'), SMALL)
+    const database = await databaseOf(folder, 'chunks')
     await database.put(formatKey, Uint8Array.of(version))
     await database.close()
   }
@@ -108,66 +74,6 @@ t.test('usage comes from the disk, and never promises more than it has', async (
     capacityBytes: 1_000_000,
     freeBytes: 5000
   })
-})
-
-t.test('the bytes of deleted chunks are gone from the disk, those of others are not', async (t) => {
-  const folder = t.testdir()
-  const store = await storeIn(t, folder)
-  const chunks = await fill(store, 80)
-  t.ok((await bytesOnDisk(folder)) >= 80 * MIB)
-  for (const { id } of chunks.slice(0, 60)) t.equal(await store.delete(id, G1), true)
-  await store.reclaim()
-  const left = await bytesOnDisk(folder)
-  t.ok(left >= 20 * MIB && left < 21 * MIB, `${left} bytes are left of 20 MiB`)
-  for (const { id, bytes } of chunks.slice(60)) t.ok(Buffer.from(bytes).equals(await store.get(id)))
-  for (const { id } of chunks.slice(60)) await store.delete(id, G1)
-  await store.reclaim()
-  t.ok((await bytesOnDisk(folder)) < MIB, 'nothing is left')
-})
-
-t.test('a chunk that is deleted right after it came is gone from the disk too', async (t) => {
-  const folder = t.testdir()
-  const store = await storeIn(t, folder)
-  const [kept] = await fill(store, 1)
-  const { id, bytes } = someChunk(4 * MIB)
-  await store.put(id, bytes, G1)
-  await store.delete(id, G1)
-  await store.reclaim()
-  t.ok((await bytesOnDisk(folder)) < 2 * MIB)
-  if (kept !== undefined) t.ok(Buffer.from(kept.bytes).equals(await store.get(kept.id)))
-})
-
-t.test('every other chunk of many can be removed, while more come', async (t) => {
-  const folder = t.testdir()
-  const store = await storeIn(t, folder)
-  const chunks = await fill(store, 60)
-  for (const { id } of chunks.filter((_, i) => i % 2 === 0)) await store.delete(id, G1)
-  const [, more] = await Promise.all([store.reclaim(), fill(store, 20)])
-  // LevelDB compacts in its own time too: a table that it holds open just then goes with the next look
-  await until('little more than 50 MiB is left', async () => {
-    await store.reclaim()
-    return (await bytesOnDisk(folder)) < 52 * MIB
-  })
-  for (const { id, bytes } of [...chunks.filter((_, i) => i % 2 === 1), ...more]) {
-    t.ok(Buffer.from(bytes).equals(await store.get(id)))
-  }
-})
-
-t.test('space comes back by itself a little later, also after a restart', async (t) => {
-  const folder = t.testdir()
-  const clock = new ManualClock()
-  const store = await storeIn(t, folder, { clock })
-  const chunks = await fill(store, 20)
-  for (const { id } of chunks.slice(0, 10)) await store.delete(id, G1)
-  t.ok((await bytesOnDisk(folder)) >= 20 * MIB, 'not at once: deletes are gathered')
-  await clock.advance(2000)
-  await until('half of it is gone', async () => (await bytesOnDisk(folder)) < 11 * MIB)
-  for (const { id } of chunks.slice(10)) await store.delete(id, G1)
-  await store.close()
-  t.equal(clock.timers, 0, 'no timer is left behind')
-  await store.open()
-  await clock.advance(2000)
-  await until('all of it is gone', async () => (await bytesOnDisk(folder)) < MIB)
 })
 
 t.test(
@@ -227,7 +133,7 @@ t.test('a chunk whose record is unreadable is not there, until it is put or dele
   await store.put(one.id, one.bytes, G1)
   await store.put(two.id, two.bytes, G1)
   await store.close()
-  const database = await openDatabase(join(folder, 'chunks'), SMALL)
+  const database = await databaseOf(folder, 'chunks')
   for await (const [key, value] of database.iterator({
     gt: formatKey.map(() => 0x63),
     lt: Uint8Array.of(0x64)
