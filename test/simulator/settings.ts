@@ -9,6 +9,10 @@ export const LEASE_MS = 120_000
 export const GRACE_MS = 10_000
 /** Longest that a file's data may stay after its link has ended and everybody can be reached. */
 export const GONE_WITHIN_MS = 120_000
+/** From one inventory of a node to the next, beside those at its start. */
+const INVENTORY_MS = 200_000
+/** Bytes that no order is for are found by two inventories, and gone within so long. */
+export const FOUND_WITHIN_MS = INVENTORY_MS + 60_000
 /** Back to full replication after healing (invariant F), beside the repair delay. */
 export const CLEAN_WITHIN_MS = 120_000
 
@@ -32,7 +36,7 @@ export function simulatedConfig(processes: number, machine: string, over: Config
       owedIntervalMs: 3000
     },
     repair: { delayMs: 20_000, lostShare: 100, patrolMs: 60_000 },
-    inventory: { intervalMs: 300_000, quarantineMs: 10_000, sweepShare: 100 },
+    inventory: { intervalMs: INVENTORY_MS, quarantineMs: 10_000, sweepShare: 100 },
     scrub: { intervalMs: 600_000, newAfterMs: 300_000, roundMs: 60_000 },
     snapshot: { nodes: 0 },
     link: { leaseMs: LEASE_MS, graceMs: GRACE_MS, reportIntervalMs: 2000, ttlMs: 3_600_000 },
