@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import type { Generation, Term } from '../../src/types.ts'
 import { chunk, node, peer } from '../conformance/metadata-fixture.ts'
-import { chunkName, generationOf, limit, operation, peerNumber } from './model-world.ts'
+import { bootOf, chunkName, generationOf, limit, operation, peerNumber } from './model-world.ts'
 import type { Step } from './model-world.ts'
 
 export const settle = operation(
@@ -53,11 +53,11 @@ export const confirm = operation(
 
 export const drop = operation(
   'drop',
-  fc.tuple(peerNumber, chunkName, fc.constantFrom(0, 1)),
-  ([n, of, back]): Step =>
+  fc.tuple(peerNumber, chunkName, fc.constantFrom(0, 1), fc.option(bootOf)),
+  ([n, of, back, boot]): Step =>
     (world) => {
       const lost = { peer: peer(n), chunk: chunk(of), generation: generationOf(world, of, back) }
-      return (store) => store.dropCopy(lost)
+      return (store) => store.dropCopy(boot === null ? lost : { ...lost, boot })
     }
 )
 

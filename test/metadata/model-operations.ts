@@ -2,7 +2,10 @@
 
 import fc from 'fast-check'
 import * as garbage from './model-garbage.ts'
+import * as inventory from './model-inventory.ts'
 import * as links from './model-links.ts'
+import * as recovery from './model-recovery.ts'
+import * as repair from './model-repair.ts'
 import * as uploads from './model-uploads.ts'
 import type { Step } from './model-world.ts'
 
@@ -23,8 +26,26 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: garbage.purge },
   { weight: 1, arbitrary: garbage.record },
   { weight: 1, arbitrary: garbage.lead },
-  { weight: 1, arbitrary: garbage.mark }
+  { weight: 1, arbitrary: garbage.mark },
+  { weight: 5, arbitrary: repair.trim },
+  { weight: 3, arbitrary: repair.read },
+  { weight: 1, arbitrary: repair.decide },
+  { weight: 1, arbitrary: repair.forget },
+  { weight: 1, arbitrary: repair.known },
+  { weight: 6, arbitrary: inventory.reconcile },
+  { weight: 2, arbitrary: inventory.countUnknown },
+  { weight: 4, arbitrary: inventory.orderUnknown },
+  { weight: 3, arbitrary: inventory.orderStale },
+  { weight: 2, arbitrary: recovery.suspend },
+  { weight: 3, arbitrary: recovery.resume },
+  { weight: 1, arbitrary: recovery.raise },
+  { weight: 1, arbitrary: recovery.setting },
+  { weight: 3, arbitrary: recovery.adopt }
 )
 
 /** Ask before they write, so they run alone. */
-export const lonelyStep: fc.Arbitrary<Step> = garbage.confirm
+export const lonelyStep: fc.Arbitrary<Step> = fc.oneof(
+  garbage.confirm,
+  inventory.confirmCopies,
+  repair.trimSurplus
+)

@@ -9,7 +9,16 @@ import {
   tokenOf,
   uploadId
 } from '../conformance/metadata-fixture.ts'
-import { PEERS, chunkName, generationOf, name, operation, peerNumber, remember } from './model-world.ts'
+import {
+  PEERS,
+  bootOf,
+  chunkName,
+  generationOf,
+  name,
+  operation,
+  peerNumber,
+  remember
+} from './model-world.ts'
 import type { Step } from './model-world.ts'
 
 export const open = operation(
@@ -49,7 +58,7 @@ export const reserve = operation(
 
 export const receive = operation(
   'receive',
-  fc.array(fc.tuple(peerNumber, chunkName, fc.constantFrom(0, 0, 0, 1, 9), fc.integer({ min: 1, max: 3 })), {
+  fc.array(fc.tuple(peerNumber, chunkName, fc.constantFrom(0, 0, 0, 1, 9), bootOf), {
     minLength: 1,
     maxLength: 6
   }),
@@ -70,9 +79,10 @@ export const commit = operation(
     downloads: fc.integer({ min: 1, max: 2 }),
     ttlMs: fc.constantFrom(100, 5000),
     copiesMin: fc.constantFrom(1, 1, 2),
+    boot: bootOf,
     file: fc.option(name, { nil: undefined, freq: 10 })
   }),
-  ({ each, chunkCount, downloads, ttlMs, copiesMin, file }): Step =>
+  ({ each, chunkCount, downloads, ttlMs, copiesMin, boot, file }): Step =>
     ({ now }) =>
     (store) =>
       store.commitUpload({
@@ -90,7 +100,7 @@ export const commit = operation(
         },
         copiesMin,
         hostsMin: copiesMin,
-        boots: BOOTS
+        boots: BOOTS.map(({ peer }) => ({ peer, boot }))
       })
 )
 
@@ -102,6 +112,9 @@ export const abandon = operation(
     (store) =>
       store.abandonUpload(uploadId(each), isStale ? { staleAt: now } : {})
 )
+
+/** A greater boot than this does not occur, so that what it gave counts whatever was recorded before. */
+const NEWEST = 3
 
 /** A whole upload, so that links and garbage have something to work on. */
 export const wholeUpload = (of: fc.Arbitrary<string> = name): fc.Arbitrary<Step[]> =>
@@ -123,7 +136,7 @@ export const wholeUpload = (of: fc.Arbitrary<string> = name): fc.Arbitrary<Step[
           const request = { upload: uploadId(each), index, chunk: chunk(of), ...sizes }
           const { generation } = await store.reserveChunk(request)
           remember(world, of, generation)
-          await store.recordReceipts(PEERS.map((n) => receipt(n, chunk(of), generation)))
+          await store.recordReceipts(PEERS.map((n) => receipt(n, chunk(of), generation, NEWEST)))
           return generation
         }),
         ({ now }) =>
@@ -143,7 +156,7 @@ export const wholeUpload = (of: fc.Arbitrary<string> = name): fc.Arbitrary<Step[
               },
               copiesMin: 2,
               hostsMin: 2,
-              boots: BOOTS
+              boots: BOOTS.map(({ peer }) => ({ peer, boot: NEWEST }))
             })
       ]
     })

@@ -3,7 +3,8 @@
 import fc from 'fast-check'
 import type { MetadataStore } from '../../src/metadata-store.ts'
 import type { Generation } from '../../src/types.ts'
-import { START, chunk, fileId, hash, peer, tokenOf } from '../conformance/metadata-fixture.ts'
+import { digestOf } from '../../src/protocol/ids.ts'
+import { START, chunk, fileId, hash, peer, tokenOf, uploadId } from '../conformance/metadata-fixture.ts'
 
 export const NAMES = ['a', 'b', 'c', 'd', 'e']
 export const CHUNKS = ['x', 'y', 'z']
@@ -23,6 +24,8 @@ export const name = fc.constantFrom(...NAMES)
 export const chunkName = fc.constantFrom(...CHUNKS)
 export const secret = fc.constantFrom(...SECRETS)
 export const peerNumber = fc.constantFrom(...PEERS)
+/** Few boots of nodes, so that old ones are met. */
+export const bootOf = fc.constantFrom(1, 2, 3)
 export const limit = fc.constantFrom(1, 2, 3, 50)
 export const range = fc
   .record({ start: fc.nat(25), length: fc.integer({ min: 1, max: 25 }) })
@@ -65,7 +68,21 @@ export async function observe(store: MetadataStore, now: number): Promise<unknow
     ])
   )
   const orders = await Promise.all(PEERS.map((n) => store.listOrders(peer(n), 2)))
+  const boots = PEERS.map((n) => ({ peer: peer(n), boot: 1 }))
+  const rule = { copiesMin: 2, hostsMin: 2, boots }
+  const prefixes = CHUNKS.map((each) => digestOf(chunk(each))[0] ?? 0)
   return {
+    copies: await Promise.all(PEERS.map((n) => store.listCopies(peer(n), undefined, 10))),
+    sums: await Promise.all(
+      PEERS.flatMap((n) => prefixes.map((prefix) => store.summarizeCopies(peer(n), prefix, prefix)))
+    ),
+    chunks: [await store.listChunks(undefined, 2), await store.listChunks(chunk('y'), 5)],
+    found: await Promise.all(CHUNKS.map((each) => store.findChunk(chunk(each)))),
+    lacking: await Promise.all(NAMES.map((each) => store.listLacking(uploadId(each), rule, 2))),
+    suspended: [await store.listSuspended(undefined, 2), await store.listSuspended(tokenOf('a'), 9)],
+    decisions: await store.listDecisions(),
+    settings: await Promise.all(NAMES.map((each) => store.readSetting(each))),
+    generation: await store.lastGeneration(),
     links,
     claims,
     files,
