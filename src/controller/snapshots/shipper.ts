@@ -22,8 +22,10 @@ const BASE_BYTES_MIN = 1024 * 1024
 const CHANGES_MAX = 4096
 /** A new base comes at the earliest after so many times what the last one took, unless there is none. */
 const BASE_PAUSE_FACTOR = 4
-/** At a start the nodes come one after the other; so many intervals are waited for as many as are wanted. */
-const SETTLE_INTERVALS = 2
+/** At a start the nodes come one after the other; so long as many as are wanted are waited for. */
+const SETTLE_MS = 4000
+/** Whether a base is due is looked at so often. */
+const LOOK_MS = 1000
 
 export interface ShipperDeps {
   readonly self: PeerId
@@ -66,12 +68,13 @@ export class Shipper implements Worker {
   #called = 0
   #startedAt: number | undefined
   #baseNotBefore = -Infinity
+  #changesAt = -Infinity
   #lastError: string | null = null
   #requests: BaseRequest[] = []
 
   constructor(deps: ShipperDeps) {
     this.#deps = deps
-    this.idleMs = deps.config.intervalMs
+    this.idleMs = Math.min(LOOK_MS, deps.config.intervalMs)
   }
 
   /** What has happened by now will be in everything from this position on: the next that is taken from the store. */
@@ -119,10 +122,11 @@ export class Shipper implements Worker {
       ownHost: membership.get(self)?.host,
       current: new Set(this.peers)
     }).map(({ peer }) => peer)
-    if (this.#series === undefined && this.#waits(chosen)) return { retryAfterMs: config.intervalMs / 4 }
+    if (this.#series === undefined && this.#waits(chosen)) return { retryAfterMs: this.idleMs / 4 }
     try {
       if (this.#isBaseDue(chosen)) await this.#shipBase(chosen, signal)
-      else if (this.#series !== undefined) await this.#shipChanges(this.#series, chosen, signal)
+      else if (this.#series !== undefined && clock.monotonic() >= this.#changesAt)
+        await this.#shipChanges(this.#series, chosen, signal)
     } catch (error) {
       this.#lastError = asPeerbinError(error).code
       throw error
@@ -219,6 +223,8 @@ export class Shipper implements Worker {
   }
 
   async #shipChanges(series: Series, chosen: readonly PeerId[], signal: AbortSignal): Promise<void> {
+    // a round that takes longer than the timers are exact must not skip the next one
+    this.#changesAt = this.#deps.clock.monotonic() + this.#deps.config.intervalMs * 0.9
     if (series.hasRoom) await this.#take(series)
     this.#assertLeads(signal)
     await Promise.all(series.peers.map((peer) => this.#bring(series, peer, signal)))

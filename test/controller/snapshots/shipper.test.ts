@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
 import { openPiece } from '../../../src/controller/snapshots/pieces.ts'
@@ -12,8 +13,18 @@ import type { WorldNode } from './snapshot-world.ts'
 const signal = new AbortController().signal
 const MIB = 1024 * 1024
 
+/** Lets the interval pass before each step. */
+function eager(shipper: Shipper): Shipper {
+  const step = shipper.step.bind(shipper)
+  shipper.step = async (signal) => {
+    await setTimeout(3)
+    return await step(signal)
+  }
+  return shipper
+}
+
 async function start(t: Test, machines: string[], config: object = {}) {
-  const world = new SnapshotWorld({ snapshot: { intervalMs: 20, ...config } })
+  const world = new SnapshotWorld({ snapshot: { intervalMs: 1, ...config } })
   t.teardown(() => world.stop())
   for (const machine of machines) await world.addNode(machine)
   const parts = await world.addController('own')
@@ -26,7 +37,7 @@ async function start(t: Test, machines: string[], config: object = {}) {
     onEverywhere: async (position) => void everywhere.push(position),
     onBase: (base) => dropOlder(parts, { term: parts.leadership.term, base, keep: undefined }, signal)
   })
-  return { world, parts, source, shipper, everywhere }
+  return { world, parts, source, shipper: eager(shipper), everywhere }
 }
 
 /** What can be read back from one node: its newest base with the changes after it. */
