@@ -13,7 +13,8 @@ import { systemRandom } from '../../runtime/random.ts'
 import { WorkerLoop } from '../../runtime/worker-loop.ts'
 import { parsePort } from '../arguments.ts'
 import type { RoleOptions } from '../../compose/open-role.ts'
-import type { Address } from '../../types.ts'
+import { TIERS } from '../../types.ts'
+import type { Address, Tier } from '../../types.ts'
 import type { CliContext, Roles } from '../context.ts'
 import { logOutput } from '../log-output.ts'
 import type { ChildMessage } from '../supervisor/messages.ts'
@@ -33,6 +34,8 @@ interface RoleCommandOptions extends DataOptions, SettingOptions {
   listen?: string
   port?: number
   host?: string
+  tier?: Tier
+  zone?: string
   recover?: boolean
   peer?: Address[]
 }
@@ -49,7 +52,8 @@ const ABOUT: Readonly<Record<RoleName, { summary: string; text: string }>> = {
 
 Examples:
   PEERBIN_JOIN=peerbin1_… peerbin node --data /var/lib/peerbin
-  peerbin node --join-file join.txt --set node.capacityBytes=200GB`
+  peerbin node --join-file join.txt --set node.capacityBytes=200GB
+  peerbin node --tier cold --zone cellar --data /mnt/archive`
   },
   controller: {
     summary: 'run the controller (metadata) of a cluster that was founded here',
@@ -93,6 +97,14 @@ export function addRoleCommands(program: Command, context: CliContext): void {
           new Option('-p, --port <port>', 'HTTP port, 0 = any (edge.port)').env('PORT').argParser(parsePort)
         )
         .option('--host <host>', 'address to listen on for HTTP (edge.host)')
+    if (role === 'node')
+      command
+        .addOption(
+          new Option('--tier <tier>', 'cold: keeps what nobody has read for long (network.tier)').choices(
+            TIERS
+          )
+        )
+        .option('--zone <name>', 'rack, room or site; copies are spread over zones (network.zone)')
     if (role === 'controller')
       addPeerOption(
         command.option(
@@ -206,7 +218,11 @@ function announceReady(
 
 function flagsOf(options: RoleCommandOptions): ConfigInput {
   return {
-    network: options.listen === undefined ? {} : { host: options.listen },
+    network: {
+      ...(options.listen === undefined ? {} : { host: options.listen }),
+      ...(options.tier === undefined ? {} : { tier: options.tier }),
+      ...(options.zone === undefined ? {} : { zone: options.zone })
+    },
     edge: {
       ...(options.port === undefined ? {} : { port: options.port }),
       ...(options.host === undefined ? {} : { host: options.host })
