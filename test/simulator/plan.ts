@@ -39,18 +39,18 @@ export function drawPlan(chance: Chance, options: { faults: boolean }): Plan {
 }
 
 function drawCluster(chance: Chance, options: { faults: boolean }): Omit<Plan, 'oldLeader'> {
-  const nodes = chance.pick([3, 3, 3, 4, 4, 5, 5, 6, 7, 9])
+  const nodes = chance.pick([3, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7, 9])
   return {
     nodes,
     controllers: chance.pick([1, 1, 2, 2, 3]),
-    edges: chance.pick([1, 2, 2, 3]),
+    edges: chance.pick([1, 1, 2, 2, 3]),
     hosts: chance.happens(0.85) ? nodes : chance.whole(2, nodes),
     sqlite: chance.happens(SQLITE_SHARE),
     ioMaxMs: chance.pick([2, 10, 60]),
     uploaders: chance.whole(1, 3),
     filesPerUploader: chance.whole(2, 4),
     pauseMs: chance.pick([1000, 4000, 8000]),
-    faultsMs: chance.between(15_000, 60_000),
+    faultsMs: chance.between(10_000, 45_000),
     faultEveryMs: options.faults ? chance.pick([1500, 4000, 8000]) : Infinity,
     destroys: chance.happens(0.5),
     equalShare: chance.pick([0.2, 0.4, 0.7]),

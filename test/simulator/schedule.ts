@@ -12,7 +12,7 @@ import { Destruction } from './destruction.ts'
 import { Faults } from './faults.ts'
 import { type Invariant, isSpent, Ledger, type Violation, ViolationError } from './ledger.ts'
 import { drawPlan, type Plan } from './plan.ts'
-import { CLEAN_WITHIN_MS, GONE_WITHIN_MS } from './settings.ts'
+import { CLEAN_WITHIN_MS, FOUND_WITHIN_MS, GONE_WITHIN_MS } from './settings.ts'
 import { WatchingLogger } from './secret-watch.ts'
 import { Workload } from './workload.ts'
 import { type Planted, World } from './world.ts'
@@ -274,7 +274,7 @@ class Schedule {
       () => this.#references()
     )
     if (this.#options.strict !== false)
-      await this.#until('every disk is empty', GONE_WITHIN_MS, () => this.#checks.leftovers() === 0, null)
+      await this.#until('every disk is empty', FOUND_WITHIN_MS, () => this.#checks.leftovers() === 0, null)
     this.#checks.gone(this.#options.strict !== false)
     return this.#checks.leftovers()
   }

@@ -239,6 +239,15 @@ export class World {
     this.edges.set(machine, edge)
   }
 
+  /** A controller whose place was taken is not started again while the other one is there: the two would overtake each other for ever. */
+  #restart(machine: Machine): void {
+    this.time.schedule(RESTART_MS, () => {
+      const others = this.of('controller').filter((other) => other !== machine)
+      const isReplaced = machine.role === 'controller' && others.some((other) => other.process !== undefined)
+      if (!isReplaced) this.start(machine)
+    })
+  }
+
   #nodeOptions(
     options: PeerOptions,
     machine: Machine,
@@ -277,10 +286,10 @@ export class World {
       network: this.#network(machine, clock),
       clock,
       random: chance,
-      onFailure: () => {
+      onFailure: ({ code }) => {
         if (!process.alive) return
-        this.kill(machine, 'its store failed')
-        this.startLater(machine)
+        this.kill(machine, `it ends by itself: ${code}`)
+        this.#restart(machine)
       },
       ...(this.options.logger && { logger: this.options.logger.child({ who: process.name }) })
     }
