@@ -51,6 +51,8 @@ export class OperatorDecisions implements Worker {
   readonly #toldAtMs = new Map<PeerId, number>()
   /** Retired, and not forgotten by the store yet. */
   readonly #forgetting = new Set<PeerId>()
+  /** Retired, and when this process hangs up: they shall hear of it in a heartbeat before. Monotonic ms. */
+  readonly #partingAtMs = new Map<PeerId, number>()
 
   constructor(deps: OperatorDecisionsDeps) {
     this.#deps = deps
@@ -127,6 +129,7 @@ export class OperatorDecisions implements Worker {
       await this.#tell(node.member, signal)
       await this.#follow(node)
     }
+    this.#part()
     return (await this.#forget()) ? 'busy' : 'idle'
   }
 
@@ -149,12 +152,21 @@ export class OperatorDecisions implements Worker {
     this.#leave(decision.peer)
   }
 
-  /** Nobody here hears of it, or talks to it, any more. */
+  /** Nobody here listens to it, or counts on it, any more. */
   #leave(peer: PeerId): void {
-    const { network, membership, nodes } = this.#deps
+    const { membership, nodes, clock, config } = this.#deps
     nodes.ignore(peer)
-    membership.forget(peer)
-    network.evict(peer)
+    membership.retire(peer)
+    this.#partingAtMs.set(peer, clock.monotonic() + config.heartbeat.suspectAfterMs)
+  }
+
+  #part(): void {
+    const { network, clock } = this.#deps
+    for (const [peer, atMs] of this.#partingAtMs) {
+      if (clock.monotonic() < atMs) continue
+      this.#partingAtMs.delete(peer)
+      network.evict(peer)
+    }
   }
 
   /** Sends the decision again as long as the node's heartbeat says otherwise. */
@@ -210,8 +222,7 @@ export class OperatorDecisions implements Worker {
 
   /** One step of forgetting; says whether there is more to forget. */
   async #forget(): Promise<boolean> {
-    const { store, membership, watch, config } = this.#deps
-    for (const peer of watch.decided('retired')) if (membership.get(peer) !== undefined) this.#leave(peer)
+    const { store, config } = this.#deps
     const [peer] = this.#forgetting
     if (peer === undefined) return false
     const forgotten = await store.forgetNode(peer, config.controller.batchMax)

@@ -190,11 +190,11 @@ t.test('a dead node is retired once its chunks have their copies elsewhere', asy
   await world.until('its chunks are back', async () => (await fewest(chunks)) === 3)
   await world.pass(1000)
   t.same(await ask('retireNode', { peer: dead.peer, force: false }), { lastCopies: 0 })
-  // what is still heard of it makes nobody remember it
-  const beat = { ...(await dead.describe()), peer: dead.peer }
-  t.ok(beat.host)
+  const comesBack = await world.addNode(dead.host, { peer: dead.peer, store: dead.store })
   await world.pass(3000)
-  t.equal(controller.membership.get(dead.peer), undefined)
+  t.ok(comesBack.boot > dead.boot)
+  t.equal(controller.membership.get(dead.peer), undefined, 'whatever is still heard of it')
+  t.ok((await controller.store.listNodes()).every(({ peer: id }) => id !== dead.peer))
   await t.rejects(ask('drainNode', { peer: dead.peer, draining: true }), { code: 'node-retired' })
 })
 
