@@ -3,10 +3,11 @@ import { FAULTS } from './faults.ts'
 import { planFaults } from './plan.ts'
 import { reportPage } from './page/report-page.ts'
 import { type ChaosReport, reportText } from './report.ts'
-import { type ChaosOptions, runChaos } from './run.ts'
+import { runChaos } from './run.ts'
+import type { ChaosOptions } from './scene.ts'
 
 // eight processes start, are killed and heal, on a machine that may be busy
-t.setTimeout(600_000)
+t.setTimeout(900_000)
 
 /** The same faults each time; `npm run chaos` takes others. */
 const SEED = 7
@@ -38,7 +39,8 @@ t.test('a plan follows from its seed, and every fault has its turn', async (t) =
 t.test(
   `nothing acknowledged is lost, no link has two winners, nothing deleted stays, whatever happens (seed ${SEED})`,
   async (t) => {
-    const report = await run(t, {})
+    // a figure for quiet machines is not held against one that runs other tests
+    const report = await run(t, { healTimeoutMs: 300_000 })
     t.same(report.violations, [])
     for (const kind of ['kill-node', 'kill-edge', 'kill-controller', 'pause-controller', 'cut-clients'])
       t.ok((report.faults[kind] ?? 0) > 0, `${kind} happened`)

@@ -68,12 +68,19 @@ function faultsAsked(text: string): FaultKind[] {
   })
 }
 
+const interrupted = new AbortController()
+process.once('SIGINT', () => {
+  console.error('chaos: interrupted, giving everything back')
+  interrupted.abort(new Error('interrupted'))
+})
+
 const options = {
   seed: whole('seed', values.seed, 0, 2 ** 31),
   seconds: secondsAsked(),
   nodes: whole('nodes', values.nodes, 3, 12),
   edges: whole('edges', values.edges, 1, 8),
   uploaders: 3,
+  signal: interrupted.signal,
   ...(values.only !== undefined && { faults: faultsAsked(values.only) }),
   log: (line: string) => console.log(line)
 }

@@ -17,8 +17,8 @@ const run = promisify(execFile)
 /** Short, so that the machinery of minutes and days runs in seconds. */
 const SETTINGS = [
   'heartbeat.intervalMs=300',
-  'heartbeat.suspectAfterMs=1500',
-  'heartbeat.downAfterMs=5000',
+  'heartbeat.suspectAfterMs=4000',
+  'heartbeat.downAfterMs=8000',
   'heartbeat.dialTimeoutMs=2000',
   'replication.owedDelayMs=1000',
   'replication.putTimeoutMs=8000',

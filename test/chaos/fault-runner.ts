@@ -14,7 +14,6 @@ const LOOK_MS = 200
 const FAULTS_AT_ONCE = 3
 /** A fault that may not happen for so long is left out. */
 const PATIENCE_MS = 20_000
-const WHOLE_TIMEOUT_MS = 120_000
 /** The cluster must say so often in a row that it is whole. */
 const WHOLE_TIMES = 3
 /** Deaths of one process in a row after which its disk is given up, as an operator would. */
@@ -29,6 +28,8 @@ export interface FaultRunnerDeps {
   readonly cluster: ChaosCluster
   readonly history: History
   readonly log: (line: string) => void
+  /** How long copies may take to be back after a fault that took them. */
+  readonly healTimeoutMs: number
   /** The node whose disk is a small one; undefined: none. */
   readonly smallDisk: ChaosProcess | undefined
 }
@@ -124,6 +125,14 @@ export class FaultRunner {
     this.#running++
     this.counts[fault.kind] = (this.counts[fault.kind] ?? 0) + 1
     const spans = targets.map((target) => history.begin(target.name, fault.kind, fault.text))
+    let running = true
+    // a fault that took copies is over before they are back
+    const over = (): void => {
+      if (!running) return
+      running = false
+      this.#running--
+      for (const end of spans) end()
+    }
     const endMs = history.now() + durationMs
     const context: FaultContext = {
       cluster,
@@ -133,8 +142,7 @@ export class FaultRunner {
       targets,
       last: () => this.#until(endMs),
       whole: async (since) => {
-        this.#running--
-        for (const end of spans) end()
+        over()
         await this.#whole(since)
       }
     }
@@ -143,10 +151,7 @@ export class FaultRunner {
     } catch (error) {
       this.violations.push({ invariant: 'copies', file: null, text: String(error), atMs: history.now() })
     }
-    if (!fault.lossy) {
-      this.#running--
-      for (const end of spans) end()
-    }
+    over()
     for (const target of targets) {
       this.#busy.delete(target)
       this.#deaths.delete(target)
@@ -228,10 +233,10 @@ export class FaultRunner {
   }
 
   async #whole(since: Parameters<FaultContext['whole']>[0]): Promise<void> {
-    const { cluster } = this.#deps
-    const deadline = performance.now() + WHOLE_TIMEOUT_MS
+    const { cluster, healTimeoutMs } = this.#deps
+    const deadline = performance.now() + healTimeoutMs
     for (let times = 0; times < WHOLE_TIMES;) {
-      if (performance.now() > deadline) throw new Error(`copies were not back within ${WHOLE_TIMEOUT_MS} ms`)
+      if (performance.now() > deadline) throw new Error(`copies were not back within ${healTimeoutMs} ms`)
       await pause(LOOK_MS)
       const status = await askStatus(cluster.directUrls)
       const member = status?.nodes.find(({ host }) => host === since.node?.name)

@@ -1,0 +1,72 @@
+/** What the parts of a chaos run share. */
+
+import type { ClientDeps } from './clients.ts'
+import type { ChaosCluster } from './cluster.ts'
+import type { FaultKind } from './faults.ts'
+import type { History } from './history.ts'
+import type { FileEntry } from './ledger.ts'
+import { Dice } from './random.ts'
+
+export interface ChaosOptions {
+  seed: number
+  seconds: number
+  nodes: number
+  edges: number
+  uploaders: number
+  /** Only these faults; default: all that the machine allows. None: what the clients and the ledger find by themselves. */
+  faults?: readonly FaultKind[]
+  /** Whether data and logs are kept when something was violated; default true. */
+  keep?: boolean
+  /** Settings on top of the usual ones, as `section.key=value`; tests plant mistakes with them. */
+  settings?: readonly string[]
+  /** A mistake of the harness's own making that its checks must find. */
+  plant?: 'damaged answers' | 'forgotten bytes' | 'a death' | 'a node that stays away'
+  /** How long copies may take to be back, and deleted bytes to be gone; shorter only where it is known that they never are. */
+  healTimeoutMs?: number
+  goneTimeoutMs?: number
+  /** Ends the run early, without a report; everything is given back. */
+  signal?: AbortSignal
+  log: (line: string) => void
+}
+
+/** A claimant that something kept from its last bytes has so long after it. */
+const GRACE_MARGIN_MS = 12_000
+
+/** How long pauses may be: a third of the run. */
+export const pauseMaxMs = (seconds: number): number => Math.min(80_000, Math.max(2000, (seconds * 1000) / 3))
+
+/** A pause must not eat the time that a claimant has for its last bytes. */
+export const graceMsOf = ({ seconds, faults }: ChaosOptions): number =>
+  (faults?.length === 0 ? 0 : pauseMaxMs(seconds)) + GRACE_MARGIN_MS
+
+/** The figure of the fault model. */
+export const HEAL_TIMEOUT_MS = 120_000
+
+export interface Scene {
+  readonly options: ChaosOptions
+  readonly cluster: ChaosCluster
+  readonly history: History
+  /** Every file that was uploaded, or may have been. */
+  readonly files: FileEntry[]
+}
+
+/** A client with chance of its own, so that one does not disturb the choices of another. */
+export const clientOf = ({ options, cluster, history }: Scene, number: number): ClientDeps => ({
+  urls: cluster.urls,
+  dice: new Dice(options.seed * 1000 + number),
+  history
+})
+
+export const pause = async (ms: number): Promise<void> => {
+  await new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+/** Whether it came about in time. */
+export async function until(timeoutMs: number, condition: () => Promise<boolean>): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs
+  while (!(await condition())) {
+    if (performance.now() > deadline) return false
+    await pause(200)
+  }
+  return true
+}
