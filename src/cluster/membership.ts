@@ -125,10 +125,12 @@ export class Membership {
     return last === -Infinity ? undefined : this.#clock.monotonic() - last
   }
 
-  /** Greatest term of any member, those that are down included; 0: no controller is known. */
+  /** Greatest term of any controller, those that are down included; 0: none is known. What others say of a term counts nothing. */
   greatestTerm(): Term {
-    const terms = [...this.#entries.values()].map((entry) => entry.heartbeat.term)
-    return Math.max(0, ...terms) as Term
+    const controllers = [...this.#entries.values()].filter(({ heartbeat }) =>
+      heartbeat.roles.includes('controller')
+    )
+    return Math.max(0, ...controllers.map(({ heartbeat }) => heartbeat.term)) as Term
   }
 
   /** Forgets a peer for good: no heartbeat of it is taken any more, however new. Answers whether that is news. */

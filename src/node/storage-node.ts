@@ -245,6 +245,6 @@ export class StorageNode implements Service {
 
   /** A leader is known by its heartbeat before its first order: from then on an older one gives no orders here. */
   #hearTerms(): void {
-    for (const member of this.#deps.membership.all()) this.#fence.observe(member.term)
+    this.#fence.observe(this.#deps.membership.greatestTerm())
   }
 }
