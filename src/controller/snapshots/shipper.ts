@@ -139,9 +139,7 @@ export class Shipper implements Worker {
     const { clock, config } = this.#deps
     const waitedMs = clock.monotonic() - (this.#startedAt ?? 0)
     if (chosen.length === 0) this.#lastError = 'not-enough-nodes'
-    return (
-      chosen.length === 0 || (chosen.length < config.nodes && waitedMs < SETTLE_INTERVALS * config.intervalMs)
-    )
+    return chosen.length === 0 || (chosen.length < config.nodes && waitedMs < SETTLE_MS)
   }
 
   /** Nodes that are gone, or are being emptied, are brought nothing more. */
