@@ -9,6 +9,8 @@ export type Database = Level<Uint8Array, Uint8Array> & {
   compactRange(start: Uint8Array, end: Uint8Array): Promise<void>
   /** Bytes that tables have between the keys, to the size of a block; what is in memory is not counted. */
   approximateSize(start: Uint8Array, end: Uint8Array): Promise<number>
+  /** What LevelDB says of itself; empty when it does not know the property. */
+  getProperty(property: string): string
 }
 
 export interface DatabaseOptions {

@@ -98,16 +98,26 @@ export class Reclaimer {
   }
 
   async #removeAll(): Promise<void> {
-    const { index, freeSpace } = this.#deps
+    const { index, slices, freeSpace } = this.#deps
     while (!this.#stopped) {
       this.#noted = false
       const ranges = await index.listRemovals(BATCH_MAX)
       if (ranges.length === 0) return
+      let tooLarge = 0
       for (const cluster of clustersOf(ranges, await freeSpace())) {
         if (this.#stopped) return
+        if ((await freeSpace()) < (await slices.spaceNeeded(cluster))) {
+          tooLarge++
+          continue
+        }
         await this.#remove(cluster)
         await index.forgetRemovals(cluster)
       }
+      if (tooLarge > 0)
+        throw new PeerbinError(
+          'store-failed',
+          'Too little space is free to give that of deleted chunks back.'
+        )
     }
   }
 

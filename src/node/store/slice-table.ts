@@ -27,6 +27,8 @@ const GAP_MAX = (2 * TABLE_BYTES) / CHUNK_BYTES_MAX
 const SPAN_MAX = 256
 /** And at least so many chunks (a table), however little space is free for the tables that take the place of others. */
 const SPAN_MIN = TABLE_BYTES / CHUNK_BYTES_MAX
+/** More than the marks of one removal take, and what else LevelDB writes meanwhile. */
+const MARKS_BYTES = 2 * MIB
 /** What LevelDB says about the size of a range is true to the size of a block. */
 const SIZE_ERROR_BYTES = SLICE_BYTES + BLOCK_BYTES
 /** A key after every slice that can be: the sequence is a safe integer. */
@@ -122,6 +124,25 @@ export class SliceTable {
       if ((await this.#database.approximateSize(start, end)) === 0) return false
       for await (const _key of this.#database.keys({ gte: start, lt: end, limit: 1 })) return true
       return false
+    } catch (error) {
+      throw storeError(error, 'look for slices')
+    }
+  }
+
+  /**
+   * Free space that `remove` may take for a while, about: what is in memory is written, and what is left of the tables is, before the old ones go.
+   * A LevelDB that runs out of space in the middle of that takes no write any more until it is opened again.
+   */
+  async spaceNeeded(cluster: readonly SequenceRange[]): Promise<number> {
+    const first = cluster[0]?.first ?? 1
+    const last = cluster.at(-1)?.last ?? first
+    try {
+      // the tables at both ends reach further than what is removed of them
+      const around = { first: Math.max(1, first - SPAN_MIN), last: last + SPAN_MIN }
+      let keptBytes = await this.#database.approximateSize(...boundsOf(around))
+      for (const range of cluster) keptBytes -= await this.#database.approximateSize(...boundsOf(range))
+      const memoryBytes = Number(this.#database.getProperty('leveldb.approximate-memory-usage'))
+      return Math.max(0, keptBytes) + memoryBytes + MARKS_BYTES
     } catch (error) {
       throw storeError(error, 'look for slices')
     }

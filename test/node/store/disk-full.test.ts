@@ -11,13 +11,15 @@ import { hasCode, type PeerbinError } from '../../../src/errors.ts'
 import type { ChunkStore } from '../../../src/interfaces.ts'
 import { freeSpaceOf } from '../../../src/node/store/disk-space.ts'
 import { LevelChunkStore } from '../../../src/node/store/level-chunk-store.ts'
+import { LimitedChunkStore } from '../../../src/node/store/limited.ts'
 import { BALLAST_NAME, SpaceReserve } from '../../../src/node/store/space-reserve.ts'
 import { StopOnFailure } from '../../../src/node/store/stop-on-failure.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import type { ChunkId } from '../../../src/types.ts'
-import { G1, someChunk } from '../../conformance/chunk-store-kit.ts'
+import { G1, G2, generationOf, someChunk } from '../../conformance/chunk-store-kit.ts'
 
 const MIB = 1024 * 1024
+const G3 = generationOf(3)
 const DISK_MIB = 128
 /** Room that LevelDB may need to open again: two write buffers with a chunk over, written as tables while the logs are still there. */
 const REOPEN_MIB = 48
@@ -132,9 +134,54 @@ t.test('a full disk stops the store without a loss, and it starts again once the
   await checkAll(t, roomy, [{ id, bytes }])
 })
 
-/** Takes the last free bytes. */
-async function fillWithJunk(folder: string): Promise<void> {
-  await writeFile(join(folder, 'junk'), new Uint8Array((await freeSpaceOf(folder)) + MIB)).catch(
+t.test(
+  'a disk that others fill leaves a node that reads, raises and deletes, and takes chunks again later',
+  async (t) => {
+    const folder = smallDisk(t)
+    if (folder === undefined) return
+    const failures: PeerbinError[] = []
+    const level = new LevelChunkStore({
+      folder,
+      clock: systemClock,
+      capacityBytes: 0
+    })
+    const reserve = new SpaceReserve({
+      store: level,
+      folder,
+      reserveBytes: REOPEN_MIB * MIB,
+      ballastBytes: 0
+    })
+    const watched = new StopOnFailure({ store: reserve, onFailure: (failure) => failures.push(failure) })
+    const store = new LimitedChunkStore({ store: watched, putsMax: 2, getsMax: 2, waitersMax: 10 })
+    await store.open()
+    t.teardown(() => store.close())
+    const { kept } = await fill(store)
+    await fillWithJunk(folder, 8 * MIB)
+    await checkAll(t, store, kept)
+    const more = someChunk(MIB)
+    await t.rejects(store.put(more.id, more.bytes, G1), { code: 'store-full' })
+    const [first, ...others] = kept
+    if (first === undefined) throw new Error('none was kept')
+    t.match(await store.put(first.id, first.bytes, G2), { generation: 2 }, 'what is there takes no space')
+    t.match(await store.raise(first.id, G3), { generation: 3 })
+    for (const { id } of others) t.equal(await store.delete(id, G1), true)
+    await t.rejects(level.reclaim(), { code: 'store-failed' }, 'LevelDB would break off in the middle')
+    await checkAll(t, store, [first])
+    await rm(join(folder, 'junk'))
+    await level.reclaim()
+    t.ok(
+      (await store.usage()).freeBytes > (kept.length / 2) * MIB,
+      'space comes back once there is room to work'
+    )
+    await store.put(more.id, more.bytes, G1)
+    await checkAll(t, store, [first, more])
+    t.same(failures, [], 'and nothing was ever lost or stopped')
+  }
+)
+
+/** Takes all but the last free bytes. */
+async function fillWithJunk(folder: string, leaveBytes = -MIB): Promise<void> {
+  await writeFile(join(folder, 'junk'), new Uint8Array((await freeSpaceOf(folder)) - leaveBytes)).catch(
     () => undefined
   )
 }
