@@ -24,10 +24,19 @@ overEachStore(
     const { world, sender } = stock
     await stock.compared()
     const { commit, chunks } = await sender.prepare()
-    await stock.restart(0, { store: emptyStore(stock) })
-    await stock.restart(1, { store: emptyStore(stock) })
+    let repairable = false
+    for (const index of [0, 1]) {
+      const store = emptyStore(stock)
+      const put = store.put.bind(store)
+      store.put = async (...args) => {
+        if (!repairable) throw new PeerbinError('store-full')
+        return await put(...args)
+      }
+      await stock.restart(index, { store })
+    }
     t.equal(await fewest(stock, chunks), 1)
     await t.rejects(sender.call('commitUpload', commit), { code: 'copies-missing', retryAfterMs: Number })
+    repairable = true
     await world.until('the missing copies are made, and the same commit succeeds', async () => {
       try {
         await sender.call('commitUpload', commit)
