@@ -33,7 +33,8 @@ export interface ChaosOptions {
 const GRACE_MARGIN_MS = 12_000
 
 /** How long pauses may be: a third of the run. */
-export const pauseMaxMs = (seconds: number): number => Math.min(80_000, Math.max(2000, (seconds * 1000) / 3))
+export const pauseMaxMs = (seconds: number): number =>
+  Math.min(80_000, Math.max(2000, Math.round((seconds * 1000) / 3)))
 
 /** A pause must not eat the time that a claimant has for its last bytes. */
 export const graceMsOf = ({ seconds, faults }: ChaosOptions): number =>
