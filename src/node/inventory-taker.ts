@@ -7,8 +7,8 @@ import { INVENTORY_PREFIXES } from '../protocol/limits.ts'
 import { abortable, sleep, throwIfAborted, withDeadline } from '../runtime/deadline.ts'
 import type { Generation } from '../types.ts'
 
-/** Chunks taken from the store in one go. */
-const PAGE_CHUNKS = 1000
+/** Chunks taken from the store in one go: a few milliseconds of work. */
+const PAGE_CHUNKS = 256
 /** Others have a turn when the pass has computed for so long: a store in memory never waits by itself. */
 const TURN_MS = 20
 /** A million chunks take seconds; a pass that lasts so long hangs. */
