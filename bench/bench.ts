@@ -12,9 +12,12 @@ import { parseArgs } from 'node:util'
 import { levelRate, sha256Rate, streamRate } from './ceilings.ts'
 import { download, inParallel, percentile, settled, upload } from './load.ts'
 import { type BenchCluster, type ProcessUse, startCluster } from './processes.ts'
+import { measureRepair, printRepair } from './repair.ts'
 import { type Row, printReport } from './report.ts'
 
 const MB = 1e6
+/** Uploaded before a node is killed. */
+const REPAIR_BYTES = 1200 * MB
 
 const { values } = parseArgs({
   options: {
@@ -166,7 +169,13 @@ async function run(): Promise<void> {
       peakMb: cluster.use()
     }
     printReport(report)
-    if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`)
+    await cluster.stop()
+    process.stderr.write('repair of a dead node\n')
+    const repair = await measureRepair(times(REPAIR_BYTES))
+    printRepair(repair)
+    if (values.json !== undefined) {
+      await writeFile(values.json, `${JSON.stringify({ ...report, repair }, null, 2)}\n`)
+    }
   } finally {
     await cluster.stop()
   }
