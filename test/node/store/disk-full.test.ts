@@ -156,7 +156,7 @@ t.test(
     await store.open()
     t.teardown(() => store.close())
     const { kept } = await fill(store)
-    await fillWithJunk(folder, 8 * MIB)
+    await fillWithJunk(folder, MIB)
     await checkAll(t, store, kept)
     const more = someChunk(MIB)
     await t.rejects(store.put(more.id, more.bytes, G1), { code: 'store-full' })
