@@ -31,7 +31,7 @@ import type { Schema } from './schema.ts'
 import { GroupCommit } from './sqlite/group-commit.ts'
 import { IN_MEMORY, openDatabase } from './sqlite/open-database.ts'
 import type { OpenDatabase } from './sqlite/open-database.ts'
-import { ROWS_CHANGED_MAX, SqliteSnapshotSource, copyOf } from './sqlite/snapshot-source.ts'
+import { CHANGES_WAITING_BYTES_MAX, SqliteSnapshotSource, copyOf } from './sqlite/snapshot-source.ts'
 
 /** An operation on the tables, as the files in operations/ have them. */
 type Operation<A extends unknown[], R> = (db: Kysely<Schema>, ...args: A) => Promise<R>
@@ -47,8 +47,8 @@ export interface SqliteMetadataStoreDeps {
    * should end. A full disk is not such a failure.
    */
   readonly onFailure?: (failure: PeerbinError) => void
-  /** Rows changed after which changes that nobody took are given up (sqlite/snapshot-source.ts); a million, unless a test wants less. */
-  readonly rowsChangedMax?: number
+  /** Changes of snapshots that may wait to be taken (sqlite/snapshot-source.ts). */
+  readonly changesWaitingBytesMax?: number
 }
 
 type Opened = OpenDatabase & { commits: GroupCommit; source: SqliteSnapshotSource }
@@ -74,7 +74,8 @@ export class SqliteMetadataStore implements MetadataStore {
   }
 
   async #open(): Promise<void> {
-    const { file, operationsWaitingMax, logger, rowsChangedMax = ROWS_CHANGED_MAX } = this.#deps
+    const { file, operationsWaitingMax, logger } = this.#deps
+    const { changesWaitingBytesMax = CHANGES_WAITING_BYTES_MAX } = this.#deps
     try {
       const opened = await openDatabase(file)
       const commits = new GroupCommit({
@@ -85,7 +86,7 @@ export class SqliteMetadataStore implements MetadataStore {
         onCommitted: () => this.#opened?.source.committed()
       })
       rmSync(copyOf(file), { force: true }) // of a process that died while it took a copy
-      const source = new SqliteSnapshotSource({ ...opened, file, commits, rowsChangedMax })
+      const source = new SqliteSnapshotSource({ ...opened, file, commits, changesWaitingBytesMax })
       this.#opened = { ...opened, commits, source }
     } catch (error) {
       this.#opening = undefined // it may be tried again

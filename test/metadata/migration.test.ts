@@ -8,6 +8,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { SCHEMA_VERSION } from '../../src/metadata/migrations.ts'
 import { applySnapshot } from '../../src/metadata/sqlite/apply-snapshot.ts'
+import { joinChangesets } from '../../src/metadata/sqlite/changesets.ts'
 import { SqliteMetadataStore } from '../../src/metadata/sqlite-metadata-store.ts'
 import type { MetadataStore } from '../../src/metadata-store.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
@@ -101,7 +102,7 @@ t.test('a snapshot of version 1 is brought to the present one, after its changes
   database.exec(
     `update meta set value = 5000000 where key = 'time'; delete from nodes where peer = '${peer(2)}'`
   )
-  const changes = Uint8Array.from(session.changeset())
+  const changes = joinChangesets([session.changeset()])
   database.close()
   const file = join(folder, 'metadata.db')
   await applySnapshot(file, streamOf(VERSION_1), streamOf(changes))

@@ -6,9 +6,20 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { Test } from 'tap'
 import { applySnapshot } from '../../src/metadata/sqlite/apply-snapshot.ts'
+import { splitChangesets } from '../../src/metadata/sqlite/changesets.ts'
 import { SqliteMetadataStore } from '../../src/metadata/sqlite-metadata-store.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
-import { addFile, claim, node, rejectsWith, revoke, settleAll } from '../conformance/metadata-fixture.ts'
+import {
+  addFile,
+  chunk,
+  claim,
+  node,
+  openUpload,
+  rejectsWith,
+  reserve,
+  revoke,
+  settleAll
+} from '../conformance/metadata-fixture.ts'
 import { auditFile } from './audit.ts'
 import { dumpFile } from './dump.ts'
 import { step } from './model-operations.ts'
@@ -187,20 +198,43 @@ t.test('one base at a time; a store that was closed gives none', async (t) => {
   t.ok((await collect(store.snapshots.base())).length > 0)
 })
 
-t.test('changes that nobody takes are given up at a bound', async (t) => {
+/** As many references as rows change: more than are left in one session. */
+async function changeMuch(store: SqliteMetadataStore, name: string): Promise<void> {
+  const upload = await openUpload(store, name)
+  const indexes = Array.from({ length: 900 }, (_, i) => i)
+  for (let round = 0; round < 4; round++)
+    await Promise.all(indexes.map((i) => reserve(store, upload, round * 900 + i, chunk(`${name} ${i}`))))
+}
+
+t.test('many changes are one piece, taken out bit by bit', async (t) => {
   const file = join(t.testdir(), 'metadata.db')
+  const store = await openStore(t, file)
+  const base = await collect(store.snapshots.base())
+  await changeMuch(store, 'much')
+  const changes = await changesOf(store)
+  t.equal(changes.length, 1)
+  t.ok([...splitChangesets(changes[0] ?? new Uint8Array(0))].length > 1)
+  const restored = join(t.testdir({ other: {} }), 'restored.db')
+  await applySnapshot(restored, streamOf(base), streamOf(changes))
+  const database = new DatabaseSync(restored)
+  t.match(database.prepare('select count(*) as n from pieces').get(), { n: 3600 })
+  t.match(database.prepare('select count(*) as n from chunks where refs = 4').get(), { n: 900 })
+  database.close()
+})
+
+t.test('changes that nobody takes are given up at a bound', async (t) => {
   const store = new SqliteMetadataStore({
-    file,
+    file: ':memory:',
     operationsWaitingMax: 1000,
     logger: silentLogger,
-    rowsChangedMax: 100
+    changesWaitingBytesMax: 1000
   })
   await store.open()
   t.teardown(() => store.close())
   await collect(store.snapshots.base())
   await addFile(store, 'a')
   t.ok(await store.snapshots.changes())
-  for (let n = 0; n < 5; n++) await addFile(store, `${n}`)
+  await changeMuch(store, 'much')
   await rejectsWith(t, store.snapshots.changes(), 'not-found')
   await collect(store.snapshots.base())
   t.equal(await store.snapshots.changes(), undefined)

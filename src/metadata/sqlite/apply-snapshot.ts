@@ -4,6 +4,7 @@ import { createWriteStream, existsSync, rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { pipeline } from 'node:stream/promises'
 import { PeerbinError } from '../../errors.ts'
+import { splitChangesets } from './changesets.ts'
 import {
   APPLICATION_ID,
   bringToVersion,
@@ -60,8 +61,10 @@ async function bringUpToDate(file: string, draft: string, changes: AsyncIterable
     const db = kyselyOver(database)
     const version = await knownVersion(file, db)
     for await (const piece of changes) {
-      if (piece.byteLength > 0 && !database.applyChangeset(piece))
-        throw incompatible(file, 'changes do not fit what they should follow')
+      for (const changeset of splitChangesets(piece)) {
+        if (!database.applyChangeset(changeset))
+          throw incompatible(file, 'changes do not fit what they should follow')
+      }
     }
     await bringToVersion(database, db, version)
   } finally {

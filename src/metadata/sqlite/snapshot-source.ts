@@ -11,6 +11,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { pipeline } from 'node:stream/promises'
 import { PeerbinError } from '../../errors.ts'
 import type { SnapshotSource } from '../../metadata-store.ts'
+import { joinChangesets } from './changesets.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { IN_MEMORY, numberOf } from './open-database.ts'
 
@@ -18,8 +19,14 @@ type Session = ReturnType<DatabaseSync['createSession']>
 
 const PIECE_BYTES = 1024 * 1024
 
-/** Rows changed after which a session is given up, so that one whose changes nobody takes does not grow for ever: at about 200 bytes each, 200 MB. */
-export const ROWS_CHANGED_MAX = 1_000_000
+/**
+ * Rows changed after which changes are taken out of the session: at 3 µs each the process does nothing else for 30 ms. A node that restarts moves the boot of all
+ * its copies, which may be a million.
+ */
+const ROWS_AT_ONCE = 10_000
+
+/** Changes that wait to be asked for, at about 70 bytes a row; beyond this they are given up, so that those that nobody takes do not grow for ever. */
+export const CHANGES_WAITING_BYTES_MAX = 128 * 1024 * 1024
 
 /** SQLite's own default, in pages. */
 const CHECKPOINT_PAGES = 1000
@@ -28,7 +35,16 @@ export interface SnapshotSourceDeps {
   readonly file: string
   readonly database: DatabaseSync
   readonly commits: GroupCommit
-  readonly rowsChangedMax: number
+  readonly changesWaitingBytesMax: number
+}
+
+/** What has changed since the base or the last call. */
+interface Series {
+  session: Session
+  /** Count of rows changed when the session began. */
+  from: number
+  /** Changesets that were taken out of earlier sessions. */
+  waiting: Uint8Array[]
 }
 
 /** Where an unfinished copy of the file stands; whoever opens the file removes it. */
@@ -37,7 +53,7 @@ export const copyOf = (file: string): string => `${file}.base`
 export class SqliteSnapshotSource implements SnapshotSource {
   readonly #deps: SnapshotSourceDeps
   readonly #rowsChanged: () => number
-  #session: { notes: Session; from: number } | undefined
+  #series: Series | undefined
   #isTaking = false
   #copying: Promise<void> | undefined
   /**
@@ -64,32 +80,38 @@ export class SqliteSnapshotSource implements SnapshotSource {
       isWhole = true
     } finally {
       this.#isTaking = false
-      if (!isWhole) this.#endSession() // nobody has what its changes would follow
+      if (!isWhole) this.#endSeries() // nobody has what its changes would follow
     }
   }
 
   /** @throws `not-found` when there is no base that changes could follow: none was taken to its end, or too much was changed since */
   async changes(): Promise<Uint8Array | undefined> {
     return await this.#deps.commits.read(async () => {
-      if (this.#session === undefined)
+      if (this.#series === undefined)
         throw new PeerbinError('not-found', 'There is no base that the changes could follow.')
-      const changes = this.#session.notes.changeset()
-      if (changes.byteLength === 0) return undefined
-      this.#beginSession()
-      return changes
+      this.#takeOut(this.#series)
+      const changesets = this.#series.waiting.splice(0)
+      return changesets.length === 0 ? undefined : joinChangesets(changesets)
     })
   }
 
-  /** Counts what the session has to remember; called after each transaction. */
+  /** Keeps what the session remembers small; called after each transaction. */
   committed(): void {
-    if (this.#session === undefined) return
-    const changed = this.#rowsChanged() - this.#session.from
-    if (changed > this.#deps.rowsChangedMax) this.#endSession()
+    const series = this.#series
+    if (series === undefined || this.#rowsChanged() - series.from < ROWS_AT_ONCE) return
+    try {
+      this.#takeOut(series)
+    } catch {
+      // what was committed is committed, and is answered; whoever asks for the changes is told that there are none
+      return this.#endSeries()
+    }
+    const bytes = series.waiting.reduce((sum, each) => sum + each.byteLength, 0)
+    if (bytes > this.#deps.changesWaitingBytesMax) this.#endSeries()
   }
 
   /** Before the database is closed, which ends sessions. */
   async stop(): Promise<void> {
-    this.#endSession()
+    this.#endSeries()
     // its own caller is told when it fails
     await this.#copying?.catch(() => undefined)
   }
@@ -100,20 +122,33 @@ export class SqliteSnapshotSource implements SnapshotSource {
     this.#descriptor = undefined
   }
 
-  #beginSession(): void {
-    this.#session?.notes.close()
-    this.#session = { notes: this.#deps.database.createSession(), from: this.#rowsChanged() }
+  #beginSeries(): void {
+    this.#endSeries()
+    this.#series = { ...this.#newSession(), waiting: [] }
   }
 
-  #endSession(): void {
-    this.#session?.notes.close()
-    this.#session = undefined
+  #endSeries(): void {
+    this.#series?.session.close()
+    this.#series = undefined
+  }
+
+  #newSession(): Pick<Series, 'session' | 'from'> {
+    return { session: this.#deps.database.createSession(), from: this.#rowsChanged() }
+  }
+
+  /** Between two transactions, so that the next session begins where this one ends. */
+  #takeOut(series: Series): void {
+    const changeset = series.session.changeset()
+    if (changeset.byteLength === 0) return
+    series.waiting.push(changeset)
+    series.session.close()
+    Object.assign(series, this.#newSession())
   }
 
   async *#serialized(): AsyncGenerator<Uint8Array, void, undefined> {
     const { commits, database } = this.#deps
     const bytes = await commits.read(async () => {
-      this.#beginSession()
+      this.#beginSeries()
       return database.serialize()
     })
     for (let at = 0; at < bytes.byteLength; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES)
@@ -155,7 +190,7 @@ export class SqliteSnapshotSource implements SnapshotSource {
     const isBusy = numberOf(database, 'pragma wal_checkpoint(truncate)') !== 0
     if (isBusy) throw new PeerbinError('busy', 'the log of the metadata is in use')
     database.exec('pragma wal_autocheckpoint = 0')
-    this.#beginSession()
+    this.#beginSeries()
     this.#descriptor ??= openSync(file, 'r')
     const pages = numberOf(database, 'pragma page_count')
     return { fd: this.#descriptor, sizeBytes: pages * numberOf(database, 'pragma page_size') }
