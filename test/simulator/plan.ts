@@ -19,6 +19,8 @@ export interface Plan {
   readonly faultEveryMs: number
   /** Whether disks may be destroyed at all. */
   readonly destroys: boolean
+  /** Nodes that keep snapshots of the metadata and take note of claims; 0: none. */
+  readonly snapshotNodes: number
   /** Share of files that have bytes of an earlier one. */
   readonly equalShare: number
   /** In place of faults by chance: the leader is suspended until another goes on from a copy of its metadata, and then comes back. Needs `sqlite` and two controllers. */
@@ -30,6 +32,7 @@ export interface Plan {
 /** Share of schedules on the real SQLite store. */
 const SQLITE_SHARE = 0.1
 const WATCHED_SHARE = 0.1
+const SNAPSHOT_SHARE = 0.3
 const OLD_LEADER_SHARE = 0.25
 
 export function drawPlan(chance: Chance, options: { faults: boolean }): Plan {
@@ -53,6 +56,7 @@ function drawCluster(chance: Chance, options: { faults: boolean }): Omit<Plan, '
     faultsMs: chance.between(10_000, 45_000),
     faultEveryMs: options.faults ? chance.pick([1500, 4000, 8000]) : Infinity,
     destroys: chance.happens(0.5),
+    snapshotNodes: chance.happens(SNAPSHOT_SHARE) ? 3 : 0,
     equalShare: chance.pick([0.2, 0.4, 0.7]),
     watchesLogs: chance.happens(WATCHED_SHARE)
   }

@@ -54,7 +54,7 @@ export interface ScheduleReport {
 /** The cluster must be ready for uploads within so long, without faults. */
 const READY_WITHIN_MS = 60_000
 /** Clients that are under way when everything has healed end within so long. */
-const CLIENTS_END_WITHIN_MS = 400_000
+const CLIENTS_END_WITHIN_MS = 1_000_000
 /** Nobody takes over from a leader that was heard within so long (`snapshot.recoverQuietMs`). */
 const QUIET_MS = 60_000
 /** Looks at the state between events, while something is awaited. */

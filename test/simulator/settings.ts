@@ -38,7 +38,6 @@ export function simulatedConfig(processes: number, machine: string, over: Config
     repair: { delayMs: 20_000, lostShare: 100, patrolMs: 60_000 },
     inventory: { intervalMs: INVENTORY_MS, quarantineMs: 10_000, sweepShare: 100 },
     scrub: { intervalMs: 600_000, newAfterMs: 300_000, roundMs: 60_000 },
-    snapshot: { nodes: 0 },
     link: { leaseMs: LEASE_MS, graceMs: GRACE_MS, reportIntervalMs: 2000, ttlMs: 3_600_000 },
     edge: { stallMs: 20_000 },
     network: { machine }

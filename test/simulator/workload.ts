@@ -13,6 +13,8 @@ import type { World } from './world.ts'
 /** A client waits so long for an edge before it calls the outcome unknown. */
 const PATIENCE_MS = 60_000
 const CONTENT_BYTES_MIN = 40
+/** Once everything has healed, an acknowledged file is there after so many. */
+const LAST_ATTEMPTS = 8
 /** Share of a lease within which a claim must be answered yes again; the store's time may run a twentieth faster. */
 const LEASE_SURE = 0.9
 
@@ -77,9 +79,9 @@ export class Workload {
     const waiting = file.claimants.filter(
       (claimant) => claimant.state === 'open' && claimant.secret !== undefined
     )
-    for (const claimant of waiting) await this.#redeem(file, claimant, 30)
+    for (const claimant of waiting) await this.#redeem(file, claimant, LAST_ATTEMPTS)
     if (file.claimants.some((claimant) => claimant.state === 'done')) return
-    await this.#redeem(file, this.#newClaimant(file, 'client'), 30)
+    await this.#redeem(file, this.#newClaimant(file, 'client'), LAST_ATTEMPTS)
   }
 
   /** Withdraws a file's link, asking until somebody answers. */

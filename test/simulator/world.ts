@@ -44,6 +44,8 @@ export interface WorldOptions {
   readonly folder?: string | undefined
   /** Longest time of a call to a disk, ms. */
   readonly ioMaxMs: number
+  /** Nodes that keep snapshots of the metadata. */
+  readonly snapshotNodes: number
   readonly planted?: Planted
   readonly logger?: Logger | undefined
   readonly observe: MetadataObserver
@@ -282,7 +284,9 @@ export class World {
         secret: this.#secret,
         addresses: this.machines.slice(0, this.options.controllers + 2).map((other) => other.address)
       },
-      config: simulatedConfig(this.machines.length, this.hostOf(machine)),
+      config: simulatedConfig(this.machines.length, this.hostOf(machine), {
+        snapshot: { nodes: this.options.snapshotNodes }
+      }),
       network: this.#network(machine, clock),
       clock,
       random: chance,

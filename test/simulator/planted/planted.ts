@@ -5,7 +5,7 @@
 
 import type { Invariant } from '../ledger.ts'
 import type { Planted } from '../world.ts'
-import { ackBeforeSync, deleteBeforeSync, ignoreGenerations, rememberWipedChunks } from './stores.ts'
+import { ackBeforeSync, deleteUnsynced, ignoreGenerations, rememberWipedChunks } from './stores.ts'
 import {
   condemnReferenced,
   countReceiptsTwice,
@@ -17,6 +17,8 @@ import {
 
 export interface PlantedBug {
   readonly breaks: readonly Invariant[]
+  /** Whether full replication is awaited, so that copies are counted; many mistakes are found by that alone, where it is. Default false. */
+  readonly clean?: boolean
   /** Anew for each schedule: a bug may remember things. */
   readonly plant: () => Planted
 }
@@ -30,8 +32,8 @@ const byte = (bytes: Uint8Array): Uint8Array => {
 export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   /** A receipt is given before the bytes are on the disk. */
   'ack-before-sync': { breaks: ['A', 'D'], plant: () => ({ chunks: ackBeforeSync }) },
-  /** A delete is confirmed before it is on the disk. */
-  'delete-before-sync': { breaks: ['deleted'], plant: () => ({ chunks: deleteBeforeSync }) },
+  /** A delete is confirmed and never reaches the disk. */
+  'delete-unsynced': { breaks: ['deleted'], plant: () => ({ chunks: deleteUnsynced }) },
   /** Bytes are handed out that nobody compared with their hash. */
   'skip-hash-check': {
     breaks: ['B'],
@@ -50,7 +52,11 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   /** Chunks are condemned that another file refers to. */
   'condemn-referenced': { breaks: ['A'], plant: () => ({ metadata: condemnReferenced }) },
   /** A node carries out orders whatever generation they are for. */
-  'ignore-generations': { breaks: ['A', 'D'], plant: () => ({ chunks: ignoreGenerations, plan: REUPLOADS }) },
+  'ignore-generations': {
+    breaks: ['A', 'D'],
+    clean: true,
+    plant: () => ({ chunks: ignoreGenerations, plan: { ...REUPLOADS, destroys: false } })
+  },
   /** A node says "already stored" from its memory of an earlier disk. */
   'remember-wiped-chunks': {
     breaks: ['A', 'D'],
@@ -83,7 +89,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
     })
   },
   /** Nobody makes the copies that are owed. */
-  'never-repair': { breaks: ['F', 'A'], plant: () => ({ metadata: neverRepair }) },
+  'never-repair': { breaks: ['F', 'A'], clean: true, plant: () => ({ metadata: neverRepair }) },
   /** Memory is leased and not given back. */
   'leak-memory': {
     breaks: ['E'],

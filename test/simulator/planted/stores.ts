@@ -1,6 +1,7 @@
 /** Mistakes of a chunk store, around the simulator's. */
 
-import type { ChunkStore, SignalOptions } from '../../../src/interfaces.ts'
+import { PeerbinError } from '../../../src/errors.ts'
+import type { ChunkStore, ListOptions, SignalOptions } from '../../../src/interfaces.ts'
 import { ForwardingChunkStore } from '../../../src/node/store/forwarding.ts'
 import { matchesId } from '../../../src/protocol/ids.ts'
 import type { ChunkId, ChunkInfo, Generation } from '../../../src/types.ts'
@@ -54,18 +55,42 @@ class AckBeforeSync extends ForwardingChunkStore {
   }
 }
 
-class DeleteBeforeSync extends ForwardingChunkStore {
-  readonly #process: SimProcess
+/** What is deleted is forgotten in memory, and on the disk until it is read anew. */
+class DeleteUnsynced extends ForwardingChunkStore {
+  readonly #hidden = new Set<ChunkId>()
 
-  constructor(store: ChunkStore, process: SimProcess) {
-    super(store)
-    this.#process = process
+  override async put(
+    id: ChunkId,
+    bytes: Uint8Array,
+    generation: Generation,
+    options?: SignalOptions
+  ): Promise<ChunkInfo> {
+    const info = await this.inner.put(id, bytes, generation, options)
+    this.#hidden.delete(id)
+    return info
+  }
+
+  override async get(
+    id: ChunkId,
+    options?: SignalOptions & { offset?: number; length?: number }
+  ): Promise<Uint8Array> {
+    if (this.#hidden.has(id)) throw new PeerbinError('chunk-not-found')
+    return await this.inner.get(id, options)
+  }
+
+  override async stat(id: ChunkId): Promise<ChunkInfo | undefined> {
+    return this.#hidden.has(id) ? undefined : await this.inner.stat(id)
+  }
+
+  override async list(options: ListOptions): Promise<ChunkInfo[]> {
+    const listed = await this.inner.list(options)
+    return listed.filter(({ id }) => !this.#hidden.has(id))
   }
 
   override async delete(id: ChunkId, generation: Generation): Promise<boolean> {
     const info = await this.inner.stat(id)
     if (info !== undefined && info.generation > generation) return false
-    this.#process.clock.setTimer(SYNC_LATE_MS, () => void this.inner.delete(id, generation))
+    this.#hidden.add(id)
     return true
   }
 }
@@ -107,8 +132,7 @@ class RememberWipedChunks extends ForwardingChunkStore {
 export const ackBeforeSync = (store: ChunkStore, process: SimProcess): ChunkStore =>
   new AckBeforeSync(store, process)
 
-export const deleteBeforeSync = (store: ChunkStore, process: SimProcess): ChunkStore =>
-  new DeleteBeforeSync(store, process)
+export const deleteUnsynced = (store: ChunkStore): ChunkStore => new DeleteUnsynced(store)
 
 export const ignoreGenerations = (store: ChunkStore): ChunkStore => new IgnoreGenerations(store)
 

@@ -1,0 +1,21 @@
+/** What a seed shows once, it shows again. */
+
+import t from 'tap'
+import { runSchedule } from './schedule.ts'
+
+const CASES = [
+  { schedule: 1, plan: { sqlite: false, snapshotNodes: 0, watchesLogs: true } },
+  { schedule: 2, plan: { sqlite: true, snapshotNodes: 0, watchesLogs: true } },
+  { schedule: 3, plan: { sqlite: false, snapshotNodes: 3, watchesLogs: false } }
+]
+
+for (const { schedule, plan } of CASES) {
+  t.test(`one seed gives one run: ${JSON.stringify(plan)}`, async (t) => {
+    const first = await runSchedule({ seed: 11, schedule, plan })
+    const second = await runSchedule({ seed: 11, schedule, plan })
+    t.same(second, first)
+    t.ok(first.timers > 500, `${first.timers} events: a long run`)
+    const other = await runSchedule({ seed: 12, schedule, plan })
+    t.not(other.hash, first.hash)
+  })
+}
