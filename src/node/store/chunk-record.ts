@@ -53,6 +53,10 @@ export interface ChunkRecord {
   quarantinedAt: number | undefined
 }
 
+/** Whether there is a record, and not one of a chunk in quarantine. */
+export const isHeld = (record: ChunkRecord | undefined): record is ChunkRecord =>
+  record !== undefined && record.quarantinedAt === undefined
+
 export const formatKey = Uint8Array.of(FORMAT_PREFIX)
 /** All keys of chunks: [first, end). */
 export const chunkKeys = { gte: Uint8Array.of(CHUNK_PREFIX), lt: Uint8Array.of(CHUNK_PREFIX + 1) }

@@ -147,6 +147,7 @@ export class MemoryChunkStore implements ChunkStore {
     return this.#operations.run(async () => {
       const ripe = [...this.#kept.values()]
         .filter(({ quarantinedAt }) => quarantinedAt !== undefined && quarantinedAt < before)
+        .sort((a, b) => Buffer.compare(a.digest, b.digest))
         .slice(0, checkLimit(limit))
       for (const kept of ripe) this.#forget(kept)
       return ripe.length

@@ -7,8 +7,10 @@ import type { ChunkStore } from '../../../src/interfaces.ts'
 import { VERIFIED_STEP_MS } from '../../../src/node/store/chunk-rules.ts'
 import { LevelChunkStore } from '../../../src/node/store/level-chunk-store.ts'
 import { MemoryChunkStore } from '../../../src/node/store/memory-chunk-store.ts'
-import { generationOf, someChunk } from '../../conformance/chunk-store-kit.ts'
+import { chunkIdOf } from '../../../src/protocol/ids.ts'
+import { generationOf, someBytes, someChunk } from '../../conformance/chunk-store-kit.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
+import { rotChunk } from './rot-chunk.ts'
 
 const RUNS = 40
 const STEPS_MAX = 60
@@ -18,11 +20,16 @@ const KIB = 1024
 
 /** What operations choose from: few, so that they meet. */
 const pool = [1, 1000, 256 * KIB, 256 * KIB + 1, 600 * KIB].map((size) => someChunk(size))
+const manifest = someBytes(300)
+manifest.set(Buffer.from('PBMF\u0001', 'latin1'))
+pool.push({ id: chunkIdOf(manifest), bytes: manifest })
 const at = (index: number) => pool[index % pool.length] ?? someChunk()
 
 interface Real {
-  memory: ChunkStore
-  level: ChunkStore & { reclaim(): Promise<void> }
+  memory: MemoryChunkStore
+  level: LevelChunkStore
+  /** Of the LevelDB store. */
+  folder: string
   clock: ManualClock
 }
 
@@ -102,12 +109,35 @@ const remove = fc
     ([index, g]) =>
       new Step(`delete ${index} at ${g}`, (store) => store.delete(at(index).id, generationOf(g)))
   )
-const list = fc
-  .tuple(fc.option(chunk, { nil: undefined }), fc.integer({ min: 0, max: 9 }))
+const raise = fc
+  .tuple(chunk, generation)
   .map(
-    ([after, limit]) =>
-      new Step(`list ${limit} after ${String(after)}`, (store) =>
-        store.list(after === undefined ? { limit } : { limit, after: at(after).id })
+    ([index, g]) => new Step(`raise ${index} to ${g}`, (store) => store.raise(at(index).id, generationOf(g)))
+  )
+const list = fc
+  .tuple(fc.option(chunk, { nil: undefined }), fc.integer({ min: 0, max: 9 }), fc.boolean())
+  .map(
+    ([after, limit, manifests]) =>
+      new Step(`list ${limit} after ${String(after)}${manifests ? ', manifests' : ''}`, (store) =>
+        store.list({ limit, manifests, ...(after === undefined ? {} : { after: at(after).id }) })
+      )
+  )
+const rot = chunk.map(
+  (index) =>
+    new Step(`close, ${index} rots, open`, undefined, async ({ memory, level, folder }) => {
+      const { id } = at(index)
+      for (const store of [memory, level]) await store.close()
+      memory.rot(id)
+      await rotChunk(folder, id)
+      for (const store of [memory, level]) await store.open()
+    })
+)
+const dropQuarantined = fc
+  .tuple(fc.nat({ max: 3 * VERIFIED_STEP_MS }), fc.integer({ min: 1, max: 9 }))
+  .map(
+    ([before, limit]) =>
+      new Step(`drop ${limit} from quarantine`, (store) =>
+        store.dropQuarantined(new ManualClock().now() + before, limit)
       )
   )
 const usage = fc.constant(new Step('usage', (store) => store.usage()))
@@ -140,7 +170,26 @@ t.test('a store in memory and one in LevelDB give the same answers', { timeout: 
   let run = 0
   const property = fc.asyncProperty(
     fc.commands(
-      [put, put, put, get, getRange, stat, remove, remove, list, usage, pass, reclaim, reopen, atOnce],
+      [
+        put,
+        put,
+        put,
+        get,
+        get,
+        getRange,
+        stat,
+        remove,
+        remove,
+        raise,
+        list,
+        usage,
+        pass,
+        rot,
+        dropQuarantined,
+        reclaim,
+        reopen,
+        atOnce
+      ],
       {
         maxCommands: STEPS_MAX,
         size: 'max'
@@ -149,14 +198,15 @@ t.test('a store in memory and one in LevelDB give the same answers', { timeout: 
     async (commands) => {
       const clock = new ManualClock()
       const memory = new MemoryChunkStore({ clock, capacityBytes: CAPACITY_BYTES })
+      const place = `${folder}/${run++}`
       const level = new LevelChunkStore({
-        folder: `${folder}/${run++}`,
+        folder: place,
         clock,
         capacityBytes: CAPACITY_BYTES
       })
       await Promise.all([memory.open(), level.open()])
       try {
-        await fc.asyncModelRun(() => ({ model: {}, real: { memory, level, clock } }), commands)
+        await fc.asyncModelRun(() => ({ model: {}, real: { memory, level, clock, folder: place } }), commands)
       } finally {
         await Promise.all([memory.close(), level.close()])
       }
