@@ -19,10 +19,12 @@ class GatedClaims extends MemoryMetadataStore {
   gate: Promise<void> | undefined
   waiting = 0
 
-  override async claimLink(...args: Parameters<MetadataStore['claimLink']>) {
+  readonly #claim = this.claimLink
+
+  override readonly claimLink: MetadataStore['claimLink'] = async (...args) => {
     this.waiting++
     await this.gate
-    return await super.claimLink(...args)
+    return await this.#claim(...args)
   }
 }
 
