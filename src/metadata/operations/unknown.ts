@@ -73,7 +73,7 @@ export async function orderUnknown(
 
 /**
  * Takes one out if the chunk is not live; answers the generation it was seen at. A life that begins just now gets a greater generation than any that
- * was seen, so that the order does not touch it.
+ * was seen, so that the order does not touch it. (A life that goes on, as adoptFile has it, begins only while nobody leads and nothing is ordered.)
  */
 async function takeUnreferenced(
   db: Kysely<Schema>,
