@@ -103,6 +103,7 @@ class FolderChunkStore implements ChunkStore {
       await this.#inTurn(() => this.#quarantine(kept))
       throw new PeerbinError('chunk-corrupt')
     }
+    kept.verifiedAt = systemClock.now() // which a scrub goes by; known again after a restart only when it was read again
     const offset = options.offset ?? 0
     return new Uint8Array(
       bytes.subarray(offset, options.length === undefined ? undefined : offset + options.length)

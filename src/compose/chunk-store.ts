@@ -24,6 +24,12 @@ function ownStore(peer: Peer): ChunkStore {
   const { capacityBytes, reserveBytes, ballastBytes } = peer.config.node
   if (peer.state.folder === undefined) return new MemoryChunkStore({ clock: peer.clock, capacityBytes })
   const folder = join(peer.state.folder, CHUNK_FOLDER)
-  const level = new LevelChunkStore({ folder, clock: peer.clock, capacityBytes })
+  const level = new LevelChunkStore({
+    folder,
+    clock: peer.clock,
+    capacityBytes,
+    // one that was a write makes the next put or delete fail, and that one is reported
+    onFailure: (failure) => peer.logger.warn('background work of the chunk store failed', { err: failure })
+  })
   return new SpaceReserve({ store: level, folder, reserveBytes, ballastBytes })
 }

@@ -11,7 +11,7 @@ import { checkCapacity, verificationIsOld } from './chunk-rules.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { LevelReads } from './level-reads.ts'
 import { LevelStock } from './level-stock.ts'
-import { openError, storeError } from './leveldb.ts'
+import { openError, storeError, withRemedy } from './leveldb.ts'
 import { noteOrphans } from './orphans.ts'
 import { Reclaimer } from './reclaimer.ts'
 import { SliceTable } from './slice-table.ts'
@@ -65,6 +65,12 @@ export class LevelChunks {
 
   /** @throws `data-in-use`, `data-incompatible`, `store-failed` */
   static async open(deps: LevelChunksDeps): Promise<LevelChunks> {
+    return await LevelChunks.#open(deps).catch((error: unknown) => {
+      throw withRemedy(error, deps.folder)
+    })
+  }
+
+  static async #open(deps: LevelChunksDeps): Promise<LevelChunks> {
     const { folder } = deps
     await using opened = new AsyncDisposableStack()
     const index = opened.adopt(await ChunkIndex.open(join(folder, 'chunks')), (part) => part.close())

@@ -79,6 +79,18 @@ export class WriteLatch {
   }
 }
 
+/**
+ * What `openError` made, with what an operator can do about it when the store in `folder` is too damaged to be opened. LevelDB has a repair of its own, which
+ * takes what it finds: also records that were deleted or replaced since. The other copies in the cluster are better than that.
+ */
+export function withRemedy(error: unknown, folder: string): unknown {
+  if (!(error instanceof PeerbinError) || !isDamage(error.cause)) return error
+  const remedy =
+    `Move the folder ${folder} away and start the node again: it begins empty, and the cluster gives it copies again. ` +
+    'Delete what was moved away only when every chunk has all its copies again.'
+  return new PeerbinError('store-failed', `${error.message} ${remedy}`, { cause: error.cause })
+}
+
 /** LevelDB read something that it can tell is damaged. */
 export const isDamage = (error: unknown): boolean => codeOf(error) === 'LEVEL_CORRUPTION'
 

@@ -1,3 +1,4 @@
+import { readdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { ChunkIndex } from '../../../src/node/store/chunk-index.ts'
@@ -171,3 +172,26 @@ async function reopenedIndex(store: LevelChunkStore, folder: string): Promise<Ch
   t.teardown(() => index.close())
   return index
 }
+
+t.test('a folder that is too damaged to be opened says so, and what to do about it', async (t) => {
+  const folder = join(t.testdir(), 'store')
+  const { id, bytes } = someChunk()
+  for (const part of ['chunks', 'slices']) {
+    const store = new LevelChunkStore({ folder, clock: systemClock, capacityBytes: 0 })
+    await store.open()
+    await store.put(id, bytes, G1)
+    await store.close()
+    const names = await readdir(join(folder, part))
+    const manifest = names.find((name) => name.startsWith('MANIFEST')) ?? ''
+    await writeFile(join(folder, part, manifest), someBytes(100))
+    await t.rejects(store.open(), {
+      code: 'store-failed',
+      message: new RegExp(`${part} is damaged: .*Move the folder ${folder} away`)
+    })
+    await t.rejects(store.get(id), { code: 'shutting-down' })
+    await rename(folder, `${folder}.damaged-${part}`)
+    await store.open() // which is the remedy
+    t.match(await store.usage(), { chunks: 0 })
+    await store.close()
+  }
+})
