@@ -1,0 +1,110 @@
+/** A copy that is too many goes only while all others are really there. */
+
+import t from 'tap'
+import type { Test } from 'tap'
+import { MemoryMetadataStore } from '../../../src/metadata/memory-metadata-store.ts'
+import type { MetadataStore } from '../../../src/metadata-store.ts'
+import type { ChunkId } from '../../../src/types.ts'
+import type { NodeParticipant } from '../world.ts'
+import { startRepairWorld } from './repair-world.ts'
+import type { RepairWorld } from './repair-world.ts'
+
+/** Chunks with four copies, one of them on a node that was away; repair is about to look at them. */
+async function withSurplus(
+  t: Test,
+  makeStore?: () => MetadataStore
+): Promise<{ made: RepairWorld; chunks: ChunkId[]; back: () => Promise<void> }> {
+  const made = await startRepairWorld(t, { hosts: ['h1', 'h2', 'h3', 'h4'], ...(makeStore && { makeStore }) })
+  const { world, nodes, kill, revive, sendTo, fewest } = made
+  const { chunks } = await sendTo([0, 1, 2], 4)
+  const [, , away] = nodes
+  if (away === undefined) throw new Error('there is no third node')
+  await kill(away)
+  await world.until('all are back', async () => (await fewest(chunks)) === 3)
+  const back = async (): Promise<void> => {
+    await revive(away)
+  }
+  return { made, chunks, back }
+}
+
+async function lose(node: NodeParticipant | undefined, chunk: ChunkId | undefined): Promise<void> {
+  if (node === undefined || chunk === undefined) throw new Error('nothing to lose')
+  const info = await node.store.stat(chunk)
+  if (info !== undefined) await node.store.delete(chunk, info.generation)
+}
+
+t.test('a node that keeps a copy is asked first, and one that has lost it is found out', async (t) => {
+  const { made, chunks, back } = await withSurplus(t)
+  const { world, nodes, fewest, most, settled } = made
+  // a disk lost some, and nobody has noticed
+  for (const [index, chunk] of chunks.entries()) await lose(nodes[index % 3], chunk)
+  await back()
+  t.equal(await fewest(chunks), 3, 'three are there, and four are recorded')
+  let least = Infinity
+  for (let step = 0; step < 100; step++) {
+    await world.pass(100)
+    least = Math.min(least, await fewest(chunks))
+  }
+  await settled()
+  t.equal(await most(chunks), 3)
+  t.equal(least, 3, 'the copy that came back makes good what was lost')
+})
+
+t.test('nothing is deleted when the record cannot be taken back', async (t) => {
+  let asked = 0
+  class Unwilling extends MemoryMetadataStore {
+    constructor() {
+      super()
+      Object.assign(this, {
+        trimCopy: async () => {
+          asked++
+          return false
+        }
+      })
+    }
+  }
+  const store = new Unwilling()
+  const { made, chunks, back } = await withSurplus(t, () => store)
+  await back()
+  await made.world.until('repair tries to trim', () => asked >= chunks.length)
+  const before = asked
+  await made.world.pass(3000)
+  t.equal(await made.fewest(chunks), 4)
+  t.ok(asked - before <= chunks.length, 'and it does not try all the time')
+})
+
+t.test('a node that was given the chunk again meanwhile keeps it', async (t) => {
+  const { made, chunks, back } = await withSurplus(t)
+  const { world, controller, nodes, repairStatus } = made
+  const [first] = chunks
+  if (first === undefined) return
+  // somebody stores the chunk on every node between the question and the order
+  const { call } = controller.chunkRpc
+  let refused = 0
+  Object.assign(controller.chunkRpc, {
+    call: async (...args: Parameters<typeof call>) => {
+      const [to, op, message] = args
+      const orders = op === 'trim' && 'orders' in message ? message.orders : []
+      const node = nodes.find(({ peer }) => peer === to)
+      if (node === undefined || !orders.some(({ chunk }) => chunk === first)) return await call(...args)
+      const info = await node.store.stat(first)
+      const bytes = await node.store.get(first)
+      const put = {
+        ...{ id: first, generation: info?.generation ?? (0 as never) },
+        ...{ copies: 1, copiesMin: 1, hostsMin: 1, targets: [] }
+      }
+      const body = { sizeBytes: bytes.byteLength, pieces: [bytes] }
+      await made.edge.chunkRpc.call(to, 'put', put, { timeoutMs: 1000, body })
+      const answer = await call(...args)
+      refused++
+      return answer
+    }
+  })
+  await back()
+  await world.until('the trim was refused', () => refused > 0)
+  await world.pass(200)
+  let copies = 0
+  for (const node of nodes) if (await node.holds(first)) copies++
+  t.equal(copies, 4)
+  t.ok((await repairStatus()).trimmedChunks < chunks.length)
+})
