@@ -4,7 +4,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { MemoryChunkStore } from '../../../src/node/store/memory-chunk-store.ts'
 import { BALLAST_NAME, SpaceReserve } from '../../../src/node/store/space-reserve.ts'
-import { G1, G2, someChunk } from '../../conformance/chunk-store-kit.ts'
+import { G1, G2, generationOf, someChunk } from '../../conformance/chunk-store-kit.ts'
 import { FaultyChunkStore } from '../../kit/faulty-chunk-store.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
 
@@ -44,8 +44,9 @@ t.test('takes no more chunks than leave the reserve free, and says how much it w
   disk.free = 200
   t.equal((await store.usage()).freeBytes, 0, 'never less than nothing')
   t.match(await store.put(one.id, one.bytes, G2), { generation: 2 }, 'what is there takes no space')
+  t.match(await store.raise(one.id, generationOf(3)), { generation: 3 }, 'a raise takes next to none')
   t.ok(Buffer.from(one.bytes).equals(await store.get(one.id)))
-  t.equal(await store.delete(one.id, G2), true, 'deletes go on')
+  t.equal(await store.delete(one.id, generationOf(3)), true, 'deletes go on')
   disk.free = 1010
   await store.put(two.id, two.bytes, G1)
 })

@@ -51,6 +51,24 @@ t.test('a failed delete stops it too', async (t) => {
   t.equal(failures.length, 1)
 })
 
+t.test('a failed raise and a failed emptying of the quarantine stop it too, and stop with it', async (t) => {
+  for (const broken of ['raise', 'dropQuarantined']) {
+    const { store, faulty, failures } = await setUp(t)
+    const { id, bytes } = someChunk()
+    await store.put(id, bytes, G1)
+    const writes = { raise: () => store.raise(id, G2), dropQuarantined: () => store.dropQuarantined(0, 1) }
+    faulty.before = (operation) => {
+      if (operation === broken) throw new PeerbinError('store-failed')
+    }
+    await t.rejects(broken === 'raise' ? writes.raise() : writes.dropQuarantined(), { code: 'store-failed' })
+    t.equal(failures.length, 1)
+    faulty.heal()
+    await t.rejects(writes.raise(), { code: 'store-failed' })
+    await t.rejects(writes.dropQuarantined(), { code: 'store-failed' })
+    t.match(await store.stat(id), { generation: 1 })
+  }
+})
+
 t.test('writes that were under way when another failed are not acknowledged', async (t) => {
   const { store, faulty, failures } = await setUp(t)
   const [slow, broken] = [someChunk(), someChunk()]
