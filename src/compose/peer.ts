@@ -176,6 +176,7 @@ function openAnnouncer(
     boot: state.boot,
     peers: state.peers,
     bootstrap: cluster.addresses,
+    greatestTerm: () => state.term.get(),
     describe: async () => ({
       ...STORES_NOTHING,
       roles: [role],

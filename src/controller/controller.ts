@@ -198,9 +198,11 @@ export class Controller implements Service {
     await store.close()
   }
 
-  /** For the heartbeat: the term while this controller leads, else 0, so that nobody asks it. */
-  async describe(): Promise<{ term: Term }> {
-    return { term: this.#leadership.leads ? this.#leadership.term : NO_TERM }
+  /** For the heartbeat: the term while this controller leads, else 0, so that nobody asks it; and the nodes that were retired, the newest last. */
+  async describe(): Promise<{ term: Term; retired: PeerId[] }> {
+    const { leads, term } = this.#leadership
+    if (!leads) return { term: NO_TERM, retired: [] }
+    return { term, retired: this.#parts.repair.retired().toReversed() }
   }
 
   /** @throws `shutting-down` when the store is not open: only between `start` and `stop`. */

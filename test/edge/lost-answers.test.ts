@@ -14,18 +14,20 @@ const JSON_ONLY = { accept: 'application/json' }
 /** So short that the edge gives up on a controller soon. */
 const IMPATIENT = { controller: { requestTimeoutMs: 100, retryMs: 20, callTimeoutMs: 300 } }
 
-/** Claims wait at a gate before or after they take effect; everything else passes. */
-class GatedClaims extends MemoryMetadataStore {
-  gate: Promise<void> | undefined
-  waiting = 0
-
-  readonly #claim = this.claimLink
-
-  override readonly claimLink: MetadataStore['claimLink'] = async (...args) => {
-    this.waiting++
-    await this.gate
-    return await this.#claim(...args)
+/** A store whose claims wait at a gate before they take effect; everything else passes. */
+function gatedClaims() {
+  const store = new MemoryMetadataStore()
+  const claim = store.claimLink
+  const claimLink: MetadataStore['claimLink'] = async (...args) => {
+    gated.waiting++
+    await gated.gate
+    return await claim(...args)
   }
+  const gated: MemoryMetadataStore & { gate: Promise<void> | undefined; waiting: number } = Object.assign(
+    store,
+    { gate: undefined, waiting: 0, claimLink }
+  )
+  return gated
 }
 
 function parts({ cluster, edges }: EdgeCluster) {
@@ -39,7 +41,7 @@ function parts({ cluster, edges }: EdgeCluster) {
 }
 
 t.test('a client that leaves while its claim is being made spends nothing', async (t) => {
-  const metadata = new GatedClaims()
+  const metadata = gatedClaims()
   const { url, edges } = await startEdges(t, { metadata })
   const bytes = sampleBytes(1000)
   const { directUrl } = await upload(url(), bytes)
@@ -83,7 +85,7 @@ t.test('a person whose download fails before it began is led back to it, not to 
 
 for (const way of ['a program', 'the page']) {
   t.test(`a claim by ${way} whose answer is lost in an outage is given back after it`, async (t) => {
-    const metadata = new GatedClaims()
+    const metadata = gatedClaims()
     const cluster = await startEdges(t, { metadata, config: IMPATIENT })
     const bytes = sampleBytes(1000)
     const { directUrl, url: page } = await upload(cluster.url(), bytes)
