@@ -3,7 +3,7 @@
 import { isWritable, placeCopies } from '../../cluster/placement.ts'
 import type { Config } from '../../config.ts'
 import type { CopyRecord, NodeBoot, PlacedChunkRecord } from '../../metadata-store.ts'
-import type { ChunkId, Member, PeerId } from '../../types.ts'
+import type { ChunkId, Member, PeerId, Tier } from '../../types.ts'
 import type { ClusterView } from './cluster-view.ts'
 import { desiredTier } from './desired-tier.ts'
 
@@ -85,8 +85,8 @@ function sourcesOf(chunk: ChunkId, holders: readonly Holder[]): PeerId[] {
 function placesOf(
   chunk: PlacedChunkRecord,
   standing: readonly Holder[],
+  tier: Tier,
   view: ClusterView,
-  policy: AssessPolicy,
   avoid: ReadonlySet<PeerId> | undefined
 ): Member[] {
   const staying = standing.filter((holder) => !holder.draining)
@@ -100,9 +100,32 @@ function placesOf(
   const holders = staying.map(({ member }) => member)
   return placeCopies(chunk.chunk, [...holders, ...targets], {
     wanted: view.wanted,
-    tier: desiredTier(chunk, holders, view, policy),
+    tier,
     held: new Map(staying.map(({ member, firmness }) => [member.peer, firmness]))
   })
+}
+
+/** Most copies in one of the groups that `groupOf` makes, and how many groups there are. */
+function spreadOver(
+  members: readonly Member[],
+  groupOf: (member: Member) => string
+): { most: number; groups: number } {
+  const counts = new Map<string, number>()
+  for (const member of members) counts.set(groupOf(member), (counts.get(groupOf(member)) ?? 0) + 1)
+  return { most: Math.max(...counts.values()), groups: counts.size }
+}
+
+/** Nearly all chunks nearly always: exactly the copies that are wanted, on as many hosts, in the right tier and spread over zones. No other placement is better. */
+function isWellPlaced(holders: readonly Holder[], tier: Tier, view: ClusterView): boolean {
+  if (holders.length !== view.wanted || holders.some((holder) => holder.draining)) return false
+  const members = holders.map(({ member }) => member)
+  if (members.some((member) => member.tier !== tier)) return false
+  const zones = spreadOver(members, (member) => member.zone)
+  return (
+    spreadOver(members, (member) => member.host).most === 1 &&
+    zones.groups === Math.min(view.wanted, view.zones) &&
+    zones.most <= Math.ceil(view.wanted / view.zones)
+  )
 }
 
 /** Which copy goes first when there are too many: of a node that is being emptied, then of the other tier, then one of two on a host, then of the fullest node. */
@@ -162,7 +185,10 @@ export function assess(
   )
   const isLast = alive.length === 0 || (alive.length === 1 && view.wanted > 1)
   const standing = isLast ? alive : holders
-  const places = placesOf(chunk, standing, view, policy, options.avoid)
+  const staying = standing.filter((holder) => !holder.draining).map(({ member }) => member)
+  const tier = desiredTier(chunk, staying, view, policy)
+  if (!isLast && isWellPlaced(holders, tier, view)) return NOTHING
+  const places = placesOf(chunk, standing, tier, view, options.avoid)
   const held = new Set(standing.map(({ member }) => member.peer))
   const to = places.find((member) => !held.has(member.peer))
   const sources = sourcesOf(chunk.chunk, holders)

@@ -21,6 +21,8 @@ export interface ClusterView {
   readonly targets: readonly Member[]
   /** Active nodes of the cold tier that are not being emptied. */
   readonly coldNodes: number
+  /** Zones of the active nodes that are not being emptied. */
+  readonly zones: number
 }
 
 export function viewOf(nodes: readonly NodeView[], copies: number): ClusterView {
@@ -31,7 +33,8 @@ export function viewOf(nodes: readonly NodeView[], copies: number): ClusterView 
     wanted: Math.min(copies, active.length),
     kept: Math.min(copies, staying.length),
     targets: active.filter((member) => member.state === 'active'),
-    coldNodes: active.filter((member) => member.tier === 'cold').length
+    coldNodes: active.filter((member) => member.tier === 'cold').length,
+    zones: new Set(active.map((member) => member.zone)).size
   }
 }
 
