@@ -24,6 +24,8 @@ const CHANGES_MAX = 4096
 const BASE_PAUSE_FACTOR = 4
 /** At a start the nodes come one after the other; so long as many as are wanted are waited for. */
 const SETTLE_MS = 4000
+/** Timers are not exact: a round that comes a little early must not be skipped. */
+const INTERVAL_SHARE = 0.9
 /** Whether a base is due is looked at so often. */
 const LOOK_MS = 1000
 
@@ -188,6 +190,7 @@ export class Shipper implements Worker {
       throw error
     }
     const tookMs = clock.monotonic() - takenAt
+    this.#changesAt = clock.monotonic() + config.intervalMs * INTERVAL_SHARE
     this.#baseNotBefore = clock.monotonic() + Math.max(config.intervalMs, BASE_PAUSE_FACTOR * tookMs)
     this.#lastError = null
     logger.debug('nodes have a new snapshot of the metadata', { base, nodes: this.peers.length, tookMs })
@@ -221,8 +224,7 @@ export class Shipper implements Worker {
   }
 
   async #shipChanges(series: Series, chosen: readonly PeerId[], signal: AbortSignal): Promise<void> {
-    // a round that takes longer than the timers are exact must not skip the next one
-    this.#changesAt = this.#deps.clock.monotonic() + this.#deps.config.intervalMs * 0.9
+    this.#changesAt = this.#deps.clock.monotonic() + this.#deps.config.intervalMs * INTERVAL_SHARE
     if (series.hasRoom) await this.#take(series)
     this.#assertLeads(signal)
     await Promise.all(series.peers.map((peer) => this.#bring(series, peer, signal)))

@@ -1,0 +1,204 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { recoverController } from '../../src/compose/recover.ts'
+import { createController } from '../../src/index.ts'
+import { decodeManifest, looksLikeManifest } from '../../src/protocol/manifest.ts'
+import type { Generation } from '../../src/types.ts'
+import { until } from '../kit/until.ts'
+import { RecoveryKit } from './recovery-kit.ts'
+
+t.setTimeout(120_000)
+
+const bytes = randomBytes(100_000)
+
+t.test(
+  'what was acknowledged after the last snapshot is found, and what was redeemed then is not redeemed again',
+  async (t) => {
+    const kit = new RecoveryKit(t)
+    await kit.start()
+    const kept = await kit.client.upload(bytes, { name: 'kept' })
+    const used = await kit.client.upload(bytes, { name: 'used' })
+    const twice = await kit.client.upload(bytes, { name: 'twice', downloads: 2 })
+    for (const { token } of [used, twice]) t.ok(bytes.equals((await kit.redeem(token)) as Buffer))
+    const { term } = kit.controller
+    await kit.loseController()
+
+    const report = await kit.recover()
+    t.match(report, {
+      kind: 'recovery',
+      from: { term: 1, base: 1, changes: 0 },
+      nodes: { length: 3 },
+      absentNodes: { length: 0 },
+      found: { adopted: 3, incomplete: 0, unreadable: 0 },
+      links: { allSuspended: null },
+      holds: { files: 3, linksLive: 1, linksSuspended: 2 }
+    })
+    t.same(JSON.parse(await readFile(join(kit.home('other'), 'controller', 'recovery.json'), 'utf8')), report)
+    t.equal(kit.controller.term, 2 ** 20 + 1)
+    t.ok(kit.controller.term > term)
+    t.equal(await kit.redeem(used.token), 'link-suspended')
+    t.equal(await kit.redeem(twice.token), 'link-suspended', 'nobody knows how often')
+    t.ok(bytes.equals((await kit.redeem(kept.token)) as Buffer))
+    t.equal(await kit.redeem(kept.token), 'link-used')
+    t.match(await kit.controller.status(), { collector: { frozen: /^recovered at / }, linksSuspended: 2 })
+    const more = await kit.client.upload(randomBytes(10), { name: 'more' })
+    t.type(await kit.redeem(more.token), Buffer)
+  }
+)
+
+t.test('without any snapshot the manifests bring every file back, and every link is suspended', async (t) => {
+  const kit = new RecoveryKit(t)
+  await kit.start()
+  const large = randomBytes(9_000_000)
+  const shares = [
+    await kit.client.upload(large, { name: 'large', metadata: { a: 'b' } }),
+    await kit.client.upload(bytes, { name: 'small' })
+  ]
+  await kit.loseController()
+  for (const { snapshots } of kit.nodes) await snapshots.remove(await snapshots.list())
+  const report = await kit.recover()
+  t.match(report, {
+    from: null,
+    found: { adopted: 2, adoptedFiles: [{ link: 'suspended' }, { link: 'suspended' }] },
+    links: { allSuspended: /no snapshot was found/ },
+    holds: { files: 2, linksLive: 0, linksSuspended: 2 }
+  })
+  for (const { token } of shares) t.equal(await kit.redeem(token), 'link-suspended')
+})
+
+t.test('a file of which a chunk is on no node is listed, and not served', async (t) => {
+  const kit = new RecoveryKit(t)
+  await kit.start()
+  const share = await kit.client.upload(randomBytes(5_000_000), { name: 'torn' })
+  for (const { chunks } of kit.nodes) {
+    const [first] = (await chunks.list({ limit: 10 })).filter(
+      ({ manifest, sizeBytes }) => !manifest && sizeBytes < 4_000_000
+    )
+    if (first !== undefined) await chunks.delete(first.id, Number.MAX_SAFE_INTEGER as Generation)
+  }
+  await kit.loseController()
+  const report = await kit.recover()
+  t.match(report.found, {
+    adopted: 0,
+    incomplete: 1,
+    incompleteFiles: [{ id: share.file.id, name: 'torn', missingChunks: 1 }]
+  })
+  t.equal(await kit.redeem(share.token), 'link-unknown')
+})
+
+t.test(
+  'a piece that is damaged on one node comes from another; one that is lost suspends all links',
+  async (t) => {
+    const kit = new RecoveryKit(t)
+    await kit.start()
+    const share = await kit.client.upload(bytes, { name: 'kept' })
+    await kit.loseController()
+    const damage = async (snapshots: (typeof kit.nodes)[number]['snapshots']): Promise<void> => {
+      for (const { sizeBytes, ...name } of await snapshots.list())
+        await snapshots.put(name, randomBytes(sizeBytes))
+    }
+    const [first, ...others] = kit.nodes
+    if (first === undefined) return t.fail('there are nodes')
+    await damage(first.snapshots)
+    const one = await recoverController(kit.recoverOptions('one'))
+    t.match(one, { from: { base: 1 }, links: { allSuspended: null } })
+    for (const { snapshots } of others) await damage(snapshots)
+    const all = await kit.recover('all')
+    t.match(all, { from: null, links: { allSuspended: /no snapshot on the nodes can be read/ } })
+    t.equal(await kit.redeem(share.token), 'link-suspended')
+  }
+)
+
+t.test('one that was cut off leaves nothing that could lead, and can be run again', async (t) => {
+  const kit = new RecoveryKit(t)
+  await kit.start()
+  const share = await kit.client.upload(bytes, { name: 'kept' })
+  await kit.loseController()
+  const folder = join(kit.home('other'), 'controller')
+  for (const at of [/looking for nodes/, /nodes found/, /looking for files/, /manifests looked at/]) {
+    const abort = new AbortController()
+    await t.rejects(
+      recoverController({
+        ...kit.recoverOptions('other'),
+        signal: abort.signal,
+        // as a process that dies here would
+        onProgress: (text) => {
+          if (at.test(text)) throw new Error('killed')
+        }
+      })
+    )
+    t.notOk(existsSync(join(folder, 'metadata.db')))
+    await t.rejects(createController({ ...kit.options('other'), data: folder }), {
+      code: 'recovery-refused',
+      message: /did not come to its end/
+    })
+  }
+  await kit.recover()
+  t.same(await kit.redeem(share.token), bytes)
+  await t.rejects(recoverController(kit.recoverOptions('other')), {
+    code: 'recovery-refused',
+    message: /There is metadata/
+  })
+})
+
+t.test('it is refused while a controller leads, was heard a moment ago, or no node is there', async (t) => {
+  const kit = new RecoveryKit(t)
+  await kit.start()
+  const options = kit.recoverOptions('other')
+  await t.rejects(recoverController(options), {
+    code: 'recovery-refused',
+    message: /leads this cluster right now/
+  })
+  await kit.loseController()
+  const patient = {
+    ...options,
+    config: { ...options.config, snapshot: { gatherMs: 300, recoverQuietMs: 3_600_000 } }
+  }
+  await t.rejects(recoverController(patient), {
+    code: 'recovery-refused',
+    message: /heard the controller \d+ s ago.*try again in \d+ s/
+  })
+  for (const { running } of kit.nodes) await running.stop()
+  await t.rejects(recoverController(options), {
+    code: 'recovery-refused',
+    message: /No node of the cluster was found/
+  })
+  await t.rejects(recoverController({ ...options, home: kit.home('stranger'), join: undefined }), {
+    code: 'join-string-invalid'
+  })
+})
+
+t.test('uploads that were under way are given up, and their edges can begin again', async (t) => {
+  const kit = new RecoveryKit(t)
+  await kit.start()
+  const gate = Promise.withResolvers<void>()
+  async function* slow(): AsyncGenerator<Uint8Array> {
+    yield bytes
+    await gate.promise
+    yield bytes
+  }
+  const uploading = kit.client.upload(slow(), { name: 'slow' })
+  const failed = t.rejects(uploading)
+  await until('it has begun', async () => (await kit.controller.status()).uploadsOpen === 1)
+  await kit.loseController()
+  await kit.recover()
+  gate.resolve()
+  await failed
+  t.same(await kit.redeem((await kit.client.upload(bytes, { name: 'again' })).token), bytes)
+})
+
+t.test('chunks that begin like a manifest and are none are passed over', async (t) => {
+  const kit = new RecoveryKit(t)
+  await kit.start()
+  const lookalike = Buffer.concat([Buffer.from('PBMF'), randomBytes(200)])
+  t.ok(looksLikeManifest(lookalike))
+  t.throws(() => decodeManifest(lookalike, kit.cluster.secret))
+  const share = await kit.client.upload(lookalike, { name: 'lookalike' })
+  await kit.loseController()
+  for (const { snapshots } of kit.nodes) await snapshots.remove(await snapshots.list())
+  t.match((await kit.recover()).found, { adopted: 1, unreadable: 1 })
+  t.equal(await kit.redeem(share.token), 'link-suspended')
+})

@@ -1,0 +1,147 @@
+/** A cluster in one process whose controller can be lost and made anew; what nodes keep can be looked at. */
+
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { recoverController } from '../../src/compose/recover.ts'
+import type { RecoverOptions } from '../../src/compose/recover.ts'
+import type { RecoveryReport } from '../../src/controller/recovery/report.ts'
+import type {
+  ConfigInput,
+  RunningClient,
+  RunningController,
+  RunningNode,
+  RunningPeer
+} from '../../src/index.ts'
+import {
+  createClient,
+  createController,
+  createNode,
+  MemoryChunkStore,
+  MemoryHub,
+  parseJoinString,
+  systemClock,
+  systemRandom
+} from '../../src/index.ts'
+import type { ClusterKey } from '../../src/index.ts'
+import { MemorySnapshotStore } from '../../src/node/store/memory-snapshot-store.ts'
+import type { Network } from '../../src/interfaces.ts'
+import type { PeerId } from '../../src/types.ts'
+import { FAST_CONFIG } from '../kit/fast-config.ts'
+import { until } from '../kit/until.ts'
+
+const CONFIG: ConfigInput = {
+  ...FAST_CONFIG,
+  // after the first base nothing is shipped by itself
+  snapshot: { intervalMs: 3_600_000, gatherMs: 600, recoverQuietMs: 1, noteTimeoutMs: 10_000 },
+  edge: { ...FAST_CONFIG.edge, uploadBytesMax: 64 * 1024 * 1024 }
+}
+
+export interface KitNode {
+  readonly running: RunningNode
+  readonly snapshots: MemorySnapshotStore
+  readonly chunks: MemoryChunkStore
+}
+
+export class RecoveryKit {
+  readonly hub = new MemoryHub({ clock: systemClock, random: systemRandom })
+  readonly folder: string
+  readonly nodes: KitNode[] = []
+  controller!: RunningController
+  client!: RunningClient
+  cluster!: ClusterKey
+  readonly #t: Test
+
+  constructor(t: Test) {
+    this.#t = t
+    this.folder = t.testdir()
+  }
+
+  home(name: string): string {
+    return join(this.folder, name)
+  }
+
+  options(machine: string): {
+    config: ConfigInput
+    network: (self: PeerId) => Network
+    cluster?: ClusterKey
+  } {
+    return {
+      config: { ...CONFIG, network: { machine } },
+      network: (self) => this.hub.network({ peer: self }),
+      ...(this.cluster === undefined ? {} : { cluster: this.cluster })
+    }
+  }
+
+  async start(nodes = 3): Promise<void> {
+    this.controller = await this.begin(
+      await createController({ ...this.options('c'), data: join(this.home('c'), 'controller') })
+    )
+    this.cluster = parseJoinString(this.controller.joinString)
+    for (let i = 0; i < nodes; i++) await this.addNode()
+    this.client = await this.begin(await createClient(this.options('client')))
+    await this.client.ready()
+    await until('nodes have a snapshot', async () => (await this.behindMs()) !== null)
+  }
+
+  async behindMs(): Promise<number | null | undefined> {
+    return (await this.controller.status()).snapshot?.behindMs
+  }
+
+  async addNode(): Promise<KitNode> {
+    const snapshots = new MemorySnapshotStore()
+    const chunks = new MemoryChunkStore({ clock: systemClock })
+    const running = await this.begin(
+      await createNode({ ...this.options(`n${this.nodes.length}`), snapshots, store: chunks })
+    )
+    const node = { running, snapshots, chunks }
+    this.nodes.push(node)
+    return node
+  }
+
+  async begin<T extends RunningPeer>(peer: T): Promise<T> {
+    this.#t.teardown(() => peer.stop())
+    await peer.start()
+    return peer
+  }
+
+  /** As a machine that is gone, with all that was on it. */
+  async loseController(): Promise<void> {
+    this.hub.crash(this.controller.peerId)
+    await this.controller.stop()
+  }
+
+  recoverOptions(name: string): RecoverOptions {
+    const [node] = this.nodes
+    return {
+      ...this.options(name),
+      home: this.home(name),
+      join: this.cluster,
+      peers: node?.running.addresses
+    }
+  }
+
+  /** Makes the metadata anew, and leads with it. */
+  async recover(name = 'other'): Promise<RecoveryReport> {
+    const report = await recoverController(this.recoverOptions(name))
+    await this.lead(name)
+    return report
+  }
+
+  async lead(name: string): Promise<void> {
+    this.controller = await this.begin(
+      await createController({ ...this.options(name), data: join(this.home(name), 'controller') })
+    )
+    await until('the client hears it', () =>
+      this.client.membership.active('controller').some(({ term }) => term === this.controller.term)
+    )
+  }
+
+  /** What redeeming a link comes to: the bytes, or the code of the refusal. */
+  async redeem(token: string): Promise<Buffer | string> {
+    try {
+      return Buffer.from(await (await this.client.download(token)).buffer())
+    } catch (error) {
+      return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    }
+  }
+}
