@@ -60,7 +60,9 @@ t.test('a failed raise and a failed emptying of the quarantine stop it too, and 
     faulty.before = (operation) => {
       if (operation === broken) throw new PeerbinError('store-failed')
     }
-    await t.rejects(broken === 'raise' ? writes.raise() : writes.dropQuarantined(), { code: 'store-failed' })
+    const failing = async (): Promise<unknown> =>
+      broken === 'raise' ? await writes.raise() : await writes.dropQuarantined()
+    await t.rejects(failing(), { code: 'store-failed' })
     t.equal(failures.length, 1)
     faulty.heal()
     await t.rejects(writes.raise(), { code: 'store-failed' })
