@@ -30,7 +30,7 @@ overEachStore(
     const again = await world.addController(makeStore(), { peer: controller.peer })
     sender.controller = again
     t.equal(again.controller.term, 2)
-    t.same(await again.controller.describe(), { term: 2 })
+    t.same(await again.controller.describe(), { term: 2, retired: [] })
     const status = await sender.call('status', {})
     t.match(status, { files: 1, term: 2 })
     t.match(
@@ -59,7 +59,7 @@ t.test('a controller with a higher term fences the older one', async (t) => {
   const other = await world.addController(store)
   t.ok(other.controller.term > controller.controller.term)
   await world.pass(300)
-  t.same(await controller.controller.describe(), { term: 0 })
+  t.same(await controller.controller.describe(), { term: 0, retired: [] })
   await t.rejects(sender.call('status', {}), { code: 'no-controller' })
   sender.controller = other
   t.match(await sender.call('status', {}), { term: other.controller.term })
