@@ -131,7 +131,7 @@ export class World {
 
   /** Starts a process on a machine that has none. */
   start(machine: Machine): void {
-    if (machine.process !== undefined || machine.isLost) return
+    if (machine.process !== undefined || machine.isLost || this.#isLocked(machine)) return
     machine.starts++
     const name = `${machine.name}#${machine.starts}`
     const process = new SimProcess({
@@ -147,6 +147,7 @@ export class World {
       }
     })
     machine.process = process
+    if (machine.role === 'controller') this.#databases.set(process, this.database)
     this.trace.note(`${name} starts`)
     void this.#run(machine, process).catch((caught: unknown) => {
       if (!process.alive) return
@@ -154,6 +155,13 @@ export class World {
       this.kill(machine, 'failed start')
       this.startLater(machine)
     })
+  }
+
+  /** Whether another controller has the file of the metadata, so that this one would end at once. */
+  #isLocked(machine: Machine): boolean {
+    if (machine.role !== 'controller' || this.database.isShared) return false
+    const holders = this.of('controller').flatMap(({ process }) => (process === undefined ? [] : [process]))
+    return holders.some((process) => this.#databases.get(process) === this.database)
   }
 
   /** As a supervisor does. */
@@ -229,8 +237,7 @@ export class World {
     if (machine.role === 'node')
       return await this.#launch(process, await createNode(this.#nodeOptions(options, machine, process)))
     if (machine.role === 'controller') {
-      this.#databases.set(process, this.database)
-      const store = this.database.connect(process)
+      const store = this.#databases.get(process)?.connect(process)
       return await this.#launch(process, await createController({ ...options, store }))
     }
     const peer = await openPeer('edge', options)
