@@ -238,6 +238,7 @@ export class World {
       return await this.#launch(process, await createNode(this.#nodeOptions(options, machine, process)))
     if (machine.role === 'controller') {
       const store = this.#databases.get(process)?.connect(process)
+      if (store === undefined) throw new Error('the controller has no database')
       return await this.#launch(process, await createController({ ...options, store }))
     }
     const peer = await openPeer('edge', options)
