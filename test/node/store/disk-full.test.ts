@@ -17,6 +17,7 @@ import { StopOnFailure } from '../../../src/node/store/stop-on-failure.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import type { ChunkId } from '../../../src/types.ts'
 import { G1, G2, generationOf, someChunk } from '../../conformance/chunk-store-kit.ts'
+import { until } from '../../kit/until.ts'
 
 const MIB = 1024 * 1024
 const G3 = generationOf(3)
@@ -86,7 +87,11 @@ t.test('with a reserve the store is full before the disk is, and goes on after d
   const { kept, refused } = await fill(store)
   t.match(refused, { code: 'store-full' })
   t.ok(kept.length > 5, `${kept.length} chunks fit`)
-  t.ok((await store.usage()).freeBytes < MIB)
+  // while LevelDB writes what is in memory to a table, the log of it is on the disk too: what gets free after that is filled again
+  await until('what it says is free is what it refuses', async () => {
+    kept.push(...(await fill(store)).kept)
+    return (await store.usage()).freeBytes < MIB
+  })
   await store.close()
   await store.open()
   await checkAll(t, store, kept)

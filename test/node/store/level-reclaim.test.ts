@@ -43,7 +43,7 @@ t.test('every other chunk of many can be removed, while more come', async (t) =>
   const chunks = await fill(store, 60)
   for (const { id } of chunks.filter((_, i) => i % 2 === 0)) await store.delete(id, G1)
   const [, more] = await Promise.all([store.reclaim(), fill(store, 20)])
-  // LevelDB compacts in its own time too: a table that it holds open just then goes with the next look
+  // while LevelDB writes what is in memory to a table, the log of it is on the disk too
   await until('little more than 50 MiB is left', async () => {
     await store.reclaim()
     return (await bytesOnDisk(folder)) < 52 * MIB
