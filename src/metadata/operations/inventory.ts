@@ -1,11 +1,11 @@
 /** What one peer is recorded to hold, in order of digests: compared by prefix with what it says it holds. */
 
-import { sql } from 'kysely'
-import type { Kysely } from 'kysely'
+import type { ExpressionBuilder, Kysely } from 'kysely'
+import { PeerbinError } from '../../errors.ts'
 import type { CopySummary, HeldChunk, InventoryRecords } from '../../metadata-store.ts'
 import { InventoryDigest } from '../../protocol/inventory.ts'
 import type { ChunkId, Generation, PeerId } from '../../types.ts'
-import { chunkBytes, chunkOf } from '../columns.ts'
+import { chunkBytes, chunkOf, hexOf } from '../columns.ts'
 import type { Schema } from '../schema.ts'
 import { findName } from './counters.ts'
 
@@ -14,19 +14,20 @@ interface Compared {
   generation: number
 }
 
-/** Rows in one update of confirmCopies: fewer statements, and a list of one length, so that the statement stays prepared. */
-const ROWS_CONFIRMED = 64
+/** A condition: chunks of this peer whose digest begins with this byte. */
+const ofPrefix = (peer: number, prefix: number) => (eb: ExpressionBuilder<Schema, 'copies'>) => {
+  const from = [eb('peer', '=', peer), eb('digest', '>=', Uint8Array.of(prefix))]
+  return eb.and(prefix === 255 ? from : [...from, eb('digest', '<', Uint8Array.of(prefix + 1))])
+}
 
 /** The index copies_by_peer has all that is asked for: the rows themselves are not read. */
-async function copiesOfPrefix(db: Kysely<Schema>, peer: number, prefix: number): Promise<Compared[]> {
-  const query = db
+const copiesOfPrefix = (db: Kysely<Schema>, peer: number, prefix: number): Promise<Compared[]> =>
+  db
     .selectFrom('copies')
     .select(['digest', 'generation'])
-    .where('peer', '=', peer)
-    .where('digest', '>=', Uint8Array.of(prefix))
+    .where(ofPrefix(peer, prefix))
     .orderBy('digest')
-  return await (prefix === 255 ? query : query.where('digest', '<', Uint8Array.of(prefix + 1))).execute()
-}
+    .execute()
 
 function summaryOf(copies: readonly Compared[]): CopySummary {
   const inventory = new InventoryDigest()
@@ -34,7 +35,7 @@ function summaryOf(copies: readonly Compared[]): CopySummary {
   return inventory.summary()
 }
 
-/** The process does nothing else meanwhile: a million copies take about a second, so ask for a few prefixes at a time. */
+/** The process does nothing else meanwhile: a million copies take about two seconds, so ask for a few prefixes at a time. */
 export async function summarizeCopies(
   db: Kysely<Schema>,
   peer: PeerId,
@@ -48,27 +49,30 @@ export async function summarizeCopies(
   return summaries
 }
 
-/** Only rows that are as they were compared: one that another transaction has put there meanwhile keeps its boot. */
+/** All rows at once, and then a look at those that moved: one that another transaction has put there since the comparison takes everything back. */
 export async function confirmCopies(
   db: Kysely<Schema>,
   { peer, boot, prefix, digest }: Parameters<InventoryRecords['confirmCopies']>[0]
 ): Promise<boolean> {
   const no = await findName(db, peer)
-  const copies = no === undefined ? [] : await copiesOfPrefix(db, no, prefix)
-  if (summaryOf(copies).digest !== digest) return false
-  for (let at = 0; no !== undefined && at < copies.length; at += ROWS_CONFIRMED) {
-    const rows = copies.slice(at, at + ROWS_CONFIRMED)
-    for (const last = rows.at(-1); last !== undefined && rows.length < ROWS_CONFIRMED;) rows.push(last)
-    const pairs = rows.map((row) => sql`(${row.digest}, ${row.generation})`)
-    await db
-      .updateTable('copies')
-      .set({ boot })
-      .where('peer', '=', no)
-      .where(sql<boolean>`(digest, generation) in (values ${sql.join(pairs)})`)
-      .where('boot', '<', boot)
-      .execute()
-  }
+  const compared = no === undefined ? [] : await copiesOfPrefix(db, no, prefix)
+  if (summaryOf(compared).digest !== digest) return false
+  if (no === undefined) return true
+  const moved = await db
+    .updateTable('copies')
+    .set({ boot })
+    .where(ofPrefix(no, prefix))
+    .where('boot', '<', boot)
+    .returning(['digest', 'generation'])
+    .execute()
+  if (!areAmong(moved, compared)) throw new PeerbinError('busy', 'copies changed while they were confirmed')
   return true
+}
+
+function areAmong(moved: readonly Compared[], compared: readonly Compared[]): boolean {
+  if (moved.length === 0) return true
+  const known = new Map(compared.map((each) => [hexOf(each.digest), each.generation]))
+  return moved.every((each) => known.get(hexOf(each.digest)) === each.generation)
 }
 
 export async function listCopies(
