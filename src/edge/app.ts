@@ -148,7 +148,8 @@ function addErrorHandlers(app: App, context: EdgeContext, methods: MethodTable):
   }
   app.setErrorHandler(async (thrown, request, reply) => {
     const error = asEdgeError(thrown)
-    if (error.status >= 500 && error.code !== 'shutting-down') {
+    const isLogged = request.routeOptions.config?.logsFailures === true
+    if (error.status >= 500 && error.code !== 'shutting-down' && !isLogged) {
       context.logger.warn('a request failed', {
         method: request.method,
         route: request.routeOptions.url ?? 'none',

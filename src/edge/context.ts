@@ -47,6 +47,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** A page to go back to when this route fails for a browser. */
     failurePage?: 'upload'
+    /** The route says itself what it has to say of its failures: it is asked all the time. */
+    logsFailures?: true
     /** JSON schema of a body that is not parsed by Fastify, for /openapi.json: media type → schema. */
     bodyContent?: Record<string, object>
   }

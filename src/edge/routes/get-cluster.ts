@@ -1,7 +1,9 @@
 /** What the cluster is doing: for operators, load balancers and `peerbin status`. */
 
 import { z } from 'zod'
-import { PeerbinError } from '../../errors.ts'
+import { asPeerbinError, PeerbinError } from '../../errors.ts'
+import type { ErrorCode } from '../../errors.ts'
+import type { Logger } from '../../interfaces.ts'
 import type { EdgeContext, Route } from '../context.ts'
 import { controlMessages } from '../../protocol/messages.ts'
 import { problemSchema } from '../problem.ts'
@@ -59,10 +61,22 @@ export function writableNodes({ membership, config }: Pick<EdgeContext, 'members
   return nodes
 }
 
+/** Tells the log when readiness changes, not each time somebody asks. @param code why an upload would not be taken; undefined: it would */
+function readinessLog(logger: Logger): (code: ErrorCode | undefined) => void {
+  let last: ErrorCode | undefined
+  return (code) => {
+    if (code === last) return
+    last = code
+    if (code === undefined) logger.info('uploads are taken again')
+    else logger.warn('no upload would be taken', { code })
+  }
+}
+
 /** Load balancers ask often and from one address: not rate-limited. */
 const UNLIMITED = { rateLimit: false } as const
 
 export const getHealth: Route = (app, context) => {
+  const say = readinessLog(context.logger)
   app.route({
     method: ['GET', 'HEAD'],
     url: '/healthz',
@@ -84,8 +98,17 @@ export const getHealth: Route = (app, context) => {
         }
       }
     },
-    config: UNLIMITED,
-    handler: async () => ({ status: 'ready' as const, nodes: writableNodes(context) })
+    config: { ...UNLIMITED, logsFailures: true },
+    handler: async () => {
+      try {
+        const nodes = writableNodes(context)
+        say(undefined)
+        return { status: 'ready' as const, nodes }
+      } catch (error) {
+        say(asPeerbinError(error).code)
+        throw error
+      }
+    }
   })
 }
 

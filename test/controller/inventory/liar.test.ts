@@ -78,10 +78,12 @@ async function withLiar(t: Test, makeLie: (edge: Edge, real: ChunkInfo[]) => Lie
   })
   boot = liar.announcer.boot
   return {
-    ...{ edge, metadata, liar },
+    edge,
+    metadata,
+    liar,
     asked: () => asked,
     /** Nothing that others hold, and no counter, is another one now. */
-    async unharmed(): Promise<void> {
+    unharmed: async (): Promise<void> => {
       t.equal(await metadata.lastGeneration(), before.generation)
       t.equal(cluster.controller.term, before.term)
       t.same(await recordedOf(edge, metadata), before.copies)

@@ -10,21 +10,21 @@ import type { Cluster, MakeStore } from '../cluster.ts'
 import type { NodeParticipant } from '../world.ts'
 
 export interface Stock extends Cluster {
-  node(index: number): NodeParticipant
+  node: (index: number) => NodeParticipant
   /** Starts a node again: with its chunks, those of another store, or none. */
-  restart(index: number, options?: { store?: MemoryChunkStore }): Promise<NodeParticipant>
+  restart: (index: number, options?: { store?: MemoryChunkStore }) => Promise<NodeParticipant>
   /** Copies that count, by name of the node: `{ h1: 2 }`. */
-  sure(): Promise<Record<string, number>>
+  sure: () => Promise<Record<string, number>>
   /** Recorded copies, whatever their boot. */
-  recorded(): Promise<Record<string, number>>
+  recorded: () => Promise<Record<string, number>>
   /** Puts a chunk into a node's store that nobody sent; at the newest generation unless another is given. */
-  plant(index: number, text: string, generation?: number): Promise<ChunkId>
+  plant: (index: number, text: string, generation?: number) => Promise<ChunkId>
   /** Every node was compared in its present boot. */
-  compared(): Promise<void>
+  compared: () => Promise<void>
   /** Chunks of the node whose copies were taken off the record so far. */
-  dropped(index: number): ChunkId[]
+  dropped: (index: number) => ChunkId[]
   /** Unknown chunks of the node that wait for an operator. */
-  held(index: number): Promise<number | undefined>
+  held: (index: number) => Promise<number | undefined>
 }
 
 export async function startStock(

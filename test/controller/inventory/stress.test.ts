@@ -92,11 +92,7 @@ async function setUpStress(t: Test) {
     'receipts.report.before',
     'chunk.delete.beforeStore'
   ] as const) {
-    failpoints.arm(
-      name,
-      { kind: 'run', run: async () => void (await pause(pick(random, 20))) },
-      { probability: 0.3 }
-    )
+    failpoints.arm(name, { kind: 'run', run: () => pause(pick(random, 20)) }, { probability: 0.3 })
   }
   t.teardown(() => failpoints.disarmAll())
   return { edge, metadata, drops, random }
