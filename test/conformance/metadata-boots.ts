@@ -69,7 +69,7 @@ export async function testBoots(t: Test, makeStore: MakeStore): Promise<void> {
     const sameHost = { ...receipt(2, chunk('x'), g), host: 'host-1' }
     await store.recordReceipts([receipt(1, chunk('x'), g), sameHost, receipt(3, chunk('x'), g, 7)])
     t.strictSame(await lacking(store, 'a', BOOTS), [chunk('x')], 'the third is of another boot')
-    t.strictSame(await lacking(store, 'a', [...BOOTS, { peer: peer(3), boot: 7 }]), [])
+    t.strictSame(await lacking(store, 'a', [{ peer: peer(3), boot: 7 }, ...BOOTS.slice(0, 2)]), [])
     const rule = { copiesMin: 2, hostsMin: 1, boots: BOOTS }
     t.strictSame(await store.listLacking(upload, rule, 10), [])
   })

@@ -11,11 +11,16 @@ import { numbersOf } from './counters.ts'
 
 export type CopiesRule = Pick<CommitUpload, 'copiesMin' | 'hostsMin' | 'boots'>
 
-/** A condition on copies: given by one of these nodes in exactly that boot. */
+/**
+ * A condition on copies: given by one of these nodes, each named once, in exactly that boot. As a case, not as a list of rows: SQLite makes such a list anew for
+ * each piece. The cast is for PostgreSQL, which takes a parameter in a case for text.
+ */
 export function inBoots(boots: ReadonlyArray<{ peer: number; boot: number }>): RawBuilder<SqlBool> {
-  const none = [{ peer: -1, boot: -1 }] // a list in SQL has at least one row
-  const rows = (boots.length === 0 ? none : boots).map(({ peer, boot }) => sql`(${peer}, ${boot})`)
-  return sql<SqlBool>`(copies.peer, copies.boot) in (values ${sql.join(rows)})`
+  const none = [{ peer: -1, boot: -1 }] // a case has at least one branch
+  const branches = (boots.length === 0 ? none : boots).map(
+    ({ peer, boot }) => sql`when ${peer} then cast(${boot} as bigint)`
+  )
+  return sql<SqlBool>`copies.boot = case copies.peer ${sql.join(branches, sql` `)} end`
 }
 
 /** A condition on pieces. Only what a node said in its present boot counts: what it said in an earlier life may not be there any more. */
