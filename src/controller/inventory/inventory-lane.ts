@@ -91,6 +91,8 @@ export class InventoryLane implements Worker {
       if (member?.liveness !== 'active' || member.boot !== boot) scope.abort(nodeLeft())
     }
     const unwatch = membership.onChange(check)
+    // also when the lane is stopped between two steps, and never comes to its end
+    scope.signal.addEventListener('abort', unwatch, { once: true })
     check()
     return unwatch
   }

@@ -122,6 +122,42 @@ overEachStore(t, 'a stale copy that nobody needs is deleted', async (t, makeStor
   t.equal(await copies(chunk), 3)
 })
 
+t.test('a controller that is stopped in the middle of an inventory leaves nobody watching', async (t) => {
+  const stock = await startStock(t)
+  const { world, controller, sender } = stock
+  await sender.send({ content: texts(30) })
+  await stock.compared()
+  const listening = new Set<() => void>()
+  const { membership } = controller
+  const onChange = membership.onChange.bind(membership)
+  membership.onChange = (listener) => {
+    listening.add(listener)
+    const unwatch = onChange(listener)
+    return () => {
+      listening.delete(listener)
+      unwatch()
+    }
+  }
+  const { store } = controller
+  const confirm = store.confirmCopies.bind(store)
+  let confirmed = 0
+  const gate = Promise.withResolvers<void>()
+  const reached = new Promise<void>((resolve) => {
+    store.confirmCopies = async (request) => {
+      if (++confirmed === 100) resolve()
+      if (confirmed >= 100) await gate.promise
+      return await confirm(request)
+    }
+  })
+  await stock.restart(0)
+  await world.run(reached)
+  t.ok(listening.size > 0)
+  const stopping = world.stop(controller)
+  gate.resolve()
+  await stopping
+  t.equal(listening.size, 0)
+})
+
 t.test('nodes that cannot be reached do not keep others waiting', async (t) => {
   const stock = await startStock(t, { hosts: ['h1', 'h2', 'h3', 'h4', 'h5'] })
   const { world, sender, controller } = stock
