@@ -1,5 +1,6 @@
 /** What must hold: some of it at every step of the metadata, the rest once everything has healed. */
 
+import type { OwedChunk } from '../../src/metadata-store.ts'
 import type { ChunkId, FileRecord, PeerId, SecretHash } from '../../src/types.ts'
 import type { Destruction } from './destruction.ts'
 import { allChunks, type Ledger, type SimFile, ViolationError } from './ledger.ts'
@@ -87,6 +88,21 @@ export class Checks {
           throw new ViolationError(
             'A',
             `${holders} disks hold chunk ${chunk.slice(-8)} of file ${file.index}`
+          )
+      }
+    }
+  }
+
+  /** A: what is recorded for a node in its present life is on its disk: it synced it before it said so. */
+  recorded(chunks: readonly OwedChunk[]): void {
+    for (const { chunk, copies } of chunks) {
+      for (const { peer, boot } of copies) {
+        const machine = this.#deps.world.machineOf(peer)
+        if (machine === undefined || machine.isLost || machine.boot !== boot) continue
+        if (!machine.disk.chunks.has(chunk))
+          throw new ViolationError(
+            'A',
+            `${machine.name} gave a receipt for ${chunk.slice(-8)} and does not have it`
           )
       }
     }

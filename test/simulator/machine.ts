@@ -34,6 +34,12 @@ export class Machine {
     return `/memory/${this.peer}/p2p/${this.peer}` as Address
   }
 
+  /** The life it is in, or was in last; undefined: it never started, or its disk was wiped since. */
+  get boot(): number | undefined {
+    const boot = this.#cells.get('boot')
+    return typeof boot === 'number' ? boot : undefined
+  }
+
   /** What a role remembers, as one of its processes sees it. */
   state(process: SimProcess): RoleState {
     return {

@@ -163,16 +163,18 @@ class Schedule {
     if (leader?.process === undefined) throw new Error('the controller is not there')
   }
 
-  /** Everybody who runs sees all nodes and a controller that leads. */
+  /** Every edge sees all nodes in their present lives, and a controller that leads. */
   #isReady(): boolean {
     const { openEdges } = this.#world
-    const nodes = this.#world.of('node').filter((machine) => !machine.isLost).length
+    const nodes = this.#world.of('node').filter((machine) => !machine.isLost)
     return (
       openEdges.length === this.#plan.edges &&
       openEdges.every(
         ({ peer }) =>
-          peer.membership.active('node').length === nodes &&
-          peer.membership.active('controller').some((member) => member.term > 0)
+          nodes.every((node) => {
+            const member = peer.membership.get(node.peer)
+            return member?.liveness === 'active' && member.boot === node.boot
+          }) && peer.membership.active('controller').some((member) => member.term > 0)
       )
     )
   }
@@ -226,6 +228,7 @@ class Schedule {
     const clean = async (): Promise<boolean> => (await this.#owed()) === ''
     await this.#until('everything is clean again', CLEAN_WITHIN_MS, clean, 'F', () => this.#owed())
     this.#checks.healed()
+    this.#checks.recorded(await this.#look((store) => store.listOwed(64, undefined, 10_000)))
   }
 
   /** What keeps the cluster from being clean; empty: nothing does. */

@@ -60,6 +60,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   /** A node says "already stored" from its memory of an earlier disk. */
   'remember-wiped-chunks': {
     breaks: ['A', 'D'],
+    clean: true,
     plant: () => ({ chunks: rememberWipedChunks(), plan: { ...REUPLOADS, destroys: true } })
   },
   /** One copy counts as two. */
