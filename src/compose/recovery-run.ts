@@ -128,7 +128,7 @@ async function renewalDeps(
     greatest: { term: Math.max(...terms) as Term, generation },
     frozen: `${done} at ${new Date(clock.now()).toISOString()}: nothing is deleted until an operator resumes it`,
     chunkRpc,
-    nodes: nodes.map((node) => node.peer),
+    nodes: nodes.map((node) => ({ peer: node.peer, host: node.host })),
     timeoutMs: config.controller.requestTimeoutMs,
     secret: cluster.secret,
     logger,

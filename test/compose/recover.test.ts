@@ -137,7 +137,8 @@ t.test('one that was cut off leaves nothing that could lead, and can be run agai
     })
   }
   await kit.recover()
-  t.same(await kit.redeem(share.token), bytes)
+  const redeemed = await kit.redeem(share.token)
+  t.ok(bytes.equals(Buffer.from(redeemed)), typeof redeemed === 'string' ? redeemed : 'it is served')
   await t.rejects(recoverController(kit.recoverOptions('other')), {
     code: 'recovery-refused',
     message: /There is metadata/

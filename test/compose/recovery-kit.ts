@@ -23,9 +23,9 @@ import {
   systemRandom
 } from '../../src/index.ts'
 import type { ClusterKey } from '../../src/index.ts'
-import { MemorySnapshotStore } from '../../src/node/store/memory-snapshot-store.ts'
 import type { Network } from '../../src/interfaces.ts'
 import type { PeerId } from '../../src/types.ts'
+import { GatedSnapshots } from '../controller/snapshots/snapshot-world.ts'
 import { FAST_CONFIG } from '../kit/fast-config.ts'
 import { until } from '../kit/until.ts'
 
@@ -38,7 +38,7 @@ const CONFIG: ConfigInput = {
 
 export interface KitNode {
   readonly running: RunningNode
-  readonly snapshots: MemorySnapshotStore
+  readonly snapshots: GatedSnapshots
   readonly chunks: MemoryChunkStore
 }
 
@@ -88,7 +88,7 @@ export class RecoveryKit {
   }
 
   async addNode(): Promise<KitNode> {
-    const snapshots = new MemorySnapshotStore()
+    const snapshots = new GatedSnapshots()
     const chunks = new MemoryChunkStore({ clock: systemClock })
     const running = await this.begin(
       await createNode({ ...this.options(`n${this.nodes.length}`), snapshots, store: chunks })

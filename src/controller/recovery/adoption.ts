@@ -6,7 +6,7 @@ import { CHUNKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
 import { decodeManifest } from '../../protocol/manifest.ts'
 import type { Manifest } from '../../protocol/manifest.ts'
 import type { Logger } from '../../interfaces.ts'
-import type { ChunkId, ChunkInfo, FileId, PeerId } from '../../types.ts'
+import type { ChunkId, ChunkInfo, FileId, PeerId, Receipt } from '../../types.ts'
 import { heldChunks } from './held-chunks.ts'
 import type { Held, HeldChunksDeps } from './held-chunks.ts'
 import { readAhead } from './read-ahead.ts'
@@ -17,6 +17,7 @@ const AHEAD = 8
 const CHUNKS_AT_ONCE = 20_000
 /** Files made known at the same time; the store commits them together. */
 const ADOPTED_AT_ONCE = 64
+const RECEIPTS_AT_ONCE = 256
 /** Named in the answer; more are only counted. */
 const LISTED_MAX = 1000
 
@@ -42,7 +43,7 @@ export interface Adoption {
 }
 
 export interface AdoptionDeps extends HeldChunksDeps {
-  readonly store: Pick<MetadataStore, 'knownChunks' | 'adoptFile'>
+  readonly store: Pick<MetadataStore, 'knownChunks' | 'adoptFile' | 'recordReceipts'>
   readonly secret: Uint8Array
   readonly logger: Logger
   /** Wall clock, ms. */
@@ -71,7 +72,7 @@ export async function adoptManifests(deps: AdoptionDeps): Promise<Adoption> {
   /** Manifests that came to nothing; other nodes hold them too. */
   const passedOver = new Set<ChunkId>()
   let looked = 0
-  for (const node of deps.nodes) {
+  for (const { peer: node } of deps.nodes) {
     for await (const page of manifestPages(deps, node)) {
       looked += page.length
       const known = new Set(await deps.store.knownChunks(page.map(({ id }) => id)))
@@ -173,6 +174,7 @@ async function adoptGroup(
     const isNew = Array.isArray(adopt) || (await deps.store.adoptFile(adopt))
     return { chunk, manifest, adopt, isNew }
   }
+  const receipts: Receipt[] = []
   for await (const { chunk, manifest, adopt, isNew } of readAhead(group, ADOPTED_AT_ONCE, work)) {
     const { id, name, sizeBytes, uploadedAt } = manifest
     const file = { id, name, sizeBytes, uploadedAt }
@@ -183,10 +185,15 @@ async function adoptGroup(
         result.incompleteFiles.push({ ...file, missingChunks: adopt.length })
     } else if (isNew) {
       result.adopted++
+      for (const { id: part } of [adopt.manifest, ...adopt.chunks])
+        for (const copy of held.get(part)?.copies ?? []) receipts.push(copy)
       if (result.adoptedFiles.length < LISTED_MAX)
         result.adoptedFiles.push({ ...file, link: adopt.link.state })
     } else passedOver.add(chunk.id) // a file that ended: what is left of it is garbage
   }
+  // so that the files can be read at once, and not only after the nodes' inventories
+  for (let from = 0; from < receipts.length; from += RECEIPTS_AT_ONCE)
+    await deps.store.recordReceipts(receipts.slice(from, from + RECEIPTS_AT_ONCE))
 }
 
 /** Everything the store has to know; or the chunks that no node holds. */

@@ -4,19 +4,27 @@ import type { HeldChunk } from '../../metadata-store.ts'
 import { CHUNKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
 import type { ChunkMessages } from '../../protocol/messages.ts'
 import type { RpcCaller } from '../../protocol/rpc.ts'
-import type { ChunkId, ChunkInfo, PeerId } from '../../types.ts'
+import type { ChunkId, ChunkInfo, PeerId, Receipt } from '../../types.ts'
 import { inParallel } from '../in-parallel.ts'
 
 const NODES_AT_ONCE = 16
 
+export interface AskedNode {
+  readonly peer: PeerId
+  readonly host: string
+}
+
 export interface HeldChunksDeps {
   readonly chunkRpc: RpcCaller<ChunkMessages>
-  readonly nodes: readonly PeerId[]
+  readonly nodes: readonly AskedNode[]
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
 }
 
-export type Held = Pick<ChunkInfo, 'sizeBytes'> & HeldChunk
+export interface Held extends HeldChunk, Pick<ChunkInfo, 'sizeBytes'> {
+  /** Those that hold it at that generation; they said so just now, which is worth a receipt. */
+  readonly copies: Receipt[]
+}
 
 /**
  * Those of the chunks that any node holds, at the greatest generation that any node names. @throws when a node does not answer: a file would be taken for incomplete
@@ -32,12 +40,15 @@ export async function heldChunks(
     const page = ids.slice(from, from + CHUNKS_PER_PAGE_MAX)
     await inParallel(deps.nodes, NODES_AT_ONCE, async (node) => {
       const options = { timeoutMs: deps.timeoutMs, ...(deps.signal && { signal: deps.signal }) }
-      const { message } = await deps.chunkRpc.call(node, 'has', { ids: page }, options)
+      const { message } = await deps.chunkRpc.call(node.peer, 'has', { ids: page }, options)
       for (const info of message.chunks) {
         if (info === null) continue
-        const known = held.get(info.id)
-        if (known !== undefined && known.generation >= info.generation) continue
-        held.set(info.id, { chunk: info.id, generation: info.generation, sizeBytes: info.sizeBytes })
+        const { id: chunk, generation, sizeBytes } = info
+        const copy = { ...node, chunk, generation, boot: message.boot }
+        const known = held.get(chunk)
+        if (known === undefined || known.generation < generation)
+          held.set(chunk, { chunk, generation, sizeBytes, copies: [copy] })
+        else if (known.generation === generation) known.copies.push(copy)
       }
     })
   }
