@@ -18,15 +18,18 @@ export async function adoptFile(db: Kysely<Schema>, adopt: AdoptFile): Promise<b
   const holder = await nextNumber(db, 'holder')
   if (!(await insertFile(db, adopt, holder))) return false
   await insertLink(db, link, file)
-  const peers = await peersWithOrders(db)
+  const context = { peers: await peersWithOrders(db), readAt: await readNumber(db, 'time') }
+  let greatest = 0
   for (const [i, { id, sizeBytes: size, generation: least }] of [manifest, ...chunks].entries()) {
     const digest = chunkBytes(id)
-    const generation = await adoptChunk(db, peers, { digest, size, generation: least })
+    const generation = await adoptChunk(db, context, { digest, size, generation: least })
     await db
       .insertInto('pieces')
       .values({ holder, idx: MANIFEST_INDEX + i, digest, generation, size })
       .execute()
+    greatest = Math.max(greatest, generation)
   }
+  await raiseNumber(db, 'generation', greatest)
   return true
 }
 
@@ -89,20 +92,25 @@ interface Adopted {
   generation: number
 }
 
+/** What is the same for all chunks of a file. */
+interface Context {
+  /** Peers that have orders, by number. */
+  peers: readonly number[]
+  readAt: number
+}
+
 /** One more reference on the chunk; one that is not live lives on at the greatest generation that is known of it. */
-async function adoptChunk(db: Kysely<Schema>, peers: readonly number[], chunk: Adopted): Promise<number> {
+async function adoptChunk(db: Kysely<Schema>, context: Context, chunk: Adopted): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const counted = await countReference(db, chunk.digest, chunk.size)
     if (counted !== undefined) return counted
-    const generation = await goOn(db, chunk)
+    const generation = await goOn(db, context, chunk)
     if (generation === undefined) continue
-    await raiseNumber(db, 'generation', generation)
-    await countCopies(db, chunk.digest)
     // this life is not a new one: orders for it would delete what was just made known
-    if (peers.length > 0)
+    if (context.peers.length > 0)
       await db
         .deleteFrom('orders')
-        .where('peer', 'in', peers)
+        .where('peer', 'in', context.peers)
         .where('digest', '=', chunk.digest)
         .where('generation', '>=', generation)
         .execute()
@@ -112,24 +120,29 @@ async function adoptChunk(db: Kysely<Schema>, peers: readonly number[], chunk: A
 }
 
 /** Undefined when another transaction made the chunk live first. */
-async function goOn(db: Kysely<Schema>, { digest, size, generation }: Adopted): Promise<number | undefined> {
-  const readAt = await readNumber(db, 'time')
+async function goOn(
+  db: Kysely<Schema>,
+  { readAt }: Context,
+  { digest, size, generation }: Adopted
+): Promise<number | undefined> {
   const row = { state: 'live', refs: 1, size, copies: 0, read_at: readAt, reads: 0 } as const
-  const living = await db
+  const made = await db
     .insertInto('chunks')
     .values({ digest, generation, ...row })
-    .onConflict((oc) =>
-      oc
-        .column('digest')
-        .doUpdateSet({
-          ...row,
-          generation: sql<number>`case when chunks.generation > excluded.generation
-            then chunks.generation else excluded.generation end`
-        })
-        .where('chunks.state', '=', 'condemned')
-    )
+    .onConflict((oc) => oc.column('digest').doNothing())
+    .executeTakeFirst()
+  if (made.numInsertedOrUpdatedRows === 1n) return generation
+  const living = await db
+    .updateTable('chunks')
+    .set({
+      ...row,
+      generation: sql<number>`case when generation > ${generation} then generation else ${generation} end`
+    })
+    .where('digest', '=', digest)
+    .where('state', '=', 'condemned')
     .returning('generation')
     .executeTakeFirst()
+  if (living !== undefined) await countCopies(db, digest)
   return living?.generation
 }
 
