@@ -32,6 +32,7 @@ import { RecentChunks } from './recent-chunks.ts'
 import { RecentStats } from './recent-stats.ts'
 import { clusterStatus } from './status.ts'
 import { StoreTime } from './store-time.ts'
+import { TrimWatch } from './trim-watch.ts'
 import { UploadService } from './upload-service.ts'
 import { NodeRecorder } from './workers/node-recorder.ts'
 
@@ -80,7 +81,8 @@ export class Controller implements Service {
     const check = new CopyCheck({ ...this.#deps, onDropped: urge, onDoubt, config: config.replication })
     const nodes = new NodeRecorder({ store, membership })
     const brakes = new Brakes({ store })
-    const shared = { ...this.#deps, leadership, time, recent, check, nodes, brakes }
+    const trims = new TrimWatch({ clock, rememberMs: config.controller.uploadTtlMs })
+    const shared = { ...this.#deps, leadership, time, recent, check, nodes, brakes, trims }
     const parts = {
       repair: createRepair(shared),
       inventory: createInventory({ ...shared, urge }),
@@ -88,7 +90,7 @@ export class Controller implements Service {
     }
     const scrubs = new Scrubs(this.#deps)
     const loops = createLoops(shared, parts)
-    const chunks = new FileChunks({ store, membership, onRead: parts.repair.noteReads })
+    const chunks = new FileChunks({ store, membership, onRead: (ids) => parts.repair.noteReads(ids) })
     const onGarbage = (): void => loops.condemner.nudge()
     const onEnded = (): void => loops.settler.nudge()
     this.#server = serve({
@@ -104,6 +106,8 @@ export class Controller implements Service {
           membership,
           time,
           recent,
+          trims,
+          check,
           inventory: parts.inventory,
           urge,
           config,

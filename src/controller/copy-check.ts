@@ -39,6 +39,19 @@ export class CopyCheck {
     this.#deps = deps
   }
 
+  /** Whether the node says that it holds the copy; false also when it cannot be asked. @throws `busy` */
+  async isHeld(copy: SuspectCopy, signal: AbortSignal): Promise<boolean> {
+    const lease = await this.#budget.acquire(1, signal)
+    try {
+      return !(await this.#isMissing(copy, signal))
+    } catch (error) {
+      this.#deps.logger.debug('a node could not be asked about a copy', { peer: copy.peer, err: error })
+      return false
+    } finally {
+      lease.release()
+    }
+  }
+
   /** Drops the record of a copy if its node confirms that it is missing or rotten; says whether it did. @throws `busy` */
   async dropIfBad(copy: SuspectCopy, signal: AbortSignal): Promise<boolean> {
     const lease = await this.#budget.acquire(1, signal)

@@ -36,7 +36,7 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
   return {
     openUpload: led((message) => uploads.open(message)),
     reserveChunk: led((message) => uploads.reserve(message)),
-    recordReceipts: led((message) => uploads.recordReceipts(message)),
+    recordReceipts: led((message, signal) => uploads.recordReceipts(message, signal)),
     commitUpload: led((message, signal) => uploads.commit(message, signal)),
     abandonUpload: led((message) => uploads.abandon(message)),
     findLink: led((message) => links.find(message)),

@@ -8,6 +8,7 @@ import type { Leadership } from './leadership.ts'
 import { whileLeading } from './leadership.ts'
 import type { RecentChunks } from './recent-chunks.ts'
 import type { StoreTime } from './store-time.ts'
+import type { TrimWatch } from './trim-watch.ts'
 import { createCondemner } from './workers/condemner.ts'
 import { DeleteOrders } from './workers/delete-orders.ts'
 import type { Brakes } from './inventory/brakes.ts'
@@ -34,6 +35,7 @@ export interface LoopsDeps extends ControllerDeps {
   readonly check: CopyCheck
   readonly nodes: NodeRecorder
   readonly brakes: Brakes
+  readonly trims: TrimWatch
 }
 
 export interface LoopParts {

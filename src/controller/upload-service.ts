@@ -7,10 +7,16 @@ import { PeerbinError, hasCode } from '../errors.ts'
 import type { CommitUpload, CopyRecord, MetadataStore } from '../metadata-store.ts'
 import type { ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import { failpoints } from '../runtime/failpoints.ts'
-import type { ChunkId, FileRecord, Generation, Member, PeerId } from '../types.ts'
+import type { ChunkId, FileRecord, Generation, Member, PeerId, Receipt } from '../types.ts'
+import type { CopyCheck } from './copy-check.ts'
+import { inParallel } from './in-parallel.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import type { RecentChunks } from './recent-chunks.ts'
 import type { StoreTime } from './store-time.ts'
+import type { TrimWatch } from './trim-watch.ts'
+
+/** Receipts looked at together; nearly all are believed at once. */
+const RECEIPTS_AT_ONCE = 16
 
 /** Lacking chunks of one commit that are looked at together, and rounds of that: more come up when the edge asks again. */
 const LACKING_MAX = 1024
@@ -22,6 +28,8 @@ type Request<K extends keyof ControlMessages> = RequestOf<ControlMessages, K>
 type Response<K extends keyof ControlMessages> = ResponseOf<ControlMessages, K>
 
 export interface UploadServiceDeps {
+  trims: TrimWatch
+  check: Pick<CopyCheck, 'isHeld'>
   self: PeerId
   store: MetadataStore
   membership: Membership
@@ -106,15 +114,29 @@ export class UploadService {
     return { generation, present }
   }
 
-  async recordReceipts({ receipts }: Request<'recordReceipts'>): Promise<Response<'recordReceipts'>> {
+  async recordReceipts(
+    { receipts }: Request<'recordReceipts'>,
+    signal: AbortSignal
+  ): Promise<Response<'recordReceipts'>> {
     const { store, recent, membership, inventory } = this.#deps
-    await store.recordReceipts(receipts)
-    for (const { chunk, peer, boot } of receipts) {
+    const believed = await inParallel(receipts, RECEIPTS_AT_ONCE, (receipt) => this.#isTrue(receipt, signal))
+    const taken = receipts.filter((_, index) => believed[index] === true)
+    if (taken.length > 0) await store.recordReceipts(taken)
+    for (const { chunk, peer, boot } of taken) {
       recent.touch(chunk)
       // given before the node started again, and recorded when its inventory may have been compared already
       if (boot < (membership.get(peer)?.boot ?? 0)) inventory.recheck(peer)
     }
     return {}
+  }
+
+  /** A copy that was trimmed since its receipt was given is gone; a node that was given the chunk again says that it holds it. */
+  async #isTrue(receipt: Receipt, signal: AbortSignal): Promise<boolean> {
+    const { trims, check, inventory } = this.#deps
+    if (!(await trims.isDoubtful(receipt))) return true
+    if (await check.isHeld(receipt, signal)) return true
+    inventory.recheck(receipt.peer) // it may only have been unreachable
+    return false
   }
 
   /**

@@ -7,13 +7,17 @@ import type { ChunkMessages } from '../../protocol/messages.ts'
 import type { RpcCaller } from '../../protocol/rpc.ts'
 import type { PeerId } from '../../types.ts'
 import type { CopyCheck } from '../copy-check.ts'
+import type { Brakes } from '../inventory/brakes.ts'
 import type { Leadership } from '../leadership.ts'
+import type { TrimWatch } from '../trim-watch.ts'
 
 export interface StepDeps {
   readonly store: MetadataStore
   readonly chunkRpc: RpcCaller<ChunkMessages>
   readonly leadership: Leadership
   readonly check: CopyCheck
+  readonly brakes: Brakes
+  readonly trims: TrimWatch
   readonly config: Config
 }
 
@@ -68,11 +72,15 @@ export async function removeCopy(
     await store.dropCopy({ peer, chunk: id, generation, boot })
     return 'forgotten'
   }
-  if (signal.aborted || !leadership.leads) return 'kept'
-  if (!(await store.trimCopy({ chunk: id, generation, peer, keep: [...keep] }))) return 'kept'
-  const request = { term: leadership.term, boot, puts, orders: [{ chunk: id, generation }] }
-  const trimmed = await chunkRpc.call(peer, 'trim', request, options)
-  return trimmed.message.gone[0] === true ? 'trimmed' : 'forgotten'
+  const trim = async (): Promise<Removal> => {
+    if (signal.aborted || !leadership.leads) return 'kept'
+    if (!(await store.trimCopy({ chunk: id, generation, peer, keep: [...keep] }))) return 'kept'
+    const request = { term: leadership.term, boot, puts, orders: [{ chunk: id, generation }] }
+    const trimmed = await chunkRpc.call(peer, 'trim', request, options)
+    return trimmed.message.gone[0] === true ? 'trimmed' : 'forgotten'
+  }
+  const { brakes, trims } = deps
+  return (await brakes.whileReleased(() => trims.during(peer, id, trim))) ?? 'kept'
 }
 
 /** Asks a keeper; a record that turns out to be wrong is dropped. */

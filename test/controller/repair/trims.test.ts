@@ -108,3 +108,45 @@ t.test('a node that was given the chunk again meanwhile keeps it', async (t) => 
   t.equal(copies, 4)
   t.ok((await repairStatus()).trimmedChunks < chunks.length)
 })
+
+t.test(
+  'a receipt that comes after the copy was trimmed makes nothing count, and one of a later put does',
+  async (t) => {
+    const store = new MemoryMetadataStore()
+    const { made, chunks, back } = await withSurplus(t, () => store)
+    const { world, nodes, edge, sender, settled, most } = made
+    await back()
+    await world.until('the surplus is gone', async () => (await most(chunks)) === 3)
+    await settled()
+    const [chunk] = chunks
+    if (chunk === undefined) return t.fail('there is a chunk')
+    const holders = await made.holders(chunk)
+    const [holder] = holders
+    const trimmed = nodes.find((node) => !holders.includes(node))
+    const info = await holder?.store.stat(chunk)
+    if (holder === undefined || trimmed === undefined || info === undefined)
+      return t.fail('three of four hold it')
+    const { peer, host } = trimmed
+    const { generation } = info
+    const boot = edge.membership.get(peer)?.boot ?? 0
+    const late = { peer, host, chunk, generation, boot }
+    const recorded = async (): Promise<boolean> =>
+      (await store.findChunk(chunk))?.copies.some((copy) => copy.peer === peer) ?? false
+    await world.control(edge, sender.controller, 'recordReceipts', { receipts: [late] })
+    t.equal(await recorded(), false, 'the copy is gone, whatever the receipt says')
+    await trimmed.store.put(chunk, await holder.store.get(chunk), generation)
+    await world.control(edge, sender.controller, 'recordReceipts', { receipts: [late] })
+    t.equal(await recorded(), true, 'it was given the chunk again')
+  }
+)
+
+t.test('while the collector is frozen nothing is trimmed either', async (t) => {
+  const { made, chunks, back } = await withSurplus(t)
+  const { world, ask, fewest, most } = made
+  await ask('collector', { action: 'freeze' })
+  await back()
+  await world.pass(20_000)
+  t.equal(await fewest(chunks), 4)
+  await ask('collector', { action: 'resume' })
+  await world.until('the surplus is gone', async () => (await most(chunks)) === 3)
+})
