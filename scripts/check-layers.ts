@@ -37,7 +37,15 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Files directly in src/ that everybody may import. */
-const VOCABULARY = new Set(['types', 'interfaces', 'errors', 'config', 'metadata-store', 'version'])
+const VOCABULARY = new Set([
+  'types',
+  'interfaces',
+  'errors',
+  'config',
+  'metadata-store',
+  'metadata-records',
+  'version'
+])
 
 interface Ban {
   what: string

@@ -9,8 +9,27 @@
  */
 
 import type {
-  Address,
-  ByteRange,
+  NodeRecord,
+  CopyRecord,
+  OpenUpload,
+  ReserveChunk,
+  Reservation,
+  CommitUpload,
+  NodeBoot,
+  Claim,
+  ClaimProgress,
+  DeleteOrder,
+  OwedChunk,
+  PlacedChunkRecord,
+  NodeDecision,
+  HeldChunk,
+  HeldOutcome,
+  CopySummary,
+  AdoptFile,
+  SuspendedLink,
+  StoreStats
+} from './metadata-records.ts'
+import type {
   ChunkId,
   ClaimRecord,
   FileChunk,
@@ -18,206 +37,15 @@ import type {
   FileRecord,
   Generation,
   LinkRecord,
-  NodeState,
   PeerId,
   Receipt,
   SecretHash,
   Term,
-  Tier,
   UploadId
 } from './types.ts'
 
-/** A node as last recorded. Liveness is not stored: it is judged from heartbeats by a running process. */
-export interface NodeRecord {
-  peer: PeerId
-  addresses: Address[]
-  host: string
-  zone: string
-  tier: Tier
-  capacityBytes: number
-  freeBytes: number
-  usedBytes: number
-  chunks: number
-  state: NodeState
-  version: string
-  boot: number
-  sequence: number
-  lastSeenAt: number
-}
-
-/** A recorded copy: `peer` gave a receipt for this chunk at this generation in this boot. */
-export interface CopyRecord {
-  peer: PeerId
-  /** Host the node was on when it gave the receipt. */
-  host: string
-  generation: Generation
-  boot: number
-}
-
-export interface OpenUpload {
-  id: UploadId
-  name: string
-  mediaType: string
-  metadata: Record<string, string>
-  openedAt: number
-  /** When an upload that was neither committed nor abandoned is given up, unless it goes on: reservations move it. */
-  expiresAt: number
-}
-
-export interface ReserveChunk {
-  upload: UploadId
-  /** Position in the file, from 0; MANIFEST_INDEX for the chunk that holds the manifest. */
-  index: number
-  chunk: ChunkId
-  sizeBytes: number
-  /** The upload is not given up before this; an earlier time than before changes nothing. */
-  expiresAt: number
-}
-
-/** `index` of the manifest's chunk among an upload's chunks. */
-export const MANIFEST_INDEX = -1
-
-export interface Reservation {
-  generation: Generation
-  /** Copies recorded at this generation. The caller decides which of them count (active, seen in their present boot). */
-  copies: CopyRecord[]
-}
-
-export interface CommitUpload {
-  upload: UploadId
-  file: FileId
-  sizeBytes: number
-  sha256: string
-  chunkCount: number
-  uploadedAt: number
-  link: {
-    tokenHash: SecretHash
-    /** Hash of the secret that revokes the link. */
-    deleteHash: SecretHash
-    downloads: number
-    expiresAt: number
-  }
-  /** Fewest copies on different nodes that every chunk must have. */
-  copiesMin: number
-  /** Fewest different hosts among those copies: 2, or 1 when the whole membership is one host. */
-  hostsMin: number
-  /** Nodes that live, with the boot they are in now: only copies recorded in exactly that boot count. What a node said in an earlier life may not be there any more. */
-  boots: NodeBoot[]
-}
-
-export interface NodeBoot {
-  peer: PeerId
-  boot: number
-}
-
-export type Claim =
-  | { outcome: 'claimed'; claim: ClaimRecord; file: FileRecord }
-  /** Why not; `released` is a late duplicate of a claim that was taken back. */
-  | { outcome: 'unknown' | 'used' | 'expired' | 'revoked' | 'suspended' | 'released' }
-
-export interface ClaimProgress {
-  tokenHash: SecretHash
-  claimHash: SecretHash
-  /** Ranges of the file that were handed to a socket since the last report. */
-  ranges: ByteRange[]
-  /** Bytes handed to sockets since the last report, repeats included. */
-  bytesSent: number
-  now: number
-  /** Lease counted from now, cut at `claimedAt + leaseMaxMs`. */
-  leaseMs: number
-  leaseMaxMs: number
-  /** How long the claimant is still served once everything was sent. */
-  graceMs: number
-  /** Makes a repeated report (an answer was lost) count once. Unique per report. */
-  reportId: string
-}
-
-/** A standing order to one node; it stays until that node has confirmed it or is retired. */
-export interface DeleteOrder {
-  peer: PeerId
-  chunk: ChunkId
-  generation: Generation
-}
-
-export interface OwedChunk {
-  chunk: ChunkId
-  generation: Generation
-  sizeBytes: number
-  copies: CopyRecord[]
-}
-
-/** A chunk as repair looks at it. */
-export interface PlacedChunkRecord extends OwedChunk {
-  /** When a reader last asked for it, or it came into being; store's time, coarse. */
-  readAt: number
-  /** How often it was read in the present window of `readAt` (noteReads says how they count). */
-  reads: number
-}
-
-/** What an operator decided about a node. A retired one is never recorded again: no copies, no heartbeat of it. */
-export interface NodeDecision {
-  peer: PeerId
-  decision: 'draining' | 'retired'
-  decidedAt: number
-}
-
-/** A chunk as a node says that it holds it. */
-export interface HeldChunk {
-  chunk: ChunkId
-  generation: Generation
-}
-
-/**
- * What reconciling made of a held chunk. `recorded`: it counts as a copy now (it is live, and held at its generation or a greater one); `stale`: live, but held at a
- * smaller generation, so it does not count; `unknown`: nothing refers to it, it is in quarantine; `foreign`: of a generation that was never given out here, left alone.
- */
-export type HeldOutcome = 'recorded' | 'stale' | 'unknown' | 'foreign'
-
-/** Number and digest of what one peer is recorded to hold among the chunks whose digest begins with one byte (protocol/inventory.ts says how it is computed). */
-export interface CopySummary {
-  count: number
-  /** Lower-case hex, 32 characters. */
-  digest: string
-}
-
-/** A file found by its manifest, to be made known again. */
-export interface AdoptFile {
-  file: Omit<FileRecord, 'state' | 'chunkCount' | 'manifest'>
-  manifest: { id: ChunkId; sizeBytes: number; generation: Generation }
-  /** In order, each at the greatest generation that any node reported. */
-  chunks: Array<{ id: ChunkId; sizeBytes: number; generation: Generation }>
-  link: {
-    tokenHash: SecretHash
-    deleteHash: SecretHash
-    downloads: number
-    expiresAt: number
-    state: 'live' | 'suspended' | 'revoked'
-  }
-}
-
-export interface SuspendedLink {
-  tokenHash: SecretHash
-  fileId: FileId
-  name: string
-  sizeBytes: number
-  uploadedAt: number
-  expiresAt: number
-}
-
-export interface StoreStats {
-  files: number
-  fileBytes: number
-  linksLive: number
-  uploadsOpen: number
-  chunks: number
-  chunkBytes: number
-  /** Live, referenced chunks with at least one recorded copy and fewer than `copies`. */
-  chunksOwed: number
-  /** Live, referenced chunks with no recorded copy: their upload is under way or was cut off, or every copy was lost. */
-  chunksWithoutCopy: number
-  ordersPending: number
-  linksSuspended: number
-}
+export type * from './metadata-records.ts'
+export { MANIFEST_INDEX } from './metadata-records.ts'
 
 /** Terms, generations and what is known of nodes. */
 export interface ClusterRecords {

@@ -152,7 +152,11 @@ export class MemoryCluster {
     const { host, peer, term, boot, peers, draining, scrub, ...kept } = this.node(index)
     const isWiped = options.wiped === true
     const memory: NodeMemory = {
-      ...{ term, boot, peers, draining, scrub },
+      term,
+      boot,
+      peers,
+      draining,
+      scrub,
       store: options.store ?? (isWiped ? new MemoryChunkStore({ clock: this.clock }) : kept.store),
       snapshots: isWiped ? new MemorySnapshotStore() : kept.snapshots
     }

@@ -79,7 +79,7 @@ t.test('a node that was given the chunk again meanwhile keeps it', async (t) => 
   const [first] = chunks
   if (first === undefined) return
   // somebody stores the chunk on every node between the question and the order
-  const { call } = controller.chunkRpc
+  const call = controller.chunkRpc.call.bind(controller.chunkRpc)
   let refused = 0
   Object.assign(controller.chunkRpc, {
     call: async (...args: Parameters<typeof call>) => {
@@ -90,8 +90,12 @@ t.test('a node that was given the chunk again meanwhile keeps it', async (t) => 
       const info = await node.store.stat(first)
       const bytes = await node.store.get(first)
       const put = {
-        ...{ id: first, generation: info?.generation ?? (0 as never) },
-        ...{ copies: 1, copiesMin: 1, hostsMin: 1, targets: [] }
+        id: first,
+        generation: info?.generation ?? (0 as never),
+        copies: 1,
+        copiesMin: 1,
+        hostsMin: 1,
+        targets: []
       }
       const body = { sizeBytes: bytes.byteLength, pieces: [bytes] }
       await made.edge.chunkRpc.call(to, 'put', put, { timeoutMs: 1000, body })

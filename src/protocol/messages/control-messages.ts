@@ -1,0 +1,266 @@
+/** The control protocol, spoken to the leading controller. */
+
+import { z } from 'zod'
+import { CHUNKS_PER_PAGE_MAX, FILE_CHUNKS_MAX, LINK_DOWNLOADS_MAX } from '../limits.ts'
+import * as s from '../schema.ts'
+import {
+  NODES_MAX,
+  claim,
+  claimAnswer,
+  empty,
+  file,
+  link,
+  page,
+  pageLimit,
+  receipt,
+  scrubReport
+} from './shapes.ts'
+import { NOTHING_TO_REPAIR, collectorStatus, repairStatus, scrubStatus, snapshotStatus } from './status.ts'
+
+export const controlMessages = {
+  openUpload: {
+    request: z.object({
+      id: s.uploadId,
+      name: s.fileName,
+      mediaType: s.mediaType,
+      metadata: s.metadata
+    }),
+    response: z.object({ now: s.timeMs }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** `present`: enough copies exist on active nodes that were seen in their present boot, so no bytes are needed. */
+  reserveChunk: {
+    request: z.object({
+      upload: s.uploadId,
+      index: z.int().min(-1).max(FILE_CHUNKS_MAX),
+      chunk: s.chunkId,
+      sizeBytes: s.chunkSize
+    }),
+    response: z.object({ generation: s.generation, present: z.boolean() }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** Receipts, from each node that stored a chunk or passed it on, and from the edge before it commits. */
+  recordReceipts: {
+    request: z.object({ receipts: z.array(receipt).min(1).max(CHUNKS_PER_PAGE_MAX) }),
+    response: empty,
+    requestBody: false,
+    responseBody: false
+  },
+  commitUpload: {
+    request: z.object({
+      upload: s.uploadId,
+      file: s.fileId,
+      sizeBytes: z.int().min(1),
+      sha256: s.sha256Hex,
+      chunkCount: z.int().min(1).max(FILE_CHUNKS_MAX),
+      uploadedAt: s.timeMs,
+      link: z.object({
+        tokenHash: s.secretHash,
+        deleteHash: s.secretHash,
+        downloads: z.int().min(1).max(LINK_DOWNLOADS_MAX),
+        expiresAt: s.timeMs
+      })
+    }),
+    response: z.object({ file }),
+    requestBody: false,
+    responseBody: false
+  },
+  abandonUpload: {
+    request: z.object({ upload: s.uploadId }),
+    response: z.object({ abandoned: z.boolean() }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** What a recipient may know of a link; spends nothing. `now` is the store's time. */
+  findLink: {
+    request: z.object({ tokenHash: s.secretHash }),
+    response: z.object({ found: z.object({ link, file }).nullable(), now: s.timeMs }),
+    requestBody: false,
+    responseBody: false
+  },
+  claimLink: {
+    request: z.object({ tokenHash: s.secretHash, claimHash: s.secretHash }),
+    response: claimAnswer,
+    requestBody: false,
+    responseBody: false
+  },
+  findClaim: {
+    request: z.object({ tokenHash: s.secretHash, claimHash: s.secretHash }),
+    response: claimAnswer,
+    requestBody: false,
+    responseBody: false
+  },
+  reportClaim: {
+    request: z.object({
+      tokenHash: s.secretHash,
+      claimHash: s.secretHash,
+      ranges: s.byteRanges,
+      bytesSent: s.count,
+      reportId: z.string().min(1).max(64)
+    }),
+    response: z.object({ claim: claim.nullable(), now: s.timeMs }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** From then on the claim hash never claims again, whether or not it has claimed. */
+  releaseClaim: {
+    request: z.object({ tokenHash: s.secretHash, claimHash: s.secretHash }),
+    response: z.object({ released: z.boolean() }),
+    requestBody: false,
+    responseBody: false
+  },
+  revokeLink: {
+    request: z.object({ tokenHash: s.secretHash, deleteHash: s.secretHash }),
+    response: z.object({ link }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** A page of a file's chunks, from position `from`. */
+  listFileChunks: {
+    request: z.object({ file: s.fileId, from: s.count, limit: pageLimit }),
+    response: z.object({ chunks: page }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** A reader found a copy missing or rotten; the controller checks with the node before it believes it. */
+  reportBadCopy: {
+    request: z.object({
+      peer: s.peerId,
+      chunk: s.chunkId,
+      generation: s.generation,
+      code: z.enum(['chunk-not-found', 'chunk-corrupt'])
+    }),
+    response: empty,
+    requestBody: false,
+    responseBody: false
+  },
+  /** Empty a node (or not any more). @throws `drain-refused` with the reason */
+  drainNode: {
+    request: z.object({ peer: s.peerId, draining: z.boolean() }),
+    response: empty,
+    requestBody: false,
+    responseBody: false
+  },
+  /** Forget a node for good. Without `force` only one whose chunks all have their copies elsewhere. @throws `retire-refused` with the reason */
+  retireNode: {
+    request: z.object({ peer: s.peerId, force: z.boolean() }),
+    /** Chunks whose only recorded copy was there: with `force` they are lost. */
+    response: z.object({ lastCopies: s.count }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** The scrub of all active nodes, or of one; `start` begins a full pass. */
+  scrub: {
+    request: z.object({ peer: s.peerId.optional(), start: z.boolean() }),
+    response: z.object({
+      nodes: z
+        .array(z.object({ peer: s.peerId, host: s.host, report: scrubReport.nullable() }))
+        .max(NODES_MAX)
+    }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** `freeze` stops all deleting, `resume` ends that; `approve` lets the sweep of one node's unknown chunks go on that was stopped for its size. */
+  collector: {
+    request: z.object({ action: z.enum(['freeze', 'resume', 'approve']), peer: s.peerId.optional() }),
+    response: empty,
+    requestBody: false,
+    responseBody: false
+  },
+  listSuspended: {
+    request: z.object({ after: s.secretHash.optional(), limit: pageLimit }),
+    response: z.object({
+      links: z
+        .array(
+          z.object({
+            tokenHash: s.secretHash,
+            fileId: s.fileId,
+            name: s.fileName,
+            sizeBytes: s.count,
+            uploadedAt: s.timeMs,
+            expiresAt: s.timeMs
+          })
+        )
+        .max(CHUNKS_PER_PAGE_MAX)
+    }),
+    requestBody: false,
+    responseBody: false
+  },
+  resumeLinks: {
+    request: z.object({ tokenHashes: z.array(s.secretHash).min(1).max(CHUNKS_PER_PAGE_MAX) }),
+    response: z.object({ resumed: s.count }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** A piece of a backup; the first request (no `backup`) makes one and says its number and size. Pieces in order, each once or again. */
+  backup: {
+    request: z.object({ backup: s.count.optional(), part: s.count }),
+    response: z.object({ backup: s.count, last: z.boolean() }),
+    requestBody: false,
+    responseBody: true
+  },
+  status: {
+    request: empty,
+    response: z.object({
+      term: s.term,
+      now: s.timeMs,
+      files: s.count,
+      fileBytes: s.count,
+      linksLive: s.count,
+      uploadsOpen: s.count,
+      chunks: s.count,
+      chunkBytes: s.count,
+      chunksOwed: s.count,
+      chunksWithoutCopy: s.count,
+      ordersPending: s.count,
+      workers: z
+        .array(
+          z.object({ name: z.string(), steps: s.count, failures: s.count, lastError: z.string().nullable() })
+        )
+        .max(32),
+      repair: repairStatus.default(NOTHING_TO_REPAIR),
+      collector: collectorStatus.default({ frozen: null, held: [], unknown: 0 }),
+      snapshot: snapshotStatus.nullable().default(null),
+      scrub: scrubStatus.default({ oldestAt: 0, overdue: false, quarantined: 0 }),
+      linksSuspended: s.count.default(0),
+      /** As recorded by the controller: also nodes that are down. */
+      nodes: z
+        .array(
+          z.object({
+            peer: s.peerId,
+            addresses: s.addresses,
+            host: s.host,
+            zone: s.zone,
+            tier: s.tier,
+            capacityBytes: s.count,
+            freeBytes: s.count,
+            usedBytes: s.count,
+            chunks: s.count,
+            state: s.nodeState,
+            liveness: z.enum(['active', 'suspect', 'down']),
+            version: z.string(),
+            lastHeartbeatAt: s.timeMs,
+            scrubbedAt: s.timeMs.default(0),
+            quarantined: s.count.default(0),
+            /** When its inventory was last compared with the metadata, in its present boot; null: not yet. */
+            reconciledAt: s.timeMs.nullable().default(null),
+            /** For a node that is being emptied. `safe`: it can be switched off and retired, nothing has fewer copies without it. */
+            drain: z
+              .object({
+                chunksLeft: s.count,
+                bytesLeft: s.count,
+                etaMs: s.count.nullable(),
+                safe: z.boolean()
+              })
+              .nullable()
+              .default(null)
+          })
+        )
+        .max(NODES_MAX)
+    }),
+    requestBody: false,
+    responseBody: false
+  }
+} as const
