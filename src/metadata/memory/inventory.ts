@@ -1,28 +1,34 @@
 import type { CopyRecord, CopySummary, HeldChunk, HeldOutcome, MetadataStore } from '../../metadata-store.ts'
-import { digestOf } from '../../protocol/ids.ts'
 import { InventoryDigest } from '../../protocol/inventory.ts'
 import type { ChunkId, PeerId } from '../../types.ts'
 import { UNSEEN_FORGOTTEN_MAX } from '../limits.ts'
-import { addOrder, byDigest, isRetired } from './state.ts'
+import { addOrder, byDigest, digestFrom, isRetired } from './state.ts'
 import type { State, UnknownRow } from './state.ts'
 
 type Request<Name extends 'confirmCopies' | 'reconcileHeld' | 'countUnknown' | 'orderUnknown'> = Parameters<
   MetadataStore[Name]
 >[0]
 
-/** In order of digests. */
-const recordedFor = (state: State, peer: PeerId): Array<{ chunk: ChunkId; copy: CopyRecord }> =>
-  [...state.chunks]
-    .flatMap(([chunk, { copies }]) => {
-      const copy = copies.get(peer)
-      return copy === undefined ? [] : [{ chunk, copy }]
-    })
-    .toSorted((a, b) => byDigest(a.chunk, b.chunk))
+interface Recorded {
+  chunk: ChunkId
+  copy: CopyRecord
+}
+
+/** In order of digests, those whose first byte is from `first` to `last`. */
+function recordedFor(state: State, peer: PeerId, first = 0, last = 0xff): Recorded[] {
+  const found: Recorded[] = []
+  for (const [chunk, { copies }] of state.chunks) {
+    const copy = copies.get(peer)
+    const prefix = digestFrom(chunk)[0] ?? 0
+    if (copy !== undefined && prefix >= first && prefix <= last) found.push({ chunk, copy })
+  }
+  return found.sort((a, b) => byDigest(a.chunk, b.chunk))
+}
 
 export function summarizeCopies(state: State, peer: PeerId, first: number, last: number): CopySummary[] {
   const digests = Array.from({ length: Math.max(0, last - first + 1) }, () => new InventoryDigest())
-  for (const { chunk, copy } of recordedFor(state, peer)) {
-    const digest = digestOf(chunk)
+  for (const { chunk, copy } of recordedFor(state, peer, first, last)) {
+    const digest = digestFrom(chunk)
     digests[(digest[0] ?? 0) - first]?.add(digest, copy.generation)
   }
   return digests.map((each) => each.summary())
@@ -33,8 +39,8 @@ export function confirmCopies(
   { peer, boot, prefix, digest }: Request<'confirmCopies'>
 ): boolean {
   if (summarizeCopies(state, peer, prefix, prefix)[0]?.digest !== digest) return false
-  for (const { chunk, copy } of recordedFor(state, peer)) {
-    if (digestOf(chunk)[0] === prefix && copy.boot < boot) copy.boot = boot
+  for (const { copy } of recordedFor(state, peer, prefix, prefix)) {
+    if (copy.boot < boot) copy.boot = boot
   }
   return true
 }

@@ -106,7 +106,21 @@ export const emptyState = (): State => ({
 })
 
 export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
-export const byDigest = (a: ChunkId, b: ChunkId): number => Buffer.compare(digestOf(a), digestOf(b))
+
+/** Digests of ids seen lately: reading one out of its text costs more than all else here, and simulations compare the same few for ever. */
+const digests = new Map<ChunkId, Uint8Array>()
+const DIGESTS_MAX = 10_000
+
+export function digestFrom(id: ChunkId): Uint8Array {
+  const known = digests.get(id)
+  if (known !== undefined) return known
+  if (digests.size >= DIGESTS_MAX) digests.clear()
+  const digest = digestOf(id)
+  digests.set(id, digest)
+  return digest
+}
+
+export const byDigest = (a: ChunkId, b: ChunkId): number => Buffer.compare(digestFrom(a), digestFrom(b))
 
 /** Copies that count: those at the chunk's present generation, in order of peers. */
 export const copiesOf = (chunk: ChunkRow): CopyRecord[] =>
