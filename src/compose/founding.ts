@@ -18,6 +18,7 @@ import { joinStringOf, newClusterKey, readClusterKey, sameCluster, writeClusterK
 import type { ClusterKey } from './cluster-key.ts'
 import { IDENTITY_FILE, openListening, openRoleState } from './data-folder.ts'
 import type { Listening } from './data-folder.ts'
+import { ownAddresses, readHomeMemory } from './home-memory.ts'
 import { lockFolder } from './folder-lock.ts'
 import type { FolderLock } from './folder-lock.ts'
 import { chooseListen, joinAddresses } from './listening.ts'
@@ -64,7 +65,7 @@ export async function foundCluster(options: FoundOptions): Promise<ClusterKey> {
  * A controller with metadata of its own would not know the files of the one that runs elsewhere, and take the lead all the same.
  */
 async function refuseForeign(home: string, controllerFolder: string): Promise<void> {
-  if ((await readSecretFile(join(controllerFolder, IDENTITY_FILE))) !== undefined) return
+  if (await hasIdentity(controllerFolder)) return
   throw new PeerbinError(
     'join-string-invalid',
     `${home} joined a cluster that was made elsewhere, and its controller runs there; use another --data for a cluster of its own`
@@ -96,7 +97,8 @@ export async function initCluster(options: FoundOptions): Promise<{ joinString: 
   await ensureFolder(options.home)
   const known = await readClusterKey(options.home)
   const asked = options.listen !== undefined || options.advertise !== undefined
-  if (known !== undefined && !asked) return { joinString: joinStringOf(known), made: false }
+  if (known !== undefined && !asked)
+    return { joinString: joinStringOf(await withMembers(options, known)), made: false }
   const lock = await lockHome(options.home)
   try {
     return { joinString: joinStringOf(await foundCluster(options)), made: known === undefined }
@@ -104,6 +106,25 @@ export async function initCluster(options: FoundOptions): Promise<{ joinString: 
     lock.release()
   }
 }
+
+/**
+ * On a machine that joined, the string it was given leads to a controller that may be gone by now: the members that live here, and those they know, are named first.
+ */
+async function withMembers({ home, config }: FoundOptions, known: ClusterKey): Promise<ClusterKey> {
+  if (await hasIdentity(join(home, CONTROLLER_NAME))) return known
+  const own = await ownAddresses(home, config, known.addresses)
+  const { addresses } = await readHomeMemory(home)
+  const all = [...new Set([...own, ...addresses.slice(0, PEERS_NAMED), ...known.addresses])]
+  return { ...known, addresses: all.slice(0, ADDRESSES_MAX) }
+}
+
+/** Of the peers that are remembered, so many: the string stays short. */
+const PEERS_NAMED = 4
+/** The most a join string holds (cluster/join-string.ts). */
+const ADDRESSES_MAX = 16
+
+const hasIdentity = async (folder: string): Promise<boolean> =>
+  (await readSecretFile(join(folder, IDENTITY_FILE))) !== undefined
 
 /** The whole folder for one process. @throws `data-in-use` when `up` or any role runs on it */
 export async function lockHome(home: string): Promise<FolderLock> {

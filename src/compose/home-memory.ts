@@ -4,10 +4,14 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { KnownPeers } from '../cluster/announcer.ts'
+import type { ConfigInput } from '../config.ts'
 import { hasCode, PeerbinError } from '../errors.ts'
 import { addresses, term } from '../protocol/schema.ts'
 import { openFileCell } from '../runtime/cell.ts'
 import type { Address, Term } from '../types.ts'
+import { IDENTITY_FILE, openListening } from './data-folder.ts'
+import { joinAddresses, listenHost, multiaddrOf } from './listening.ts'
+import { readSecretFile } from './secret-file.ts'
 
 /** Any one that lives is enough to find the others. */
 const ADDRESSES_MAX = 64
@@ -35,6 +39,26 @@ export async function readHomeMemory(home: string): Promise<HomeMemory> {
     if (heard > greatest) greatest = heard
   }
   return { addresses: [...found].slice(0, ADDRESSES_MAX), term: greatest }
+}
+
+/** Where the roles with folders in the home can be dialled, as far as they remember. */
+export async function ownAddresses(
+  home: string,
+  config: ConfigInput,
+  bootstrap: readonly Address[]
+): Promise<Address[]> {
+  const found: Address[] = []
+  for (const folder of await foldersIn(home)) {
+    const identity = await readSecretFile(join(folder, IDENTITY_FILE))
+    if (identity === undefined) continue
+    const { host, port, advertise } = (await openListening(folder)).get()
+    if (port === 0) continue // it never ran
+    const { peerIdOf } = await import('../network/identity.ts')
+    const announce = advertise === '' ? [] : [multiaddrOf(advertise, port)]
+    const listen = { host: listenHost(config, host, bootstrap), port, announce }
+    found.push(...joinAddresses(listen, peerIdOf(identity)))
+  }
+  return found
 }
 
 const withPeer = (address: Address, peer: string): Address =>

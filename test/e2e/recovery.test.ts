@@ -95,12 +95,10 @@ t.test('an old controller that comes back is turned away, and stops by itself', 
   await cluster.start()
   const kept = await cluster.upload(randomBytes(1_000_000))
   await cluster.controller.stop('SIGKILL')
-  const [, node] = cluster.nodes
-  const address = /(\/ip4\/\S+)/.exec(node?.stdout ?? '')?.[1] ?? ''
-  // another one takes over, on a machine that knows but one address
-  const recovered = await cluster.recover('other', ['--peer', address], {
-    PEERBIN_JOIN: cluster.joinString
-  })
+  // another one takes over, on a machine that has nothing but a join string from one that is still there
+  const init = await cluster.command('n1', ['init'])
+  t.not(init.stdout.trim(), cluster.joinString)
+  const recovered = await cluster.recover('other', [], { PEERBIN_JOIN: init.stdout.trim() })
   await until('it leads', async () => (await cluster.status()).term > 2 ** 20)
 
   for (let attempt = 0; attempt < 2; attempt++) {
@@ -115,6 +113,14 @@ t.test('an old controller that comes back is turned away, and stops by itself', 
   t.equal((await alone.ended).code, 4)
   t.match(alone.stderr, /Another controller leads this cluster in term \d+.*\(term-stale\)/)
   t.notMatch(alone.stdout, /ready/)
+
+  const [, node] = cluster.nodes
+  const address = /(\/ip4\/\S+)/.exec(node?.stdout ?? '')?.[1] ?? ''
+  const nobody = cluster.run('nobody', ['controller', '--recover', '--peer', address], {
+    PEERBIN_JOIN: cluster.joinString
+  })
+  t.equal((await nobody.ended).code, 4)
+  t.match(nobody.stderr, /No node of the cluster was found.*\(recovery-refused\)/)
 
   cluster.run('other', ['controller'])
   for (const name of ['n0', 'n1', 'n2']) cluster.run(name, ['node'])

@@ -13,6 +13,9 @@ const TEXT = `
 Makes the cluster's secret, the controller's identity and its port in the data folder, once. Asked again, or for a cluster that
 \`peerbin up\` made, it prints the join string that is there, also while the cluster runs.
 
+On a machine that joined a cluster it prints a join string that leads to the members on this machine and to those they know: it
+works also when the controller's machine is gone.
+
 The join string is the key to the cluster: whoever has it can join and read everything.
 
 Examples:
