@@ -15,7 +15,10 @@ export interface ClusterView {
   readonly nodes: ReadonlyMap<PeerId, NodeView>
   /** Copies every chunk should have now: as many as are configured, or as there are active nodes that are not being emptied. */
   readonly wanted: number
-  /** And once those that are silent now have returned: no copy is too many before. */
+  /**
+   * And if those that are silent now return, and those that are being emptied stay: no copy is too many before. So a node that is emptied keeps what the others
+   * could not hold as often as configured, until it is switched off.
+   */
   readonly kept: number
   /** Nodes that may be given chunks, if they have room. */
   readonly targets: readonly Member[]
@@ -31,7 +34,7 @@ export function viewOf(nodes: readonly NodeView[], copies: number): ClusterView 
   return {
     nodes: new Map(nodes.map((node) => [node.member.peer, node])),
     wanted: Math.min(copies, active.length),
-    kept: Math.min(copies, staying.length),
+    kept: Math.min(copies, nodes.filter((node) => node.fate !== 'gone').length),
     targets: active.filter((member) => member.state === 'active'),
     coldNodes: active.filter((member) => member.tier === 'cold').length,
     zones: new Set(active.map((member) => member.zone)).size
