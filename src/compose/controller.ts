@@ -117,7 +117,7 @@ function lossWatch<T extends { term: Term }>(
       onLost(
         new PeerbinError(
           'term-stale',
-          'Another controller leads this cluster now. This one stops, and its data folder must not be used again.'
+          'Another controller leads this cluster now, or has led it since the metadata here was written. This one stops, and its data folder must not be used again.'
         )
       )
     }

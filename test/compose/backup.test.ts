@@ -10,7 +10,8 @@ import { newClusterKey } from '../../src/compose/cluster-key.ts'
 import { systemRandom } from '../../src/runtime/random.ts'
 import { RecoveryKit } from './recovery-kit.ts'
 
-t.setTimeout(120_000)
+// several clusters one after the other, on a machine that may be busy
+t.setTimeout(400_000)
 
 const bytes = randomBytes(50_000)
 

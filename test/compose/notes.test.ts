@@ -8,6 +8,8 @@ import { systemRandom } from '../../src/runtime/random.ts'
 import { until } from '../kit/until.ts'
 import { RecoveryKit } from './recovery-kit.ts'
 
+t.setTimeout(400_000)
+
 async function start(t: Test) {
   const kit = new RecoveryKit(t)
   await kit.start()

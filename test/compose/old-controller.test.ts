@@ -9,7 +9,8 @@ import type { Term } from '../../src/types.ts'
 import { until } from '../kit/until.ts'
 import { RecoveryKit } from './recovery-kit.ts'
 
-t.setTimeout(120_000)
+// several clusters one after the other, on a machine that may be busy
+t.setTimeout(400_000)
 
 t.test('the old controller is followed by nobody, also when the new one is away, and ends', async (t) => {
   const kit = new RecoveryKit(t)

@@ -225,3 +225,24 @@ t.test('what was asked for before is in what nodes have, by the time that is cla
     t.equal(source.waiting, '')
   }
 })
+
+t.test('a node that stays behind for long is let go, and begins anew with a base', async (t) => {
+  const { world, parts, source, shipper } = await start(t, ['a', 'b', 'c'])
+  await shipper.step(signal)
+  const [slow] = world.nodes
+  if (slow === undefined) return t.fail('there are nodes')
+  slow.snapshots.failing = true
+  let steps = 0
+  await until('it is let go', async () => {
+    source.text += `change ${steps++}; `
+    await shipper.step(signal)
+    return !shipper.peers.includes(slow.peer)
+  })
+  t.ok(steps > 32 && steps < 256, `after ${steps} changes, which were kept for it until then`)
+  slow.snapshots.failing = false
+  await until('it is there again', async () => {
+    await shipper.step(signal)
+    return shipper.peers.includes(slow.peer)
+  })
+  t.equal(await readBack(slow, parts.secret), source.text)
+})
