@@ -27,6 +27,8 @@ export const FAILPOINTS = {
   'link.release.afterStore': 'a claim is given back durably | the edge is told',
   'link.revoke.afterStore': 'a link is withdrawn durably | the edge is told',
   'orders.beforeConfirm': 'a node has carried out its orders | they are off the list',
+  'repair.copy.beforeRecord': 'a node has a copy that repair ordered | it is recorded',
+  'repair.trim.afterRecord': 'a copy too many is off the record | its node is told to delete it',
   'edge.upload.beforeAnswer': 'file and link are committed | the uploader is told',
   'edge.firstByte.before': 'the claim and the first chunk are in hand | the first header leaves',
   'edge.body.beforeEnd': 'every byte of a download was handed over | the response ends',

@@ -1,4 +1,4 @@
-/** What clients do while faults happen, and the mistakes that tests plant meanwhile. */
+/** What clients do while faults happen, and the mistakes that tests plant meanwhile. Who asked for a file goes on until the run has healed. */
 
 import { redeem, revoke, uploadFile } from './clients.ts'
 import { contentOf } from './content.ts'
@@ -6,7 +6,6 @@ import { plantBytes } from './disks.ts'
 import { deletedContents } from './ledger.ts'
 import { type Scene, clientOf, pause, until } from './scene.ts'
 
-const REDEEM_TIMEOUT_MS = 60_000
 const SIZE_MAX = 9_000_000
 /** Files left alone during the run, and asked for once it has healed. */
 const LEFT_MAX = 60
@@ -66,9 +65,10 @@ export class Actors {
         await pause(100)
         continue
       }
-      const deadline = performance.now() + REDEEM_TIMEOUT_MS
       await Promise.all(
-        Array.from({ length: client.dice.whole(1, 6) }, async () => redeem(client, file, deadline))
+        Array.from({ length: client.dice.whole(1, 6) }, async () =>
+          redeem(client, file, () => this.#scene.giveUpAt)
+        )
       )
     }
   }
@@ -87,20 +87,21 @@ export class Actors {
       )
       if (file === undefined || this.#stopping) continue
       await revoke(client, file)
-      if (file.revoked === 'acknowledged') await redeem(client, file, performance.now() + REDEEM_TIMEOUT_MS)
+      if (file.revoked === 'acknowledged') await redeem(client, file, () => this.#scene.giveUpAt)
     }
   }
 
   async #planted(): Promise<void> {
-    const { plant, seed, seconds } = this.#scene.options
-    if (plant === undefined) return
+    const { plants = [], seed, seconds } = this.#scene.options
+    if (plants.length === 0) return
     await pause((seconds * 1000) / 2)
-    if (plant === 'damaged answers') for (const proxy of this.#scene.cluster.proxies) proxy.damage(true)
-    if (plant === 'a death') {
+    if (plants.includes('damaged answers'))
+      for (const proxy of this.#scene.cluster.proxies) proxy.damage(true)
+    if (plants.includes('a death')) {
       const { pid } = this.#scene.cluster.controller
       if (pid !== undefined) process.kill(pid, 'SIGKILL')
     }
-    if (plant === 'forgotten bytes') {
+    if (plants.includes('forgotten bytes')) {
       const node = this.#scene.cluster.living[0]
       await until(30_000, async () => deletedContents(this.#scene.files).size > 0)
       const [entry] = [...deletedContents(this.#scene.files).values()].filter(

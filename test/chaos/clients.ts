@@ -10,7 +10,7 @@ import type { Dice } from './random.ts'
 const REQUEST_TIMEOUT_MS = 20_000
 const PAUSE_MS = 150
 
-const uploaded = z.object({ url: z.url(), deleteUrl: z.url() })
+const uploaded = z.object({ id: z.string(), url: z.url(), deleteUrl: z.url() })
 const problem = z.object({ code: z.string() })
 
 const pause = async (ms: number): Promise<void> => {
@@ -60,11 +60,13 @@ export async function uploadFile(deps: ClientDeps, file: NewFile): Promise<FileE
     sha256: sha256Hex(content),
     upload: 'unknown',
     reason: null,
+    fileId: null,
     path: null,
     deletePath: null,
     acknowledgedMs: 0,
     revoked: 'no',
     revokedMs: 0,
+    suspended: 'no',
     redeemers: []
   }
   try {
@@ -75,7 +77,8 @@ export async function uploadFile(deps: ClientDeps, file: NewFile): Promise<FileE
     })
     const text = await answer.text()
     if (answer.status === 201) {
-      const { url, deleteUrl } = uploaded.parse(JSON.parse(text))
+      const { id, url, deleteUrl } = uploaded.parse(JSON.parse(text))
+      entry.fileId = id
       entry.path = new URL(url).pathname
       entry.deletePath = new URL(deleteUrl).pathname + new URL(deleteUrl).search
       entry.acknowledgedMs = deps.history.now()
@@ -135,8 +138,8 @@ async function fetchRest(
   url: string,
   file: FileEntry,
   progress: Progress
-): Promise<'done' | 'retry' | 'gone'> {
-  const headers: Record<string, string> = { accept: '*/*' }
+): Promise<'done' | 'retry' | 'gone' | 'suspended'> {
+  const headers: Record<string, string> = { accept: 'application/json' }
   if (progress.got > 0) headers['range'] = `bytes=${progress.got}-`
   // some leave in the middle by themselves, and come back elsewhere
   const leavesAt = deps.dice.fraction() < 0.15 ? deps.dice.whole(1, file.sizeBytes) : file.sizeBytes
@@ -145,10 +148,8 @@ async function fetchRest(
     await answer.body?.cancel()
     return 'gone'
   }
-  if (answer.status !== (progress.got > 0 ? 206 : 200) || answer.body === null) {
-    await answer.body?.cancel()
-    return 'retry'
-  }
+  if (answer.status !== (progress.got > 0 ? 206 : 200) || answer.body === null)
+    return (await isSuspended(answer)) ? 'suspended' : 'retry'
   for await (const piece of answer.body) {
     const bytes = piece as Uint8Array
     progress.hash.update(bytes)
@@ -158,19 +159,28 @@ async function fetchRest(
   return progress.got === file.sizeBytes ? 'done' : 'retry'
 }
 
+/** Reads an answer that has no file in it. */
+async function isSuspended(answer: Response): Promise<boolean> {
+  if (answer.status !== 503) {
+    await answer.body?.cancel()
+    return false
+  }
+  return problem.safeParse(parsed(await answer.text())).data?.code === 'link-suspended'
+}
+
 /** Asks for a claim with that secret. @returns its path when it was granted */
 async function claimAt(
   deps: ClientDeps,
   url: string,
   file: FileEntry,
   secret: string
-): Promise<{ path: string } | 'refused' | undefined> {
+): Promise<{ path: string } | 'refused' | 'suspended' | undefined> {
   const answer = await ask(deps, 'claim', `${url}${file.path}?claim=${secret}`, {
     method: 'POST',
     redirect: 'manual',
     headers: { accept: 'application/json' }
   })
-  await answer.body?.cancel()
+  if (await isSuspended(answer)) return 'suspended'
   if (answer.status === 410) return 'refused'
   const path = answer.status === 303 ? answer.headers.get('location') : null
   return path === null ? undefined : { path }
@@ -180,22 +190,22 @@ const newSecret = (): string => randomBytes(32).toString('base64url')
 
 /**
  * Redeems a link as one client with a claim secret of its own: asks until it is told yes or no by any edge, then downloads, resuming as
- * often as it takes. Gives up at `deadline` (ms of performance.now()) and leaves the outcome open.
+ * often as it takes. Gives up at `deadline` (ms of performance.now(), asked for each time) and leaves the outcome open.
  */
-export async function redeem(deps: ClientDeps, file: FileEntry, deadline: number): Promise<void> {
+export async function redeem(deps: ClientDeps, file: FileEntry, deadline: () => number): Promise<void> {
   const startedMs = deps.history.now()
   const redeemer: Redeemer = { outcome: 'open', bytes: 0, sha256: null, granted: false, startedMs }
   file.redeemers.push(redeemer)
   const secret = newSecret()
   const progress: Progress = { got: 0, hash: createHash('sha256') }
   let claimPath: string | undefined
-  while (performance.now() < deadline) {
+  while (performance.now() < deadline()) {
     const url = deps.dice.pick(deps.urls)
     try {
       if (claimPath === undefined) {
         const answer = await claimAt(deps, url, file, secret)
-        if (answer === 'refused') {
-          redeemer.outcome = 'refused'
+        if (answer === 'refused' || answer === 'suspended') {
+          redeemer.outcome = answer
           return
         }
         claimPath = answer?.path
@@ -209,7 +219,8 @@ export async function redeem(deps: ClientDeps, file: FileEntry, deadline: number
           redeemer.outcome = 'won'
           return
         }
-        if (result === 'gone') return
+        if (result === 'suspended') redeemer.outcome = 'suspended'
+        if (result === 'gone' || result === 'suspended') return
       }
     } catch {
       // a killed edge or a request that took too long: the same claim asks again, elsewhere
@@ -227,7 +238,7 @@ export async function tryAgain(deps: ClientDeps, file: FileEntry, deadline: numb
     try {
       const answer = await claimAt(deps, deps.dice.pick(deps.urls), file, secret)
       if (answer !== undefined) {
-        file.afterwards = answer === 'refused' ? 'refused' : 'granted'
+        file.afterwards = typeof answer === 'string' ? answer : 'granted'
         return
       }
     } catch {

@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -13,6 +13,7 @@ import { type TcpProxy, startProxy } from './proxy.ts'
 import type { Wiring } from './wiring.ts'
 
 const run = promisify(execFile)
+const COMMAND_TIMEOUT_MS = 60_000
 
 /** Short, so that the machinery of minutes and days runs in seconds. */
 const SETTINGS = [
@@ -32,13 +33,14 @@ const SETTINGS = [
   'repair.lostWindowMs=1000',
   'repair.pauseMs=2000',
   'repair.patrolMs=5000',
-  'inventory.intervalMs=10000',
-  'inventory.quarantineMs=5000',
+  'inventory.intervalMs=5000',
+  'inventory.quarantineMs=3000',
   'scrub.intervalMs=20000',
   'scrub.newAfterMs=5000',
   'scrub.roundMs=1000',
   'scrub.bytesPerSecond=67108864',
   'snapshot.recoverQuietMs=3000',
+  'snapshot.gatherMs=5000',
   'edge.uploadBytesMax=33554432',
   'edge.ratePerMinute=1000000',
   'link.reportIntervalMs=500',
@@ -85,9 +87,18 @@ export class ChaosCluster {
   readonly #options: ClusterOptions
   readonly #joinFile: string
   readonly #directUrls: string[] = []
+  readonly #controllerHost: string
+  /** Controllers there have been, each on a machine of its own. */
+  #controllers = 1
 
-  private constructor(options: ClusterOptions, joinFile: string, controller: ChaosProcess) {
+  private constructor(
+    options: ClusterOptions,
+    joinFile: string,
+    controller: ChaosProcess,
+    controllerHost: string
+  ) {
     this.#options = options
+    this.#controllerHost = controllerHost
     this.#joinFile = joinFile
     this.wiring = options.wiring
     this.controller = controller
@@ -103,7 +114,7 @@ export class ChaosCluster {
     const joinFile = join(folder, 'join.txt')
     await writeFile(joinFile, init.stdout, { mode: 0o600 })
     const controller = makeProcess(options, { name: 'controller', role: 'controller', extra: [], place })
-    const cluster = new ChaosCluster(options, joinFile, controller)
+    const cluster = new ChaosCluster(options, joinFile, controller, place.host)
     for (const name of names('node', options.nodes)) await cluster.addNode(name)
     for (const name of names('edge', options.edges)) await cluster.#addEdge(name)
     return cluster
@@ -147,6 +158,28 @@ export class ChaosCluster {
     this.proxies.push(await startProxy({ host: place.host, port }))
   }
 
+  /** The controller's machine is gone, with all that was on it; the process is another machine's now, which has nothing, and recovers at its starts. */
+  async loseController(): Promise<void> {
+    const { controller } = this
+    await controller.kill()
+    await rm(controller.home, { recursive: true })
+    const peers = await Promise.all(this.living.map((node) => node.address()))
+    controller.home = join(this.#options.folder, `controller-${++this.#controllers}`)
+    const recovering = ['--recover', ...peers.flatMap((address) => ['--peer', address])]
+    controller.args = [...this.#recoveredArgs(), '--join-file', this.#joinFile, ...recovering]
+  }
+
+  /** It has recovered: later starts are usual ones, and whoever joins is told of it. */
+  async controllerRecovered(): Promise<void> {
+    this.controller.args = this.#recoveredArgs()
+    await writeFile(this.#joinFile, await runOn(this.controller, ['init']), { mode: 0o600 })
+  }
+
+  #recoveredArgs(): string[] {
+    const extra = ['--listen', this.#controllerHost]
+    return argsOf(this.#options, { role: 'controller', home: this.controller.home, extra })
+  }
+
   start(): void {
     for (const process of this.all) process.start()
   }
@@ -165,16 +198,32 @@ interface Slot {
   place: { prefix: string[] }
 }
 
+function argsOf(
+  options: ClusterOptions,
+  { role, home, extra }: { role: ChaosRole; home: string; extra: readonly string[] }
+): string[] {
+  const settings = knownSettings([...SETTINGS, ...(options.settings ?? [])])
+  return [role, '--data', home, ...extra, ...settings.flatMap((setting) => ['--set', setting])]
+}
+
 function makeProcess(options: ClusterOptions, { name, role, extra, place }: Slot): ChaosProcess {
   const home = join(options.folder, name)
-  const settings = knownSettings([...SETTINGS, ...(options.settings ?? [])])
   return new ChaosProcess({
     name,
     role,
-    args: [role, '--data', home, ...extra, ...settings.flatMap((setting) => ['--set', setting])],
+    args: argsOf(options, { role, home, extra }),
     prefix: place.prefix,
     home,
     log: join(options.folder, 'logs', `${name}.log`),
     onDeath: options.onDeath
   })
+}
+
+/** Runs a command on the machine of a process, with its data folder. @returns what it wrote @throws when it failed */
+export async function runOn(process: ChaosProcess, args: readonly string[]): Promise<string> {
+  const command = [...WITHOUT_LOADERS, ...process.prefix, globalThis.process.execPath, BIN]
+  const { stdout } = await run('env', [...command, ...args, '--data', process.home], {
+    timeout: COMMAND_TIMEOUT_MS
+  })
+  return stdout
 }

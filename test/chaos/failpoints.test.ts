@@ -4,20 +4,22 @@ import t from 'tap'
 import { FAILPOINTS, type FailpointName } from '../../src/runtime/failpoints.ts'
 import { until } from '../kit/until.ts'
 import { type ClientDeps, redeem, revoke, tryAgain, uploadFile } from './clients.ts'
-import { ChaosCluster } from './cluster.ts'
+import { ChaosCluster, runOn } from './cluster.ts'
 import { History } from './history.ts'
-import { type FileEntry, checkLedger } from './ledger.ts'
+import { type FileEntry, type Violation, checkLedger } from './ledger.ts'
 import type { ChaosProcess, ChaosRole } from './process.ts'
 import { Dice } from './random.ts'
+import { pause } from './scene.ts'
 import { askStatus, isAlive, isWhole } from './status.ts'
 import { LoopbackWiring } from './wiring.ts'
 
 t.setTimeout(900_000)
 
 const SEED = 20261121
-const NODES = 3
-const LIMIT_MS = 90_000
-const SIZE_MAX = 100_000
+const NODES = 4
+/** Processes die all the time, and a point may wait for what another one's death has cut off. */
+const LIMIT_MS = 240_000
+const SIZE_MAX = 20_000
 
 /** Whose code a point is in, by its first word. */
 const ROLES: Readonly<Record<string, ChaosRole>> = {
@@ -26,6 +28,7 @@ const ROLES: Readonly<Record<string, ChaosRole>> = {
   upload: 'controller',
   link: 'controller',
   orders: 'controller',
+  repair: 'controller',
   edge: 'edge'
 }
 
@@ -33,21 +36,78 @@ const ROLES: Readonly<Record<string, ChaosRole>> = {
 const IN_VAIN: FailpointName = 'link.release.afterStore'
 const HELP = 'edge.firstByte.before=throw:chunk-unavailable'
 
+/** A copy is only trimmed when there are more than wanted: a node is drained for it. */
+const TOO_MANY: FailpointName = 'repair.trim.afterRecord'
+
 const POINTS = Object.keys(FAILPOINTS) as FailpointName[]
 const pointsOf = (role: ChaosRole): FailpointName[] =>
-  POINTS.filter((name) => ROLES[name.split('.')[0] ?? ''] === role && name !== IN_VAIN)
+  POINTS.filter((name) => ROLES[name.split('.')[0] ?? ''] === role && name !== IN_VAIN && name !== TOO_MANY)
 
-/** Three processes of different roles die in one round, each at its own point. */
-function rounds(): FailpointName[][] {
-  const roles = (['node', 'controller', 'edge'] as const).map(pointsOf)
-  const longest = Math.max(...roles.map(({ length }) => length))
-  const together = Array.from({ length: longest }, (_, i) => roles.flatMap((points) => points[i] ?? []))
-  return [...together, [IN_VAIN]]
-}
+/** Points of each role: its processes die at one after the other, while those of the other roles do the same. */
+const CHAINS = (['node', 'controller', 'edge'] as const).map((role) => ({ role, points: pointsOf(role) }))
 
 t.test('every failpoint is in a process that can be killed', async (t) => {
-  t.same(rounds().flat().toSorted(), POINTS.toSorted())
+  const all = [...CHAINS.flatMap(({ points }) => points), IN_VAIN, TOO_MANY]
+  t.same(all.toSorted(), POINTS.toSorted())
 })
+
+/** A cluster whose processes die, and what its clients were promised. */
+class Scene {
+  readonly files: FileEntry[] = []
+  readonly cluster: ChaosCluster
+  readonly client: ClientDeps
+  #index = 0
+
+  constructor(cluster: ChaosCluster) {
+    this.cluster = cluster
+    this.client = { urls: cluster.urls, dice: new Dice(SEED), history: new History() }
+  }
+
+  async whole(): Promise<boolean> {
+    const edges = await Promise.all(this.cluster.directUrls.map(isAlive))
+    return edges.every(Boolean) && isWhole(await askStatus(this.cluster.directUrls), NODES)
+  }
+
+  async upload(): Promise<FileEntry> {
+    const index = this.#index++
+    const sizeBytes = this.client.dice.whole(1, SIZE_MAX)
+    const file = await uploadFile(this.client, { seed: SEED, index, content: index, sizeBytes })
+    this.files.push(file)
+    return file
+  }
+
+  /** Uploads two files and lets three redeem the one at once; the other is withdrawn. */
+  async work(): Promise<void> {
+    const [first, second] = await Promise.all([this.upload(), this.upload()])
+    const deadline = performance.now() + LIMIT_MS
+    await Promise.all([
+      ...(first.upload === 'acknowledged'
+        ? [1, 2, 3].map(() => redeem(this.client, first, () => deadline))
+        : []),
+      ...(second.upload === 'acknowledged' ? [revoke(this.client, second)] : [])
+    ])
+  }
+
+  /** A program asks without a claim of its own: the edge makes one, cannot serve it, and gives it back. */
+  async workInVain(): Promise<void> {
+    const { path } = await this.upload()
+    if (path === null) return
+    const url = `${this.cluster.directUrls[0]}${path.replace('/d/', '/download/')}`
+    const answer = await fetch(url, { signal: AbortSignal.timeout(LIMIT_MS) }).catch(() => undefined) // the edge may be cut off
+    await answer?.body?.cancel()
+  }
+
+  /** Everything is asked for once more. @returns what must not be */
+  async settle(): Promise<Violation[]> {
+    const deadline = performance.now() + LIMIT_MS
+    const acknowledged = this.files.filter((file) => file.upload === 'acknowledged')
+    for (const file of acknowledged)
+      if (file.redeemers.length === 0 && file.revoked !== 'acknowledged')
+        await redeem(this.client, file, () => deadline)
+    for (const file of acknowledged) await tryAgain(this.client, file, deadline)
+    return checkLedger(this.files)
+  }
+}
 
 t.test('what was promised holds when processes die', async (t) => {
   const cluster = await ChaosCluster.make({
@@ -59,94 +119,77 @@ t.test('what was promised holds when processes die', async (t) => {
     onDeath: () => {}
   })
   t.teardown(() => cluster.stop())
+  const scene = new Scene(cluster)
+  const [edge] = cluster.edges
+  const [node, drained] = cluster.nodes
+  if (edge === undefined || node === undefined || drained === undefined)
+    throw new Error('a cluster without nodes and edges')
   cluster.start()
-  const whole = async (): Promise<boolean> => {
-    const edges = await Promise.all(cluster.directUrls.map(isAlive))
-    return edges.every(Boolean) && isWhole(await askStatus(cluster.directUrls), NODES)
-  }
-  await until('the cluster is ready', whole, LIMIT_MS)
-  const client: ClientDeps = { urls: cluster.urls, dice: new Dice(SEED), history: new History() }
-  let index = 0
+  await until('the cluster is ready', () => scene.whole(), LIMIT_MS)
 
-  const upload = async (files: FileEntry[]): Promise<FileEntry> => {
-    const number = index++
-    const sizeBytes = client.dice.whole(1, SIZE_MAX)
-    const file = await uploadFile(client, { seed: SEED, index: number, content: number, sizeBytes })
-    files.push(file)
-    return file
-  }
-
-  /** Uploads a file and lets three redeem it at once; another one is withdrawn. */
-  const work = async (files: FileEntry[]): Promise<void> => {
-    const [first, second] = await Promise.all([upload(files), upload(files)])
-    const deadline = performance.now() + LIMIT_MS
-    await Promise.all([
-      ...(first.upload === 'acknowledged' ? [1, 2, 3].map(() => redeem(client, first, deadline)) : []),
-      ...(second.upload === 'acknowledged' ? [revoke(client, second)] : [])
-    ])
-  }
-
-  /** A program asks without a claim of its own: the edge makes one, cannot serve it, and gives it back. */
-  const workInVain = async (files: FileEntry[]): Promise<void> => {
-    const { path } = await upload(files)
-    if (path === null) return
-    const url = `${cluster.directUrls[0]}${path.replace('/d/', '/download/')}`
-    const answer = await fetch(url, { signal: AbortSignal.timeout(LIMIT_MS) }).catch(() => undefined) // the edge may be cut off
-    await answer?.body?.cancel()
-  }
-
-  const victimOf = (name: FailpointName, round: number): ChaosProcess => {
-    const all = { node: cluster.nodes, controller: [cluster.controller], edge: cluster.edges }
-    const candidates = all[ROLES[name.split('.')[0] ?? ''] ?? 'node']
-    const victim = candidates[round % candidates.length]
-    if (victim === undefined) throw new Error(`no process has ${name}`)
-    return victim
-  }
-
-  for (const [round, points] of rounds().entries()) {
-    await t.test(`at ${points.join(', ')}`, async (t) => {
-      const inVain = points.includes(IN_VAIN)
-      const armed = points.map((name) => ({ name, victim: victimOf(name, round), died: false }))
-      const [edge] = cluster.edges
-      const failing = inVain && edge !== undefined ? [edge] : []
-      await Promise.all([...failing, ...armed.map(({ victim }) => victim)].map((process) => process.kill()))
-      for (const process of failing) process.start({ PEERBIN_FAILPOINTS: HELP })
-      for (const { name, victim } of armed) victim.start({ PEERBIN_FAILPOINTS: `${name}=kill` })
-
-      const files: FileEntry[] = []
-      let waiting = true
-      const deaths = armed.map(async (one) => {
-        const { signal } = await one.victim.ended()
-        one.died = waiting && signal === 'SIGKILL'
-        if (waiting) one.victim.start()
-      })
-      const endsAt = performance.now() + LIMIT_MS
-      let working = Promise.resolve()
-      while (armed.some(({ died }) => !died) && performance.now() < endsAt) {
-        working = inVain ? workInVain(files) : work(files)
-        await working
-      }
-      waiting = false
-      for (const { name, victim, died } of armed) {
-        t.ok(died, `died at ${name}: ${FAILPOINTS[name]}`)
-        if (!died) await victim.kill()
-      }
-      await Promise.all([...deaths, ...failing.map((process) => process.kill())])
-      for (const process of cluster.all) process.start()
-      await until('everything is well again', whole, LIMIT_MS)
-
-      const deadline = performance.now() + LIMIT_MS
-      const acknowledged = files.filter((file) => file.upload === 'acknowledged')
-      for (const file of acknowledged)
-        if (file.redeemers.length === 0 && file.revoked !== 'acknowledged')
-          await redeem(client, file, deadline)
-      for (const file of acknowledged) await tryAgain(client, file, deadline)
-      t.same(checkLedger(files), [])
-      t.ok(
-        acknowledged.every(({ afterwards }) => afterwards === 'refused'),
-        'no used link works again'
-      )
-      t.comment(`${acknowledged.length} of ${files.length} uploads acknowledged`)
+  /** Kills a process and starts it armed; resolves when it has died at that point, and runs again without. */
+  const dieAt = async (name: FailpointName, busy: () => Promise<void> = async () => {}): Promise<void> => {
+    const victim = { node, controller: cluster.controller, edge }[ROLES[name.split('.')[0] ?? ''] ?? 'node']
+    await victim.kill()
+    victim.start({ PEERBIN_FAILPOINTS: `${name}=kill` })
+    const state = { died: false }
+    const over = victim.ended().then(({ signal }) => {
+      state.died = signal === 'SIGKILL'
     })
+    const endsAt = performance.now() + LIMIT_MS
+    while (victim.running && performance.now() < endsAt)
+      await Promise.race([over, busy().then(() => pause(50))])
+    t.comment(`${name}: ${Math.round((performance.now() - endsAt + LIMIT_MS) / 100) / 10} s`)
+    t.ok(state.died, `died at ${name}: ${FAILPOINTS[name]}`)
+    await victim.kill()
+    await over
+    victim.start()
   }
+
+  const working = { chains: CHAINS.length }
+  const clients = async (): Promise<void> => {
+    while (working.chains > 0) await scene.work()
+  }
+  await Promise.all([
+    clients(),
+    clients(),
+    clients(),
+    clients(),
+    ...CHAINS.map(async ({ points }) => {
+      for (const point of points) await dieAt(point)
+      working.chains--
+    })
+  ])
+
+  await edge.kill()
+  edge.start({ PEERBIN_FAILPOINTS: HELP })
+  await dieAt(IN_VAIN, () => scene.workInVain())
+  await edge.kill()
+  edge.start()
+
+  await until('everything is well again', () => scene.whole(), LIMIT_MS)
+  for (let i = 0; i < 8; i++) await scene.upload()
+  const dying = dieAt(TOO_MANY)
+  await until('it can be drained', () => drain(drained, '--no-wait'), LIMIT_MS)
+  await dying
+  await until('it can be kept', () => drain(drained, '--undo'), LIMIT_MS)
+
+  await until('everything is well again', () => scene.whole(), LIMIT_MS)
+  t.same(await scene.settle(), [])
+  const acknowledged = scene.files.filter((file) => file.upload === 'acknowledged')
+  t.ok(
+    acknowledged.every(({ afterwards }) => afterwards === 'refused'),
+    'no used link works again'
+  )
+  t.comment(`${acknowledged.length} of ${scene.files.length} uploads acknowledged`)
 })
+
+/** Whether the controller heard it. */
+async function drain(node: ChaosProcess, option: string): Promise<boolean> {
+  try {
+    await runOn(node, ['drain', await node.peer(), option])
+    return true
+  } catch {
+    return false // it may be dead for the moment
+  }
+}

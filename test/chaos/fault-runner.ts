@@ -7,7 +7,7 @@ import type { Violation } from './ledger.ts'
 import type { PlannedFault } from './plan.ts'
 import type { ChaosProcess, Exit } from './process.ts'
 import { Dice } from './random.ts'
-import { askStatus, isAlive, isWhole } from './status.ts'
+import { askStatus, isAlive, isComparedSince, isWhole } from './status.ts'
 
 const LOOK_MS = 200
 /** More faults at once, and the clients would only wait. */
@@ -164,6 +164,8 @@ export class FaultRunner {
   async #claim(fault: Fault, planned: PlannedFault): Promise<ChaosProcess[] | undefined> {
     const { cluster } = this.#deps
     if (this.#running >= FAULTS_AT_ONCE || !(await this.#mayHappen(fault))) return undefined
+    // what has begun while the cluster was asked how it is
+    if (fault.lossy && this.#troubled() > 0) return undefined
     const candidates = this.#candidates(fault).filter((process) => !this.#busy.has(process))
     const chosen = candidates[Math.floor(planned.choice * candidates.length)]
     if (fault.on === 'network') {
@@ -206,10 +208,12 @@ export class FaultRunner {
   async #mayHappen(fault: Fault): Promise<boolean> {
     const { cluster } = this.#deps
     const nodes = cluster.living
-    const troubled = nodes.filter((node) => this.#busy.has(node)).length
+    const troubled = this.#troubled()
+    const nothingElse = async (): Promise<boolean> =>
+      troubled === 0 && !this.#lossyBusy && !this.#networkBusy && (await this.isWhole())
     switch (fault.on) {
       case 'controller':
-        return true
+        return !fault.lossy || (await nothingElse())
       case 'edge':
       case 'clients': {
         const answers = await Promise.all(cluster.directUrls.map(isAlive))
@@ -222,9 +226,13 @@ export class FaultRunner {
       case 'node':
       case 'small disk':
         if (this.#lossyBusy) return false
-        if (fault.lossy) return troubled === 0 && !this.#networkBusy && (await this.isWhole())
+        if (fault.lossy) return await nothingElse()
         return troubled < (nodes.length >= 5 ? 2 : 1)
     }
+  }
+
+  #troubled(): number {
+    return this.#deps.cluster.living.filter((node) => this.#busy.has(node)).length
   }
 
   async isWhole(): Promise<boolean> {
@@ -240,7 +248,9 @@ export class FaultRunner {
       await pause(LOOK_MS)
       const status = await askStatus(cluster.directUrls)
       const member = status?.nodes.find(({ host }) => host === since.node?.name)
-      const compared = since.node === undefined || (member?.reconciledAt ?? 0) >= since.wallMs
+      const compared =
+        (since.node === undefined || (member?.reconciledAt ?? 0) >= since.wallMs) &&
+        (since.compared !== true || isComparedSince(status, since.wallMs))
       const read =
         since.scrubbed !== true ||
         status?.nodes.every((node) => node.liveness !== 'active' || (node.scrubbedAt ?? 0) >= since.wallMs)

@@ -2,12 +2,15 @@
 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ChaosCluster } from './cluster.ts'
+import { setTimeout } from 'node:timers/promises'
+import { runOn, type ChaosCluster } from './cluster.ts'
 import { emptyDisk, fillDisk, flipBits, wipe } from './disks.ts'
 import type { History } from './history.ts'
 import type { FaultShape, PlannedFault } from './plan.ts'
 import type { ChaosProcess } from './process.ts'
 import type { Dice } from './random.ts'
+
+const RECOVERY_TIMEOUT_MS = 120_000
 
 export type FaultKind =
   | 'kill-node'
@@ -29,6 +32,17 @@ export type FaultKind =
   | 'lose-node'
   | 'lose-controller'
 
+/** After what the cluster must have looked at itself. */
+export interface WholeSince {
+  wallMs: number
+  /** This node was compared with the metadata. */
+  node?: ChaosProcess
+  /** Every node was. */
+  compared?: boolean
+  /** Every node has read all it has. */
+  scrubbed?: boolean
+}
+
 /** What a fault can reach. */
 export interface FaultContext {
   readonly cluster: ChaosCluster
@@ -40,7 +54,7 @@ export interface FaultContext {
   /** Resolves after the fault's duration, or when the run ends. */
   readonly last: () => Promise<void>
   /** Resolves when the node was compared with the metadata in its new life and every chunk has its copies. @throws after two minutes */
-  readonly whole: (since: { node?: ChaosProcess; wallMs: number; scrubbed?: boolean }) => Promise<void>
+  readonly whole: (since: WholeSince) => Promise<void>
 }
 
 export interface Fault extends FaultShape {
@@ -153,6 +167,33 @@ const fault = (
   lossy = false
 ): Omit<Fault, 'kind'> => ({ on, weight, durationMs, text, run, lossy })
 
+/** As an operator would: another machine takes over once nobody hears the old controller, and when every chunk has its copies, deleting goes on. */
+async function loseController({
+  cluster,
+  targets: [target],
+  history,
+  last,
+  whole
+}: FaultContext): Promise<void> {
+  if (target === undefined) return
+  const wallMs = Date.now()
+  await cluster.loseController()
+  await last()
+  const deadline = performance.now() + RECOVERY_TIMEOUT_MS
+  for (;;) {
+    if ((await target.startUntilReady()) === undefined) break
+    const words = await target.lastWords()
+    if (!words.includes('(recovery-refused)') || performance.now() > deadline)
+      throw new Error(`the controller was not recovered: ${words}`)
+    history.begin(target.name, 'note', `refused: ${words.slice(0, 200)}`)()
+    await setTimeout(Number(/try again in (\d+) s/.exec(words)?.[1] ?? 1) * 1000)
+  }
+  await cluster.controllerRecovered()
+  await whole({ wallMs, compared: true })
+  await runOn(target, ['collector', 'resume'])
+  history.begin(target.name, 'note', 'deleting goes on')()
+}
+
 /** Pauses are bounded by a third of the run (run.ts). */
 const PAUSE_MS = [1000, 80_000] as const
 
@@ -263,11 +304,10 @@ const TABLE: Readonly<Record<FaultKind, Omit<Fault, 'kind'>>> = {
   'lose-controller': fault(
     'controller',
     1,
-    [0, 0],
+    [100, 2000],
     "the controller's machine is gone, another recovers",
-    async () => {
-      throw new Error('not offered before the run knows how to recover a controller: see hindranceOf')
-    }
+    loseController,
+    true
   )
 }
 
@@ -282,12 +322,10 @@ export interface Abilities {
   partitions: string | undefined
   smallDisk: string | undefined
   repair: string | undefined
-  recovery: string | undefined
 }
 
 /** Why a fault cannot happen in this run; undefined: it can. */
 export function hindranceOf(fault: Fault, abilities: Abilities): string | undefined {
-  if (fault.kind === 'lose-controller') return abilities.recovery
   if (fault.on === 'network' || fault.kind === 'slow-link') return abilities.partitions
   if (fault.on === 'small disk') return abilities.smallDisk
   return fault.lossy ? abilities.repair : undefined

@@ -10,11 +10,13 @@ const file = (redeemers: Redeemer[], change: Partial<FileEntry> = {}): FileEntry
   sha256: 'good',
   upload: 'acknowledged',
   reason: null,
+  fileId: 'x',
   path: '/d/x',
   deletePath: '/d/x?secret=y',
   acknowledgedMs: 50,
   revoked: 'no',
   revokedMs: 0,
+  suspended: 'no',
   redeemers,
   ...change
 })
@@ -49,6 +51,16 @@ t.test('a link that is used while nobody got it is found', async (t) => {
   t.same(invariants(file([refused, refused])), ['link lost'])
 })
 
+t.test('a link that is suspended need not be got, and one that was resumed must be', async (t) => {
+  const claimed: Redeemer = { ...refused, outcome: 'suspended', granted: true }
+  t.same(invariants(file([claimed], { suspended: 'kept' })), [])
+  t.same(invariants(file([claimed, won], { suspended: 'kept' })), ['C'], 'but once at most')
+  const told: Redeemer = { ...refused, outcome: 'suspended' }
+  t.same(invariants(file([told, won], { suspended: 'resumed' })), [])
+  t.same(invariants(file([told], { suspended: 'resumed' })), ['A'])
+  t.same(invariants(file([told])), ['A'], 'it was said to be, and is not on the list')
+})
+
 t.test('a link that works after it was withdrawn is found', async (t) => {
   const revoked = { revoked: 'acknowledged', revokedMs: 80 } as const
   t.same(invariants(file([refused], revoked)), [])
@@ -65,4 +77,5 @@ t.test('bytes must go once every file that has them is delivered or withdrawn fo
   t.same(gone(file([won]), file([])), [], 'another file has the same content')
   t.same(gone(file([won]), file([], { upload: 'unknown' })), [], 'or may have it')
   t.same(gone(file([won]), file([], { upload: 'refused' })), [1])
+  t.same(gone(file([won], { suspended: 'kept' })), [], 'nobody knows it was delivered')
 })

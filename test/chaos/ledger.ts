@@ -2,8 +2,8 @@
 
 /** One redeemer of one file: it holds its own claim secret, whatever edge it talks to. */
 export interface Redeemer {
-  /** `won`: it got the whole file; `refused`: it was told that the link is used; `open`: neither yet. */
-  outcome: 'open' | 'won' | 'refused'
+  /** `won`: it got the whole file; `refused`: it was told that the link is used; `suspended`: that somebody has to look at it first; `open`: none yet. */
+  outcome: 'open' | 'won' | 'refused' | 'suspended'
   /** Body bytes it got, resumed parts added up. */
   bytes: number
   /** SHA-256 of what it got in the end. */
@@ -24,6 +24,8 @@ export interface FileEntry {
   upload: 'acknowledged' | 'unknown' | 'refused'
   /** Why it was not acknowledged: `503 no-controller`, `ECONNREFUSED`, …; null when it was. */
   reason: string | null
+  /** Present when acknowledged. */
+  fileId: string | null
   /** Path of the link, `/d/…`; present when acknowledged. */
   path: string | null
   /** Path and query that withdraw the link; present when acknowledged. */
@@ -32,9 +34,14 @@ export interface FileEntry {
   /** `unknown`: it was asked for, and the answer was lost. */
   revoked: 'no' | 'unknown' | 'acknowledged'
   revokedMs: number
+  /**
+   * After the controller was lost and recovered: `kept`: the link is suspended, and stays so because somebody was granted it before; `resumed`: it was, and since
+   * nobody ever was, an administrator let it live again.
+   */
+  suspended: 'no' | 'kept' | 'resumed'
   redeemers: Redeemer[]
   /** What a stranger was told of the link in the end: undefined when nobody asked. */
-  afterwards?: 'refused' | 'granted' | 'no answer'
+  afterwards?: 'refused' | 'suspended' | 'granted' | 'no answer'
 }
 
 export type Invariant =
@@ -76,8 +83,8 @@ function checkFile(file: FileEntry): Violation[] {
     const late = served.find((redeemer) => redeemer.startedMs > file.revokedMs)
     if (late !== undefined) say('revoked', 'a withdrawn link was granted', late.startedMs)
   }
-  // of a file that was withdrawn, or may have been, nobody need get anything
-  if (winners.length > 0 || file.revoked !== 'no') return found
+  // of a file that was withdrawn, or may have been, nobody need get anything; whether a suspended one was got, a person has to ask
+  if (winners.length > 0 || file.revoked !== 'no' || file.suspended === 'kept') return found
   if (served.length > 0)
     say('A', 'the claimant could not get the whole file', served[0]?.startedMs ?? file.acknowledgedMs)
   else if (file.redeemers.some((redeemer) => redeemer.outcome === 'refused'))
@@ -94,7 +101,8 @@ export function deletedContents(files: readonly FileEntry[]): Map<number, FileEn
   const kept = new Set<number>()
   for (const file of files) {
     const delivered = file.redeemers.some((redeemer) => redeemer.outcome === 'won')
-    const deleted = file.upload === 'acknowledged' && (delivered || file.revoked === 'acknowledged')
+    const used = delivered || file.revoked === 'acknowledged'
+    const deleted = file.upload === 'acknowledged' && used && file.suspended !== 'kept'
     if (deleted) gone.set(file.content, file)
     else if (file.upload !== 'refused') kept.add(file.content)
   }

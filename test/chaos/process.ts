@@ -9,6 +9,7 @@ import { WITHOUT_LOADERS } from '../kit/processes.ts'
 
 export const BIN = join(import.meta.dirname, '../../bin/peerbin.ts')
 const STOP_TIMEOUT_MS = 8_000
+const READY = / is ready: (\S+) (\S+)/
 
 export type ChaosRole = 'controller' | 'node' | 'edge'
 
@@ -34,7 +35,8 @@ export interface ProcessDeps {
 export class ChaosProcess {
   readonly name: string
   readonly role: ChaosRole
-  readonly home: string
+  /** Where its data is; a fault may move it to another machine. */
+  home: string
   /** Arguments of every start; a fault may change them between two. */
   args: readonly string[]
   readonly #deps: ProcessDeps
@@ -110,6 +112,42 @@ export class ChaosProcess {
     this.#paused = false
   }
 
+  /** What stands before a command that is to run on its machine. */
+  get prefix(): readonly string[] {
+    return this.#deps.prefix
+  }
+
+  /** Starts it; its end counts as meant until it is ready. @returns undefined when it is, or how it ended before */
+  async startUntilReady(): Promise<Exit | undefined> {
+    const before = (await this.#logText()).length
+    this.start()
+    this.#expected = true
+    const child = this.#child
+    while (this.running) {
+      if (READY.test((await this.#logText()).slice(before))) {
+        this.#expected = false
+        return undefined
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    return { code: child?.exitCode ?? null, signal: child?.signalCode ?? null }
+  }
+
+  /** Where peers reach it, as its latest life said. */
+  async address(): Promise<string> {
+    return (await this.#readyLine()).address
+  }
+
+  async peer(): Promise<string> {
+    return (await this.#readyLine()).peer
+  }
+
+  async #readyLine(): Promise<{ peer: string; address: string }> {
+    const [, peer, address] = [...(await this.#logText()).matchAll(new RegExp(READY, 'g'))].at(-1) ?? []
+    if (peer === undefined || address === undefined) throw new Error(`${this.name} has never been ready`)
+    return { peer, address }
+  }
+
   /** Resolves when the present life has ended; its end counts as meant. */
   async ended(): Promise<Exit> {
     const child = this.#child
@@ -120,8 +158,11 @@ export class ChaosProcess {
 
   /** The last line it logged, for a person. */
   async lastWords(): Promise<string> {
-    const text = await readFile(this.#deps.log, 'utf8').catch(() => '') // it may never have been started
-    return text.trimEnd().split('\n').at(-1) ?? ''
+    return (await this.#logText()).trimEnd().split('\n').at(-1) ?? ''
+  }
+
+  async #logText(): Promise<string> {
+    return await readFile(this.#deps.log, 'utf8').catch(() => '') // it may never have been started
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

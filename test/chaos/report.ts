@@ -19,6 +19,8 @@ export interface ChaosReport {
   /** Uploads that were not acknowledged, by what their clients were told: `unknown: 503 no-controller`, `refused: ECONNREFUSED`, … */
   notAcknowledged: Record<string, number>
   delivered: number
+  /** Links that a recovery of the controller suspended: those that were resumed afterwards, and those of files that somebody may have got. */
+  suspended: { resumed: number; kept: number }
   revoked: number
   /** Simultaneous requests for one link, in all. */
   redeemers: number
@@ -75,6 +77,10 @@ export function makeReport(parts: ReportParts): ChaosReport {
       ({ upload, reason }) => `${upload}: ${reason ?? 'no reason'}`
     ),
     delivered: files.filter((file) => file.redeemers.some(({ outcome }) => outcome === 'won')).length,
+    suspended: {
+      resumed: files.filter(({ suspended }) => suspended === 'resumed').length,
+      kept: files.filter(({ suspended }) => suspended === 'kept').length
+    },
     revoked: files.filter(({ revoked }) => revoked === 'acknowledged').length,
     redeemers: files.reduce((sum, file) => sum + file.redeemers.length, 0),
     bytesAcknowledged: acknowledged.reduce((sum, file) => sum + file.sizeBytes, 0),
@@ -116,6 +122,11 @@ const list = (counts: Record<string, number>): string =>
     .join(', ') || 'none'
 const clock = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
 
+const suspendedText = ({ suspended: { resumed, kept } }: ChaosReport): string =>
+  resumed + kept === 0
+    ? ''
+    : `, ${resumed + kept} suspended by recoveries (${resumed} of them resumed, ${kept} granted before)`
+
 /** What a person reads in a terminal. */
 export function reportText(report: ChaosReport): string {
   const { uploads, latencyMs, violations } = report
@@ -125,7 +136,7 @@ export function reportText(report: ChaosReport): string {
     ...Object.entries(report.leftOut).map(([kind, why]) => `           not ${kind}: ${why}`),
     `uploads:   ${uploads.acknowledged} acknowledged (${Math.round(report.bytesAcknowledged / MIB)} MiB), ${uploads.unknown} unknown, ${uploads.refused} refused`,
     `           ${list(report.notAcknowledged)}`,
-    `links:     ${report.redeemers} redeemers, ${report.delivered} files delivered, ${report.revoked} withdrawn`,
+    `links:     ${report.redeemers} redeemers, ${report.delivered} files delivered, ${report.revoked} withdrawn${suspendedText(report)}`,
     `requests:  ${list(report.requests)}`,
     `latency:   upload p50 ${latencyMs.upload.p50} ms, p95 ${latencyMs.upload.p95} ms; download (first byte) p50 ${latencyMs.download.p50} ms, p95 ${latencyMs.download.p95} ms`,
     `healed:    whole ${clock(report.healedAfterMs)} after the last fault`,

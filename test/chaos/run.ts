@@ -52,9 +52,10 @@ class ChaosRun {
     const endedMs = history.now()
     actors.stop()
     this.#runner.stop()
-    await Promise.all([acting, faults])
+    await faults
     const aftermath = new Aftermath(this.#scene)
-    const healedAfterMs = await aftermath.heal()
+    const healedAfterMs = await aftermath.heal(acting)
+    await aftermath.settleSuspended()
     await aftermath.askForTheRest()
     await aftermath.searchDisks()
     this.#sampling = false
@@ -85,8 +86,7 @@ class ChaosRun {
       repair:
         status !== undefined && repairs(status)
           ? undefined
-          : 'this version does not make copies again that a living node has lost',
-      recovery: 'runs do not yet know how to recover a controller whose machine is gone'
+          : 'this version does not make copies again that a living node has lost'
     }
     const left: Record<string, string> = {}
     const shapes: FaultShape[] = []
@@ -159,7 +159,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       const status = JSON.stringify(await askStatus(cluster.directUrls))
       throw new Error(`the cluster was not ready in time: ${status}`)
     }
-    const report = await new ChaosRun({ options, cluster, history, files: [] }, runner, smallDisk).run()
+    const scene: Scene = { options, cluster, history, files: [], giveUpAt: Number.POSITIVE_INFINITY }
+    const report = await new ChaosRun(scene, runner, smallDisk).run()
     keep = report.violations.length > 0 && options.keep !== false
     return report
   } finally {

@@ -19,18 +19,18 @@ export interface ChaosOptions {
   keep?: boolean
   /** Settings on top of the usual ones, as `section.key=value`; tests plant mistakes with them. */
   settings?: readonly string[]
-  /** A mistake of the harness's own making that its checks must find. */
-  plant?: 'damaged answers' | 'forgotten bytes' | 'a death' | 'a node that stays away'
-  /** How long copies may take to be back, and deleted bytes to be gone; shorter only where it is known that they never are. */
+  /** Mistakes of the harness's own making that its checks must find. */
+  plants?: ReadonlyArray<'damaged answers' | 'forgotten bytes' | 'a death' | 'a node that stays away'>
+  /** How long copies may take to be back, and deleted bytes to be gone; shorter only where it is known that they never are, `null`: not looked for. */
   healTimeoutMs?: number
-  goneTimeoutMs?: number
+  goneTimeoutMs?: number | null
   /** Ends the run early, without a report; everything is given back. */
   signal?: AbortSignal
   log: (line: string) => void
 }
 
 /** A claimant that something kept from its last bytes has so long after it. */
-const GRACE_MARGIN_MS = 12_000
+const GRACE_MARGIN_MS = 25_000
 
 /** How long pauses may be: a third of the run. */
 export const pauseMaxMs = (seconds: number): number =>
@@ -49,6 +49,8 @@ export interface Scene {
   readonly history: History
   /** Every file that was uploaded, or may have been. */
   readonly files: FileEntry[]
+  /** When those who asked for a file during the faults stop, in ms of performance.now(): not before all has healed. */
+  giveUpAt: number
 }
 
 /** A client with chance of its own, so that one does not disturb the choices of another. */

@@ -10,6 +10,8 @@ const clusterStatus = z.object({
   chunksOwed: z.number(),
   chunksWithoutCopy: z.number(),
   ordersPending: z.number(),
+  linksSuspended: z.number().optional(),
+  collector: z.object({ frozen: z.string().nullable() }).optional(),
   repair: z.object({ lastCopy: z.number(), under: z.number(), looked: z.number() }).optional(),
   nodes: z.array(
     z.object({
@@ -54,6 +56,11 @@ export function isWhole(status: ClusterStatus | undefined, nodes: number): boole
     (repair === undefined || (repair.under === 0 && repair.lastCopy === 0 && repair.looked === 1))
   )
 }
+
+/** Whether what each active node holds was compared with the metadata since then. */
+export const isComparedSince = (status: ClusterStatus | undefined, wallMs: number): boolean =>
+  status !== undefined &&
+  status.nodes.every(({ liveness, reconciledAt }) => liveness !== 'active' || (reconciledAt ?? 0) >= wallMs)
 
 /** Whether this version compares what nodes hold with what is recorded, and makes lost copies again. */
 export const repairs = (status: ClusterStatus): boolean =>

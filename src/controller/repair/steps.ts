@@ -5,6 +5,7 @@ import { PeerbinError } from '../../errors.ts'
 import type { MetadataStore, NodeBoot, PlacedChunkRecord } from '../../metadata-store.ts'
 import type { ChunkMessages } from '../../protocol/messages.ts'
 import type { RpcCaller } from '../../protocol/rpc.ts'
+import { failpoints } from '../../runtime/failpoints.ts'
 import type { PeerId } from '../../types.ts'
 import type { CopyCheck } from '../copy-check.ts'
 import type { Brakes } from '../inventory/brakes.ts'
@@ -42,6 +43,7 @@ export async function makeCopy(
   if (receipt.peer !== to || receipt.chunk !== id || receipt.generation !== generation) {
     throw new PeerbinError('protocol-violation', 'a node answered with a receipt for another copy')
   }
+  if (failpoints.armed) await failpoints.hit('repair.copy.beforeRecord')
   await store.recordReceipts([receipt])
   return { busy: message.busy }
 }
@@ -75,6 +77,7 @@ export async function removeCopy(
   const trim = async (): Promise<Removal> => {
     if (signal.aborted || !leadership.leads) return 'kept'
     if (!(await store.trimCopy({ chunk: id, generation, peer, keep: [...keep] }))) return 'kept'
+    if (failpoints.armed) await failpoints.hit('repair.trim.afterRecord')
     const request = { term: leadership.term, boot, puts, orders: [{ chunk: id, generation }] }
     const trimmed = await chunkRpc.call(peer, 'trim', request, options)
     return trimmed.message.gone[0] === true ? 'trimmed' : 'forgotten'
