@@ -172,9 +172,9 @@ t.test('a part that rotted on disk is fetched again', async (t) => {
 t.test('status shows nodes, space, files and chunks that lack copies', async (t) => {
   const table = await runPeerbin(['status'], { env })
   t.equal(table.code, 0)
-  t.match(table.stdout, /^nodes: {2}3 active of 3;/m)
-  t.match(table.stdout, /^files: {2}\d+ \(/m)
-  t.match(table.stdout, /^chunks: \d+ .* owed copies$/m)
+  t.match(table.stdout, /^nodes: +3 active of 3;/m)
+  t.match(table.stdout, /^files: +\d+ \(/m)
+  t.match(table.stdout, /^chunks: +\d+ \(.*\), /m)
   const json = await runPeerbin(['status', '--json', '--server', url])
   const status = JSON.parse(json.stdout) as { nodes: unknown[]; chunksOwed: number }
   t.equal(status.nodes.length, 3)

@@ -111,7 +111,9 @@ function hostsPossible(view: ClusterView, record: PlacedChunkRecord): number {
   const held = new Set(record.copies.map((copy) => copy.peer))
   const possible = [...view.nodes.values()].filter(
     ({ member: node, draining }) =>
-      node.liveness === 'active' && !draining && (node.state === 'active' || held.has(node.peer))
+      node.liveness === 'active' &&
+      !draining &&
+      ((node.state === 'active' && node.freeBytes >= record.sizeBytes) || held.has(node.peer))
   )
   return Math.min(view.wanted, hostsOf(possible))
 }
