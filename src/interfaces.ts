@@ -135,8 +135,8 @@ export interface SnapshotName {
   kind: 'base' | 'changes' | 'note'
   /** 0 for a base; of changes and of notes each counts from 1 within its base. */
   sequence: number
-  /** 0 … parts - 1 */
   part: number
+  /** `part + 2` in every piece but the last, `part + 1` in that: how many there will be is not known when the first goes out. */
   parts: number
 }
 

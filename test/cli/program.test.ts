@@ -19,6 +19,9 @@ const COMMANDS = [
   'retire',
   'scrub',
   'collector',
+  'links',
+  'backup',
+  'restore',
   'config'
 ]
 
@@ -40,7 +43,7 @@ for (const command of COMMANDS) {
     t.same((await runInProcess(['help', command])).stdout, stdout, '`help` says the same')
     if (!['push', 'pull', 'status', 'config'].includes(command))
       t.match(stdout, /--data <folder> .*\n?.*default: ".peerbin"/)
-    if (['up', 'node', 'controller', 'edge', 'init'].includes(command))
+    if (['up', 'node', 'controller', 'edge', 'init', 'restore'].includes(command))
       t.match(stdout, /--set <section\.key=value>/)
   })
 }
