@@ -41,6 +41,8 @@ export class FaultRunner {
   #running = 0
   #networkBusy = false
   #lossyBusy = false
+  /** Faults that wait until every chunk has its copies: meanwhile none begins that would delay it. */
+  #lossyWaiting = 0
   #stopping = false
   readonly #deaths = new Map<ChaosProcess, number>()
   readonly violations: Violation[] = []
@@ -111,14 +113,16 @@ export class FaultRunner {
   async #take(fault: Fault, planned: PlannedFault): Promise<void> {
     const { cluster, history, log } = this.#deps
     const patience = history.now() + PATIENCE_MS
+    if (fault.lossy) this.#lossyWaiting++
     let targets = await this.#claim(fault, planned)
-    while (targets === undefined) {
-      if (this.#stopping || history.now() > patience) {
-        this.skipped++
-        return
-      }
+    while (targets === undefined && !this.#stopping && history.now() < patience) {
       await pause(LOOK_MS)
       targets = await this.#claim(fault, planned)
+    }
+    if (fault.lossy) this.#lossyWaiting--
+    if (targets === undefined) {
+      this.skipped++
+      return
     }
     const { durationMs } = planned
     log(`${fault.kind} ${targets.map(({ name }) => name).join(', ')} for ${durationMs} ms`)
@@ -163,6 +167,8 @@ export class FaultRunner {
   /** Its targets, marked as taken, if the fault may happen now. */
   async #claim(fault: Fault, planned: PlannedFault): Promise<ChaosProcess[] | undefined> {
     const { cluster } = this.#deps
+    if (!fault.lossy && this.#lossyWaiting > 0 && fault.on !== 'edge' && fault.on !== 'clients')
+      return undefined
     if (this.#running >= FAULTS_AT_ONCE || !(await this.#mayHappen(fault))) return undefined
     // what has begun while the cluster was asked how it is
     if (fault.lossy && this.#troubled() > 0) return undefined
