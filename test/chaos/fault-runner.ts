@@ -257,10 +257,7 @@ export class FaultRunner {
       const compared =
         (since.node === undefined || (member?.reconciledAt ?? 0) >= since.wallMs) &&
         (since.compared !== true || isComparedSince(status, since.wallMs))
-      const read =
-        since.scrubbed !== true ||
-        status?.nodes.every((node) => node.liveness !== 'active' || (node.scrubbedAt ?? 0) >= since.wallMs)
-      const whole = compared && read === true && isWhole(status, cluster.living.length)
+      const whole = compared && isWhole(status, cluster.living.length)
       times = whole ? times + 1 : 0
     }
   }

@@ -1,16 +1,11 @@
 /** The faults of a chaos run: one entry each in FAULTS, with what it does and when it may happen. */
 
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
-import { runOn, type ChaosCluster } from './cluster.ts'
-import { emptyDisk, fillDisk, flipBits, wipe } from './disks.ts'
+import type { ChaosCluster } from './cluster.ts'
 import type { History } from './history.ts'
+import { fillAndEmpty, flip, loseController, loseNode, wipeDisk } from './losses.ts'
 import type { FaultShape, PlannedFault } from './plan.ts'
 import type { ChaosProcess } from './process.ts'
 import type { Dice } from './random.ts'
-
-const RECOVERY_TIMEOUT_MS = 120_000
 
 export type FaultKind =
   | 'kill-node'
@@ -39,8 +34,6 @@ export interface WholeSince {
   node?: ChaosProcess
   /** Every node was. */
   compared?: boolean
-  /** Every node has read all it has. */
-  scrubbed?: boolean
 }
 
 /** What a fault can reach. */
@@ -115,49 +108,6 @@ function splitOf({ cluster, dice }: FaultContext): { away: string[]; others: str
   return { away, others: names.filter((name) => !away.includes(name)) }
 }
 
-async function wipeDisk({ targets: [target], last, whole }: FaultContext): Promise<void> {
-  if (target === undefined) return
-  await target.kill()
-  await wipe(target.folder)
-  await last()
-  const wallMs = Date.now()
-  target.start()
-  await whole({ node: target, wallMs })
-}
-
-async function flip({ targets: [target], dice, history, planned, whole }: FaultContext): Promise<void> {
-  if (target === undefined) return
-  const stopped = planned.choice < 0.5
-  if (stopped) await target.kill()
-  const where = await flipBits(join(target.folder, 'chunks'), dice)
-  history.begin(target.name, 'note', `bits flipped: ${where}`)()
-  const wallMs = Date.now()
-  if (stopped) target.start()
-  await whole({ ...(stopped && { node: target }), wallMs, scrubbed: true })
-}
-
-async function loseNode({ cluster, targets: [target], whole, last }: FaultContext): Promise<void> {
-  if (target === undefined) return
-  const wallMs = Date.now()
-  await target.kill()
-  target.gone = true
-  await wipe(target.folder)
-  await rm(join(target.folder, 'identity'), { force: true })
-  await last()
-  const fresh = await cluster.addNode(`node-${cluster.nodes.length + 1}`)
-  fresh.start()
-  await whole({ node: fresh, wallMs })
-}
-
-async function fillAndEmpty({ targets: [target], last }: FaultContext): Promise<void> {
-  if (target === undefined) return
-  const disk = join(target.folder, 'chunks')
-  await fillDisk(disk)
-  await last()
-  await emptyDisk(disk)
-  target.start() // it may have ended: harmless if not
-}
-
 const fault = (
   on: Fault['on'],
   weight: number,
@@ -166,33 +116,6 @@ const fault = (
   run: Fault['run'],
   lossy = false
 ): Omit<Fault, 'kind'> => ({ on, weight, durationMs, text, run, lossy })
-
-/** As an operator would: another machine takes over once nobody hears the old controller, and when every chunk has its copies, deleting goes on. */
-async function loseController({
-  cluster,
-  targets: [target],
-  history,
-  last,
-  whole
-}: FaultContext): Promise<void> {
-  if (target === undefined) return
-  const wallMs = Date.now()
-  await cluster.loseController()
-  await last()
-  const deadline = performance.now() + RECOVERY_TIMEOUT_MS
-  for (;;) {
-    if ((await target.startUntilReady()) === undefined) break
-    const words = await target.lastWords()
-    if (!words.includes('(recovery-refused)') || performance.now() > deadline)
-      throw new Error(`the controller was not recovered: ${words}`)
-    history.begin(target.name, 'note', `refused: ${words.slice(0, 200)}`)()
-    await setTimeout(Number(/try again in (\d+) s/.exec(words)?.[1] ?? 1) * 1000)
-  }
-  await cluster.controllerRecovered()
-  await whole({ wallMs, compared: true })
-  await runOn(target, ['collector', 'resume'])
-  history.begin(target.name, 'note', 'deleting goes on')()
-}
 
 /** Pauses are bounded by a third of the run (run.ts). */
 const PAUSE_MS = [1000, 80_000] as const
