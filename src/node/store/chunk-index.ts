@@ -1,4 +1,5 @@
 import { PeerbinError } from '../../errors.ts'
+import { DIGEST_BYTES } from '../../protocol/ids.ts'
 import {
   FORMATS_READ,
   FORMAT_VERSION,
@@ -143,6 +144,7 @@ export class ChunkIndex {
     const range = after === undefined ? chunkKeys : { gt: chunkKey(after), lt: chunkKeys.lt }
     for await (const [key, value] of this.#entries(range, pageRecords)) {
       const digest = digestOfKey(key)
+      if (digest.byteLength !== DIGEST_BYTES) continue // a damaged key names nothing
       yield { digest, record: decodeRecord(digest, value) ?? UNREADABLE }
     }
   }
