@@ -61,6 +61,7 @@ export async function startProxy(target: { host: string; port: number }): Promis
       return count
     },
     stall: (on) => {
+      if (on === stalled) return // a pair that is piped twice would send every request twice
       stalled = on
       for (const pair of pairs) hold(pair, on)
     },
