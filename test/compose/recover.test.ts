@@ -7,7 +7,6 @@ import { recoverController } from '../../src/compose/recover.ts'
 import { createController } from '../../src/index.ts'
 import { decodeManifest, looksLikeManifest } from '../../src/protocol/manifest.ts'
 import type { Generation } from '../../src/types.ts'
-import { until } from '../kit/until.ts'
 import { RecoveryKit } from './recovery-kit.ts'
 
 // several clusters one after the other, on a machine that may be busy
@@ -177,14 +176,16 @@ t.test('uploads that were under way are given up, and their edges can begin agai
   const kit = new RecoveryKit(t)
   await kit.start()
   const gate = Promise.withResolvers<void>()
+  const opened = Promise.withResolvers<void>()
   async function* slow(): AsyncGenerator<Uint8Array> {
+    opened.resolve() // nothing is asked for before the upload is open, and its sender knows that
     yield bytes
     await gate.promise
     yield bytes
   }
   const uploading = kit.client.upload(slow(), { name: 'slow' })
   const failed = t.rejects(uploading)
-  await until('it has begun', async () => (await kit.controller.status()).uploadsOpen === 1)
+  await opened.promise
   await kit.loseController()
   await kit.recover()
   gate.resolve()
