@@ -10,7 +10,7 @@ import type { RpcCaller } from '../protocol/rpc.ts'
 import { memoryCell } from '../runtime/cell.ts'
 import { abortReason, deadline } from '../runtime/deadline.ts'
 import type { Address, PeerId } from '../types.ts'
-import { readClusterKey, sameCluster } from './cluster-key.ts'
+import { clusterOf } from './cluster-key.ts'
 import type { ClusterKey } from './cluster-key.ts'
 import { memoryRoleState } from './data-folder.ts'
 import { readHomeMemory } from './home-memory.ts'
@@ -83,22 +83,6 @@ export async function withAdmin<T>(
   } finally {
     await running.stop()
   }
-}
-
-async function clusterOf(home: string, given: ClusterKey | undefined): Promise<ClusterKey> {
-  const known = await readClusterKey(home)
-  if (known !== undefined && given !== undefined && !sameCluster(known, given))
-    throw new PeerbinError(
-      'join-string-invalid',
-      `${home} belongs to another cluster than the join string; use another --data`
-    )
-  const cluster = given ?? known
-  if (cluster === undefined)
-    throw new PeerbinError(
-      'join-string-invalid',
-      `${home} belongs to no cluster: give the --data of a member on this machine, or a join string`
-    )
-  return cluster
 }
 
 function adminOf(peer: Peer, signal: AbortSignal | undefined): Admin {

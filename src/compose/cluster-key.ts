@@ -66,3 +66,23 @@ export async function settleClusterKey(
   if (known === undefined || joinStringOf(known) !== joinStringOf(given)) await writeClusterKey(folder, given)
   return given
 }
+
+/**
+ * The cluster that a command is about: the given one, or else the home's.
+ * @throws `join-string-invalid` when neither is known, or the home belongs to another cluster
+ */
+export async function clusterOf(home: string, given: ClusterKey | undefined): Promise<ClusterKey> {
+  const known = await readClusterKey(home)
+  if (known !== undefined && given !== undefined && !sameCluster(known, given))
+    throw new PeerbinError(
+      'join-string-invalid',
+      `${home} belongs to another cluster than the join string; use another --data`
+    )
+  const cluster = given ?? known
+  if (cluster === undefined)
+    throw new PeerbinError(
+      'join-string-invalid',
+      `${home} belongs to no cluster: give the --data of a member on this machine, or a join string`
+    )
+  return cluster
+}

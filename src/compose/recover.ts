@@ -7,7 +7,7 @@ import type { RecoveryReport } from '../controller/recovery/report.ts'
 import { PeerbinError } from '../errors.ts'
 import type { Clock, Logger, Network } from '../interfaces.ts'
 import type { Address, PeerId } from '../types.ts'
-import { readClusterKey, sameCluster, writeClusterKey } from './cluster-key.ts'
+import { clusterOf, readClusterKey, writeClusterKey } from './cluster-key.ts'
 import type { ClusterKey } from './cluster-key.ts'
 import { beginDraft, draftFile, finishDraft, reportFile } from './controller-folder.ts'
 import { CONTROLLER_NAME } from './founding.ts'
@@ -46,6 +46,7 @@ const ADDRESSES_MAX = 16
 export async function recoverFolder(options: RecoverOptions, plan: RecoveryPlan): Promise<RecoveryReport> {
   const { home } = options
   const folder = join(home, options.name ?? CONTROLLER_NAME)
+  await ensureFolder(home)
   const cluster = await clusterOf(home, options.join)
   const memory = await readHomeMemory(home)
   await beginDraft(folder, plan.refusal)
@@ -79,23 +80,6 @@ export async function recoverController(options: RecoverOptions): Promise<Recove
     refusal: 'recovery-refused',
     draft: (file, found, pieces, logger) => draftFromNodes(file, found, pieces, logger)
   })
-}
-
-async function clusterOf(home: string, given: ClusterKey | undefined): Promise<ClusterKey> {
-  await ensureFolder(home)
-  const known = await readClusterKey(home)
-  if (known !== undefined && given !== undefined && !sameCluster(known, given))
-    throw new PeerbinError(
-      'join-string-invalid',
-      `${home} belongs to another cluster than the join string; use another --data`
-    )
-  const cluster = given ?? known
-  if (cluster === undefined)
-    throw new PeerbinError(
-      'join-string-invalid',
-      `${home} belongs to no cluster: give the --data of a member on this machine, or the join string of the cluster`
-    )
-  return cluster
 }
 
 async function writeReport(path: string, report: RecoveryReport): Promise<void> {

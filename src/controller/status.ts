@@ -1,6 +1,7 @@
 /** What `peerbin status` shows. */
 
 import type { Membership } from '../cluster/membership.ts'
+import { NODES_MAX } from '../protocol/limits.ts'
 import type { ClusterStatus } from '../protocol/messages.ts'
 import type { WorkerReport } from '../runtime/worker-loop.ts'
 import type { Member, Term } from '../types.ts'
@@ -9,9 +10,6 @@ import type { RecentStats } from './recent-stats.ts'
 import type { Repair } from './repair/repair.ts'
 import type { Scrubs } from './scrubs.ts'
 import type { Snapshots } from './snapshots/snapshots.ts'
-
-/** Most nodes in one answer: the schema's limit, far above what one controller is made for. */
-const NODES_MAX = 1024
 
 export interface StatusDeps {
   stats: RecentStats

@@ -4,6 +4,12 @@ import type { ChunkId, PeerId, Receipt } from '../types.ts'
 /** Trims remembered; the oldest are forgotten first. An inventory finds what a forgotten one leaves wrong. */
 const TRIMS_MAX = 50_000
 
+interface Trim {
+  readonly sinceMs: number
+  /** Undefined once it is over. */
+  running: Promise<unknown> | undefined
+}
+
 /**
  * Copies that were trimmed a while ago. A receipt of such a copy that was given before the trim can still be on its way (an edge sends them again before it commits),
  * and would make a copy count that is gone. So receipts for these are believed only after the node was asked, once the trim is over.
@@ -11,8 +17,8 @@ const TRIMS_MAX = 50_000
 export class TrimWatch {
   readonly #clock: Clock
   readonly #rememberMs: number
-  /** In order of their beginning; undefined once the trim is over. */
-  readonly #trims = new Map<string, { sinceMs: number; running: Promise<unknown> | undefined }>()
+  /** In order of their beginning. */
+  readonly #trims = new Map<string, Trim>()
 
   /** @param deps.rememberMs longest that a receipt can be on its way: as long as an upload lives without progress */
   constructor(deps: { clock: Clock; rememberMs: number }) {
@@ -24,15 +30,14 @@ export class TrimWatch {
   async during<T>(peer: PeerId, chunk: ChunkId, trim: () => Promise<T>): Promise<T> {
     const key = keyOf(peer, chunk)
     const running = trim()
-    const entry = { sinceMs: this.#clock.monotonic(), running: running.catch(() => undefined) }
+    const entry: Trim = { sinceMs: this.#clock.monotonic(), running: running.catch(() => undefined) }
     this.#trims.delete(key) // so that it moves to the end
     this.#trims.set(key, entry)
     this.#forget()
     try {
       return await running
     } finally {
-      const present = this.#trims.get(key)
-      if (present === entry) this.#trims.set(key, { sinceMs: entry.sinceMs, running: undefined })
+      entry.running = undefined
     }
   }
 

@@ -27,6 +27,8 @@ export const LINK_DOWNLOADS_MAX = 10_000
 /** Ranges in one report of progress, and kept for one claim once merged. */
 export const CLAIM_RANGES_MAX = 64
 
+/** Most nodes in one answer, far above what one controller is made for. */
+export const NODES_MAX = 1024
 /** An inventory is compared by the first byte of the digests. */
 export const INVENTORY_PREFIXES = 256
 /** Retired nodes named in the controller's heartbeat, about 60 bytes each. */

@@ -28,9 +28,3 @@ export const FAST_CONFIG: ConfigInput = {
   link: { reportIntervalMs: 50 },
   edge: { port: 0, memoryWaitMs: 10_000, stallMs: 5000, stopMs: 1000 }
 }
-
-/** `over` wins, key by key. */
-export function mergeSections(base: ConfigInput, over: ConfigInput): ConfigInput {
-  const sections = new Set([...Object.keys(base), ...Object.keys(over)]) as Set<keyof ConfigInput>
-  return Object.fromEntries([...sections].map((section) => [section, { ...base[section], ...over[section] }]))
-}

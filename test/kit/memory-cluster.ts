@@ -11,6 +11,7 @@
  */
 
 import { hkdfSync } from 'node:crypto'
+import { mergeConfig } from '../../src/compose/config-sources.ts'
 import { type Config, type ConfigInput, parseConfig } from '../../src/config.ts'
 import { Controller } from '../../src/controller/controller.ts'
 import type { ChunkStore, Clock, Logger, Random } from '../../src/interfaces.ts'
@@ -30,7 +31,7 @@ import { silentLogger } from '../../src/runtime/logger.ts'
 import { systemRandom } from '../../src/runtime/random.ts'
 import type { PeerId, Role } from '../../src/types.ts'
 import { REFUSALS } from './impostor.ts'
-import { FAST_CONFIG, mergeSections } from './fast-config.ts'
+import { FAST_CONFIG } from './fast-config.ts'
 import { newNodeMemory } from './memory-node.ts'
 import type { NodeMemory } from './memory-node.ts'
 import { createParticipant } from './participant.ts'
@@ -84,7 +85,7 @@ export class MemoryCluster {
     this.clock = options.clock ?? systemClock
     this.random = options.random ?? systemRandom
     this.logger = options.logger ?? silentLogger
-    this.config = parseConfig(mergeSections(FAST_CONFIG, options.config ?? {}))
+    this.config = parseConfig(mergeConfig(FAST_CONFIG, options.config ?? {}))
     this.hub = new MemoryHub({ clock: this.clock, random: this.random })
   }
 

@@ -1,6 +1,7 @@
 /** Settings of simulated clusters: production's, with lives short enough to end within a schedule and polling no denser than needed. */
 
 import type { Config, ConfigInput } from '../../src/config.ts'
+import { mergeConfig } from '../../src/compose/config-sources.ts'
 import { parseConfig } from '../../src/config.ts'
 
 /** Size of the chunks of simulated files. */
@@ -42,10 +43,5 @@ export function simulatedConfig(processes: number, machine: string, over: Config
     edge: { stallMs: 20_000 },
     network: { machine }
   }
-  return parseConfig(mergeSections(base, over))
-}
-
-function mergeSections(base: ConfigInput, over: ConfigInput): ConfigInput {
-  const sections = new Set([...Object.keys(base), ...Object.keys(over)]) as Set<keyof ConfigInput>
-  return Object.fromEntries([...sections].map((section) => [section, { ...base[section], ...over[section] }]))
+  return parseConfig(mergeConfig(base, over))
 }

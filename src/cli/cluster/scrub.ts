@@ -39,9 +39,9 @@ export async function scrub(
 }
 
 async function untilEnded(first: Nodes, ask: () => Promise<Nodes>, context: CliContext): Promise<Nodes> {
-  const total = (nodes: Nodes): number => sum(nodes, (report) => report.totalChunks)
   let nodes = first
-  const progress = new Progress(context.stderr, context.clock, 'reading', total(first), 0, 'chunks')
+  const totalChunks = sum(first, (report) => report.totalChunks)
+  const progress = new Progress(context.stderr, context.clock, 'reading', totalChunks, 0, 'chunks')
   try {
     while (nodes.some(({ report }) => report?.running === true)) {
       await sleep(context.clock, LOOK_MS, context.interrupted)

@@ -1,20 +1,9 @@
 /** The control protocol, spoken to the leading controller. */
 
 import { z } from 'zod'
-import { CHUNKS_PER_PAGE_MAX, FILE_CHUNKS_MAX, LINK_DOWNLOADS_MAX } from '../limits.ts'
+import { CHUNKS_PER_PAGE_MAX, FILE_CHUNKS_MAX, LINK_DOWNLOADS_MAX, NODES_MAX } from '../limits.ts'
 import * as s from '../schema.ts'
-import {
-  NODES_MAX,
-  claim,
-  claimAnswer,
-  empty,
-  file,
-  link,
-  page,
-  pageLimit,
-  receipt,
-  scrubReport
-} from './shapes.ts'
+import { claim, claimAnswer, empty, file, link, page, pageLimit, receipt, scrubReport } from './shapes.ts'
 import { NOTHING_TO_REPAIR, collectorStatus, repairStatus, scrubStatus, snapshotStatus } from './status.ts'
 
 export const controlMessages = {

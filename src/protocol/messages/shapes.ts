@@ -84,8 +84,6 @@ export const placedChunk = z.object({
 })
 export const page = z.array(placedChunk).max(CHUNKS_PER_PAGE_MAX)
 export const pageLimit = z.int().min(1).max(CHUNKS_PER_PAGE_MAX)
-/** Most nodes in one answer, far above what one controller is made for. */
-export const NODES_MAX = 1024
 export const empty = z.object({})
 
 /** Answer to claim and resume; a `file` comes with the first page of its chunks, so that a small download needs one request. */

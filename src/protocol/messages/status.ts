@@ -1,8 +1,8 @@
 /** What the controller says of its larger parts, in its status. */
 
 import { z } from 'zod'
+import { NODES_MAX } from '../limits.ts'
 import * as s from '../schema.ts'
-import { NODES_MAX } from './shapes.ts'
 
 /** Chunks by what they need, and how fast they get it. */
 export const repairStatus = z.object({
