@@ -42,8 +42,13 @@ export async function beginDraft(folder: string, refusal: ErrorCode): Promise<vo
   await ensureFolder(folder)
   await atomically(folder, async () => {
     await writeFile(join(folder, MARK_FILE), '', { mode: 0o600 })
-    for (const end of BESIDE) await rm(`${draftFile(folder)}${end}`, { force: true })
+    await removeDraft(draftFile(folder))
   })
+}
+
+/** With what is beside it. */
+export async function removeDraft(file: string): Promise<void> {
+  for (const end of BESIDE) await rm(`${file}${end}`, { force: true })
 }
 
 /** Puts the draft, which is closed, in place. */

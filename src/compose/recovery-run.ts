@@ -15,8 +15,10 @@ import type { Logger } from '../interfaces.ts'
 import type { MetadataStore } from '../metadata-store.ts'
 import { SqliteMetadataStore } from '../metadata/sqlite-metadata-store.ts'
 import type { PeerId, Term } from '../types.ts'
+import { removeDraft } from './controller-folder.ts'
 import type { Peer } from './peer.ts'
 import type { DraftSource } from './recover-source.ts'
+import { absentWitnesses, doubtOf } from './recovery-doubt.ts'
 
 /** How the metadata comes to be, and what a refusal is called. */
 export interface RecoveryPlan {
@@ -31,10 +33,6 @@ export interface RecoveryPlan {
   ) => Promise<DraftSource>
 }
 
-/** A snapshot that ends so long before the controller fell silent is not its last word, however well it can be read. */
-const STALE_MS_MIN = 60_000
-const STALE_INTERVALS = 10
-
 export interface RecoveryRun {
   readonly signal?: AbortSignal | undefined
   /** Told what is being done, in words. */
@@ -47,6 +45,8 @@ interface Known {
   readonly found: FoundSnapshots
   readonly pieces: SnapshotPieces
   readonly source: DraftSource
+  /** Nodes that may hold what is newest, and were not found. */
+  readonly absent: readonly PeerId[]
   /** Why no live link can be trusted; null: those can that no note names. */
   readonly doubt: string | null
 }
@@ -65,12 +65,8 @@ export async function runRecovery(
   }
   const beganAt = clock.monotonic()
   say(`looking for nodes for ${Math.ceil(config.snapshot.gatherMs / 1000)} s`)
-  const known = await learn(peer, file, { ...run, onProgress: say }, plan)
-  const store = new SqliteMetadataStore({
-    file,
-    operationsWaitingMax: config.controller.operationsWaitingMax,
-    logger
-  })
+  const known = await learnAll(peer, file, { ...run, onProgress: say }, plan)
+  const store = storeOf(peer, file)
   await store.open()
   try {
     say('looking for files that only their manifests tell of')
@@ -87,9 +83,32 @@ export async function runRecovery(
   }
 }
 
-async function learn(peer: Peer, file: string, run: RecoveryRun, plan: RecoveryPlan): Promise<Known> {
-  const { chunkRpc, config, cluster, logger, network } = peer
-  const nodes = await gatherNodes({ ...peer, self: network.self }, plan.refusal, run.signal)
+const storeOf = ({ config, logger }: Peer, file: string): SqliteMetadataStore =>
+  new SqliteMetadataStore({ file, operationsWaitingMax: config.controller.operationsWaitingMax, logger })
+
+/** Nodes that the snapshot names and that were not heard yet are given some more time: the machine may be busy, and they may hold what is newest. */
+async function learnAll(peer: Peer, file: string, run: RecoveryRun, plan: RecoveryPlan): Promise<Known> {
+  const deps = { ...peer, self: peer.network.self }
+  const first = await gatherNodes(deps, plan.refusal, { signal: run.signal })
+  const known = await learn(peer, file, first, run, plan)
+  if (plan.kind !== 'recovery' || known.absent.length === 0) return known
+  run.onProgress?.(`waiting for ${known.absent.length} more that the snapshot names`)
+  const awaited = new Set(known.absent)
+  const all = await gatherNodes(deps, plan.refusal, { signal: run.signal, awaited })
+  const before = new Set(first.map((node) => node.peer))
+  if (all.every((node) => before.has(node.peer))) return known
+  await removeDraft(file)
+  return await learn(peer, file, all, run, plan)
+}
+
+async function learn(
+  peer: Peer,
+  file: string,
+  nodes: readonly FoundNode[],
+  run: RecoveryRun,
+  plan: RecoveryPlan
+): Promise<Known> {
+  const { chunkRpc, clock, config, cluster, logger } = peer
   run.onProgress?.(`${nodes.length} nodes found; reading what they keep`)
   const pieces = new SnapshotPieces({
     reader: new SnapshotReader({ rpc: chunkRpc, timeoutMs: config.controller.requestTimeoutMs }),
@@ -100,7 +119,30 @@ async function learn(peer: Peer, file: string, run: RecoveryRun, plan: RecoveryP
   const { lists, silent } = await pieces.list(nodes.map(({ peer: node }) => node))
   const found = sortSnapshots(lists)
   const source = await plan.draft(file, found, pieces, logger)
-  return { nodes, found, pieces, source, doubt: source.suspendAll ?? doubtOf(nodes, silent, source, peer) }
+  const absent = source.applied === undefined ? [] : await absentIn(peer, file, nodes, source)
+  const facts = { now: clock.now(), intervalMs: config.snapshot.intervalMs }
+  const doubt = source.suspendAll ?? doubtOf({ nodes, silent, source, absent }, facts)
+  return { nodes, found, pieces, source, absent, doubt }
+}
+
+async function absentIn(
+  peer: Peer,
+  file: string,
+  nodes: readonly FoundNode[],
+  { takenAt }: DraftSource
+): Promise<PeerId[]> {
+  const store = storeOf(peer, file)
+  await store.open()
+  try {
+    return absentWitnesses(await store.listNodes(), await retiredIn(store), nodes, takenAt)
+  } finally {
+    await store.close()
+  }
+}
+
+async function retiredIn(store: MetadataStore): Promise<Set<PeerId>> {
+  const decisions = await store.listDecisions()
+  return new Set(decisions.filter(({ decision }) => decision === 'retired').map(({ peer }) => peer))
 }
 
 type Prepared = Omit<RenewalDeps, 'signal' | 'onProgress'>
@@ -144,8 +186,7 @@ async function reportOf(
   plan: RecoveryPlan
 ): Promise<RecoveryReport> {
   const heard = new Set(nodes.map(({ peer }) => peer))
-  const decisions = await store.listDecisions()
-  const retired = new Set(decisions.filter(({ decision }) => decision === 'retired').map(({ peer }) => peer))
+  const retired = await retiredIn(store)
   const absent = (await store.listNodes()).filter(({ peer }) => !heard.has(peer) && !retired.has(peer))
   const { files, fileBytes, linksLive, linksSuspended } = await store.stats(config.replication.copies)
   return {
@@ -168,21 +209,4 @@ async function reportOf(
     uploadsGivenUp,
     holds: { files, fileBytes, linksLive, linksSuspended }
   }
-}
-
-/** Why the links of the snapshot cannot be trusted although it could be read; null: they can. */
-function doubtOf(
-  nodes: readonly FoundNode[],
-  silent: readonly PeerId[],
-  source: DraftSource,
-  { clock, config }: Peer
-): string | null {
-  if (silent.length > 0)
-    return `the node ${silent.join(', ')} does not tell what it keeps, which may be newer than what the others do.`
-  const heardMs = nodes.map((node) => node.controllerHeardMsAgo ?? Infinity)
-  const silenceMs = Math.min(...heardMs)
-  if (source.applied === undefined || silenceMs === Infinity) return null
-  const missingMs = clock.now() - silenceMs - source.takenAt
-  if (missingMs <= Math.max(STALE_MS_MIN, STALE_INTERVALS * config.snapshot.intervalMs)) return null
-  return `the newest snapshot is ${Math.round(missingMs / 1000)} s older than the last sign of life of the lost controller.`
 }

@@ -38,6 +38,7 @@ const SETTINGS = [
   'scrub.intervalMs=20000',
   'scrub.newAfterMs=5000',
   'scrub.roundMs=1000',
+  'scrub.quarantineMs=10000',
   'scrub.bytesPerSecond=67108864',
   'snapshot.recoverQuietMs=3000',
   'snapshot.gatherMs=5000',

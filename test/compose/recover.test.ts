@@ -6,7 +6,8 @@ import t from 'tap'
 import { recoverController } from '../../src/compose/recover.ts'
 import { createController } from '../../src/index.ts'
 import { decodeManifest, looksLikeManifest } from '../../src/protocol/manifest.ts'
-import type { Generation } from '../../src/types.ts'
+import type { Generation, PeerId } from '../../src/types.ts'
+import { until } from '../kit/until.ts'
 import { RecoveryKit } from './recovery-kit.ts'
 
 // several clusters one after the other, on a machine that may be busy
@@ -48,6 +49,76 @@ t.test(
     t.type(await kit.redeem(more.token), Buffer)
   }
 )
+
+t.test(
+  'one absent node takes no knowledge of a redemption with it; two may, and no link is trusted',
+  async (t) => {
+    const kit = new RecoveryKit(t)
+    await kit.start(4)
+    const kept = await kit.client.upload(bytes, { name: 'kept' })
+    const used = await kit.client.upload(bytes, { name: 'used' })
+    await kit.shipBase()
+    t.type(await kit.redeem(used.token), Buffer)
+    const noted = await Promise.all(kit.nodes.map(async ({ snapshots }) => (await snapshots.names()).join()))
+    const holder = noted.findIndex((names) => names.includes('note'))
+    const [gone] = kit.nodes.splice(holder, 1)
+    await kit.loseController()
+    await gone?.running.stop()
+
+    const one = await recoverController(kit.recoverOptions('one'))
+    t.match(one, {
+      absentNodes: [{ peer: gone?.running.peerId }],
+      links: { allSuspended: null },
+      holds: { linksLive: 1, linksSuspended: 1 }
+    })
+    await kit.nodes.pop()?.running.stop()
+    const two = await kit.recover('two')
+    t.match(two, {
+      absentNodes: { length: 2 },
+      links: { allSuspended: /2 nodes that were there/ },
+      holds: { linksLive: 0, linksSuspended: 2 }
+    })
+    for (const { token } of [kept, used]) t.equal(await kit.redeem(token), 'link-suspended')
+  }
+)
+
+t.test('a node that is heard late is waited for, if the snapshot names it', async (t) => {
+  const kit = new RecoveryKit(t)
+  await kit.start()
+  const used = await kit.client.upload(bytes, { name: 'used' })
+  await kit.shipBase()
+  t.type(await kit.redeem(used.token), Buffer)
+  await kit.loseController()
+  await kit.client.stop()
+  const [near, ...others] = kit.nodes.map(({ running }) => running)
+  if (near === undefined) return t.fail('there are nodes')
+  const late = others.map(({ peerId }) => peerId)
+  const apart: PeerId[] = [near.peerId]
+  for (const node of late) kit.hub.cut(near.peerId, node)
+  await until('they are thought down', () => near.membership.active('node').length === 1)
+  const options = kit.recoverOptions('late')
+  const told: string[] = []
+  const report = await recoverController({
+    ...options,
+    network: (self) => {
+      apart.push(self)
+      for (const other of apart) for (const node of late) kit.hub.cut(other, node)
+      return kit.hub.network({ peer: self })
+    },
+    onProgress: (text) => {
+      told.push(text)
+      if (!text.startsWith('waiting for')) return
+      for (const other of apart) for (const node of late) kit.hub.heal(other, node)
+    }
+  })
+  t.ok(told.includes('waiting for 2 more that the snapshot names'), told.join('; '))
+  t.match(report, {
+    nodes: { length: 3 },
+    absentNodes: { length: 0 },
+    links: { allSuspended: null },
+    holds: { linksSuspended: 1 }
+  })
+})
 
 t.test('without any snapshot the manifests bring every file back, and every link is suspended', async (t) => {
   const kit = new RecoveryKit(t)

@@ -1,7 +1,10 @@
 /** A cluster in one process whose controller can be lost and made anew; what nodes keep can be looked at. */
 
+import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import type { Test } from 'tap'
+import { backup } from '../../src/compose/backup.ts'
 import { recoverController } from '../../src/compose/recover.ts'
 import type { RecoverOptions } from '../../src/compose/recover.ts'
 import type { RecoveryReport } from '../../src/controller/recovery/report.ts'
@@ -85,6 +88,30 @@ export class RecoveryKit {
 
   async behindMs(): Promise<number | null | undefined> {
     return (await this.controller.status()).snapshot?.behindMs
+  }
+
+  /** A snapshot in which all nodes are on record. */
+  async shipBase(): Promise<void> {
+    await until(
+      'every node is on record',
+      async () => (await this.#recordedNodes().catch(() => 0)) === this.nodes.length // copied in the middle of a write
+    )
+    const { config, network } = this.options('c')
+    await backup(this.home('admin'), this.home('shipped.backup'), {
+      config,
+      network,
+      join: this.cluster,
+      force: true
+    })
+  }
+
+  /** From a copy: the controller keeps its file to itself. */
+  async #recordedNodes(): Promise<number> {
+    const copy = this.home('copy.db')
+    for (const end of ['', '-wal'])
+      await copyFile(join(this.home('c'), 'controller', `metadata.db${end}`), `${copy}${end}`)
+    using database = new DatabaseSync(copy)
+    return Number(database.prepare('SELECT count(*) AS count FROM nodes').get()?.['count'])
   }
 
   async addNode(): Promise<KitNode> {

@@ -39,20 +39,21 @@ export interface RecoveryPeer {
 }
 
 /**
- * Waits `snapshot.gatherMs` for nodes to be heard, and asks each what it knows. @param refusal `recovery-refused` or `restore-refused`: thrown when a controller leads, when a
+ * Waits `snapshot.gatherMs` for nodes to be heard, or until all of those that are awaited were, and asks each what it knows. @param refusal `recovery-refused` or `restore-refused`: thrown when a controller leads, when a
  * node heard one within `snapshot.recoverQuietMs`, when no node was found, or when one does not answer
  */
 export async function gatherNodes(
   peer: RecoveryPeer,
   refusal: ErrorCode,
-  signal: AbortSignal | undefined
+  { signal, awaited }: { signal: AbortSignal | undefined; awaited?: ReadonlySet<PeerId> }
 ): Promise<FoundNode[]> {
   const { membership, clock, config } = peer
   const until = clock.monotonic() + config.snapshot.gatherMs
   for (;;) {
     refuseLeader(peer, refusal)
     const leftMs = until - clock.monotonic()
-    if (leftMs <= 0) break
+    const heard = new Set(membership.active('node').map((node) => node.peer))
+    if (leftMs <= 0 || (awaited !== undefined && [...awaited].every((peer) => heard.has(peer)))) break
     await sleep(clock, Math.min(LOOK_MS, leftMs), signal)
   }
   const active = membership.active('node')

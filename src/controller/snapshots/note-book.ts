@@ -10,12 +10,13 @@ import { chooseHolders } from './holders.ts'
 import type { SnapshotWriter } from './node-snapshots.ts'
 import { NOTE_LINKS_MAX, sealNote } from './note-content.ts'
 import type { TouchedLink } from './note-content.ts'
+import { nobodyTookNote, placeNote } from './note-placement.ts'
 import type { Piece } from './pieces.ts'
 import type { Position } from './shipper.ts'
 
 /** Notes on their way at once; links that come meanwhile go together in the next one. */
 const NOTES_AT_ONCE = 2
-/** Nodes asked for one note, before it fails. */
+/** Nodes that can be asked for one note, before it fails. */
 const ASKED_MAX = 12
 /** Pieces on their way to one node, the answers to which nobody may be waiting for any more. */
 const PER_NODE_MAX = 16
@@ -83,7 +84,7 @@ export class NoteBook {
   }
 
   /**
-   * Resolves when a node on another machine, if there is one, will remember it. Saying it again is harmless.
+   * Resolves when two nodes on other machines will remember it, or as many as there are. Saying it again is harmless.
    * @throws `copies-missing` when none could be told in time
    */
   async note(touched: Touched, signal?: AbortSignal): Promise<void> {
@@ -173,9 +174,8 @@ export class NoteBook {
     }
   }
 
-  /** To as many nodes as keep snapshots at once; if none of them will do, to the next ones. Resolves with the first that counts. */
   async #place(piece: Piece, coveredBy: number): Promise<void> {
-    const { clock, config, membership, self, shipped } = this.#deps
+    const { clock, config, counts, membership, self, shipped } = this.#deps
     const limit = deadline(clock, config.noteTimeoutMs, this.#stopping.signal)
     const ranked = chooseHolders(membership.all(), {
       count: ASKED_MAX,
@@ -183,30 +183,23 @@ export class NoteBook {
       current: new Set(shipped.peers)
     }).map(({ peer }) => peer)
     const asked: PeerId[] = []
-    const puts: Array<Promise<void>> = []
-    const settled = async (): Promise<void> => {
-      await Promise.allSettled(puts)
-      limit[Symbol.dispose]()
-    }
     this.#remember({ name: piece.name, coveredBy, peers: asked })
-    try {
-      while (asked.length < ranked.length && !limit.signal.aborted) {
-        const wave = ranked.slice(asked.length, asked.length + Math.max(1, config.nodes))
-        asked.push(...wave)
-        const told = wave.map((peer) => this.#tell(peer, piece, limit))
-        puts.push(...told)
-        const done = await Promise.any(told).then(
-          () => true,
-          () => false // none of these; each said why in the log
-        )
-        if (done) return
-      }
-      throw nobodyTookNote()
-    } finally {
-      // those that were not waited for may take as long as the limit allows
-      const rest = settled().finally(() => this.#puts.delete(rest))
-      this.#puts.add(rest)
-    }
+    const { safe, ended } = placeNote({
+      clock,
+      timeoutMs: config.noteTimeoutMs,
+      signal: limit.signal,
+      ranked,
+      counting: ranked.filter(counts).length,
+      asked,
+      tell: (peer) => this.#tell(peer, piece, limit)
+    })
+    // nodes that are not waited for may take as long as the limit allows
+    const rest = ended.finally(() => {
+      limit[Symbol.dispose]()
+      this.#puts.delete(rest)
+    })
+    this.#puts.add(rest)
+    await safe
   }
 
   /** Resolves when a node that counts has it. */
@@ -244,10 +237,3 @@ export class NoteBook {
 
 const keyOf = (touched: Touched): string =>
   `${touched.what} ${touched.tokenHash} ${touched.what === 'claimed' ? touched.claimHash : ''}`
-
-const nobodyTookNote = (cause?: unknown): PeerbinError =>
-  new PeerbinError(
-    'copies-missing',
-    'No node on another machine has taken note of this yet. Please try again.',
-    { retryAfterMs: RETRY_AFTER_MS, ...(cause === undefined ? {} : { cause }) }
-  )

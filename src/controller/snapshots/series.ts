@@ -38,26 +38,37 @@ export interface SeriesStart {
   readonly baseBytes: number
   readonly peers: readonly PeerId[]
   readonly takenAt: number
-  /** 0 when no node has it that counts (see `Series.has`). */
   readonly storeTime: number
+}
+
+export interface SeriesDeps {
+  readonly clock: Clock
+  /** Whether having something there makes it safer: the node is on another machine, if there is one. */
+  readonly counts: (peer: PeerId) => boolean
 }
 
 export class Series {
   readonly start: SeriesStart
+  /** Nodes that count which must have something before it is safe. */
+  needed = 1
   readonly #clock: Clock
+  readonly #counts: (peer: PeerId) => boolean
   readonly #backlog: ChangesEntry[] = []
   /** Sequence of the last changes each node has. */
   readonly #reached = new Map<PeerId, number>()
   #changesBytes = 0
   #last = 0
-  /** What at least one node has. */
-  #newest: { takenAt: number; storeTime: number }
+  /** Up to where everything is safe. */
+  #safe: { takenAt: number; storeTime: number }
 
-  constructor(start: SeriesStart, clock: Clock) {
+  /** @param needed see the property */
+  constructor(start: SeriesStart, needed: number, { clock, counts }: SeriesDeps) {
     this.start = start
+    this.needed = needed
     this.#clock = clock
-    this.#newest = start
+    this.#counts = counts
     for (const peer of start.peers) this.#reached.set(peer, 0)
+    this.#safe = this.#safeSequence === undefined ? { takenAt: start.takenAt, storeTime: 0 } : start
   }
 
   /** Nodes that have the base and are kept up to date. */
@@ -83,18 +94,23 @@ export class Series {
     return this.peers.filter((peer) => this.#reached.get(peer) === this.#last)
   }
 
+  /** Whether the base is: what comes before it may go. */
+  get isSafe(): boolean {
+    return this.#safeSequence !== undefined
+  }
+
   /** Sequence up to which every node has the changes. */
   get everywhere(): number {
     return Math.min(this.#last, ...this.#reached.values())
   }
 
   get behindMs(): number {
-    return this.#clock.monotonic() - this.#newest.takenAt
+    return this.#clock.monotonic() - this.#safe.takenAt
   }
 
-  /** Store's time before which everything is on a node. */
+  /** Store's time before which everything is safe; 0: nothing is. */
   get coveredUntil(): number {
-    return this.#newest.storeTime
+    return this.#safe.storeTime
   }
 
   add(entry: ChangesEntry): void {
@@ -103,9 +119,9 @@ export class Series {
     this.#changesBytes += entry.bytes
   }
 
-  /** Nothing has changed up to then: those that have everything are as new as that, if one of them counts (see `has`). */
-  unchanged(time: { takenAt: number; storeTime: number }, counts: (peer: PeerId) => boolean): void {
-    if (this.upToDate.some(counts)) this.#newest = time
+  /** Nothing has changed up to then: what was safe is as new as that, unless there are changes that are not. */
+  unchanged(time: { takenAt: number; storeTime: number }): void {
+    if (this.#safeSequence === this.#last) this.#safe = time
   }
 
   /** What a node lacks, in order. */
@@ -114,11 +130,11 @@ export class Series {
     return this.#backlog.filter((entry) => entry.sequence > reached)
   }
 
-  /** @param counts whether having it there makes it safe: the node is on another machine, if there is one */
-  has(peer: PeerId, entry: ChangesEntry, counts: boolean): void {
+  has(peer: PeerId, entry: ChangesEntry): void {
     if (!this.#reached.has(peer)) return
     this.#reached.set(peer, entry.sequence)
-    if (counts && entry.takenAt > this.#newest.takenAt) this.#newest = entry
+    const safe = this.#backlog.findLast(({ sequence }) => sequence <= (this.#safeSequence ?? -1))
+    if (safe !== undefined && safe.takenAt > this.#safe.takenAt) this.#safe = safe
     const everywhere = this.everywhere
     while ((this.#backlog[0]?.sequence ?? Infinity) <= everywhere) this.#backlog.shift()
   }
@@ -132,6 +148,12 @@ export class Series {
     if (this.hasRoom) return []
     const least = Math.min(...this.#reached.values())
     return this.peers.filter((peer) => this.#reached.get(peer) === least)
+  }
+
+  /** Sequence of the last changes that are safe; undefined: not even the base is. */
+  get #safeSequence(): number | undefined {
+    const counted = this.peers.filter(this.#counts).map((peer) => this.#reached.get(peer) ?? 0)
+    return counted.toSorted((a, b) => b - a)[this.needed - 1]
   }
 
   #backlogBytes(): number {

@@ -10,6 +10,7 @@ import type { StoreTime } from '../store-time.ts'
 import { chooseHolders } from './holders.ts'
 import type { SnapshotWriter } from './node-snapshots.ts'
 import { cut, sealAll, sealPiece } from './pieces.ts'
+import { SAFE_COPIES } from './note-placement.ts'
 import type { Piece } from './pieces.ts'
 import { Series } from './series.ts'
 import type { Position, WholeBase } from './series.ts'
@@ -89,7 +90,7 @@ export class Shipper implements Worker {
     return this.#series?.peers ?? []
   }
 
-  /** Store's time before which everything is on a node; 0: nothing is. */
+  /** Store's time before which everything is on as many nodes as make it safe; 0: nothing is. */
   get coveredUntil(): number {
     return this.#series?.coveredUntil ?? 0
   }
@@ -181,8 +182,7 @@ export class Shipper implements Worker {
     let series: Series
     try {
       const shipped = await this.#sendBase(base, source.base(), chosen, signal)
-      const isSafe = shipped.peers.some(this.#deps.counts)
-      series = new Series({ base, takenAt, storeTime: isSafe ? storeTime : 0, ...shipped }, clock)
+      series = new Series({ base, takenAt, storeTime, ...shipped }, this.#needed(chosen), this.#deps)
       this.#series = series
       for (const request of requests) request.resolve({ base, ...shipped })
     } catch (error) {
@@ -195,8 +195,8 @@ export class Shipper implements Worker {
     this.#lastError = null
     logger.debug('nodes have a new snapshot of the metadata', { base, nodes: this.peers.length, tookMs })
     // what is older is of use as long as too few have this one
-    if (series.peers.length >= Math.min(2, chosen.length)) await this.#deps.onBase(base, signal)
-    await this.#tellEverywhere(series, chosen, signal)
+    if (series.isSafe) await this.#deps.onBase(base, signal)
+    await this.#tellEverywhere(series, signal)
   }
 
   async #sendBase(
@@ -225,6 +225,7 @@ export class Shipper implements Worker {
 
   async #shipChanges(series: Series, chosen: readonly PeerId[], signal: AbortSignal): Promise<void> {
     this.#changesAt = this.#deps.clock.monotonic() + this.#deps.config.intervalMs * INTERVAL_SHARE
+    series.needed = this.#needed(chosen)
     if (series.hasRoom) await this.#take(series)
     this.#assertLeads(signal)
     await Promise.all(series.peers.map((peer) => this.#bring(series, peer, signal)))
@@ -234,14 +235,17 @@ export class Shipper implements Worker {
     }
     if (series.peers.length === 0) this.#series = undefined
     else if (series.upToDate.length > 0) this.#lastError = null
-    await this.#tellEverywhere(series, chosen, signal)
+    await this.#tellEverywhere(series, signal)
+  }
+
+  #needed(chosen: readonly PeerId[]): number {
+    return Math.max(1, Math.min(SAFE_COPIES, chosen.filter(this.#deps.counts).length))
   }
 
   /** Notes may go when what covers them would survive the loss of this machine, and of a node. */
-  async #tellEverywhere(series: Series, chosen: readonly PeerId[], signal: AbortSignal): Promise<void> {
-    const { peers, everywhere } = series
-    if (peers.length < Math.min(2, chosen.length) || !peers.some(this.#deps.counts)) return
-    await this.#deps.onEverywhere({ base: series.start.base, changes: everywhere }, signal)
+  async #tellEverywhere(series: Series, signal: AbortSignal): Promise<void> {
+    if (!series.isSafe) return
+    await this.#deps.onEverywhere({ base: series.start.base, changes: series.everywhere }, signal)
   }
 
   async #take(series: Series): Promise<void> {
@@ -261,7 +265,7 @@ export class Shipper implements Worker {
     }
     if (bytes === undefined) {
       this.#called = sequence - 1
-      series.unchanged(taken, this.#deps.counts)
+      series.unchanged(taken)
       return
     }
     const name = { term: leadership.term, base: series.start.base, kind: 'changes', sequence } as const
@@ -271,7 +275,7 @@ export class Shipper implements Worker {
   async #bring(series: Series, peer: PeerId, signal: AbortSignal): Promise<void> {
     for (const entry of series.lacking(peer)) {
       for (const piece of entry.pieces) if (!(await this.#keeps(peer, piece, signal))) return
-      series.has(peer, entry, this.#deps.counts(peer))
+      series.has(peer, entry)
     }
   }
 

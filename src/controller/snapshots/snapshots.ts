@@ -21,8 +21,8 @@ export interface Snapshots extends ControllerPart<'listSuspended' | 'resumeLinks
   /** Null when the store offers no snapshots, or none are wanted. */
   status(): ClusterStatus['snapshot']
   /**
-   * Resolves when at least one node, on another machine if there is one, will remember that this link was touched, whatever becomes of this machine. Saying it again is
-   * harmless, and costs nothing once a node has it.
+   * Resolves when two nodes on other machines, or as many as there are, will remember that this link was touched, whatever becomes of this machine. Saying it again is
+   * harmless, and costs nothing once they have it.
    * @throws `copies-missing` when none could be told in time
    */
   note(touched: Touched, signal?: AbortSignal): Promise<void>
