@@ -3,7 +3,7 @@ import { asPeerbinError } from '../errors.ts'
 import type { Logger, StepResult, Worker } from '../interfaces.ts'
 import { CHUNKS_PER_PAGE_MAX } from '../protocol/limits.ts'
 import { failpoints } from '../runtime/failpoints.ts'
-import type { Receipt } from '../types.ts'
+import type { PeerId, Receipt } from '../types.ts'
 
 /**
  * Receipts that may wait for a controller: a quarter of an hour without one at 20 chunks a second, about 5 MB. When there are more, the
@@ -14,6 +14,7 @@ export const REPORTS_WAITING_MAX = 16_384
 const AWAY_MS = 500
 
 export interface ReceiptReporterDeps {
+  self: PeerId
   controller: Pick<ControllerClient, 'call'>
   logger: Logger
   /** Receipts are collected for so long before they are sent together. */
@@ -25,6 +26,7 @@ export interface ReceiptReporterDeps {
 export class ReceiptReporter implements Worker {
   readonly name = 'report-receipts'
   readonly idleMs: number
+  readonly #self: PeerId
   readonly #controller: Pick<ControllerClient, 'call'>
   readonly #logger: Logger
   readonly #waitingMax: number
@@ -32,6 +34,7 @@ export class ReceiptReporter implements Worker {
   #away = false
 
   constructor(deps: ReceiptReporterDeps) {
+    this.#self = deps.self
     this.#controller = deps.controller
     this.#logger = deps.logger
     this.idleMs = deps.intervalMs
@@ -51,7 +54,7 @@ export class ReceiptReporter implements Worker {
     if (this.#waiting.length === 0) return 'idle'
     const batch = this.#waiting.splice(0, CHUNKS_PER_PAGE_MAX)
     try {
-      if (failpoints.armed) await failpoints.hit('receipts.report.before')
+      if (failpoints.armed) await failpoints.hit('receipts.report.before', this.#self)
       await this.#controller.call('recordReceipts', { receipts: batch }, { signal })
     } catch (caught) {
       const error = asPeerbinError(caught)

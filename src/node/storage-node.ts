@@ -131,6 +131,7 @@ export class StorageNode implements Service {
       scrubbedAt: () => this.#scrubbing.scrubbedAt()
     })
     this.#reporter = new ReceiptReporter({
+      self,
       controller,
       logger,
       intervalMs: deps.config.node.reportIntervalMs

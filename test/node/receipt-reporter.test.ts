@@ -29,7 +29,13 @@ function reporting(waitingMax = 1000): {
       return {}
     }
   } as unknown as Pick<ControllerClient, 'call'>
-  const reporter = new ReceiptReporter({ controller, logger: silentLogger, intervalMs: 100, waitingMax })
+  const reporter = new ReceiptReporter({
+    self: receipt(0).peer,
+    controller,
+    logger: silentLogger,
+    intervalMs: 100,
+    waitingMax
+  })
   return { reporter, batches, refuse: (error) => (refusal = error) }
 }
 

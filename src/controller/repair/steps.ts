@@ -2,6 +2,7 @@
 
 import type { Config } from '../../config.ts'
 import { PeerbinError } from '../../errors.ts'
+import type { Network } from '../../interfaces.ts'
 import type { MetadataStore, NodeBoot, PlacedChunkRecord } from '../../metadata-store.ts'
 import type { ChunkMessages } from '../../protocol/messages.ts'
 import type { RpcCaller } from '../../protocol/rpc.ts'
@@ -13,6 +14,7 @@ import type { Leadership } from '../leadership.ts'
 import type { TrimWatch } from '../trim-watch.ts'
 
 export interface StepDeps {
+  readonly network: Pick<Network, 'self'>
   readonly store: MetadataStore
   readonly chunkRpc: RpcCaller<ChunkMessages>
   readonly leadership: Leadership
@@ -43,7 +45,7 @@ export async function makeCopy(
   if (receipt.peer !== to || receipt.chunk !== id || receipt.generation !== generation) {
     throw new PeerbinError('protocol-violation', 'a node answered with a receipt for another copy')
   }
-  if (failpoints.armed) await failpoints.hit('repair.copy.beforeRecord')
+  if (failpoints.armed) await failpoints.hit('repair.copy.beforeRecord', deps.network.self)
   await store.recordReceipts([receipt])
   return { busy: message.busy }
 }
@@ -77,7 +79,7 @@ export async function removeCopy(
   const trim = async (): Promise<Removal> => {
     if (signal.aborted || !leadership.leads) return 'kept'
     if (!(await store.trimCopy({ chunk: id, generation, peer, keep: [...keep] }))) return 'kept'
-    if (failpoints.armed) await failpoints.hit('repair.trim.afterRecord')
+    if (failpoints.armed) await failpoints.hit('repair.trim.afterRecord', deps.network.self)
     const request = { term: leadership.term, boot, puts, orders: [{ chunk: id, generation }] }
     const trimmed = await chunkRpc.call(peer, 'trim', request, options)
     return trimmed.message.gone[0] === true ? 'trimmed' : 'forgotten'
