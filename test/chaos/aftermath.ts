@@ -38,17 +38,21 @@ export class Aftermath {
     for (const process of cluster.all) process.resume()
     for (const process of cluster.all) process.start()
     if (plants.includes('a node that stays away')) await cluster.living[0]?.kill()
+    const tell = (what: string): void =>
+      scene.options.log(`${what} ${Math.round((history.now() - atMs) / 100) / 10} s after the last fault`)
     const isHealed = async (): Promise<boolean> =>
       isWhole(await askStatus(cluster.directUrls), cluster.living.length)
     await until(healTimeoutMs, isHealed)
     const tookMs = history.now() - atMs
     scene.giveUpAt = performance.now() + REDEEM_TIMEOUT_MS
     await acting
+    tell('clients had gone home')
     // what they left behind is settled, and every node has been asked what it really has
     const whole = await until(healTimeoutMs, async () => {
       const status = await askStatus(cluster.directUrls)
       return isComparedSince(status, wallMs) && isWhole(status, cluster.living.length)
     })
+    tell(whole ? 'every node was compared, and every chunk had its copies' : 'not whole')
     if (!whole) {
       const status = await askStatus(cluster.directUrls)
       const active = status?.nodes.filter((node) => node.liveness === 'active').length
