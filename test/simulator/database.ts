@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Logger } from '../../src/interfaces.ts'
 import { MemoryMetadataStore } from '../../src/metadata/memory-metadata-store.ts'
 import { SqliteMetadataStore } from '../../src/metadata/sqlite-metadata-store.ts'
-import type { MetadataStore } from '../../src/metadata-store.ts'
+import type { MetadataStore, SnapshotSource } from '../../src/metadata-store.ts'
 import type { SimProcess } from './sim-process.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -40,6 +40,23 @@ export function aroundStore(
       return isOperation(name) ? (...args: unknown[]) => around(name, args, () => bound(...args)) : bound
     }
   })
+}
+
+/** The same stream with every step of it run by `around`. */
+async function* heldSteps(
+  stream: AsyncIterable<Uint8Array>,
+  around: <T>(work: () => Promise<T>) => Promise<T>
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const steps = stream[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const step = await around(() => steps.next())
+      if (step.done === true) return
+      yield step.value
+    }
+  } finally {
+    await around(async () => await steps.return?.())
+  }
 }
 
 export class Database {
@@ -94,6 +111,19 @@ export class Database {
         return Reflect.get(target, name, target) as unknown
       }
     })
+  }
+
+  /** Where snapshots come from for that controller; undefined: this store offers none. */
+  snapshots(process: SimProcess): SnapshotSource | undefined {
+    const sqlite = this.#inner()
+    if (!(sqlite instanceof SqliteMetadataStore)) return undefined
+    const { time } = this.#deps
+    const { snapshots } = sqlite
+    return {
+      base: () =>
+        heldSteps(snapshots.base(), (work) => process.io('snapshots.base', () => time.holding(work))),
+      changes: () => process.io('snapshots.changes', () => time.holding(() => snapshots.changes()))
+    }
   }
 
   /**

@@ -1,19 +1,27 @@
 /** A simulated machine: what outlives its processes. */
 
 import type { KnownPeers } from '../../src/cluster/announcer.ts'
-import type { RoleState } from '../../src/compose/data-folder.ts'
+import type { NodeCells, RoleState } from '../../src/compose/data-folder.ts'
+import { NEVER_SCRUBBED } from '../../src/node/scrubber.ts'
 import type { Cell } from '../../src/runtime/cell.ts'
 import type { Address, PeerId, Role, Term } from '../../src/types.ts'
 import { Disk } from './disk.ts'
+import { KeptPieces } from './kept-pieces.ts'
 import type { SimProcess } from './sim-process.ts'
 
-type Snapshot = ReturnType<Disk['snapshot']>
+interface DiskImage {
+  readonly chunks: ReturnType<Disk['snapshot']>
+  readonly pieces: ReturnType<KeptPieces['copy']>
+  readonly cells: ReadonlyMap<string, unknown>
+}
 
 export class Machine {
   readonly name: string
   readonly role: Role
   readonly peer: PeerId
   readonly disk = new Disk()
+  /** Snapshots of the metadata: on the same disk. */
+  readonly pieces = new KeptPieces()
   /** How far its wall clock is off, ms. */
   skewMs = 0
   /** Started so many times. */
@@ -54,18 +62,28 @@ export class Machine {
     }
   }
 
-  /** Everything that is on its disk now. */
-  snapshot(): { chunks: Snapshot; cells: Map<string, unknown> } {
-    return { chunks: this.disk.snapshot(), cells: new Map(this.#cells) }
+  /** What a node remembers beside that. */
+  nodeCells(process: SimProcess): NodeCells {
+    return {
+      draining: this.#cell(process, 'draining', false),
+      scrub: this.#cell(process, 'scrub', NEVER_SCRUBBED)
+    }
   }
 
-  restore(snapshot: { chunks: Snapshot; cells: Map<string, unknown> }): void {
+  /** Everything that is on its disk now. */
+  snapshot(): DiskImage {
+    return { chunks: this.disk.snapshot(), pieces: this.pieces.copy(), cells: new Map(this.#cells) }
+  }
+
+  restore(snapshot: DiskImage): void {
     this.disk.restore(snapshot.chunks)
+    this.pieces.replace(snapshot.pieces)
     this.#cells = new Map(snapshot.cells)
   }
 
   wipe(): void {
     this.disk.wipe()
+    this.pieces.clear()
     this.#cells.clear()
   }
 

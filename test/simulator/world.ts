@@ -15,6 +15,7 @@ import { Database } from './database.ts'
 import type { MetadataDecorator, MetadataObserver } from './database.ts'
 import { DiskChunkStore } from './disk.ts'
 import { SimEdge } from './edge.ts'
+import { KeptPiecesStore } from './kept-pieces.ts'
 import { Machine } from './machine.ts'
 import type { Plan } from './plan.ts'
 import { simulatedConfig } from './settings.ts'
@@ -237,9 +238,10 @@ export class World {
     if (machine.role === 'node')
       return await this.#launch(process, await createNode(this.#nodeOptions(options, machine, process)))
     if (machine.role === 'controller') {
-      const store = this.#databases.get(process)?.connect(process)
-      if (store === undefined) throw new Error('the controller has no database')
-      return await this.#launch(process, await createController({ ...options, store }))
+      const database = this.#databases.get(process)
+      if (database === undefined) throw new Error('the controller has no database')
+      const kept = { store: database.connect(process), snapshots: database.snapshots(process) }
+      return await this.#launch(process, await createController({ ...options, ...kept }))
     }
     const peer = await openPeer('edge', options)
     await this.#launch(process, new RunningPeer(peer, {}))
@@ -264,7 +266,12 @@ export class World {
     process: SimProcess
   ): Parameters<typeof createNode>[0] {
     const disk = new DiskChunkStore({ disk: machine.disk, process })
-    return { ...options, store: this.options.planted?.chunks?.(disk, process, machine) ?? disk }
+    return {
+      ...options,
+      store: this.options.planted?.chunks?.(disk, process, machine) ?? disk,
+      snapshots: new KeptPiecesStore({ disk: machine.disk, pieces: machine.pieces, process }),
+      cells: machine.nodeCells(process)
+    }
   }
 
   async #launch(process: SimProcess, running: RunningPeer): Promise<void> {
