@@ -73,13 +73,16 @@ export async function recoverFolder(options: RecoverOptions, plan: RecoveryPlan)
   return report
 }
 
+/** From the nodes alone. */
+export const RECOVERY_PLAN: RecoveryPlan = {
+  kind: 'recovery',
+  refusal: 'recovery-refused',
+  draft: draftFromNodes
+}
+
 /** As the help says: only when the machine of the cluster's controller is gone. @throws `recovery-refused`, and what recoverFolder throws */
 export async function recoverController(options: RecoverOptions): Promise<RecoveryReport> {
-  return await recoverFolder(options, {
-    kind: 'recovery',
-    refusal: 'recovery-refused',
-    draft: (file, found, pieces, logger) => draftFromNodes(file, found, pieces, logger)
-  })
+  return await recoverFolder(options, RECOVERY_PLAN)
 }
 
 async function writeReport(path: string, report: RecoveryReport): Promise<void> {

@@ -33,10 +33,19 @@ export interface RecoveryPlan {
   ) => Promise<DraftSource>
 }
 
+export interface DraftAccess {
+  /** Not opened yet; closed before the next one, and at the end. */
+  storeOf(file: string): MetadataStore
+  /** Removes the file, which is closed, with what is beside it. */
+  remove(file: string): Promise<void>
+}
+
 export interface RecoveryRun {
   readonly signal?: AbortSignal | undefined
   /** Told what is being done, in words. */
   readonly onProgress?: ((text: string) => void) | undefined
+  /** How the draft's file is reached, in place of the usual way: the simulator's. */
+  readonly drafts?: DraftAccess | undefined
 }
 
 /** What was learnt from the nodes. */
@@ -66,7 +75,7 @@ export async function runRecovery(
   const beganAt = clock.monotonic()
   say(`looking for nodes for ${Math.ceil(config.snapshot.gatherMs / 1000)} s`)
   const known = await learnAll(peer, file, { ...run, onProgress: say }, plan)
-  const store = storeOf(peer, file)
+  const store = storeOf(peer, file, run)
   await store.open()
   try {
     say('looking for files that only their manifests tell of')
@@ -83,7 +92,8 @@ export async function runRecovery(
   }
 }
 
-const storeOf = ({ config, logger }: Peer, file: string): SqliteMetadataStore =>
+const storeOf = ({ config, logger }: Peer, file: string, { drafts }: RecoveryRun): MetadataStore =>
+  drafts?.storeOf(file) ??
   new SqliteMetadataStore({ file, operationsWaitingMax: config.controller.operationsWaitingMax, logger })
 
 /** Nodes that the snapshot names and that were not heard yet are given some more time: the machine may be busy, and they may hold what is newest. */
@@ -97,7 +107,7 @@ async function learnAll(peer: Peer, file: string, run: RecoveryRun, plan: Recove
   const all = await gatherNodes(deps, plan.refusal, { signal: run.signal, awaited })
   const before = new Set(first.map((node) => node.peer))
   if (all.every((node) => before.has(node.peer))) return known
-  await removeDraft(file)
+  await (run.drafts?.remove(file) ?? removeDraft(file))
   return await learn(peer, file, all, run, plan)
 }
 
@@ -119,7 +129,7 @@ async function learn(
   const { lists, silent } = await pieces.list(nodes.map(({ peer: node }) => node))
   const found = sortSnapshots(lists)
   const source = await plan.draft(file, found, pieces, logger)
-  const absent = source.applied === undefined ? [] : await absentIn(peer, file, nodes, source)
+  const absent = source.applied === undefined ? [] : await absentIn(peer, file, nodes, source, run)
   const facts = { now: clock.now(), intervalMs: config.snapshot.intervalMs }
   const doubt = source.suspendAll ?? doubtOf({ nodes, silent, source, absent }, facts)
   return { nodes, found, pieces, source, absent, doubt }
@@ -129,9 +139,10 @@ async function absentIn(
   peer: Peer,
   file: string,
   nodes: readonly FoundNode[],
-  { takenAt }: DraftSource
+  { takenAt }: DraftSource,
+  run: RecoveryRun
 ): Promise<PeerId[]> {
-  const store = storeOf(peer, file)
+  const store = storeOf(peer, file, run)
   await store.open()
   try {
     return absentWitnesses(await store.listNodes(), await retiredIn(store), nodes, takenAt)
