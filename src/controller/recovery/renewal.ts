@@ -45,6 +45,8 @@ export async function renew(deps: RenewalDeps): Promise<Renewal> {
   await store.raiseCounters({ term, generation: greatest.generation })
   const revoked = await revokeNoted(deps)
   const suspended = suspendAll === null ? await suspendNoted(store, touched) : await suspendEverything(store)
+  // before files are found: an upload that was open in the snapshot may have been committed since, and as long as it refers to the manifest that looks known
+  const uploadsGivenUp = await giveUpUploads(store)
   const found = await adoptManifests({
     ...deps,
     linkState: ({ link }) => {
@@ -52,7 +54,6 @@ export async function renew(deps: RenewalDeps): Promise<Renewal> {
       return suspendAll !== null || touched.claimed.has(link.tokenHash) ? 'suspended' : 'live'
     }
   })
-  const uploadsGivenUp = await giveUpUploads(store)
   const generation = await store.lastGeneration()
   return { found, suspended, revoked, suspendAll, uploadsGivenUp, term, generation }
 }
