@@ -10,6 +10,7 @@ import type { RecoveryReport } from '../controller/recovery/report.ts'
 import { SnapshotPieces } from '../controller/recovery/snapshot-pieces.ts'
 import { uncoveredNotes } from '../controller/recovery/uncovered-notes.ts'
 import { SnapshotReader } from '../controller/snapshots/node-snapshots.ts'
+import { resumeAt } from '../controller/store-time.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Logger } from '../interfaces.ts'
 import type { MetadataStore } from '../metadata-store.ts'
@@ -185,7 +186,8 @@ async function renewalDeps(
     timeoutMs: config.controller.requestTimeoutMs,
     secret: cluster.secret,
     logger,
-    now: clock.now()
+    // the time the lost controller went by: a wall clock here that is ahead must not end links early
+    now: resumeAt(await store.advanceTime(0), clock.now(), config.link.leaseMaxMs)
   }
 }
 

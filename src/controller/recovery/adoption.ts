@@ -46,7 +46,7 @@ export interface AdoptionDeps extends HeldChunksDeps {
   readonly store: Pick<MetadataStore, 'knownChunks' | 'adoptFile' | 'recordReceipts'>
   readonly secret: Uint8Array
   readonly logger: Logger
-  /** Wall clock, ms. */
+  /** The store's time, as it goes on from the snapshot; without one the wall clock. */
   readonly now: number
   /** What becomes of the link of a file that is found. */
   readonly linkState: (manifest: Manifest) => AdoptedState
