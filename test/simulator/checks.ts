@@ -1,9 +1,13 @@
 /** What must hold: some of it at every step of the metadata, the rest once everything has healed. */
 
 import type { OwedChunk } from '../../src/metadata-store.ts'
+import type { AdoptFile } from '../../src/metadata-records.ts'
 import type { ChunkId, FileRecord, PeerId, SecretHash } from '../../src/types.ts'
 import type { Destruction } from './destruction.ts'
 import { allChunks, type Ledger, type SimFile, ViolationError } from './ledger.ts'
+import type { Machine } from './machine.ts'
+import type { Recovered } from './recovery.ts'
+import { EPOCH_MS } from './sim-process.ts'
 import type { World } from './world.ts'
 
 /** Durable copies at every acknowledgement. */
@@ -19,8 +23,14 @@ export interface ChecksDeps {
 
 export class Checks {
   readonly #deps: ChecksDeps
+  /** Copies of each chunk, where there are so many nodes. */
+  static readonly wanted = WANTED
   /** Every link that became visible, with the hash of the secret that ends it. */
   readonly links = new Map<SecretHash, SecretHash>()
+  /** When a link was last claimed, its claim asked for, or withdrawn: virtual ms. */
+  readonly #touched = new Map<SecretHash, number>()
+  /** Links that a recovery suspended because of a note. */
+  readonly #suspended = new Set<SecretHash>()
   /** Generation at which a node was confirmed to have deleted a chunk. */
   readonly #deleted = new Map<string, number>()
 
@@ -33,9 +43,22 @@ export class Checks {
     const { ledger } = this.#deps
     if (operation === 'commitUpload')
       this.#committed(args[0] as { sha256: string; link: Link }, answer as FileRecord)
-    if (operation === 'claimLink') {
+    if (operation === 'claimLink' || operation === 'findClaim') {
       const { tokenHash, claimHash } = args[0] as Claiming
-      if ((answer as { outcome: string }).outcome === 'claimed') ledger.claimed(tokenHash, claimHash)
+      if ((answer as { outcome: string }).outcome === 'claimed') {
+        if (operation === 'claimLink') ledger.claimed(tokenHash, claimHash)
+        this.#touched.set(tokenHash, this.#deps.world.time.nowMs)
+      }
+    }
+    if (operation === 'trimCopy' && answer === true)
+      this.#trimmed(args[0] as { chunk: ChunkId; peer: PeerId })
+    if (operation === 'revokeLink')
+      this.#touched.set((args[0] as Claiming).tokenHash, this.#deps.world.time.nowMs)
+    if (operation === 'suspendLinks')
+      for (const tokenHash of (args[0] as SecretHash[] | undefined) ?? []) this.#suspended.add(tokenHash)
+    if (operation === 'adoptFile') {
+      const { link } = args[0] as AdoptFile
+      if (answer === true) this.links.set(link.tokenHash, link.deleteHash)
     }
     if (operation === 'releaseClaim' && answer === true) {
       const { tokenHash, claimHash } = args[0] as Claiming
@@ -60,6 +83,15 @@ export class Checks {
     for (const chunk of [...sent.chunks, file.manifest]) this.#promised(sent, chunk, 'D')
   }
 
+  /** A: a copy that goes because there are enough, or because another tier has it now. */
+  #trimmed({ chunk, peer }: { chunk: ChunkId; peer: PeerId }): void {
+    const { world, ledger } = this.#deps
+    const machine = world.machineOf(peer)
+    if (machine === undefined) return
+    for (const file of ledger.live(world.time.nowMs))
+      if (allChunks(file).includes(chunk)) this.#kept(file, chunk, machine)
+  }
+
   /** @throws when fewer disks hold the chunk than was promised, those that were damaged not counted */
   #promised(file: SimFile, chunk: ChunkId, invariant: 'A' | 'D'): void {
     const { world, destruction } = this.#deps
@@ -74,23 +106,65 @@ export class Checks {
       )
   }
 
+  /** A recovery suspends no link that nobody touched since its snapshot, unless it says that it had to suspend all. */
+  recovered({ report, loss }: Recovered): void {
+    if (report.links.allSuspended !== null) return
+    const steady = !this.#deps.world.clocksJumped.has(loss.lost)
+    const sinceMs =
+      report.from === null || !steady ? -Infinity : report.from.takenAt - EPOCH_MS - loss.skewMs - 1000
+    for (const tokenHash of this.#suspended) {
+      const atMs = this.#touched.get(tokenHash) ?? -Infinity
+      if (atMs > sinceMs) continue
+      throw new ViolationError(
+        'C',
+        `a link was suspended that was last touched at ${atMs} ms: the snapshot is of ${sinceMs} ms`
+      )
+    }
+  }
+
+  /** F: what live files lack after healing: copies on good disks of nodes that stay, on as many hosts as there are. */
+  lacking(): string[] {
+    const { world, ledger } = this.#deps
+    const { staying } = world
+    const wanted = Math.min(WANTED, staying.length)
+    const hostsWanted = Math.min(WANTED, new Set(staying.map((machine) => world.hostOf(machine))).size)
+    return ledger.live(world.time.nowMs).flatMap((file) =>
+      allChunks(file).flatMap((chunk) => {
+        const holders = staying.filter((machine) => machine.disk.holds(chunk))
+        const hosts = new Set(holders.map((machine) => world.hostOf(machine))).size
+        if (holders.length >= wanted && hosts >= hostsWanted) return []
+        return [
+          `chunk ${chunk.slice(-8)} of file ${file.index} is on ${holders.length} disks of ${hosts} hosts`
+        ]
+      })
+    )
+  }
+
   /** A: after healing, each live file is on as many disks as the cluster has nodes for. */
   healed(): void {
-    const { world, ledger, destruction } = this.#deps
-    const nodes = world.of('node').filter((machine) => !machine.isLost)
-    const damaged = destruction.damaged.size > 0
-    for (const file of ledger.live(world.time.nowMs)) {
-      for (const chunk of allChunks(file)) {
-        const holders = world.holders(chunk).length
-        // what a disk lost by itself is found by scrubs and inventories, which take their time
-        const least = damaged ? 1 : Math.min(WANTED, nodes.length)
-        if (holders < least)
-          throw new ViolationError(
-            'A',
-            `${holders} disks hold chunk ${chunk.slice(-8)} of file ${file.index}`
-          )
-      }
-    }
+    const [first] = this.lacking()
+    if (first !== undefined) throw new ViolationError('A', first)
+  }
+
+  /** A: what an operator was told of a node that is not needed: nothing falls below what was promised without it. */
+  spared(machine: Machine): void {
+    const { world, ledger } = this.#deps
+    for (const file of ledger.live(world.time.nowMs))
+      for (const chunk of allChunks(file)) this.#kept(file, chunk, machine)
+  }
+
+  /** @throws when the chunk has too few copies without the one on that machine */
+  #kept(file: SimFile, chunk: ChunkId, without: Machine): void {
+    const { world, destruction } = this.#deps
+    const holders = world.holders(chunk).filter((machine) => machine !== without)
+    const excused = [...destruction.damaged].filter(
+      (machine) => machine !== without && !holders.includes(machine)
+    ).length
+    if (holders.length + excused >= PROMISED) return
+    throw new ViolationError(
+      'A',
+      `without ${without.name} chunk ${chunk.slice(-8)} of file ${file.index} is on ${holders.length} disks`
+    )
   }
 
   /** A: what is recorded for a node in its present life is on its disk: it synced it before it said so. */

@@ -132,9 +132,23 @@ export class Database {
    */
   fork(folder: string): Database {
     cpSync(this.#path, join(folder, 'image-0'), { recursive: true })
-    const copy = new Database({ ...this.#deps, folder })
+    return this.successor(folder)
+  }
+
+  /** From now on nobody is told what is done with it. */
+  mute(): void {
     this.#isMuted = true
-    return copy
+  }
+
+  /** Another one, that counts from now on; of what is still done with this one nobody is told. */
+  successor(folder: string): Database {
+    this.mute()
+    return new Database({ ...this.#deps, folder })
+  }
+
+  /** SQLite's file as long as nobody died with it. */
+  get file(): string {
+    return join(this.#path, 'metadata.db')
   }
 
   /** For checks, between events: the metadata as it is, without a process. */
@@ -180,7 +194,7 @@ export class Database {
     const { folder, logger } = this.#deps
     if (folder === undefined) return this.#memory
     this.#sqlite ??= new SqliteMetadataStore({
-      file: join(this.#path, 'metadata.db'),
+      file: this.file,
       operationsWaitingMax: 4096,
       logger
     })

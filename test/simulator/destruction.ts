@@ -6,23 +6,21 @@ import { allChunks, type Ledger, type SimFile } from './ledger.ts'
 import type { Machine } from './machine.ts'
 import type { World } from './world.ts'
 
-/** How many copies of a chunk are recorded: asks the metadata. */
-export type RecordedCopies = (chunks: readonly ChunkId[]) => Promise<Map<ChunkId, Set<string>>>
-
 type OldDisk = ReturnType<Machine['snapshot']>
 
 export class Destruction {
   readonly #world: World
   readonly #ledger: Ledger
-  readonly #recorded: RecordedCopies
+  readonly #machinesMax: number
   readonly #old = new Map<Machine, OldDisk>()
   /** When each machine was damaged, virtual ms. */
   readonly #damaged: Array<{ machine: Machine; atMs: number }> = []
 
-  constructor(deps: { world: World; ledger: Ledger; recorded: RecordedCopies }) {
+  /** @param deps.machinesMax machines that may be damaged at all: the loss of a controller is promised to go well with one of them missing */
+  constructor(deps: { world: World; ledger: Ledger; machinesMax: number }) {
     this.#world = deps.world
     this.#ledger = deps.ledger
-    this.#recorded = deps.recorded
+    this.#machinesMax = deps.machinesMax
   }
 
   /** Machines that lost something, each once. */
@@ -53,7 +51,7 @@ export class Destruction {
   async lose(chance: Chance): Promise<void> {
     const world = this.#world
     // what is left must be able to take uploads and hold copies on two hosts
-    const left = world.of('node').filter((machine) => !machine.isLost)
+    const left = world.staying
     if (left.length <= 3) return
     const machine = await this.#victim(chance)
     if (machine === undefined) return
@@ -91,8 +89,7 @@ export class Destruction {
   }
 
   async #victim(chance: Chance): Promise<Machine | undefined> {
-    const machines = this.#world.of('node').filter((machine) => !machine.isLost)
-    const machine = chance.pick(machines)
+    const machine = chance.pick(this.#world.nodes)
     return (await this.#mayDestroy(machine)) ? machine : undefined
   }
 
@@ -101,6 +98,8 @@ export class Destruction {
    * moment); a further one only when the metadata has a copy on a machine that neither took part in an earlier loss nor goes now.
    */
   async #mayDestroy(machine: Machine): Promise<boolean> {
+    if (this.#world.recovery.isDue) return false
+    if (this.damaged.size >= this.#machinesMax && !this.damaged.has(machine)) return false
     if (this.#damaged.length === 0) return true
     const files = this.#ledger.files.filter(
       (file) => file.upload === 'acknowledged' || file.upload === 'open'
@@ -109,8 +108,26 @@ export class Destruction {
     const gone = new Set([...this.damaged, machine].map(({ peer }) => peer as string))
     const recorded = await this.#recorded(hit.flatMap(allChunks))
     return hit.every((file) =>
-      allChunks(file).every((chunk) => [...(recorded.get(chunk) ?? [])].some((peer) => !gone.has(peer)))
+      allChunks(file).every((chunk) =>
+        [...(recorded.get(chunk) ?? [])].some((peer) => !gone.has(peer) && this.#isHeld(peer, chunk))
+      )
     )
+  }
+
+  /** Who is recorded to hold them: asks the metadata. */
+  async #recorded(chunks: readonly ChunkId[]): Promise<Map<ChunkId, Set<string>>> {
+    const wanted = new Set(chunks)
+    const owed = await this.#world.database.look((store) => store.listOwed(64, undefined, 10_000))
+    return new Map(
+      owed
+        .filter(({ chunk }) => wanted.has(chunk))
+        .map(({ chunk, copies }) => [chunk, new Set<string>(copies.map(({ peer }) => peer))])
+    )
+  }
+
+  /** What is recorded after a recovery may have been removed since its snapshot. */
+  #isHeld(peer: string, chunk: ChunkId): boolean {
+    return this.#world.machineOf(peer)?.disk.chunks.has(chunk) === true
   }
 
   /** When the first of its chunks was first uploaded, with whatever file. */

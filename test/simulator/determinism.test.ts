@@ -3,10 +3,13 @@
 import t from 'tap'
 import { runSchedule } from './schedule.ts'
 
+const LOSS = { sqlite: true, snapshotNodes: 3, controllers: 2, oldLeader: false, losesController: true }
+
 const CASES = [
   { schedule: 1, plan: { sqlite: false, snapshotNodes: 0, watchesLogs: true } },
-  { schedule: 2, plan: { sqlite: true, snapshotNodes: 0, watchesLogs: true } },
-  { schedule: 3, plan: { sqlite: false, snapshotNodes: 3, watchesLogs: false } }
+  { schedule: 2, plan: { sqlite: true, snapshotNodes: 0, losesController: false, watchesLogs: true } },
+  { schedule: 3, plan: { sqlite: true, snapshotNodes: 3, losesController: false, watchesLogs: false } },
+  { schedule: 4, plan: { ...LOSS, watchesLogs: false } }
 ]
 
 for (const { schedule, plan } of CASES) {

@@ -81,11 +81,14 @@ export class SimEdge {
           range,
           signal
         })
-        if (!redemption.made && claim.bytesSent === 0 && !(await reporter.ahead())) {
+        try {
+          if (!redemption.made && claim.bytesSent === 0 && !(await reporter.ahead()))
+            throw new PeerbinError('claim-unknown')
+          return bytes
+        } catch (error) {
           await bytes.return(undefined)
-          throw new PeerbinError('claim-unknown')
+          throw error
         }
-        return bytes
       })
       request.onGranted()
       await this.#send(request, this.spoil(body), share, reporter)

@@ -6,7 +6,9 @@ import { FAILPOINTS, type FailpointName, failpoints } from '../../src/runtime/fa
 import type { Chance } from './chance.ts'
 import type { Destruction } from './destruction.ts'
 import type { Machine } from './machine.ts'
+import type { OperatorActs } from './operator-acts.ts'
 import { cutBothWays, cutOneWay, isolate, linksOf, partition, swizzle } from './partitions.ts'
+import type { Plan } from './plan.ts'
 import type { World } from './world.ts'
 
 const HOUR_MS = 3_600_000
@@ -37,7 +39,10 @@ export const FAULTS = {
   rot: 1.5,
   wipe: 1,
   lose: 0.7,
-  oldDisk: 1
+  oldDisk: 1,
+  drain: 3,
+  retire: 3,
+  scrub: 2
 } as const
 
 export type FaultKind = keyof typeof FAULTS
@@ -45,16 +50,27 @@ export type FaultKind = keyof typeof FAULTS
 /** Those that take chunks away for good. */
 const DESTROYING: readonly FaultKind[] = ['rot', 'wipe', 'lose', 'oldDisk']
 
+/** Not faults but orders, which have to go well among them. */
+const ORDERS: readonly FaultKind[] = ['drain', 'retire', 'scrub']
+
 export class Faults {
   readonly #world: World
   readonly #chance: Chance
   readonly #destruction: Destruction
+  readonly #acts: OperatorActs
+  readonly #plan: Pick<Plan, 'destroys' | 'operates'>
   readonly #counts = new Map<FaultKind, number>()
   /** Takes back what is not healed by itself, in any order. */
   readonly #open = new Set<() => void>()
 
-  constructor(world: World, destruction: Destruction) {
+  constructor(
+    world: World,
+    { destruction, acts }: { destruction: Destruction; acts: OperatorActs },
+    plan: Pick<Plan, 'destroys' | 'operates'>
+  ) {
     this.#world = world
+    this.#acts = acts
+    this.#plan = plan
     this.#chance = world.chance.fork('faults')
     this.#destruction = destruction
   }
@@ -64,9 +80,12 @@ export class Faults {
   }
 
   /** One fault by chance. */
-  async strike(destroys: boolean): Promise<void> {
+  async strike(): Promise<void> {
+    const { destroys, operates } = this.#plan
+    const comes = (kind: FaultKind): boolean =>
+      (destroys || !DESTROYING.includes(kind)) && (operates || !ORDERS.includes(kind))
     const weights = Object.fromEntries(
-      Object.entries(FAULTS).filter(([kind]) => destroys || !DESTROYING.includes(kind as FaultKind))
+      Object.entries(FAULTS).filter(([kind]) => comes(kind as FaultKind))
     ) as Record<FaultKind, number>
     const kind = this.#chance.weighted(weights)
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1)
@@ -123,6 +142,7 @@ export class Faults {
     takeOver: () => this.#takeOver(),
     clockJump: () => {
       const machine = this.#chance.pick(this.#world.machines)
+      this.#world.clocksJumped.add(machine)
       machine.skewMs += this.#chance.pick([HOUR_MS, -HOUR_MS, this.#chance.between(-10_000, 10_000)])
       this.#world.trace.note(`the clock of ${machine.name} is off by ${Math.round(machine.skewMs / 1000)} s`)
     },
@@ -159,7 +179,10 @@ export class Faults {
     rot: () => this.#destruction.rot(this.#chance),
     wipe: () => this.#destruction.wipe(this.#chance),
     lose: () => this.#destruction.lose(this.#chance),
-    oldDisk: () => this.#destruction.restoreOld(this.#chance)
+    oldDisk: () => this.#destruction.restoreOld(this.#chance),
+    drain: () => this.#acts.drain(this.#chance),
+    retire: () => this.#acts.retire(this.#chance),
+    scrub: () => this.#acts.scrub()
   }
 
   /** A process dies, is held up or turns somebody away at a named point of its code. */

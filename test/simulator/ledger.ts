@@ -66,6 +66,8 @@ export interface SimFile {
   readonly claimants: Claimant[]
   /** An edge made a claim of whose secret nobody ever heard: nobody may be able to come with it. */
   mayBeSpent: boolean
+  /** After the loss of a controller nobody knew what became of its link, and the operator left it so: somebody had been granted it. */
+  suspended: boolean
 }
 
 export class Ledger {
@@ -100,6 +102,11 @@ export class Ledger {
     const slots = this.slots.get(tokenHash) ?? 1
     if (claims.size > slots)
       throw new ViolationError('C', `${claims.size} claims were made of a link with ${slots}`)
+  }
+
+  /** Who was told of a claim is known by its clients; the others are forgotten with the metadata. */
+  metadataLost(): void {
+    this.granted.clear()
   }
 
   released(tokenHash: SecretHash, claimHash: SecretHash): void {

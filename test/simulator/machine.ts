@@ -30,6 +30,8 @@ export class Machine {
   process: SimProcess | undefined
   /** It will never be started again. */
   isLost = false
+  /** An operator has it emptied. */
+  isLeaving = false
   #cells = new Map<string, unknown>()
 
   constructor(name: string, role: Role, peer: PeerId) {

@@ -19,31 +19,42 @@ export interface Plan {
   readonly faultEveryMs: number
   /** Whether disks may be destroyed at all. */
   readonly destroys: boolean
+  /** Whether an operator has nodes emptied, retired and scrubbed meanwhile. */
+  readonly operates: boolean
   /** Nodes that keep snapshots of the metadata and take note of claims; 0: none. */
   readonly snapshotNodes: number
   /** Share of files that have bytes of an earlier one. */
   readonly equalShare: number
   /** In place of faults by chance: the leader is suspended until another goes on from a copy of its metadata, and then comes back. Needs `sqlite` and two controllers. */
   readonly oldLeader: boolean
+  /** After some faults the controller's machine is lost for good, and another one recovers the metadata from what nodes keep. Needs `sqlite`, `snapshotNodes` and two controllers. */
+  readonly losesController: boolean
   /** Whether logs are searched for secrets. */
   readonly watchesLogs: boolean
 }
 
-/** Share of schedules on the real SQLite store. */
-const SQLITE_SHARE = 0.1
+/** Share of schedules on the real SQLite store, those in which the controller is lost among them. */
+const SQLITE_SHARE = 0.13
 const WATCHED_SHARE = 0.1
+/** Shares of those. */
+const OLD_LEADER_SHARE = 0.2
+const LOSS_SHARE = 0.45
 const SNAPSHOT_SHARE = 0.3
-const OLD_LEADER_SHARE = 0.25
+/** Of those with nodes to spare. */
+const OPERATOR_SHARE = 0.2
 
 export function drawPlan(chance: Chance, options: { faults: boolean }): Plan {
   const plan = drawCluster(chance, options)
-  const oldLeader = options.faults && plan.sqlite && plan.controllers > 1 && chance.happens(OLD_LEADER_SHARE)
+  const kind = plan.sqlite && options.faults ? chance.fraction() : 1
+  if (kind < LOSS_SHARE)
+    return { ...plan, controllers: Math.max(2, plan.controllers), snapshotNodes: 3, losesController: true }
+  const oldLeader = kind < LOSS_SHARE + OLD_LEADER_SHARE && plan.controllers > 1
   return { ...plan, oldLeader }
 }
 
-function drawCluster(chance: Chance, options: { faults: boolean }): Omit<Plan, 'oldLeader'> {
+function drawCluster(chance: Chance, options: { faults: boolean }): Plan {
   const nodes = chance.pick([3, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7, 9])
-  return {
+  const plan = {
     nodes,
     controllers: chance.pick([1, 1, 2, 2, 3]),
     edges: chance.pick([1, 1, 2, 2, 3]),
@@ -56,8 +67,14 @@ function drawCluster(chance: Chance, options: { faults: boolean }): Omit<Plan, '
     faultsMs: chance.between(10_000, 45_000),
     faultEveryMs: options.faults ? chance.pick([1500, 4000, 8000]) : Infinity,
     destroys: chance.happens(0.5),
-    snapshotNodes: chance.happens(SNAPSHOT_SHARE) ? 3 : 0,
+    operates: false,
+    snapshotNodes: 0,
     equalShare: chance.pick([0.2, 0.4, 0.7]),
+    oldLeader: false,
+    losesController: false,
     watchesLogs: chance.happens(WATCHED_SHARE)
   }
+  // only SQLite's store has snapshots
+  const snapshotNodes = plan.sqlite && chance.happens(SNAPSHOT_SHARE) ? 3 : 0
+  return { ...plan, snapshotNodes, operates: nodes > 3 && chance.happens(OPERATOR_SHARE) }
 }

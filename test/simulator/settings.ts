@@ -17,6 +17,20 @@ export const FOUND_WITHIN_MS = INVENTORY_MS + 60_000
 /** Back to full replication after healing (invariant F), beside the repair delay. */
 export const CLEAN_WITHIN_MS = 120_000
 
+/** A node that is gone is given up so long after its last heartbeat: `downAfterMs`, and beside that the repair delay. */
+export const AWAY_MS = 70_000
+
+/** No node may have heard the lost controller for so long: longer than it takes until it counts as down. */
+const RECOVER_QUIET_MS = 50_000
+
+/** @param nodes that keep snapshots; 0: none do */
+export const snapshotConfig = (nodes: number): ConfigInput['snapshot'] => ({
+  nodes,
+  intervalMs: 5000,
+  recoverQuietMs: RECOVER_QUIET_MS,
+  gatherMs: 15_000
+})
+
 /** @param processes heartbeats cost in proportion to the square of them, so that large clusters send fewer */
 export function simulatedConfig(processes: number, machine: string, over: ConfigInput = {}): Config {
   const intervalMs = processes > 8 ? 8000 : 5000

@@ -23,7 +23,7 @@ export interface SimProcessDeps {
 }
 
 /** Wall time at the start of every schedule. */
-const EPOCH_MS = Date.UTC(2026, 10, 21)
+export const EPOCH_MS = Date.UTC(2026, 10, 21)
 /** Share of calls that take time at all; each costs an event. */
 const SLOW_SHARE = 0.3
 

@@ -53,6 +53,24 @@ export class VirtualTime {
     }
   }
 
+  /**
+   * Inside of `holding`: a part that needs time to pass after all, because it waits for somebody else.
+   * @param isAlive whether whoever does it still lives; when not, it never comes back
+   */
+  async releasing<T>(work: () => Promise<T>, isAlive: () => boolean): Promise<T> {
+    this.#working--
+    let outcome: { value: T } | { error: unknown }
+    try {
+      outcome = { value: await work() }
+    } catch (error) {
+      outcome = { error }
+    }
+    if (!isAlive()) return await new Promise<T>(() => {})
+    this.#working++
+    if ('error' in outcome) throw outcome.error
+    return outcome.value
+  }
+
   /** Lets `ms` pass, or less: until `isDone`, which is asked after each event. */
   async pass(ms: number, isDone: () => boolean = () => false): Promise<void> {
     const untilMs = this.#nowMs + ms

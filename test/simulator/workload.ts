@@ -84,6 +84,11 @@ export class Workload {
     await this.#redeem(file, this.#newClaimant(file, 'client'), LAST_ATTEMPTS)
   }
 
+  /** Somebody tries a link that must not serve anybody any more. */
+  async tryUsed(file: SimFile): Promise<void> {
+    await this.#redeem(file, this.#newClaimant(file, 'client'), 2)
+  }
+
   /** Withdraws a file's link, asking until somebody answers. */
   async revoke(file: SimFile, attempts: number): Promise<void> {
     if (file.share === undefined) return
@@ -173,7 +178,8 @@ export class Workload {
       share: undefined,
       revoked: 'no',
       claimants: [],
-      mayBeSpent: false
+      mayBeSpent: false,
+      suspended: false
     }
     this.#ledger.files.push(file)
     return file
@@ -234,6 +240,7 @@ export class Workload {
     const resumes = claimant.origin === 'edge' && claimant.secret !== undefined
     const secret = claimant.secret ?? newClaimSecret(edge.process.chance)
     const leavesAt = this.#chance.happens(0.15) ? this.#chance.whole(0, file.content.byteLength) : Infinity
+    const wasRevoked = file.revoked === 'yes'
     let withdrawn = false
     const outcome = await this.#ask(edge, async () =>
       edge.download({
@@ -243,6 +250,11 @@ export class Workload {
         from: claimant.gotBytes,
         onGranted: () => {
           if (withdrawn || !edge.process.alive) return
+          if (wasRevoked)
+            throw new ViolationError(
+              'C',
+              `file ${file.index} was withdrawn and is granted to ${claimant.name}`
+            )
           claimant.secret = secret
           claimant.granted = true
           trace.note(`${claimant.name} is granted file ${file.index}`)

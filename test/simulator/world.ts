@@ -4,9 +4,10 @@ import { createController } from '../../src/compose/controller.ts'
 import { createNode } from '../../src/compose/node.ts'
 import { openPeer } from '../../src/compose/peer.ts'
 import type { PeerOptions } from '../../src/compose/peer.ts'
+import type { RecoveryPlan } from '../../src/compose/recovery-run.ts'
 import { RunningPeer } from '../../src/compose/running-peer.ts'
 import { asPeerbinError } from '../../src/errors.ts'
-import type { ChunkStore, Clock, Logger, Network } from '../../src/interfaces.ts'
+import type { ChunkStore, Clock, Logger, Network, SnapshotStore } from '../../src/interfaces.ts'
 import { MemoryHub } from '../../src/network/memory-network.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
 import type { ChunkId, PeerId, Role } from '../../src/types.ts'
@@ -18,15 +19,19 @@ import { SimEdge } from './edge.ts'
 import { KeptPiecesStore } from './kept-pieces.ts'
 import { Machine } from './machine.ts'
 import type { Plan } from './plan.ts'
-import { simulatedConfig } from './settings.ts'
+import { Recovery } from './recovery.ts'
+import { simulatedConfig, snapshotConfig } from './settings.ts'
 import { SimProcess } from './sim-process.ts'
 import { Trace } from './trace.ts'
-import { VirtualTime } from './virtual-time.ts'
+import type { VirtualTime } from './virtual-time.ts'
 
 /** Where a planted bug can sit; each gets what would be there and answers what is. */
 export interface Planted {
   readonly metadata?: MetadataDecorator
   readonly chunks?: (store: ChunkStore, process: SimProcess, machine: Machine) => ChunkStore
+  /** Where a node keeps snapshots of the metadata. */
+  readonly pieces?: (store: SnapshotStore) => SnapshotStore
+  readonly recovery?: (plan: RecoveryPlan) => RecoveryPlan
   readonly options?: (options: PeerOptions, role: Role) => PeerOptions
   readonly edge?: (edge: SimEdge) => void
   /** Over what the seed draws: a schedule in which the bug can show. */
@@ -35,6 +40,7 @@ export interface Planted {
 
 export interface WorldOptions {
   readonly seed: string
+  readonly time: VirtualTime
   readonly nodes: number
   /** Machines that can lead: the first does at first. */
   readonly controllers: number
@@ -58,7 +64,7 @@ const RESTART_MS = 3000
 const HEARTBEATS_KEPT = 40
 
 export class World {
-  readonly time = new VirtualTime()
+  readonly time: VirtualTime
   readonly chance: Chance
   readonly trace: Trace
   readonly hub: MemoryHub
@@ -67,8 +73,11 @@ export class World {
   readonly machines: readonly Machine[]
   readonly options: WorldOptions
   readonly edges = new Map<Machine, SimEdge>()
+  readonly recovery: Recovery
   /** What must not happen in a process whatever the faults, e.g. a rejection that nobody handles. */
   readonly surprises: string[] = []
+  /** Machines whose wall clock was set in the course of the schedule. */
+  readonly clocksJumped = new Set<Machine>()
   /** Some of what was gossiped, to be heard again. */
   readonly heartbeats: Array<{ from: PeerId; topic: string; message: Uint8Array }> = []
   readonly #secret: Uint8Array
@@ -78,6 +87,7 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.options = options
+    this.time = options.time
     this.chance = new Chance(options.seed)
     this.trace = new Trace(() => this.time.nowMs)
     const { time } = this
@@ -94,6 +104,7 @@ export class World {
       observe: options.observe,
       decorate: options.planted?.metadata ?? ((store) => store)
     })
+    this.recovery = new Recovery(time, options.planted?.recovery)
     this.#secret = this.chance.bytes(32)
     const named = (role: Role, count: number): Machine[] =>
       Array.from(
@@ -109,6 +120,31 @@ export class World {
 
   of(role: Role): Machine[] {
     return this.machines.filter((machine) => machine.role === role)
+  }
+
+  /** Nodes that are not gone for good. */
+  get nodes(): Machine[] {
+    return this.of('node').filter((machine) => !machine.isLost)
+  }
+
+  /** Those of them that are to hold chunks: not being emptied. */
+  get staying(): Machine[] {
+    return this.nodes.filter((machine) => !machine.isLeaving)
+  }
+
+  /** Every edge sees all nodes in their present lives, and a controller that leads. */
+  get isReady(): boolean {
+    const { openEdges, nodes } = this
+    return (
+      openEdges.length === this.options.edges &&
+      openEdges.every(
+        ({ peer }) =>
+          nodes.every((node) => {
+            const member = peer.membership.get(node.peer)
+            return member?.liveness === 'active' && member.boot === node.boot
+          }) && peer.membership.active('controller').some((member) => member.term > 0)
+      )
+    )
   }
 
   machineOf(peer: string): Machine | undefined {
@@ -133,6 +169,19 @@ export class World {
   /** Starts a process on a machine that has none. */
   start(machine: Machine): void {
     if (machine.process !== undefined || machine.isLost || this.#isLocked(machine)) return
+    if (machine.role === 'controller' && !this.recovery.admits(machine)) return
+    const process = this.#process(machine)
+    const { name } = process
+    if (machine.role === 'controller' && !this.recovery.isDue) this.#databases.set(process, this.database)
+    void this.#run(machine, process).catch((caught: unknown) => {
+      if (!process.alive) return
+      this.trace.note(`${name} could not start: ${asPeerbinError(caught).code}`)
+      this.kill(machine, 'failed start')
+      this.startLater(machine)
+    })
+  }
+
+  #process(machine: Machine): SimProcess {
     machine.starts++
     const name = `${machine.name}#${machine.starts}`
     const process = new SimProcess({
@@ -148,14 +197,14 @@ export class World {
       }
     })
     machine.process = process
-    if (machine.role === 'controller') this.#databases.set(process, this.database)
     this.trace.note(`${name} starts`)
-    void this.#run(machine, process).catch((caught: unknown) => {
-      if (!process.alive) return
-      this.trace.note(`${name} could not start: ${asPeerbinError(caught).code}`)
-      this.kill(machine, 'failed start')
-      this.startLater(machine)
-    })
+    return process
+  }
+
+  /** A process on a machine that is not the cluster's, and what it needs to be a member. */
+  visitor(machine: Machine): { process: SimProcess; options: PeerOptions } {
+    const process = this.#process(machine)
+    return { process, options: this.#peerOptions(machine, process) }
   }
 
   /** Whether another controller has the file of the metadata, so that this one would end at once. */
@@ -217,7 +266,7 @@ export class World {
       machine.isLost = true
       machine.process?.kill()
     }
-    for (const database of [this.database, ...this.#oldDatabases]) await database.close()
+    for (const database of new Set([this.database, ...this.#oldDatabases])) await database.close()
   }
 
   /**
@@ -233,7 +282,40 @@ export class World {
     this.database = this.database.fork(`${folder}-${this.#oldDatabases.length}`)
   }
 
+  /** The machine that leads, or led last, is gone with all the metadata; another one may make it anew. */
+  loseController(): Machine {
+    const machines = this.of('controller').filter((machine) => !machine.isLost)
+    const lost = machines.find(({ process }) => process !== undefined) ?? machines[0]
+    const heir = machines.find((machine) => machine !== lost)
+    if (lost === undefined || heir === undefined) throw new Error('another machine is needed to take over')
+    for (const machine of machines) this.kill(machine, 'its metadata is lost', { silent: true })
+    lost.isLost = true
+    this.trace.note(`${lost.name} is lost for good`)
+    this.database.mute()
+    this.#oldDatabases.push(this.database)
+    this.recovery.lose({ lost, heir, atMs: this.time.nowMs, skewMs: lost.skewMs })
+    return heir
+  }
+
+  /** As `peerbin controller --recover` does before it leads. */
+  async #recover(machine: Machine, process: SimProcess): Promise<void> {
+    const draft = this.database.successor(
+      `${this.options.folder ?? ''}-recovered-${this.#oldDatabases.length}`
+    )
+    this.#oldDatabases.push(draft)
+    this.#databases.set(process, draft)
+    const peer = await openPeer('controller', this.#peerOptions(machine, process))
+    const running = new RunningPeer(peer, {})
+    await this.#launch(process, running)
+    await this.recovery.run(peer, draft, process)
+    await running.stop()
+    if (!process.alive) return
+    this.trace.note(`${machine.name} has recovered the metadata: ${this.recovery.summary}`)
+    this.database = draft
+  }
+
   async #run(machine: Machine, process: SimProcess): Promise<void> {
+    if (machine.role === 'controller' && this.recovery.isDue) await this.#recover(machine, process)
     const options = this.#peerOptions(machine, process)
     if (machine.role === 'node')
       return await this.#launch(process, await createNode(this.#nodeOptions(options, machine, process)))
@@ -266,10 +348,11 @@ export class World {
     process: SimProcess
   ): Parameters<typeof createNode>[0] {
     const disk = new DiskChunkStore({ disk: machine.disk, process })
+    const pieces = new KeptPiecesStore({ disk: machine.disk, pieces: machine.pieces, process })
     return {
       ...options,
       store: this.options.planted?.chunks?.(disk, process, machine) ?? disk,
-      snapshots: new KeptPiecesStore({ disk: machine.disk, pieces: machine.pieces, process }),
+      snapshots: this.options.planted?.pieces?.(pieces) ?? pieces,
       cells: machine.nodeCells(process)
     }
   }
@@ -300,7 +383,7 @@ export class World {
         addresses: this.machines.slice(0, this.options.controllers + 2).map((other) => other.address)
       },
       config: simulatedConfig(this.machines.length, this.hostOf(machine), {
-        snapshot: { nodes: this.options.snapshotNodes }
+        snapshot: snapshotConfig(this.options.snapshotNodes)
       }),
       network: this.#network(machine, clock),
       clock,
