@@ -1,8 +1,9 @@
 /** The machine of the controller is lost with all its metadata, and another one makes it anew from what the nodes keep: production's recovery. */
 
+import { removeDraft } from '../../src/compose/controller-folder.ts'
 import { RECOVERY_PLAN } from '../../src/compose/recover.ts'
 import { runRecovery } from '../../src/compose/recovery-run.ts'
-import type { RecoveryPlan } from '../../src/compose/recovery-run.ts'
+import type { DraftAccess, RecoveryPlan } from '../../src/compose/recovery-run.ts'
 import type { Peer } from '../../src/compose/peer.ts'
 import type { RecoveryReport } from '../../src/controller/recovery/report.ts'
 import type { SnapshotPieces } from '../../src/controller/recovery/snapshot-pieces.ts'
@@ -105,7 +106,11 @@ export class Recovery {
         return this.#time.holding(() => plan.draft(file, found, this.#released(pieces, process), logger))
       }
     }
-    const report = await runRecovery(peer, draft.file, { storeOf: () => draft.connect(process) }, held)
+    const drafts: DraftAccess = {
+      storeOf: () => draft.connect(process),
+      remove: (file) => this.#time.holding(() => removeDraft(file))
+    }
+    const report = await runRecovery(peer, draft.file, { drafts }, held)
     this.#recovered = { loss, report, attempts: this.#attempts }
   }
 
