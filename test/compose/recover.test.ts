@@ -6,6 +6,8 @@ import t from 'tap'
 import { recoverController } from '../../src/compose/recover.ts'
 import { createController } from '../../src/index.ts'
 import { decodeManifest, looksLikeManifest } from '../../src/protocol/manifest.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { failpoints } from '../../src/runtime/failpoints.ts'
 import type { Generation, PeerId } from '../../src/types.ts'
 import { until } from '../kit/until.ts'
 import { RecoveryKit } from './recovery-kit.ts'
@@ -118,6 +120,33 @@ t.test('a node that is heard late is waited for, if the snapshot names it', asyn
     links: { allSuspended: null },
     holds: { linksSuspended: 1 }
   })
+})
+
+t.test(
+  'a file that was committed right after the snapshot is found, although the snapshot has its upload open',
+  async (t) => {
+    const kit = new RecoveryKit(t)
+    await kit.start()
+    const disarm = failpoints.arm('upload.commit.beforeStore', { kind: 'run', run: () => kit.shipBase() })
+    const share = await kit.client.upload(bytes, { name: 'late' })
+    disarm()
+    await kit.loseController()
+    const report = await kit.recover()
+    t.match(report, { from: { base: 2 }, found: { adopted: 1 }, uploadsGivenUp: 1 })
+    t.ok(bytes.equals((await kit.redeem(share.token)) as Buffer))
+  }
+)
+
+t.test('a clock that is ahead on the new machine ends no link early', async (t) => {
+  const kit = new RecoveryKit(t)
+  await kit.start()
+  const share = await kit.client.upload(bytes, { name: 'short', ttlMs: 1_800_000 })
+  await kit.loseController()
+  const clock = { ...systemClock, now: () => systemClock.now() + 3_600_000 }
+  const report = await recoverController({ ...kit.recoverOptions('other'), clock })
+  t.match(report.found, { adopted: 1, expired: 0 })
+  await kit.lead('other')
+  t.ok(bytes.equals((await kit.redeem(share.token)) as Buffer))
 })
 
 t.test('without any snapshot the manifests bring every file back, and every link is suspended', async (t) => {
