@@ -68,7 +68,7 @@ async function refuseForeign(home: string, controllerFolder: string): Promise<vo
   if (await hasIdentity(controllerFolder)) return
   throw new PeerbinError(
     'join-string-invalid',
-    `${home} joined a cluster that was made elsewhere, and its controller runs there; use another --data for a cluster of its own`
+    `${home} belongs to a cluster whose controller has its data elsewhere; use another --data for a cluster of its own. If the controller's data is lost, see \`peerbin controller --recover\``
   )
 }
 

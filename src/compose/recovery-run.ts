@@ -180,7 +180,7 @@ async function renewalDeps(
     touched,
     suspendAll: doubt ?? unreadable,
     greatest: { term: Math.max(...terms) as Term, generation },
-    frozen: `${done} at ${new Date(clock.now()).toISOString()}: nothing is deleted until an operator resumes it`,
+    frozen: `${done} at ${new Date(clock.now()).toISOString()}`,
     chunkRpc,
     nodes: nodes.map((node) => ({ peer: node.peer, host: node.host })),
     timeoutMs: config.controller.requestTimeoutMs,
