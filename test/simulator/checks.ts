@@ -27,6 +27,8 @@ export class Checks {
   static readonly wanted = WANTED
   /** Every link that became visible, with the hash of the secret that ends it. */
   readonly links = new Map<SecretHash, SecretHash>()
+  /** Copies that were removed because there were enough of them elsewhere. */
+  trims = 0
   /** When a link was last claimed, its claim asked for, or withdrawn: virtual ms. */
   readonly #touched = new Map<SecretHash, number>()
   /** Links that a recovery suspended because of a note. */
@@ -86,6 +88,7 @@ export class Checks {
   /** A: a copy that goes because there are enough, or because another tier has it now. */
   #trimmed({ chunk, peer }: { chunk: ChunkId; peer: PeerId }): void {
     const { world, ledger } = this.#deps
+    this.trims++
     const machine = world.machineOf(peer)
     if (machine === undefined) return
     for (const file of ledger.live(world.time.nowMs))

@@ -19,6 +19,8 @@ export interface Plan {
   readonly faultEveryMs: number
   /** Whether disks may be destroyed at all. */
   readonly destroys: boolean
+  /** How many of the nodes are of the cold tier. */
+  readonly coldNodes: number
   /** Whether an operator has nodes emptied, retired and scrubbed meanwhile. */
   readonly operates: boolean
   /** Nodes that keep snapshots of the metadata and take note of claims; 0: none. */
@@ -42,6 +44,7 @@ const LOSS_SHARE = 0.45
 const SNAPSHOT_SHARE = 0.3
 /** Of those with nodes to spare. */
 const OPERATOR_SHARE = 0.2
+const COLD_SHARE = 0.2
 
 export function drawPlan(chance: Chance, options: { faults: boolean }): Plan {
   const plan = drawCluster(chance, options)
@@ -68,6 +71,7 @@ function drawCluster(chance: Chance, options: { faults: boolean }): Plan {
     faultEveryMs: options.faults ? chance.pick([1500, 4000, 8000]) : Infinity,
     destroys: chance.happens(0.5),
     operates: false,
+    coldNodes: 0,
     snapshotNodes: 0,
     equalShare: chance.pick([0.2, 0.4, 0.7]),
     oldLeader: false,
@@ -76,5 +80,7 @@ function drawCluster(chance: Chance, options: { faults: boolean }): Plan {
   }
   // only SQLite's store has snapshots
   const snapshotNodes = plan.sqlite && chance.happens(SNAPSHOT_SHARE) ? 3 : 0
-  return { ...plan, snapshotNodes, operates: nodes > 3 && chance.happens(OPERATOR_SHARE) }
+  const operates = nodes > 3 && chance.happens(OPERATOR_SHARE)
+  const coldNodes = nodes > 3 && chance.happens(COLD_SHARE) ? chance.whole(1, 2) : 0
+  return { ...plan, snapshotNodes, operates, coldNodes }
 }

@@ -50,6 +50,8 @@ export interface ScheduleReport {
   readonly faults: Readonly<Record<string, number>>
   /** Chunks left on disks that nothing refers to. */
   readonly leftovers: number
+  /** Copies that were removed because there were enough of them elsewhere. */
+  readonly trims: number
   readonly virtualMs: number
   readonly timers: number
 }
@@ -172,6 +174,7 @@ class Schedule {
       files: this.#ledger.files.length,
       faults: Object.fromEntries(this.#faults.counts),
       leftovers,
+      trims: this.#checks.trims,
       virtualMs: Math.round(time.nowMs),
       timers: time.events
     }

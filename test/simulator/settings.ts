@@ -20,6 +20,12 @@ export const CLEAN_WITHIN_MS = 120_000
 /** A node that is gone is given up so long after its last heartbeat: `downAfterMs`, and beside that the repair delay. */
 export const AWAY_MS = 70_000
 
+/** Nodes of the cold tier are there: what nobody has read for some seconds goes there, and comes back when it is read again. */
+export const COLD_CONFIG: ConfigInput = {
+  cold: { afterMs: 6000, warmReads: 2, warmWindowMs: 20_000, readStepMs: 1000 },
+  repair: { patrolMs: 6000 }
+}
+
 /** No node may have heard the lost controller for so long: longer than it takes until it counts as down. */
 const RECOVER_QUIET_MS = 50_000
 

@@ -20,7 +20,7 @@ import { KeptPiecesStore } from './kept-pieces.ts'
 import { Machine } from './machine.ts'
 import type { Plan } from './plan.ts'
 import { Recovery } from './recovery.ts'
-import { simulatedConfig, snapshotConfig } from './settings.ts'
+import { COLD_CONFIG, simulatedConfig, snapshotConfig } from './settings.ts'
 import { SimProcess } from './sim-process.ts'
 import { Trace } from './trace.ts'
 import type { VirtualTime } from './virtual-time.ts'
@@ -51,6 +51,7 @@ export interface WorldOptions {
   readonly folder?: string | undefined
   /** Longest time of a call to a disk, ms. */
   readonly ioMaxMs: number
+  readonly coldNodes: number
   /** Nodes that keep snapshots of the metadata. */
   readonly snapshotNodes: number
   readonly planted?: Planted
@@ -159,6 +160,12 @@ export class World {
   hostOf(machine: Machine): string {
     if (machine.role !== 'node') return machine.name
     return `host-${this.of('node').indexOf(machine) % this.options.hosts}`
+  }
+
+  /** The last nodes are those of the cold tier. */
+  isCold(machine: Machine): boolean {
+    const nodes = this.of('node')
+    return nodes.indexOf(machine) >= nodes.length - this.options.coldNodes
   }
 
   /** Nodes whose disk holds good bytes of the chunk. */
@@ -383,7 +390,9 @@ export class World {
         addresses: this.machines.slice(0, this.options.controllers + 2).map((other) => other.address)
       },
       config: simulatedConfig(this.machines.length, this.hostOf(machine), {
-        snapshot: snapshotConfig(this.options.snapshotNodes)
+        snapshot: snapshotConfig(this.options.snapshotNodes),
+        ...(this.options.coldNodes > 0 && COLD_CONFIG),
+        network: { tier: this.isCold(machine) ? 'cold' : 'hot' }
       }),
       network: this.#network(machine, clock),
       clock,
