@@ -14,6 +14,10 @@ import type { World } from './world.ts'
 const PROMISED = 2
 /** And once everything has healed. */
 const WANTED = 3
+/** From the moment when a snapshot is begun until its changes are taken. */
+const SLACK_MS = 1000
+/** Everybody knows of a node that has been up for so long. */
+const SETTLED_MS = 30_000
 
 export interface ChecksDeps {
   readonly world: World
@@ -31,8 +35,6 @@ export class Checks {
   trims = 0
   /** When a link was last claimed, its claim asked for, or withdrawn: virtual ms. */
   readonly #touched = new Map<SecretHash, number>()
-  /** Links that a recovery suspended because of a note. */
-  readonly #suspended = new Set<SecretHash>()
   /** Generation at which a node was confirmed to have deleted a chunk. */
   readonly #deleted = new Map<string, number>()
 
@@ -56,8 +58,6 @@ export class Checks {
       this.#trimmed(args[0] as { chunk: ChunkId; peer: PeerId })
     if (operation === 'revokeLink')
       this.#touched.set((args[0] as Claiming).tokenHash, this.#deps.world.time.nowMs)
-    if (operation === 'suspendLinks')
-      for (const tokenHash of (args[0] as SecretHash[] | undefined) ?? []) this.#suspended.add(tokenHash)
     if (operation === 'adoptFile') {
       const { link } = args[0] as AdoptFile
       if (answer === true) this.links.set(link.tokenHash, link.deleteHash)
@@ -92,7 +92,7 @@ export class Checks {
     const machine = world.machineOf(peer)
     if (machine === undefined) return
     for (const file of ledger.live(world.time.nowMs))
-      if (allChunks(file).includes(chunk)) this.#kept(file, chunk, machine)
+      if (allChunks(file).includes(chunk)) this.#kept(file, chunk, { without: machine, least: PROMISED })
   }
 
   /** @throws when fewer disks hold the chunk than was promised, those that were damaged not counted */
@@ -110,18 +110,18 @@ export class Checks {
   }
 
   /** A recovery suspends no link that nobody touched since its snapshot, unless it says that it had to suspend all. */
-  recovered({ report, loss }: Recovered): void {
+  async recovered({ report, loss }: Recovered): Promise<void> {
+    const { world } = this.#deps
     if (report.links.allSuspended !== null) return
-    const steady = !this.#deps.world.clocksJumped.has(loss.lost)
+    const isSteady = !world.clocksJumped.has(loss.lost)
     const sinceMs =
-      report.from === null || !steady ? -Infinity : report.from.takenAt - EPOCH_MS - loss.skewMs - 1000
-    for (const tokenHash of this.#suspended) {
+      report.from === null || !isSteady ? -Infinity : report.from.takenAt - EPOCH_MS - loss.skewMs - SLACK_MS
+    const suspended = await world.database.look((store) => store.listSuspended(undefined, 256))
+    for (const { tokenHash, name } of suspended) {
       const atMs = this.#touched.get(tokenHash) ?? -Infinity
       if (atMs > sinceMs) continue
-      throw new ViolationError(
-        'C',
-        `a link was suspended that was last touched at ${atMs} ms: the snapshot is of ${sinceMs} ms`
-      )
+      const text = `${name} was last touched at ${atMs} ms, the snapshot is of ${sinceMs} ms, and its link was suspended`
+      throw new ViolationError('C', text)
     }
   }
 
@@ -149,21 +149,29 @@ export class Checks {
     if (first !== undefined) throw new ViolationError('A', first)
   }
 
-  /** A: what an operator was told of a node that is not needed: nothing falls below what was promised without it. */
+  /**
+   * A: what an operator was told of a node that is not needed: what it holds is elsewhere as often as wanted, if all others have been there lately, and nothing falls below what
+   * was promised in any case.
+   */
   spared(machine: Machine): void {
     const { world, ledger } = this.#deps
-    for (const file of ledger.live(world.time.nowMs))
-      for (const chunk of allChunks(file)) this.#kept(file, chunk, machine)
+    const { staying, time } = world
+    const isSettled =
+      world.isReady && staying.every(({ startedAtMs }) => time.nowMs - startedAtMs > SETTLED_MS)
+    const wanted = isSettled ? Math.min(WANTED, staying.length) : PROMISED
+    for (const file of ledger.live(time.nowMs))
+      for (const chunk of allChunks(file))
+        this.#kept(file, chunk, { without: machine, least: machine.disk.holds(chunk) ? wanted : PROMISED })
   }
 
   /** @throws when the chunk has too few copies without the one on that machine */
-  #kept(file: SimFile, chunk: ChunkId, without: Machine): void {
+  #kept(file: SimFile, chunk: ChunkId, { without, least }: { without: Machine; least: number }): void {
     const { world, destruction } = this.#deps
     const holders = world.holders(chunk).filter((machine) => machine !== without)
     const excused = [...destruction.damaged].filter(
       (machine) => machine !== without && !holders.includes(machine)
     ).length
-    if (holders.length + excused >= PROMISED) return
+    if (holders.length + excused >= least) return
     throw new ViolationError(
       'A',
       `without ${without.name} chunk ${chunk.slice(-8)} of file ${file.index} is on ${holders.length} disks`

@@ -57,7 +57,7 @@ export class ControllerLoss {
     const isOver = (): boolean => !world.recovery.isDue
     if (chance.happens(0.5)) await this.#interrupt(heir, isOver)
     await course.until('the controller is recovered', RECOVERED_WITHIN_MS, isOver)
-    if (world.recovery.recovered !== undefined) checks.recovered(world.recovery.recovered)
+    if (world.recovery.recovered !== undefined) await checks.recovered(world.recovery.recovered)
     if (absent !== undefined) world.start(absent)
     await strikeFor(faultsMs / 4)
   }

@@ -58,7 +58,7 @@ export class Faults {
   readonly #chance: Chance
   readonly #destruction: Destruction
   readonly #acts: OperatorActs
-  readonly #plan: Pick<Plan, 'destroys' | 'operates'>
+  readonly #plan: Pick<Plan, 'destroys' | 'operates' | 'weights'>
   readonly #counts = new Map<FaultKind, number>()
   /** Takes back what is not healed by itself, in any order. */
   readonly #open = new Set<() => void>()
@@ -66,7 +66,7 @@ export class Faults {
   constructor(
     world: World,
     { destruction, acts }: { destruction: Destruction; acts: OperatorActs },
-    plan: Pick<Plan, 'destroys' | 'operates'>
+    plan: Pick<Plan, 'destroys' | 'operates' | 'weights'>
   ) {
     this.#world = world
     this.#acts = acts
@@ -81,11 +81,11 @@ export class Faults {
 
   /** One fault by chance. */
   async strike(): Promise<void> {
-    const { destroys, operates } = this.#plan
+    const { destroys, operates, weights: own } = this.#plan
     const comes = (kind: FaultKind): boolean =>
       (destroys || !DESTROYING.includes(kind)) && (operates || !ORDERS.includes(kind))
     const weights = Object.fromEntries(
-      Object.entries(FAULTS).filter(([kind]) => comes(kind as FaultKind))
+      Object.entries({ ...FAULTS, ...own }).filter(([kind]) => comes(kind as FaultKind))
     ) as Record<FaultKind, number>
     const kind = this.#chance.weighted(weights)
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1)

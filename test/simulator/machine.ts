@@ -26,6 +26,8 @@ export class Machine {
   skewMs = 0
   /** Started so many times. */
   starts = 0
+  /** When last, virtual ms. */
+  startedAtMs = 0
   /** The process that runs or is suspended; undefined while there is none. */
   process: SimProcess | undefined
   /** It will never be started again. */

@@ -1,6 +1,7 @@
 /** What a schedule is made of, drawn from its seed. */
 
 import type { Chance } from './chance.ts'
+import type { FaultKind } from './faults.ts'
 
 export interface Plan {
   readonly nodes: number
@@ -17,6 +18,8 @@ export interface Plan {
   readonly faultsMs: number
   /** Mean time from one fault to the next; Infinity: none come. */
   readonly faultEveryMs: number
+  /** In place of FAULTS: how often these come. */
+  readonly weights: Partial<Readonly<Record<FaultKind, number>>>
   /** Whether disks may be destroyed at all. */
   readonly destroys: boolean
   /** How many of the nodes are of the cold tier. */
@@ -69,6 +72,7 @@ function drawCluster(chance: Chance, options: { faults: boolean }): Plan {
     pauseMs: chance.pick([1000, 4000, 8000]),
     faultsMs: chance.between(10_000, 45_000),
     faultEveryMs: options.faults ? chance.pick([1500, 4000, 8000]) : Infinity,
+    weights: {},
     destroys: chance.happens(0.5),
     operates: false,
     coldNodes: 0,

@@ -18,7 +18,8 @@ import { drawPlan, type Plan } from './plan.ts'
 import { WatchingLogger } from './secret-watch.ts'
 import { VirtualTime } from './virtual-time.ts'
 import { Workload } from './workload.ts'
-import { type Planted, World } from './world.ts'
+import type { Planted } from './world-options.ts'
+import { World } from './world.ts'
 
 export interface ScheduleOptions {
   readonly seed: number

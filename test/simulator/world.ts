@@ -4,60 +4,24 @@ import { createController } from '../../src/compose/controller.ts'
 import { createNode } from '../../src/compose/node.ts'
 import { openPeer } from '../../src/compose/peer.ts'
 import type { PeerOptions } from '../../src/compose/peer.ts'
-import type { RecoveryPlan } from '../../src/compose/recovery-run.ts'
 import { RunningPeer } from '../../src/compose/running-peer.ts'
 import { asPeerbinError } from '../../src/errors.ts'
-import type { ChunkStore, Clock, Logger, Network, SnapshotStore } from '../../src/interfaces.ts'
+import type { Clock, Network } from '../../src/interfaces.ts'
 import { MemoryHub } from '../../src/network/memory-network.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
 import type { ChunkId, PeerId, Role } from '../../src/types.ts'
 import { Chance } from './chance.ts'
 import { Database } from './database.ts'
-import type { MetadataDecorator, MetadataObserver } from './database.ts'
 import { DiskChunkStore } from './disk.ts'
 import { SimEdge } from './edge.ts'
 import { KeptPiecesStore } from './kept-pieces.ts'
 import { Machine } from './machine.ts'
-import type { Plan } from './plan.ts'
 import { Recovery } from './recovery.ts'
 import { COLD_CONFIG, simulatedConfig, snapshotConfig } from './settings.ts'
 import { SimProcess } from './sim-process.ts'
 import { Trace } from './trace.ts'
 import type { VirtualTime } from './virtual-time.ts'
-
-/** Where a planted bug can sit; each gets what would be there and answers what is. */
-export interface Planted {
-  readonly metadata?: MetadataDecorator
-  readonly chunks?: (store: ChunkStore, process: SimProcess, machine: Machine) => ChunkStore
-  /** Where a node keeps snapshots of the metadata. */
-  readonly pieces?: (store: SnapshotStore) => SnapshotStore
-  readonly recovery?: (plan: RecoveryPlan) => RecoveryPlan
-  readonly options?: (options: PeerOptions, role: Role) => PeerOptions
-  readonly edge?: (edge: SimEdge) => void
-  /** Over what the seed draws: a schedule in which the bug can show. */
-  readonly plan?: Partial<Plan>
-}
-
-export interface WorldOptions {
-  readonly seed: string
-  readonly time: VirtualTime
-  readonly nodes: number
-  /** Machines that can lead: the first does at first. */
-  readonly controllers: number
-  readonly edges: number
-  /** Machines that hold the nodes: fewer than nodes means that some share one. */
-  readonly hosts: number
-  /** Folder for SQLite's files; undefined: the metadata is in memory. */
-  readonly folder?: string | undefined
-  /** Longest time of a call to a disk, ms. */
-  readonly ioMaxMs: number
-  readonly coldNodes: number
-  /** Nodes that keep snapshots of the metadata. */
-  readonly snapshotNodes: number
-  readonly planted?: Planted
-  readonly logger?: Logger | undefined
-  readonly observe: MetadataObserver
-}
+import type { WorldOptions } from './world-options.ts'
 
 /** A process that failed to start, or whose disk failed, is started again after so long, as a supervisor does. */
 const RESTART_MS = 3000
@@ -190,6 +154,7 @@ export class World {
 
   #process(machine: Machine): SimProcess {
     machine.starts++
+    machine.startedAtMs = this.time.nowMs
     const name = `${machine.name}#${machine.starts}`
     const process = new SimProcess({
       name,

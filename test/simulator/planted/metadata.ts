@@ -72,6 +72,23 @@ export const neverRepair = (store: MetadataStore): MetadataStore =>
     listLacking: async () => []
   })
 
+/** Nobody who looks at all chunks, for what has to be copied, sees one. */
+export const seeNoChunks = (store: MetadataStore): MetadataStore =>
+  withOperations(store, { listChunks: async () => [] })
+
+/** Every manifest is one of a file that is known. */
+export const knowEverything = (store: MetadataStore): MetadataStore =>
+  withOperations(store, { knownChunks: async (chunks) => [...chunks] })
+
+/** One link in doubt makes all of them so. */
+export const suspendAll = (store: MetadataStore): MetadataStore =>
+  withOperations(store, {
+    suspendLinks: (tokenHashes, limit) =>
+      tokenHashes !== undefined && tokenHashes.length === 0
+        ? store.suspendLinks([], limit)
+        : store.suspendLinks(undefined, limit)
+  })
+
 /** When an upload or a link ends, its chunks go, whoever else refers to them. */
 export function condemnReferenced(store: MetadataStore): MetadataStore {
   const uploads = new Map<ChunkId, Set<UploadId>>()

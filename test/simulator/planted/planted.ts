@@ -3,16 +3,29 @@
  * which invariants may be the first to fall.
  */
 
+import { mergeConfig } from '../../../src/compose/config-sources.ts'
+import type { LocatedPiece } from '../../../src/controller/recovery/found-series.ts'
 import type { Invariant } from '../ledger.ts'
-import type { Planted } from '../world.ts'
-import { ackBeforeSync, deleteUnsynced, ignoreGenerations, rememberWipedChunks } from './stores.ts'
+import type { Machine } from '../machine.ts'
+import type { Planted } from '../world-options.ts'
+import {
+  ackBeforeSync,
+  deleteUnsynced,
+  dropNotes,
+  ignoreGenerations,
+  rememberWipedChunks,
+  trustDisk
+} from './stores.ts'
 import {
   condemnReferenced,
   countReceiptsTwice,
   forgetClaims,
   getThenDelete,
   keepTerm,
-  neverRepair
+  knowEverything,
+  neverRepair,
+  seeNoChunks,
+  suspendAll
 } from './metadata.ts'
 
 export interface PlantedBug {
@@ -91,6 +104,66 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   },
   /** Nobody makes the copies that are owed. */
   'never-repair': { breaks: ['F', 'A'], clean: true, plant: () => ({ metadata: neverRepair }) },
+  /** A node has taken note of a redemption, and forgets it. */
+  'drop-notes': { breaks: ['C'], plant: () => ({ pieces: dropNotes, plan: LOSS }) },
+  /** A recovery goes by the snapshot alone. */
+  'ignore-notes': {
+    breaks: ['C'],
+    plant: () => ({
+      plan: LOSS,
+      recovery: (plan) => ({
+        ...plan,
+        draft: async (file, found, pieces, logger) => {
+          ;(found.notes as LocatedPiece[]).length = 0
+          return await plan.draft(file, found, pieces, logger)
+        }
+      })
+    })
+  },
+  /** A recovery takes nothing from the nodes but their snapshots. */
+  'ignore-manifests': {
+    breaks: ['A'],
+    plant: () => ({ metadata: (store) => knowEverything(store), plan: LOSS })
+  },
+  /** A recovery suspends links that nobody touched. */
+  'suspend-all': { breaks: ['C'], plant: () => ({ metadata: suspendAll, plan: LOSS }) },
+  /** A node that is being emptied may be switched off at once. */
+  'drain-is-safe-at-once': {
+    breaks: ['A'],
+    plant: () => ({
+      metadata: seeNoChunks,
+      plan: { ...QUIET, operates: true, weights: { drain: 100 } }
+    })
+  },
+  /** A chunk goes to the cold tier and is deleted elsewhere before it has got there. */
+  'cold-before-copied': {
+    breaks: ['A'],
+    plant: () => ({
+      chunks: (store, process, machine) => (isCold(machine) ? ackBeforeSync(store, process) : store),
+      plan: { ...QUIET, coldNodes: 2 }
+    })
+  },
+  /** Nobody looks whether what a disk has is still what it was given. */
+  'trust-the-disk': {
+    breaks: ['F', 'A'],
+    clean: true,
+    plant: () => ({ chunks: trustDisk, plan: { ...QUIET, destroys: true, weights: { rot: 100 } } })
+  },
+  /** Every node says that it is on a machine of its own. */
+  'hide-hosts': {
+    breaks: ['F', 'A', 'D'],
+    clean: true,
+    plant: () => ({
+      options: (options, role) =>
+        role === 'node'
+          ? {
+              ...options,
+              config: mergeConfig(options.config ?? {}, { network: { machine: options.state?.self ?? '' } })
+            }
+          : options,
+      plan: { ...QUIET, hosts: 3 }
+    })
+  },
   /** Memory is leased and not given back. */
   'leak-memory': {
     breaks: ['E'],
@@ -111,6 +184,37 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
       }
     })
   }
+}
+
+/** Nodes to spare, and little that goes wrong. */
+const QUIET = {
+  nodes: 5,
+  hosts: 5,
+  uploaders: 2,
+  filesPerUploader: 6,
+  pauseMs: 2000,
+  faultsMs: 20_000,
+  faultEveryMs: 8000,
+  oldLeader: false,
+  losesController: false
+}
+
+const isCold = (machine: Machine): boolean => machine.name === 'node-4' || machine.name === 'node-5'
+
+/** The controller is lost while links are being redeemed. */
+const LOSS = {
+  sqlite: true,
+  snapshotNodes: 3,
+  controllers: 2,
+  oldLeader: false,
+  losesController: true,
+  destroys: false,
+  operates: false,
+  uploaders: 3,
+  filesPerUploader: 8,
+  pauseMs: 1000,
+  faultsMs: 25_000,
+  faultEveryMs: 8000
 }
 
 /** Many files with the same bytes, and nodes that are away. */

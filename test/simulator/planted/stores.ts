@@ -1,7 +1,7 @@
 /** Mistakes of a chunk store, around the simulator's. */
 
 import { PeerbinError } from '../../../src/errors.ts'
-import type { ChunkStore, ListOptions, SignalOptions } from '../../../src/interfaces.ts'
+import type { ChunkStore, ListOptions, SignalOptions, SnapshotStore } from '../../../src/interfaces.ts'
 import { ForwardingChunkStore } from '../../../src/node/store/forwarding.ts'
 import { matchesId } from '../../../src/protocol/ids.ts'
 import type { ChunkId, ChunkInfo, Generation } from '../../../src/types.ts'
@@ -128,6 +128,41 @@ class RememberWipedChunks extends ForwardingChunkStore {
     return gone
   }
 }
+
+/** Whatever the disk has is as it should be. */
+class TrustDisk extends ForwardingChunkStore {
+  readonly #machine: Machine
+
+  constructor(store: ChunkStore, machine: Machine) {
+    super(store)
+    this.#machine = machine
+  }
+
+  override async get(
+    id: ChunkId,
+    options: SignalOptions & { offset?: number; length?: number } = {}
+  ): Promise<Uint8Array> {
+    const held = this.#machine.disk.chunks.get(id)
+    if (held === undefined) return await this.inner.get(id, options)
+    const start = options.offset ?? 0
+    return held.bytes.slice(start, options.length === undefined ? undefined : start + options.length)
+  }
+}
+
+export const trustDisk = (store: ChunkStore, _process: SimProcess, machine: Machine): ChunkStore =>
+  new TrustDisk(store, machine)
+
+/** A node that says that it took note, and does not. */
+export const dropNotes = (store: SnapshotStore): SnapshotStore => ({
+  open: () => store.open(),
+  close: () => store.close(),
+  put: async (name, bytes) => {
+    if (name.kind !== 'note') await store.put(name, bytes)
+  },
+  get: (name) => store.get(name),
+  list: () => store.list(),
+  remove: (names) => store.remove(names)
+})
 
 export const ackBeforeSync = (store: ChunkStore, process: SimProcess): ChunkStore =>
   new AckBeforeSync(store, process)
