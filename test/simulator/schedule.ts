@@ -173,7 +173,10 @@ class Schedule {
       events: trace.events,
       acknowledged: this.#ledger.acknowledged.length,
       files: this.#ledger.files.length,
-      faults: Object.fromEntries(this.#faults.counts),
+      faults: {
+        ...Object.fromEntries(this.#faults.counts),
+        ...(this.#world.recovery.loss !== undefined && { loseController: 1 })
+      },
       leftovers,
       trims: this.#checks.trims,
       virtualMs: Math.round(time.nowMs),

@@ -61,9 +61,12 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   /** A claim is a look and then a write, in place of one conditional update. */
   'get-then-delete': { breaks: ['C'], plant: () => ({ metadata: getThenDelete }) },
   /** A claim that is asked for again is a new one. */
-  'forget-claims': { breaks: ['H', 'A'], plant: () => ({ metadata: forgetClaims }) },
+  'forget-claims': { breaks: ['H', 'A'], plant: () => ({ metadata: forgetClaims, plan: BUSY }) },
   /** Chunks are condemned that another file refers to. */
-  'condemn-referenced': { breaks: ['A'], plant: () => ({ metadata: condemnReferenced }) },
+  'condemn-referenced': {
+    breaks: ['A'],
+    plant: () => ({ metadata: condemnReferenced, plan: { ...BUSY, equalShare: 0.7 } })
+  },
   /** A node carries out orders whatever generation they are for. */
   'ignore-generations': {
     breaks: ['A', 'D'],
@@ -72,16 +75,19 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   },
   /** A node says "already stored" from its memory of an earlier disk. */
   'remember-wiped-chunks': {
-    breaks: ['A', 'D'],
+    breaks: ['A', 'D', 'F'],
     clean: true,
-    plant: () => ({ chunks: rememberWipedChunks(), plan: { ...REUPLOADS, destroys: true } })
+    plant: () => ({
+      chunks: rememberWipedChunks(),
+      plan: { ...REUPLOADS, destroys: true, weights: { wipe: 10 } }
+    })
   },
   /** One copy counts as two. */
   'count-receipts-twice': {
     breaks: ['A', 'D'],
     plant: () => ({
       metadata: countReceiptsTwice,
-      plan: { hosts: 1 },
+      plan: { ...BUSY, hosts: 1 },
       edge: (edge) => {
         edge.peer.config.replication.copiesMin = 1
       }
@@ -103,7 +109,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
     })
   },
   /** Nobody makes the copies that are owed. */
-  'never-repair': { breaks: ['F', 'A'], clean: true, plant: () => ({ metadata: neverRepair }) },
+  'never-repair': { breaks: ['F', 'A'], clean: true, plant: () => ({ metadata: neverRepair, plan: BUSY }) },
   /** A node has taken note of a redemption, and forgets it. */
   'drop-notes': { breaks: ['C'], plant: () => ({ pieces: dropNotes, plan: LOSS }) },
   /** A recovery goes by the snapshot alone. */
@@ -173,6 +179,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   'log-secrets': {
     breaks: ['G'],
     plant: () => ({
+      plan: { watchesLogs: true },
       edge: (edge) => {
         const { writer } = edge.parts
         const upload = writer.upload.bind(writer)
@@ -211,10 +218,20 @@ const LOSS = {
   destroys: false,
   operates: false,
   uploaders: 3,
-  filesPerUploader: 8,
+  filesPerUploader: 12,
   pauseMs: 1000,
-  faultsMs: 25_000,
+  faultsMs: 15_000,
   faultEveryMs: 8000
+}
+
+/** Many files, and many faults. */
+const BUSY = {
+  uploaders: 3,
+  filesPerUploader: 6,
+  pauseMs: 1000,
+  faultEveryMs: 1500,
+  oldLeader: false,
+  losesController: false
 }
 
 /** Many files with the same bytes, and nodes that are away. */
