@@ -60,6 +60,7 @@ export class Recovery {
     const { nodes, absentNodes, from, found, links, holds } = this.#recovered.report
     const { adopted, incomplete, expired, unreadable } = found
     return JSON.stringify({
+      attempts: this.#recovered.attempts,
       nodes: nodes.length,
       absent: absentNodes.length,
       from,
@@ -71,9 +72,6 @@ export class Recovery {
       ...holds
     })
   }
-
-  /** Whether nodes were found that had not heard the lost controller for long enough: what follows makes the metadata. */
-  isMaking = false
 
   lose(loss: Loss): void {
     this.#loss = loss
@@ -102,7 +100,6 @@ export class Recovery {
     const held: RecoveryPlan = {
       ...plan,
       draft: (file, found, pieces, logger) => {
-        this.isMaking = true
         return this.#time.holding(() => plan.draft(file, found, this.#released(pieces, process), logger))
       }
     }
