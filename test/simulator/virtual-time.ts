@@ -12,6 +12,8 @@ interface Entry {
 
 /** Events between two turns of the event loop, so that whatever waits for one gets it. */
 const EVENTS_PER_TURN = 64
+/** A shorter delay can be lost when it is added to the time: whoever waits for it would wait again, for ever. */
+const RESOLUTION_MS = 0.001
 /** Turns of the event loop that one event may set off before it counts as an endless loop. */
 const TURNS_MAX = 100_000
 
@@ -34,7 +36,8 @@ export class VirtualTime {
   }
 
   schedule(delayMs: number, run: () => void): Timer {
-    const entry: Entry = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, run }
+    const laterMs = delayMs > 0 ? Math.max(RESOLUTION_MS, delayMs) : 0
+    const entry: Entry = { atMs: this.#nowMs + laterMs, order: this.#order++, run }
     push(this.#heap, entry)
     return {
       cancel: () => {
