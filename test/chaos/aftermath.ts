@@ -6,7 +6,7 @@ import { runOn } from './cluster.ts'
 import { contentOf } from './content.ts'
 import { NeedleSearch } from './disks.ts'
 import { type FileEntry, type Violation, deletedContents } from './ledger.ts'
-import { HEAL_TIMEOUT_MS, type Scene, clientOf, graceMsOf, pause, until } from './scene.ts'
+import { HEAL_TIMEOUT_MS, type Scene, clientOf, graceMsOf, leaseMsOf, pause, until } from './scene.ts'
 import { askStatus, isComparedSince, isWhole } from './status.ts'
 
 const REDEEM_TIMEOUT_MS = 60_000
@@ -113,13 +113,16 @@ export class Aftermath {
     const search = new NeedleSearch()
     for (const [content, { sizeBytes }] of contents) search.add(content, contentOf(seed, content, sizeBytes))
     let found = new Map<number, string>()
-    const gone = await until(graceMsOf(scene.options) + goneTimeoutMs, async () => {
-      found = new Map()
-      for (const node of scene.cluster.living)
-        for (const [content, path] of await search.find(node.folder)) found.set(content, path)
-      if (found.size > 0) await pause(1000)
-      return found.size === 0
-    })
+    const gone = await until(
+      leaseMsOf(scene.options) + graceMsOf(scene.options) + goneTimeoutMs,
+      async () => {
+        found = new Map()
+        for (const node of scene.cluster.living)
+          for (const [content, path] of await search.find(node.folder)) found.set(content, path)
+        if (found.size > 0) await pause(1000)
+        return found.size === 0
+      }
+    )
     if (gone) return
     for (const [content, path] of found) {
       const file = contents.get(content)

@@ -14,7 +14,15 @@ import { checkLedger } from './ledger.ts'
 import { planFaults, type FaultShape } from './plan.ts'
 import type { ChaosProcess, Exit } from './process.ts'
 import { type ChaosReport, makeReport } from './report.ts'
-import { HEAL_TIMEOUT_MS, type ChaosOptions, type Scene, graceMsOf, pauseMaxMs, until } from './scene.ts'
+import {
+  HEAL_TIMEOUT_MS,
+  type ChaosOptions,
+  type Scene,
+  graceMsOf,
+  leaseMsOf,
+  pauseMaxMs,
+  until
+} from './scene.ts'
 import { askStatus, isWhole, repairs } from './status.ts'
 import { LoopbackWiring, NamespaceWiring, namespaceHindrance } from './wiring.ts'
 
@@ -134,7 +142,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     nodes: options.nodes,
     edges: options.edges,
     wiring,
-    settings: [`link.graceMs=${graceMsOf(options)}`, ...(options.settings ?? [])],
+    settings: [
+      `link.graceMs=${graceMsOf(options)}`,
+      `link.leaseMs=${leaseMsOf(options)}`,
+      ...(options.settings ?? [])
+    ],
     onDeath
   })
   const [firstNode] = cluster.nodes

@@ -31,6 +31,8 @@ export interface ChaosOptions {
 
 /** A claimant that something kept from its last bytes has so long after it. */
 const GRACE_MARGIN_MS = 25_000
+/** And one who comes back so long after it. */
+const LEASE_MARGIN_MS = 40_000
 
 /** How long pauses may be: a third of the run. */
 export const pauseMaxMs = (seconds: number): number =>
@@ -39,6 +41,10 @@ export const pauseMaxMs = (seconds: number): number =>
 /** A pause must not eat the time that a claimant has for its last bytes. */
 export const graceMsOf = ({ seconds, faults }: ChaosOptions): number =>
   (faults?.length === 0 ? 0 : pauseMaxMs(seconds)) + GRACE_MARGIN_MS
+
+/** Nor the time that a claim lives. One whose end was reported in a controller's last moments, and is lost with it, is over after that. */
+export const leaseMsOf = ({ seconds, faults }: ChaosOptions): number =>
+  faults?.length === 0 ? LEASE_MARGIN_MS : pauseMaxMs(seconds) + LEASE_MARGIN_MS
 
 /** The figure of the fault model. */
 export const HEAL_TIMEOUT_MS = 120_000
