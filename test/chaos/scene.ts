@@ -32,7 +32,7 @@ export interface ChaosOptions {
 /** A claimant that something kept from its last bytes has so long after it. */
 const GRACE_MARGIN_MS = 25_000
 /** And one who comes back so long after it. */
-const LEASE_MARGIN_MS = 40_000
+const LEASE_MARGIN_MS = 20_000
 
 /** How long pauses may be: a third of the run. */
 export const pauseMaxMs = (seconds: number): number =>
