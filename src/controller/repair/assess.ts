@@ -4,6 +4,7 @@ import { isWritable, placeCopies } from '../../cluster/placement.ts'
 import type { Config } from '../../config.ts'
 import type { CopyRecord, NodeBoot, PlacedChunkRecord } from '../../metadata-store.ts'
 import type { ChunkId, Member, PeerId, Tier } from '../../types.ts'
+import { enoughWithout } from './cluster-view.ts'
 import type { ClusterView } from './cluster-view.ts'
 import { desiredTier } from './desired-tier.ts'
 
@@ -148,6 +149,11 @@ function victimOf(extra: readonly Holder[], places: readonly Member[]): Holder |
   return extra.toSorted(byKey)[0]
 }
 
+/** Machines without which nothing is removed, where there are so many: one may be lost at any time. */
+const HOSTS_MIN = 2
+
+const hostsOf = (members: readonly Member[]): number => new Set(members.map(({ host }) => host)).size
+
 /** A copy that is too many, if there is one and every copy that stays is sure. */
 function trimOf(
   holders: readonly Holder[],
@@ -157,6 +163,8 @@ function trimOf(
   if (places.length === 0 || places.length < view.kept) return undefined
   const sure = new Map(holders.filter(isSure).map((holder) => [holder.member.peer, holder]))
   if (!places.every((member) => sure.has(member.peer))) return undefined
+  // where the machines left are too few, one copy too many is kept rather than all on one machine
+  if (hostsOf(places) < Math.min(HOSTS_MIN, hostsOf(holders.map(({ member }) => member)))) return undefined
   const staying = new Set(places.map((member) => member.peer))
   const victim = victimOf(
     [...sure.values()].filter(({ member }) => !staying.has(member.peer)),
@@ -208,7 +216,7 @@ export function assess(
 /** What a node means to a chunk that it holds. */
 export interface Need {
   readonly peer: PeerId
-  /** Without it there would be fewer sure copies than wanted on nodes that stay. */
+  /** Without it there would be too few sure copies on nodes that stay, or all of them on one machine. */
   readonly needed: boolean
   /** No other node that lives, or may return, holds it. */
   readonly last: boolean
@@ -217,7 +225,7 @@ export interface Need {
 export interface Standing {
   /** Sure copies on nodes that stay. */
   readonly sure: number
-  /** A node that is heard has not been asked yet, since it started again, whether it still holds its copy. */
+  /** A node that lives has not been asked yet, since it started again, whether it still holds its copy, or is silent for a moment. */
   readonly unsettled: boolean
   /** For each holder that is being emptied, or is away. */
   readonly needs: readonly Need[]
@@ -226,7 +234,10 @@ export interface Standing {
 /** How a chunk stands with regard to nodes that leave. */
 export function standingOf(chunk: PlacedChunkRecord, view: ClusterView): Standing {
   const holders = holdersOf(chunk, view)
-  const sure = holders.filter((holder) => isSure(holder) && !holder.draining).length
+  const staying = holders.filter((holder) => isSure(holder) && !holder.draining).map(({ member }) => member)
+  const hosts = hostsOf(staying)
+  const isSpreadBy = (member: Member | undefined): boolean =>
+    member !== undefined && hosts < HOSTS_MIN && hostsOf([...staying, member]) > hosts
   const isLeaving = (copy: CopyRecord): boolean => {
     const node = view.nodes.get(copy.peer)
     return node !== undefined && (node.draining || node.fate !== 'alive')
@@ -235,11 +246,10 @@ export function standingOf(chunk: PlacedChunkRecord, view: ClusterView): Standin
     .filter((copy) => copy.generation >= chunk.generation && isLeaving(copy))
     .map(({ peer }) => ({
       peer,
-      needed: sure < view.wanted,
+      // one that leaves is not among those that stay
+      needed: staying.length < enoughWithout(peer, view) || isSpreadBy(view.nodes.get(peer)?.member),
       last: holders.every(({ member }) => member.peer === peer)
     }))
-  const unsettled = holders.some(
-    ({ member, firmness }) => firmness === UNSURE && member.liveness === 'active'
-  )
-  return { sure, unsettled, needs }
+  const unsettled = holders.some(({ firmness }) => firmness === UNSURE)
+  return { sure: staying.length, unsettled, needs }
 }

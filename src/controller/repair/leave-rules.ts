@@ -48,14 +48,24 @@ export const isSafe = (leaving: Leaving, isFenced: boolean): boolean =>
  *
  * @param node.isHeard its heartbeats arrive, or did a moment ago
  * @param node.leaving undefined when its chunks were not looked at yet with regard to its leaving
+ * @param node.othersSilent nodes that its chunks may depend on are not heard at the moment
  */
 export function retireRefusal(
-  node: { isHeard: boolean; draining: boolean; safe: boolean; leaving: Leaving | undefined },
+  node: {
+    isHeard: boolean
+    draining: boolean
+    safe: boolean
+    leaving: Leaving | undefined
+    othersSilent: boolean
+  },
   force: boolean
 ): string | undefined {
   if (node.safe) return undefined
   if (node.isHeard && !node.draining) return 'it is running and was not emptied: drain it first'
   const { leaving } = node
+  if (node.othersSilent && (node.isHeard || !force)) {
+    return 'other nodes are not heard at the moment, and nobody knows whether their copies are still there: try again in a minute'
+  }
   if (leaving?.complete !== true) {
     return 'the chunks it holds are still being counted: try again in a moment'
   }
@@ -68,7 +78,7 @@ export function retireRefusal(
   }
   if (force || leaving.chunks === 0) return undefined
   return (
-    `it is down, and ${count(leaving.chunks, 'chunk')} (${mib(leaving.bytes)}) have fewer copies elsewhere than they should, ` +
+    `it is down, and ${count(leaving.chunks, 'chunk')} (${mib(leaving.bytes)}) have too few copies elsewhere (or all on one machine), ` +
     `${leaving.lastCopies} of them none: wait for their repair, or force it`
   )
 }

@@ -78,7 +78,7 @@ export class NodeWatch {
       fate: fateOf(observation, nowMs, this.#fates),
       draining: this.#isDraining(member)
     }))
-    return viewOf(views, config.replication.copies)
+    return viewOf(views, config.replication)
   }
 
   /**

@@ -11,6 +11,7 @@ import { hasCode } from '../../errors.ts'
 import type { Leadership } from '../leadership.ts'
 import type { StoreTime } from '../store-time.ts'
 import type { NodeRecorder } from '../workers/node-recorder.ts'
+import { someSilent } from './cluster-view.ts'
 import type { NodeView } from './cluster-view.ts'
 import { drainRefusal, isSafe, retireRefusal } from './leave-rules.ts'
 import type { Leaving, LeavingNodes } from './leaving-nodes.ts'
@@ -106,7 +107,8 @@ export class OperatorDecisions implements Worker {
         isHeard: node.fate === 'alive',
         draining: node.draining,
         safe: left !== undefined && this.#isSafe(peer, left),
-        leaving: left
+        leaving: left,
+        othersSilent: someSilent(peer, watch.look())
       },
       force
     )
@@ -213,9 +215,11 @@ export class OperatorDecisions implements Worker {
 
   /** An upload that was open when the node took its last chunk has ended, or was given up, after this time: no longer than that is it waited for. */
   #isSafe(peer: PeerId, leaving: Leaving): boolean {
-    const { clock, config } = this.#deps
+    const { clock, config, watch } = this.#deps
     const fencedAtMs = this.#drains.get(peer)?.fencedAtMs
     if (fencedAtMs === undefined) return false
+    // it was counted before they fell silent
+    if (someSilent(peer, watch.look())) return false
     const waitedForUploads = clock.monotonic() - fencedAtMs >= config.controller.uploadTtlMs
     return isSafe(waitedForUploads ? { ...leaving, open: 0 } : leaving, this.#deps.leaving.isFenced(peer))
   }

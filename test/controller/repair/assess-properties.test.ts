@@ -93,7 +93,7 @@ function setUp({ nodes, reads, name }: Case): { view: ClusterView; record: Place
     readAt: NOW - reads.ageMs,
     reads: reads.reads
   }
-  return { view: viewOf(views, COPIES), record }
+  return { view: viewOf(views, { copies: COPIES, copiesMin: 2 }), record }
 }
 
 /** Sure copies that stay. */
@@ -102,6 +102,13 @@ const staying = (view: ClusterView, record: PlacedChunkRecord): NodeView[] =>
     const node = view.nodes.get(copy.peer)
     const counts = node?.member.liveness === 'active' && node.member.boot === copy.boot && !node.draining
     return counts ? [node] : []
+  })
+
+/** Nodes that hold it, or may still. */
+const holders = (view: ClusterView, record: PlacedChunkRecord): NodeView[] =>
+  record.copies.flatMap((copy) => {
+    const node = view.nodes.get(copy.peer)
+    return node === undefined || node.fate === 'gone' ? [] : [node]
   })
 
 const hostsOf = (nodes: readonly NodeView[]): number => new Set(nodes.map((node) => node.member.host)).size
@@ -138,6 +145,8 @@ function check(view: ClusterView, record: PlacedChunkRecord, action: Action): vo
   // on two tiers a third copy may be on the host of the first; the second never is without need
   const hosts = tiers > 1 ? Math.min(2, hostsPossible(view, record)) : hostsPossible(view, record)
   if (hostsOf(after) < hosts) throw new Error('a trim that leaves fewer hosts than possible')
+  if (hostsOf(after) < Math.min(2, hostsOf(holders(view, record))))
+    throw new Error('a trim that leaves one machine')
   const kept = new Set(after.map((node) => node.member.peer))
   if (!action.keep.every((keeper) => kept.has(keeper.peer) && keeper.boot === 5)) {
     throw new Error('a keeper that is not sure')
@@ -191,7 +200,9 @@ t.test('with nodes that all take chunks, a chunk ends with its copies, and nothi
       if (copies.length < view.wanted) throw new Error('too few copies')
       // what the nodes that stay cannot hold as often as configured stays on those that are being emptied too
       const counted = view.kept > view.wanted ? copies : settled.copies
-      if (view.wanted > 0 && counted.length > view.wanted) throw new Error('too many copies')
+      // nor does a copy on another machine go when the nodes that stay are all on one
+      const isAlone = hostsOf(copies) < Math.min(2, hostsOf(holders(view, settled)))
+      if (view.wanted > 0 && !isAlone && counted.length > view.wanted) throw new Error('too many copies')
       const oneTier = new Set(one.nodes.map((node) => node.tier)).size === 1
       const hosts = hostsPossible(view, settled)
       if (hostsOf(copies) < (oneTier ? hosts : Math.min(2, hosts))) throw new Error('too few hosts')

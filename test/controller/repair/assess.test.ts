@@ -9,6 +9,7 @@ import type { Member } from '../../../src/types.ts'
 import { chunk, copyOn, generation, member } from '../members.ts'
 
 const NOW = 1e12
+const RULE = { copies: 3, copiesMin: 2 }
 const policy = { now: NOW, cold: defaultConfig().cold }
 
 const placed = (
@@ -41,7 +42,7 @@ const judge = (
   record: PlacedChunkRecord,
   nodes: NodeView[],
   options: AssessOptions & { copies?: number } = {}
-): Assessment => assess(record, viewOf(nodes, options.copies ?? 3), policy, options)
+): Assessment => assess(record, viewOf(nodes, { copies: options.copies ?? 3, copiesMin: 2 }), policy, options)
 
 const [a, b, c, d] = [member('A'), member('B'), member('C'), member('D')]
 const all = [copyOn(a), copyOn(b), copyOn(c)]
@@ -237,9 +238,37 @@ t.test('another node takes the place of one that failed a moment ago', async (t)
 })
 
 t.test('a node being emptied is needed as long as a chunk has too few sure copies elsewhere', async (t) => {
-  const nodes = viewOf([drains(a), lives(b), lives(c), lives(d)], 3)
+  const nodes = viewOf([drains(a), lives(b), lives(c), lives(d)], RULE)
   t.same(standingOf(placed(all), nodes).needs, [{ peer: a.peer, needed: true, last: false }])
   t.same(standingOf(placed([...all, copyOn(d)]), nodes).needs, [{ peer: a.peer, needed: false, last: false }])
   t.same(standingOf(placed([copyOn(a)]), nodes).needs, [{ peer: a.peer, needed: true, last: true }])
   t.same(standingOf(placed([copyOn(b), copyOn(c), copyOn(d)]), nodes).needs, [])
+})
+
+const falters = (member: Member): NodeView => lives({ ...member, liveness: 'suspect' })
+
+t.test('what a chunk needs is not less because nobody is heard for a moment', async (t) => {
+  const nodes = [lives(a), lives(b), falters(d)]
+  t.match(judge(placed([copyOn(a), copyOn(b)]), nodes), { urgency: 'under' })
+  t.match(judge(placed([copyOn(a)]), [lives(a), falters(b), falters(d)]), { urgency: 'last-copy' })
+  const deaf = viewOf([drains({ ...a, liveness: 'suspect' }), falters(b), falters(c)], RULE)
+  t.match(standingOf(placed([copyOn(a)]), deaf), { unsettled: true, needs: [{ needed: true, last: true }] })
+})
+
+t.test('no node leaves a chunk with fewer than two copies, or with all of them on one machine', async (t) => {
+  const needs = (record: PlacedChunkRecord, nodes: NodeView[]): boolean | undefined =>
+    standingOf(record, viewOf(nodes, RULE)).needs.find(({ peer }) => peer === c.peer)?.needed
+  t.equal(needs(placed(all), [lives(a), lives(b), drains(c)]), false)
+  t.equal(needs(placed(all), [lives(a), waits(b), drains(c)]), true, 'the other is down, and may not return')
+  t.equal(needs(placed(all), [lives(a), goes(b), drains(c)]), true, 'the other is gone')
+  t.equal(needs(placed([copyOn(a), copyOn(c)]), [lives(a), drains(c)]), true)
+  const [e, f] = [member('E', { host: a.host }), member('F', { host: a.host })]
+  const crowded = placed([copyOn(a), copyOn(e), copyOn(f), copyOn(c)])
+  const nodes = [lives(a), lives(e), lives(f), drains(c), goes(d)]
+  t.equal(needs(crowded, nodes), true, 'the only one on another machine')
+  t.match(judge(crowded, nodes), { urgency: 'none', action: undefined }, 'nor is it trimmed')
+  t.equal(
+    needs(placed([copyOn(a), copyOn(e), copyOn(d), copyOn(c)]), [...nodes.slice(0, 4), lives(d)]),
+    false
+  )
 })

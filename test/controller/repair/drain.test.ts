@@ -174,6 +174,32 @@ t.test('a running node is not retired before it is emptied, whatever is forced',
   await t.rejects(ask('retireNode', { peer: first.peer, force: true }), { code: 'retire-refused' })
 })
 
+t.test(
+  'a node is not safe to switch off while another is silent, and is again when that one is back',
+  async (t) => {
+    const made = await startRepairWorld(t, { hosts: FOUR, config: QUICK })
+    const { world, nodes, controller, ask, kill, revive, sendTo } = made
+    await sendTo([0, 1, 2], 4)
+    const [leaving, , , other] = nodes
+    if (leaving === undefined || other === undefined) return t.fail('there are nodes')
+    await ask('drainNode', { peer: leaving.peer, draining: true })
+    const isSafe = async (): Promise<boolean> => (await drainOf(made, leaving.peer))?.safe === true
+    await world.until('it is safe', isSafe)
+    await kill(other)
+    await world.until(
+      'that is noticed',
+      async () => controller.membership.get(other.peer)?.liveness === 'suspect'
+    )
+    t.notOk(await isSafe())
+    await t.rejects(ask('retireNode', { peer: leaving.peer, force: true }), {
+      code: 'retire-refused',
+      message: /other nodes are not heard at the moment/
+    })
+    await revive(other)
+    await world.until('it is safe again', isSafe)
+  }
+)
+
 t.test('a dead node is retired once its chunks have their copies elsewhere', async (t) => {
   const made = await startRepairWorld(t, { hosts: FOUR })
   const { world, nodes, controller, ask, kill, sendTo, fewest, slow } = made
@@ -185,7 +211,7 @@ t.test('a dead node is retired once its chunks have their copies elsewhere', asy
   await world.pass(DELAY_MS - 2000)
   await t.rejects(ask('retireNode', { peer: dead.peer, force: false }), {
     code: 'retire-refused',
-    message: /it is down, and 5 chunks \(1 MiB\) have fewer copies elsewhere .* 0 of them none/
+    message: /it is down, and 5 chunks \(1 MiB\) have too few copies elsewhere .* 0 of them none/
   })
   await world.until('its chunks are back', async () => (await fewest(chunks)) === 3)
   await world.pass(1000)

@@ -11,7 +11,7 @@ const [a, b, c, d] = [member('A'), member('B'), member('C'), member('D')]
 const view = (members: Member[], draining: Member[] = []): ReturnType<typeof viewOf> =>
   viewOf(
     members.map((each) => ({ member: each, fate: 'alive' as const, draining: draining.includes(each) })),
-    3
+    { copies: 3, copiesMin: 2 }
   )
 
 t.test('as many nodes stay as uploads need', async (t) => {
@@ -60,8 +60,9 @@ t.test('a node is safe to switch off when all was looked at and nothing needs it
 })
 
 t.test('forgetting a node', async (t) => {
-  const running = { isHeard: true, draining: true, safe: false, leaving }
-  const down = { isHeard: false, draining: false, safe: false, leaving }
+  const heard = { safe: false, leaving, othersSilent: false }
+  const running = { ...heard, isHeard: true, draining: true }
+  const down = { ...heard, isHeard: false, draining: false }
   const needed = { ...leaving, chunks: 5, bytes: 3 * MIB, lastCopies: 2 }
   for (const force of [false, true]) {
     t.equal(retireRefusal({ ...running, safe: true }, force), undefined)
@@ -74,5 +75,7 @@ t.test('forgetting a node', async (t) => {
     t.match(retireRefusal({ ...down, leaving: { ...needed, complete: false } }, force), 'still being counted')
   }
   t.match(retireRefusal({ ...down, leaving: needed }, false), '2 of them none')
+  t.match(retireRefusal({ ...down, othersSilent: true }, false), 'not heard at the moment')
+  t.match(retireRefusal({ ...running, othersSilent: true }, true), 'not heard at the moment')
   t.equal(retireRefusal({ ...down, leaving: needed }, true), undefined)
 })

@@ -8,7 +8,7 @@ import { chunk, copyOn, generation, member } from '../members.ts'
 const [a, b, c, d] = [member('A', { state: 'draining' }), member('B'), member('C'), member('D')]
 const view = viewOf(
   [a, b, c, d].map((each) => ({ member: each, fate: 'alive' as const, draining: each === a })),
-  3
+  { copies: 3, copiesMin: 2 }
 )
 const record = (name: string, copies: CopyRecord[], number = 1): PlacedChunkRecord => ({
   chunk: chunk(name),
