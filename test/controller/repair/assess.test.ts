@@ -263,6 +263,8 @@ t.test('no node leaves a chunk with fewer than two copies, or with all of them o
   t.equal(needs(placed(all), [lives(a), goes(b), drains(c)]), true, 'the other is gone')
   t.equal(needs(placed([copyOn(a), copyOn(c)]), [lives(a), drains(c)]), true)
   const [e, f] = [member('E', { host: a.host }), member('F', { host: a.host })]
+  const pair = standingOf(placed([copyOn(a), copyOn(e)]), viewOf([lives(a), drains(e)], RULE))
+  t.match(pair.needs, [{ peer: e.peer, needed: true }], 'two copies on one machine are better than one')
   const crowded = placed([copyOn(a), copyOn(e), copyOn(f), copyOn(c)])
   const nodes = [lives(a), lives(e), lives(f), drains(c), goes(d)]
   t.equal(needs(crowded, nodes), true, 'the only one on another machine')
