@@ -200,10 +200,16 @@ export interface InventoryRecords {
   /** Of the prefixes first … last (0 … 255). */
   summarizeCopies(peer: PeerId, first: number, last: number): Promise<CopySummary[]>
   /**
-   * If the copies recorded for the peer in that prefix have this digest, all of them count as given in `boot` from now on: they were compared. Compares and
-   * changes in one step; false, and nothing changed, when the digest is another one.
+   * If the copies recorded for the peer in that prefix have this digest, all of them count as given in `boot`, on `host`, from now on: they were compared. (The
+   * disk may have been moved to another machine.) Compares and changes in one step; false, and nothing changed, when the digest is another one.
    */
-  confirmCopies(request: { peer: PeerId; boot: number; prefix: number; digest: string }): Promise<boolean>
+  confirmCopies(request: {
+    peer: PeerId
+    host: string
+    boot: number
+    prefix: number
+    digest: string
+  }): Promise<boolean>
   /** Copies recorded for the peer, by digest after `after`. */
   listCopies(
     peer: PeerId,

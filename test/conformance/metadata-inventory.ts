@@ -82,21 +82,63 @@ export async function testInventory(t: Test, makeStore: MakeStore): Promise<void
       const counts = await store.summarizeCopies(peer(1), 0, 255)
       const prefix = counts.findIndex((each) => each.count > 1)
       const { digest } = inventoryOf(held, prefix)
-      t.equal(await store.confirmCopies({ peer: peer(1), boot: 7, prefix, digest }), true)
-      t.equal(await store.confirmCopies({ peer: peer(1), boot: 7, prefix, digest }), true, 'again')
+      t.equal(await store.confirmCopies({ peer: peer(1), host: 'host-1', boot: 7, prefix, digest }), true)
+      t.equal(
+        await store.confirmCopies({ peer: peer(1), host: 'host-1', boot: 7, prefix, digest }),
+        true,
+        'again'
+      )
       for (const [id, boot] of await bootsOf(store, 1)) t.equal(boot, prefixOf(id) === prefix ? 7 : 1)
       for (const boot of (await bootsOf(store, 2)).values()) t.equal(boot, 1, 'nor those of another node')
-      t.equal(await store.confirmCopies({ peer: peer(1), boot: 5, prefix, digest }), true)
+      t.equal(await store.confirmCopies({ peer: peer(1), host: 'host-1', boot: 5, prefix, digest }), true)
       const boots = [...(await bootsOf(store, 1)).values()]
       t.equal(boots.filter((boot) => boot === 5).length, 0, 'a boot never goes back')
       for (let each = 0; each < 256; each++) {
         const summary = inventoryOf(held, each)
         t.equal(
-          await store.confirmCopies({ peer: peer(1), boot: 8, prefix: each, digest: summary.digest }),
+          await store.confirmCopies({
+            peer: peer(1),
+            host: 'host-1',
+            boot: 8,
+            prefix: each,
+            digest: summary.digest
+          }),
           true
         )
       }
       t.strictSame(new Set((await bootsOf(store, 1)).values()), new Set([8]))
+    }
+  )
+
+  await t.test(
+    'copies count on the machine their node runs on now: a disk may have been moved',
+    async (t) => {
+      const store = await makeStore(t)
+      const upload = await openUpload(store, 'a')
+      const id = chunk('x')
+      const g = await reserve(store, upload, 0, id)
+      await store.recordReceipts([receipt(1, id, g), receipt(2, id, g)])
+      const prefix = prefixOf(id)
+      const { digest } = inventoryOf([{ chunk: id, generation: g }], prefix)
+      const rule = (boot: number) => ({
+        copiesMin: 2,
+        hostsMin: 2,
+        boots: [
+          { peer: peer(1), boot },
+          { peer: peer(2), boot: 1 }
+        ]
+      })
+      t.strictSame(await store.listLacking(upload, rule(1), 10), [])
+      t.equal(await store.confirmCopies({ peer: peer(1), host: 'host-2', boot: 7, prefix, digest }), true)
+      const [lacking] = await store.listLacking(upload, rule(7), 10)
+      t.match(lacking?.copies, [
+        { peer: peer(1), host: 'host-2', boot: 7 },
+        { peer: peer(2), host: 'host-2', boot: 1 }
+      ])
+      t.equal(await store.confirmCopies({ peer: peer(1), host: 'host-1', boot: 5, prefix, digest }), true)
+      t.equal((await store.listLacking(upload, rule(7), 10)).length, 1, 'an earlier life does not move it')
+      t.equal(await store.confirmCopies({ peer: peer(1), host: 'host-1', boot: 8, prefix, digest }), true)
+      t.strictSame(await store.listLacking(upload, rule(8), 10), [], 'moved back')
     }
   )
 
@@ -113,10 +155,11 @@ export async function testInventory(t: Test, makeStore: MakeStore): Promise<void
     ]
     for (const each of wrong) {
       const { digest } = inventoryOf(each, prefix)
-      t.equal(await store.confirmCopies({ peer: peer(1), boot: 7, prefix, digest }), false)
+      t.equal(await store.confirmCopies({ peer: peer(1), host: 'host-1', boot: 7, prefix, digest }), false)
       t.equal(
         await store.confirmCopies({
           peer: peer(9),
+          host: 'host-9',
           boot: 7,
           prefix,
           digest: inventoryOf(held, prefix).digest
@@ -126,7 +169,10 @@ export async function testInventory(t: Test, makeStore: MakeStore): Promise<void
     }
     t.strictSame(new Set((await bootsOf(store, 1)).values()), new Set([1]))
     const nothing = inventoryOf([], prefix).digest
-    t.equal(await store.confirmCopies({ peer: peer(9), boot: 7, prefix, digest: nothing }), true)
+    t.equal(
+      await store.confirmCopies({ peer: peer(9), host: 'host-9', boot: 7, prefix, digest: nothing }),
+      true
+    )
   })
 
   await t.test('copies of a peer come in pages, in order of digests', async (t) => {

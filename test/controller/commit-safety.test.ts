@@ -130,3 +130,23 @@ t.test(
     t.same(stock.dropped(0), [chunk, chunk])
   }
 )
+
+overEachStore(t, 'two copies count on two machines no longer once a disk was moved', async (t, makeStore) => {
+  const stock = await startStock(t, { makeStore })
+  const { world, sender } = stock
+  await sender.send({ content: ['the same bytes'] })
+  const active = () => stock.controller.membership.active('node').map(({ peer }) => peer)
+  await world.crash(stock.node(2))
+  await stock.restart(1, { host: 'h1' })
+  await world.until('the third node is silent', () => !active().includes(stock.node(2).peer))
+  const present = async (): Promise<boolean> =>
+    (await sender.place(await sender.open(), 0, 'the same bytes', 1)).present
+  await world.until('the moved node was compared', async () => {
+    const { nodes } = await sender.call('status', {})
+    return nodes.some(({ peer, reconciledAt }) => peer === stock.node(1).peer && reconciledAt !== null)
+  })
+  t.match(await stock.sure(), { h1: 2 }, 'its copies count')
+  t.notOk(await present(), 'but both are on one machine')
+  await stock.restart(1, { host: 'h2' })
+  await world.until('the node that was moved back was compared', present)
+})

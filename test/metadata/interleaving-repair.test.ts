@@ -100,7 +100,7 @@ const prefix = digestOf(x.chunk)[0] ?? 0
 const confirm =
   (digests: { digest?: string }): Run =>
   async (db) =>
-    confirmCopies(db, { peer: peer(1), boot: 5, prefix, digest: digests.digest ?? '' })
+    confirmCopies(db, { peer: peer(1), host: 'host-1', boot: 5, prefix, digest: digests.digest ?? '' })
 /** What the node would say that holds what is recorded now. */
 const remember =
   (digests: { digest?: string }): Run =>

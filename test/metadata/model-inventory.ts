@@ -78,7 +78,9 @@ export const confirmCopies = operation(
       const prefix = digestOf(chunk(of))[0] ?? 0
       // the digest of another peer is a wrong one most of the time
       const [summary] = await store.summarizeCopies(peer(n + off), prefix, prefix)
-      return await store.confirmCopies({ peer: peer(n), boot, prefix, digest: summary?.digest ?? '' })
+      const digest = summary?.digest ?? ''
+      // a disk that is moved now and then
+      return await store.confirmCopies({ peer: peer(n), host: `host-${n + off}`, boot, prefix, digest })
     }
 )
 

@@ -53,7 +53,13 @@ async function keepEverything(store: SqliteMetadataStore): Promise<void> {
     .summarizeCopies(peer(2), 0, 255)
     .then((all) => all.filter((each) => each.count > 0))
   const prefix = (await store.summarizeCopies(peer(2), 0, 255)).findIndex((each) => each.count > 0)
-  await store.confirmCopies({ peer: peer(2), boot: 9, prefix, digest: summary?.digest ?? '' })
+  await store.confirmCopies({
+    peer: peer(2),
+    host: 'host-2',
+    boot: 9,
+    prefix,
+    digest: summary?.digest ?? ''
+  })
   await store.listCopies(peer(2), undefined, 10)
   await store.listCopies(peer(2), file.manifest, 10)
   const held = [...chunks.map(({ chunk: id, generation }) => ({ chunk: id, generation })), stray]

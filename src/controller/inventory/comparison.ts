@@ -79,8 +79,8 @@ export class Comparison {
   }
 
   async #confirm(summary: { prefix: number; digest: string }): Promise<boolean> {
-    const { peer, boot } = this.#visit
-    return await this.#deps.store.confirmCopies({ peer, boot, ...summary })
+    const { peer, host, boot } = this.#visit
+    return await this.#deps.store.confirmCopies({ peer, host, boot, ...summary })
   }
 
   async *#comparePrefix(prefix: number, signal: AbortSignal): AsyncGenerator<void, void> {

@@ -36,11 +36,11 @@ export function summarizeCopies(state: State, peer: PeerId, first: number, last:
 
 export function confirmCopies(
   state: State,
-  { peer, boot, prefix, digest }: Request<'confirmCopies'>
+  { peer, host, boot, prefix, digest }: Request<'confirmCopies'>
 ): boolean {
   if (summarizeCopies(state, peer, prefix, prefix)[0]?.digest !== digest) return false
   for (const { copy } of recordedFor(state, peer, prefix, prefix)) {
-    if (copy.boot < boot) copy.boot = boot
+    if (copy.boot < boot) Object.assign(copy, { host, boot })
   }
   return true
 }

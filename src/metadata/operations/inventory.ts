@@ -7,7 +7,7 @@ import { InventoryDigest } from '../../protocol/inventory.ts'
 import type { ChunkId, Generation, PeerId } from '../../types.ts'
 import { chunkBytes, chunkOf, hexOf } from '../columns.ts'
 import type { Schema } from '../schema.ts'
-import { findName } from './counters.ts'
+import { findName, nameNumber } from './counters.ts'
 
 interface Compared {
   digest: Uint8Array
@@ -52,7 +52,7 @@ export async function summarizeCopies(
 /** All rows at once, and then a look at those that moved: one that another transaction has put there since the comparison takes everything back. */
 export async function confirmCopies(
   db: Kysely<Schema>,
-  { peer, boot, prefix, digest }: Parameters<InventoryRecords['confirmCopies']>[0]
+  { peer, host, boot, prefix, digest }: Parameters<InventoryRecords['confirmCopies']>[0]
 ): Promise<boolean> {
   const no = await findName(db, peer)
   const compared = no === undefined ? [] : await copiesOfPrefix(db, no, prefix)
@@ -60,7 +60,7 @@ export async function confirmCopies(
   if (no === undefined) return true
   const moved = await db
     .updateTable('copies')
-    .set({ boot })
+    .set({ boot, host: await nameNumber(db, host) })
     .where(ofPrefix(no, prefix))
     .where('boot', '<', boot)
     .returning(['digest', 'generation'])

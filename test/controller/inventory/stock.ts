@@ -11,8 +11,8 @@ import type { NodeParticipant } from '../world.ts'
 
 export interface Stock extends Cluster {
   node: (index: number) => NodeParticipant
-  /** Starts a node again: with its chunks, those of another store, or none. */
-  restart: (index: number, options?: { store?: MemoryChunkStore }) => Promise<NodeParticipant>
+  /** Starts a node again: with its chunks, those of another store, or none; on another machine if one is named. */
+  restart: (index: number, options?: { store?: MemoryChunkStore; host?: string }) => Promise<NodeParticipant>
   /** Copies that count, by name of the node: `{ h1: 2 }`. */
   sure: () => Promise<Record<string, number>>
   /** Recorded copies, whatever their boot. */
@@ -55,10 +55,10 @@ export async function startStock(
   return {
     ...cluster,
     node,
-    async restart(index, { store } = {}) {
+    async restart(index, { store, host } = {}) {
       const old = node(index)
       await world.crash(old)
-      const again = await world.addNode(old.host, { peer: old.peer, store: store ?? old.store })
+      const again = await world.addNode(host ?? old.host, { peer: old.peer, store: store ?? old.store })
       nodes[index] = again
       return again
     },
