@@ -127,16 +127,25 @@ export class ChunkIndex {
     return ranges
   }
 
-  /** Greatest sequence that is noted for removal; 0 when there is none. */
+  /** Greatest sequence that is noted for removal; 0 when there is none. Where a note looks damaged all are read a second time. */
   async lastRemoval(): Promise<number> {
-    let greatest = 0
-    for await (const [key, value] of this.#entries(removedKeys)) {
-      greatest = Math.max(greatest, decodeRemoval(key, value)?.last ?? 0)
-    }
-    return greatest
+    const first = await this.#readLastRemoval()
+    if (first.damaged === 0) return first.greatest
+    return Math.max(first.greatest, (await this.#readLastRemoval()).greatest)
   }
 
-  /** Records in order of digest, after `after`. */
+  async #readLastRemoval(): Promise<{ greatest: number; damaged: number }> {
+    let greatest = 0
+    let damaged = 0
+    for await (const [key, value] of this.#entries(removedKeys)) {
+      const range = decodeRemoval(key, value)
+      if (range === undefined) damaged++
+      else greatest = Math.max(greatest, range.last)
+    }
+    return { greatest, damaged }
+  }
+
+  /** Records in order of digest, after `after`; each is read a second time before it is called unreadable. */
   async *records(
     options: { after?: Uint8Array | undefined; pageRecords?: number | undefined } = {}
   ): AsyncGenerator<IndexEntry> {
@@ -145,7 +154,8 @@ export class ChunkIndex {
     for await (const [key, value] of this.#entries(range, pageRecords)) {
       const digest = digestOfKey(key)
       if (digest.byteLength !== DIGEST_BYTES) continue // a damaged key names nothing
-      yield { digest, record: decodeRecord(digest, value) ?? UNREADABLE }
+      // not from the cache: what a walk reads does not get into it
+      yield { digest, record: decodeRecord(digest, value) ?? (await this.#read(digest)) ?? UNREADABLE }
     }
   }
 

@@ -8,7 +8,7 @@ const GAPS_PER_PAUSE = 64
  * Notes slices for removal that nothing refers to: those of a record that rotted away, and of a put whose record could not be written while
  * later ones could. They lie in gaps between the sequences that records have; most gaps are empty, and LevelDB knows that without reading.
  *
- * @param held sequences of every record that could be read, up to `last`, in any order; it is sorted in place
+ * @param held sequences of every record that could be read, up to `last`, in any order, some perhaps twice; it is sorted in place
  * @param last no put after this call gets a sequence up to it
  * @returns how many ranges were noted
  */

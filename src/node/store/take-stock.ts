@@ -16,7 +16,7 @@ export interface Findings {
   unreadable: ChunkId[]
   /** Greatest sequence that was ever given out, as far as anything on disk tells. */
   last: number
-  /** Sequences that records have; every other one up to `last` is free, noted for removal, or an orphan. */
+  /** Sequences that records have, some of them twice; every other one up to `last` is free, noted for removal, or an orphan. */
   sequences: Float64Array
 }
 
@@ -34,6 +34,14 @@ export async function takeStock(index: ChunkIndex, slices: SliceTable): Promise<
     }
     sequences.push(record.sequence)
     last = Math.max(last, record.sequence)
+  }
+  // what was read wrong may have been a key, under which there is nothing to read again: the slices of a good record must not pass for orphans
+  if (unreadable.length > 0) {
+    for await (const { record } of index.records()) {
+      if (record === UNREADABLE) continue
+      sequences.push(record.sequence)
+      last = Math.max(last, record.sequence)
+    }
   }
   const lastOnDisk = await slices.lastSequence()
   if (lastOnDisk > last && lastOnDisk < SEQUENCE_MAX) {
