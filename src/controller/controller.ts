@@ -58,6 +58,7 @@ export class Controller implements Service {
   readonly #leadership: Leadership
   readonly #time: StoreTime
   readonly #nodes: NodeRecorder
+  readonly #trims: TrimWatch
   readonly #loops: Loops
   readonly #stats: RecentStats
   readonly #server: RpcServer
@@ -134,6 +135,7 @@ export class Controller implements Service {
     this.#leadership = leadership
     this.#time = time
     this.#nodes = nodes
+    this.#trims = trims
     this.#stats = new RecentStats({ store, clock })
     this.#loops = loops
     this.#parts = { ...parts, scrubs }
@@ -165,6 +167,7 @@ export class Controller implements Service {
       await this.#nodes.restore()
       await this.#parts.repair.restore()
       await this.#parts.inventory.restore()
+      this.#trims.begin(await store.lastGeneration())
       this.#open = true
       logger.info('the controller leads', { term })
       this.#leadership.begin(term)

@@ -39,14 +39,24 @@ export class CopyCheck {
     this.#deps = deps
   }
 
-  /** Whether the node says that it holds the copy; false also when it cannot be asked. @throws `busy` */
-  async isHeld(copy: SuspectCopy, signal: AbortSignal): Promise<boolean> {
+  /** Which of these copies, a page at most, the node says it holds; none when it cannot be asked. @throws `busy` */
+  async areHeld(
+    peer: PeerId,
+    copies: ReadonlyArray<Omit<SuspectCopy, 'peer'>>,
+    signal: AbortSignal,
+    timeoutMs: number
+  ): Promise<boolean[]> {
     const lease = await this.#budget.acquire(1, signal)
     try {
-      return !(await this.#isMissing(copy, signal))
+      const ids = copies.map(({ chunk }) => chunk)
+      const { message } = await this.#deps.chunkRpc.call(peer, 'has', { ids }, { signal, timeoutMs })
+      return copies.map(({ chunk, generation }, index) => {
+        const info = message.chunks[index] ?? null
+        return info !== null && info.id === chunk && info.generation >= generation
+      })
     } catch (error) {
-      this.#deps.logger.debug('a node could not be asked about a copy', { peer: copy.peer, err: error })
-      return false
+      this.#deps.logger.debug('a node could not be asked about copies', { peer, err: error })
+      return copies.map(() => false)
     } finally {
       lease.release()
     }

@@ -15,10 +15,14 @@ import type { RecentChunks } from './recent-chunks.ts'
 import type { StoreTime } from './store-time.ts'
 import type { TrimWatch } from './trim-watch.ts'
 
-/** Receipts looked at together; nearly all are believed at once. */
+/** Receipts in doubt that are looked up together, and nodes asked together; nearly all are believed at once. */
 const RECEIPTS_AT_ONCE = 16
+const NODES_AT_ONCE = 8
 
-/** Lacking chunks of one commit that are looked at together, and rounds of that: more come up when the edge asks again. */
+/**
+ * Lacking chunks of one commit that are looked at together; and rounds of that (more come up when the edge asks again), or of asking about receipts whose copies are trimmed
+ * meanwhile.
+ */
 const LACKING_MAX = 1024
 const ROUNDS_MAX = 8
 /** Repair makes a missing copy in about so long. */
@@ -29,7 +33,7 @@ type Response<K extends keyof ControlMessages> = ResponseOf<ControlMessages, K>
 
 export interface UploadServiceDeps {
   trims: TrimWatch
-  check: Pick<CopyCheck, 'isHeld'>
+  check: Pick<CopyCheck, 'areHeld'>
   self: PeerId
   store: MetadataStore
   membership: Membership
@@ -118,25 +122,66 @@ export class UploadService {
     { receipts }: Request<'recordReceipts'>,
     signal: AbortSignal
   ): Promise<Response<'recordReceipts'>> {
+    const { trims, inventory } = this.#deps
+    let waiting = receipts
+    for (let round = 0; waiting.length > 0 && round < ROUNDS_MAX; round++) {
+      for (const receipt of waiting) await trims.settled(receipt)
+      const since = trims.last
+      const believed = await this.#believed(waiting, signal)
+      // in the turn in which the others are handed to the store: a trim that begins later finds their records
+      const late = new Set(believed.filter((receipt) => trims.isTrimmedSince(receipt, since)))
+      await this.#record(believed.filter((receipt) => !late.has(receipt)))
+      waiting = [...late]
+    }
+    for (const { peer } of waiting) inventory.recheck(peer)
+    return {}
+  }
+
+  async #record(receipts: Receipt[]): Promise<void> {
     const { store, recent, membership, inventory } = this.#deps
-    const believed = await inParallel(receipts, RECEIPTS_AT_ONCE, (receipt) => this.#isTrue(receipt, signal))
-    const taken = receipts.filter((_, index) => believed[index] === true)
-    if (taken.length > 0) await store.recordReceipts(taken)
-    for (const { chunk, peer, boot } of taken) {
+    if (receipts.length > 0) await store.recordReceipts(receipts)
+    for (const { chunk, peer, boot } of receipts) {
       recent.touch(chunk)
       // given before the node started again, and recorded when its inventory may have been compared already
       if (boot < (membership.get(peer)?.boot ?? 0)) inventory.recheck(peer)
     }
-    return {}
   }
 
   /** A copy that was trimmed since its receipt was given is gone; a node that was given the chunk again says that it holds it. */
-  async #isTrue(receipt: Receipt, signal: AbortSignal): Promise<boolean> {
-    const { trims, check, inventory } = this.#deps
-    if (!(await trims.isDoubtful(receipt))) return true
-    if (await check.isHeld(receipt, signal)) return true
-    inventory.recheck(receipt.peer) // it may only have been unreachable
-    return false
+  async #believed(receipts: readonly Receipt[], signal: AbortSignal): Promise<readonly Receipt[]> {
+    const { trims, inventory } = this.#deps
+    const doubtful = receipts.filter((receipt) => trims.mayBeTrimmed(receipt))
+    if (doubtful.length === 0) return receipts
+    const recorded = await inParallel(doubtful, RECEIPTS_AT_ONCE, (receipt) => this.#isRecorded(receipt))
+    const unproved = Map.groupBy(
+      doubtful.filter((_receipt, index) => recorded[index] !== true),
+      ({ peer }) => peer
+    )
+    const refused = await inParallel([...unproved], NODES_AT_ONCE, async ([peer, asked]) => {
+      const held = await this.#areHeld(peer, asked, signal)
+      const missing = asked.filter((_receipt, index) => held[index] !== true)
+      if (missing.length > 0) inventory.recheck(peer) // it may only have been unreachable
+      return missing
+    })
+    const missing = new Set(refused.flat())
+    return receipts.filter((receipt) => !missing.has(receipt))
+  }
+
+  async #areHeld(peer: PeerId, copies: readonly Receipt[], signal: AbortSignal): Promise<boolean[]> {
+    const { check, membership, config } = this.#deps
+    if (membership.get(peer)?.liveness !== 'active') return [] // it counts only once its inventory was compared
+    // an edge waits for as long as one request to the controller may take
+    return await check.areHeld(peer, copies, signal, Math.ceil(config.controller.requestTimeoutMs / 4))
+  }
+
+  /** A trim would have taken the record away, so that this one was made since. */
+  async #isRecorded({ peer, chunk, generation, boot }: Receipt): Promise<boolean> {
+    const known = await this.#deps.store.findChunk(chunk)
+    return (
+      known?.copies.some(
+        (copy) => copy.peer === peer && copy.generation === generation && copy.boot >= boot
+      ) ?? false
+    )
   }
 
   /**

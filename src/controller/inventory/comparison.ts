@@ -6,8 +6,8 @@ import { CHUNKS_PER_PAGE_MAX, INVENTORY_PREFIXES } from '../../protocol/limits.t
 import type { ChunkId } from '../../types.ts'
 import { inParallel } from '../in-parallel.ts'
 import type { Claims } from './claims.ts'
-import { bootChanged, checkRecorded } from './holdings.ts'
-import type { HoldingsDeps, RecordedCopy, Visit } from './holdings.ts'
+import { bootChanged, checkRecorded, recordHeld } from './holdings.ts'
+import type { HoldingsDeps, RecordedCopy, Said, Visit } from './holdings.ts'
 import { beforeFirstOf, byDigest, checkOrder, lastOf } from './prefixes.ts'
 
 /** A node goes through all of its records for it: some seconds for a million chunks. */
@@ -88,10 +88,10 @@ export class Comparison {
     let after = beforeFirstOf(prefix)
     for (let pages = 0; pages < PAGES_MAX; pages++) {
       const page = await this.#listHeld(after, signal)
-      const held = page.filter(({ chunk }) => byDigest(chunk, end) <= 0)
+      const held = page.held.filter(({ chunk }) => byDigest(chunk, end) <= 0)
       const isLast = held.length < CHUNKS_PER_PAGE_MAX
       const through = isLast ? end : (held.at(-1)?.chunk ?? end)
-      yield* this.#compareRange(held, after, through, signal)
+      yield* this.#compareRange({ ...page, held }, after, through, signal)
       if (isLast) return
       after = through
       yield
@@ -99,8 +99,9 @@ export class Comparison {
     throw new PeerbinError('protocol-violation', 'a node lists more chunks than there can be')
   }
 
-  async #listHeld(after: ChunkId | undefined, signal: AbortSignal): Promise<HeldChunk[]> {
-    const { chunkRpc, timeoutMs } = this.#deps
+  async #listHeld(after: ChunkId | undefined, signal: AbortSignal): Promise<Said> {
+    const { chunkRpc, trims, timeoutMs } = this.#deps
+    const since = trims.last
     const request = { limit: CHUNKS_PER_PAGE_MAX, ...(after !== undefined && { after }) }
     const { message } = await chunkRpc.call(this.#visit.peer, 'list', request, { signal, timeoutMs })
     if (message.boot !== this.#visit.boot) throw bootChanged()
@@ -109,16 +110,17 @@ export class Comparison {
       held.map(({ chunk }) => chunk),
       after
     )
-    return held
+    return { held, since }
   }
 
   /** What the node listed of the range after … through, against what is recorded of it. */
   async *#compareRange(
-    held: readonly HeldChunk[],
+    said: Said,
     after: ChunkId | undefined,
     through: ChunkId,
     signal: AbortSignal
   ): AsyncGenerator<void, void> {
+    const { held } = said
     const lost: ChunkId[] = []
     const generations = new Map(held.map(({ chunk, generation }) => [chunk, generation]))
     const known = new Set<ChunkId>()
@@ -135,7 +137,7 @@ export class Comparison {
       more = inRange.length === CHUNKS_PER_PAGE_MAX
       if (more) yield
     }
-    if (held.length > 0) lost.push(...(await this.#reconcile(held, known, signal)))
+    if (held.length > 0) lost.push(...(await this.#reconcile(said, known, signal)))
     // after the stale ones among them were lifted, which needs no bytes
     this.#findings.lost += lost.length
     if (lost.length > 0) this.#deps.onLost(lost)
@@ -143,17 +145,16 @@ export class Comparison {
 
   /** Answers those that turned out to be lost after all. */
   async #reconcile(
-    listed: readonly HeldChunk[],
+    { held: listed, since }: Said,
     known: ReadonlySet<ChunkId>,
     signal: AbortSignal
   ): Promise<ChunkId[]> {
-    const { store, onStale } = this.#deps
+    const { onStale } = this.#deps
     const held = await this.#believed(listed, known, signal)
-    if (held.length === 0) return []
-    const { peer, host, boot, inventory } = this.#visit
-    const outcomes = await store.reconcileHeld({ peer, host, boot, inventory, held })
-    const having = (outcome: HeldOutcome): HeldChunk[] =>
-      held.filter((_held, index) => outcomes[index] === outcome)
+    const taken = await recordHeld(this.#deps, this.#visit, { held, since }, signal)
+    const having = (wanted: HeldOutcome): HeldChunk[] =>
+      taken.flatMap(({ outcome, ...copy }) => (outcome === wanted ? [copy] : []))
+    const { boot } = this.#visit
     this.#unknown += having('unknown').length
     this.#findings.foreign += having('foreign').length
     // what was not recorded before may have been trimmed, or found rotten, after the node listed it

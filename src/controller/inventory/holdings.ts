@@ -1,15 +1,18 @@
 /** Questions to one node about chunks that are recorded for it. Its answers change what is recorded for itself, and nothing else. */
 
 import { PeerbinError } from '../../errors.ts'
-import type { HeldChunk, MetadataStore } from '../../metadata-store.ts'
+import type { HeldChunk, HeldOutcome, MetadataStore } from '../../metadata-store.ts'
 import { CHUNKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
 import type { ChunkMessages } from '../../protocol/messages.ts'
 import type { RpcCaller } from '../../protocol/rpc.ts'
 import type { ChunkId, PeerId } from '../../types.ts'
 import { inParallel } from '../in-parallel.ts'
+import type { TrimWatch } from '../trim-watch.ts'
 
 /** The store writes down together what comes together. */
 const DROPS_AT_ONCE = 32
+/** A copy that is trimmed again and again while its node is asked is left to the next inventory. */
+const ROUNDS_MAX = 4
 
 /** A node in the boot that is compared, and the number of the comparison: the store's time at its start, in ms. */
 export interface Visit {
@@ -25,6 +28,7 @@ export type RecordedCopy = HeldChunk & { boot: number }
 export interface HoldingsDeps {
   store: Pick<MetadataStore, 'reconcileHeld' | 'dropCopy'>
   chunkRpc: RpcCaller<ChunkMessages>
+  trims: TrimWatch
   /** Limit for one request to a node. */
   timeoutMs: number
 }
@@ -32,9 +36,15 @@ export interface HoldingsDeps {
 export const bootChanged = (): PeerbinError =>
   new PeerbinError('peer-unreachable', 'the node started again meanwhile')
 
-interface Answer {
+/** What a node said it holds, and the last trim that had begun or ended before it was asked. */
+export interface Said {
   /** At the generations the node has them. */
-  held: HeldChunk[]
+  held: readonly HeldChunk[]
+  since: number
+}
+
+interface Answer {
+  said: Said
   lost: RecordedCopy[]
 }
 
@@ -44,33 +54,68 @@ interface Answer {
  * @throws when the node is in another boot, or does not answer
  */
 async function ask(
-  { chunkRpc, timeoutMs }: HoldingsDeps,
+  { chunkRpc, trims, timeoutMs }: HoldingsDeps,
   { peer, boot }: Visit,
   copies: readonly RecordedCopy[],
   signal: AbortSignal
 ): Promise<Answer> {
   const ids = copies.map(({ chunk }) => chunk)
+  const since = trims.last
   const { message } = await chunkRpc.call(peer, 'has', { ids }, { signal, timeoutMs })
   if (message.boot !== boot) throw bootChanged()
   if (message.chunks.length !== ids.length) {
     throw new PeerbinError('protocol-violation', 'a node answered to other chunks than it was asked for')
   }
-  const answer: Answer = { held: [], lost: [] }
+  const held: HeldChunk[] = []
+  const lost: RecordedCopy[] = []
   for (const [index, copy] of copies.entries()) {
     const info = message.chunks[index] ?? null
     const isHeld = info !== null && info.id === copy.chunk && info.generation >= copy.generation
-    if (isHeld) answer.held.push({ chunk: copy.chunk, generation: info.generation })
-    else answer.lost.push(copy)
+    if (isHeld) held.push({ chunk: copy.chunk, generation: info.generation })
+    else lost.push(copy)
   }
-  return answer
+  return { said: { held, since }, lost }
 }
 
-async function record(
-  { store }: HoldingsDeps,
-  { peer, host, boot, inventory }: Visit,
-  held: readonly HeldChunk[]
-): Promise<void> {
-  if (held.length > 0) await store.reconcileHeld({ peer, host, boot, inventory, held })
+/**
+ * Takes in what the node said. Of copies that were trimmed since, it is asked again when the trim is over: they have most likely gone, and are left out then.
+ *
+ * @returns what was made of those that it holds
+ */
+export async function recordHeld(
+  deps: HoldingsDeps,
+  visit: Visit,
+  said: Said,
+  signal: AbortSignal
+): Promise<Array<HeldChunk & { outcome: HeldOutcome }>> {
+  const { store, trims } = deps
+  const { peer, host, boot, inventory } = visit
+  const taken: Array<HeldChunk & { outcome: HeldOutcome }> = []
+  let { held, since } = said
+  for (let round = 0; held.length > 0 && round < ROUNDS_MAX; round++) {
+    const isDoubtful = ({ chunk }: HeldChunk): boolean => trims.isTrimmedSince({ peer, chunk }, since)
+    const doubtful = held.filter(isDoubtful)
+    const sure = doubtful.length === 0 ? held : held.filter((copy) => !isDoubtful(copy))
+    if (sure.length > 0) {
+      // in this very turn: a trim that begins later finds the record
+      const outcomes = await store.reconcileHeld({ peer, host, boot, inventory, held: sure })
+      for (const [index, outcome] of outcomes.entries()) {
+        const copy = sure[index]
+        if (copy !== undefined) taken.push({ ...copy, outcome })
+      }
+    }
+    if (doubtful.length === 0) break
+    for (const { chunk } of doubtful) await trims.settled({ peer, chunk })
+    const answer = await ask(
+      deps,
+      visit,
+      doubtful.map((copy) => ({ ...copy, boot })),
+      signal
+    )
+    held = answer.said.held
+    since = answer.said.since
+  }
+  return taken
 }
 
 /**
@@ -89,7 +134,7 @@ export async function checkRecorded(
   for (let start = 0; start < copies.length; start += CHUNKS_PER_PAGE_MAX) {
     const page = copies.slice(start, start + CHUNKS_PER_PAGE_MAX)
     const answer = await ask(deps, visit, page, signal)
-    await record(deps, visit, answer.held)
+    await recordHeld(deps, visit, answer.said, signal)
     lost.push(...(await dropLost(deps, visit, answer.lost, signal)))
   }
   return lost
@@ -113,8 +158,7 @@ async function dropLost(
   })
   const doubtful = lost.filter((copy) => copy.boot >= boot)
   if (doubtful.length === 0) return lost.map(({ chunk }) => chunk)
-  const { held } = await ask(deps, visit, doubtful, signal)
-  await record(deps, visit, held)
-  const back = new Set(held.map(({ chunk }) => chunk))
+  const { said } = await ask(deps, visit, doubtful, signal)
+  const back = new Set((await recordHeld(deps, visit, said, signal)).map(({ chunk }) => chunk))
   return lost.flatMap(({ chunk }) => (back.has(chunk) ? [] : [chunk]))
 }

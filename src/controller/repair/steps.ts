@@ -85,7 +85,7 @@ export async function removeCopy(
     return trimmed.message.gone[0] === true ? 'trimmed' : 'forgotten'
   }
   const { brakes, trims } = deps
-  return (await brakes.whileReleased(() => trims.during(peer, id, trim))) ?? 'kept'
+  return (await brakes.whileReleased(() => trims.during({ peer, chunk: id, generation }, trim))) ?? 'kept'
 }
 
 /** Asks a keeper; a record that turns out to be wrong is dropped. */

@@ -1,31 +1,10 @@
 /** A copy that is too many goes only while all others are really there. */
 
 import t from 'tap'
-import type { Test } from 'tap'
 import { MemoryMetadataStore } from '../../../src/metadata/memory-metadata-store.ts'
-import type { MetadataStore } from '../../../src/metadata-store.ts'
 import type { ChunkId } from '../../../src/types.ts'
 import type { NodeParticipant } from '../world.ts'
-import { startRepairWorld } from './repair-world.ts'
-import type { RepairWorld } from './repair-world.ts'
-
-/** Chunks with four copies, one of them on a node that was away; repair is about to look at them. */
-async function withSurplus(
-  t: Test,
-  makeStore?: () => MetadataStore
-): Promise<{ made: RepairWorld; chunks: ChunkId[]; back: () => Promise<void> }> {
-  const made = await startRepairWorld(t, { hosts: ['h1', 'h2', 'h3', 'h4'], ...(makeStore && { makeStore }) })
-  const { world, nodes, kill, revive, sendTo, fewest } = made
-  const { chunks } = await sendTo([0, 1, 2], 4)
-  const [, , away] = nodes
-  if (away === undefined) throw new Error('there is no third node')
-  await kill(away)
-  await world.until('all are back', async () => (await fewest(chunks)) === 3)
-  const back = async (): Promise<void> => {
-    await revive(away)
-  }
-  return { made, chunks, back }
-}
+import { withSurplus } from './surplus.ts'
 
 async function lose(node: NodeParticipant | undefined, chunk: ChunkId | undefined): Promise<void> {
   if (node === undefined || chunk === undefined) throw new Error('nothing to lose')
@@ -143,6 +122,49 @@ t.test(
     t.equal(await recorded(), true, 'it was given the chunk again')
   }
 )
+
+t.test(
+  'a receipt of a trimmed copy makes nothing count after the controller started again either',
+  async (t) => {
+    const store = new MemoryMetadataStore()
+    const { made, chunks, back } = await withSurplus(t, () => store)
+    const { world, nodes, edge, sender, settled, most, controller } = made
+    await back()
+    await world.until('the surplus is gone', async () => (await most(chunks)) === 3)
+    await settled()
+    const [chunk] = chunks
+    if (chunk === undefined) return t.fail('there is a chunk')
+    const holders = await made.holders(chunk)
+    const [holder] = holders
+    const trimmed = nodes.find((node) => !holders.includes(node))
+    const info = await holder?.store.stat(chunk)
+    if (holder === undefined || trimmed === undefined || info === undefined)
+      return t.fail('three of four hold it')
+    await world.stop(controller)
+    made.lead(await world.addController(store, { peer: controller.peer }))
+    const { generation } = info
+    const receiptOf = ({ peer, host }: NodeParticipant) => {
+      return { peer, host, chunk, generation, boot: edge.membership.get(peer)?.boot ?? 0 }
+    }
+    const asked = countAsked(holder)
+    const receipts = [receiptOf(holder), receiptOf(trimmed)]
+    await world.control(edge, sender.controller, 'recordReceipts', { receipts })
+    const peers = (await store.findChunk(chunk))?.copies.map(({ peer }) => peer)
+    t.same(peers, holders.map(({ peer }) => peer).toSorted())
+    t.equal(asked(), 0, 'a node is not asked about what is recorded')
+    await trimmed.store.put(chunk, await holder.store.get(chunk), generation)
+    await world.control(edge, sender.controller, 'recordReceipts', { receipts })
+    t.equal((await store.findChunk(chunk))?.copies.length, 4, 'it was given the chunk again')
+  }
+)
+
+/** How often the node looks for a chunk from now on. */
+function countAsked({ store }: NodeParticipant): () => number {
+  const stat = store.stat.bind(store)
+  let asked = 0
+  store.stat = async (...args) => (asked++, await stat(...args))
+  return () => asked
+}
 
 t.test('while the collector is frozen nothing is trimmed either', async (t) => {
   const { made, chunks, back } = await withSurplus(t)
