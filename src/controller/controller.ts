@@ -110,7 +110,7 @@ export class Controller implements Service {
           trims,
           check,
           inventory: parts.inventory,
-          urge,
+          repair: parts.repair,
           config,
           onGarbage
         }),

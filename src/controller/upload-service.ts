@@ -11,6 +11,7 @@ import type { ChunkId, FileRecord, Generation, Member, PeerId, Receipt } from '.
 import type { CopyCheck } from './copy-check.ts'
 import { inParallel } from './in-parallel.ts'
 import type { Inventory } from './inventory/inventory.ts'
+import type { Repair } from './repair/repair.ts'
 import type { RecentChunks } from './recent-chunks.ts'
 import type { StoreTime } from './store-time.ts'
 import type { TrimWatch } from './trim-watch.ts'
@@ -40,8 +41,7 @@ export interface UploadServiceDeps {
   time: StoreTime
   recent: RecentChunks
   inventory: Pick<Inventory, 'verify' | 'recheck'>
-  /** Has missing copies made before everything else. */
-  urge: (chunks: readonly ChunkId[]) => void
+  repair: Pick<Repair, 'drainOf' | 'urge'>
   config: Config
   /** Told when references were dropped, so that the collector need not wait for its round. */
   onGarbage: () => void
@@ -52,8 +52,8 @@ export interface PresenceRule {
   generation: Generation
   copiesMin: number
   hostsMin: number
-  /** Nodes that are active now. */
-  active: readonly Member[]
+  /** Nodes whose copies count: they are active now, and not being emptied. */
+  staying: readonly Member[]
 }
 
 /**
@@ -61,7 +61,7 @@ export interface PresenceRule {
  * empty one, and is believed only once it has taken the chunk again.
  */
 export function isPresent(copies: readonly CopyRecord[], rule: PresenceRule): boolean {
-  const boots = new Map<PeerId, number>(rule.active.map((member) => [member.peer, member.boot]))
+  const boots = new Map<PeerId, number>(rule.staying.map((member) => [member.peer, member.boot]))
   const counted = copies.filter(
     (copy) => copy.generation === rule.generation && boots.get(copy.peer) === copy.boot
   )
@@ -111,7 +111,7 @@ export class UploadService {
       generation,
       copiesMin: config.replication.copiesMin,
       hostsMin: hostsMinOf(membership.nodeHosts()),
-      active: membership.active('node')
+      staying: this.#staying()
     })
     // bytes are on their way now, and further copies with them
     if (!present) recent.touch(message.chunk)
@@ -196,13 +196,24 @@ export class UploadService {
     return { file }
   }
 
-  /** What counts now: copies on nodes that are active, recorded in the boots they are in. */
+  /**
+   * A node that is being emptied may be switched off as soon as nothing that had a reference by then needs it. A chunk that gets its first one later must not lean on it.
+   */
+  #staying(): Member[] {
+    const { membership, repair } = this.#deps
+    // its heartbeat says so a little later than an operator decides it
+    const isDraining = ({ peer, state }: Member): boolean =>
+      state === 'draining' || repair.drainOf(peer) !== null
+    return membership.active('node').filter((node) => !isDraining(node))
+  }
+
+  /** What counts now: copies on nodes that are active and stay, recorded in the boots they are in. */
   #rule(): Pick<CommitUpload, 'copiesMin' | 'hostsMin' | 'boots'> {
     const { membership, config } = this.#deps
     return {
       copiesMin: config.replication.copiesMin,
       hostsMin: hostsMinOf(membership.nodeHosts()),
-      boots: membership.active('node').map(({ peer, boot }) => ({ peer, boot }))
+      boots: this.#staying().map(({ peer, boot }) => ({ peer, boot }))
     }
   }
 
@@ -217,7 +228,7 @@ export class UploadService {
   }
 
   async #commitVerified(message: Request<'commitUpload'>, signal: AbortSignal): Promise<FileRecord> {
-    const { store, inventory, urge } = this.#deps
+    const { store, inventory, repair } = this.#deps
     let lacking: ChunkId[] = []
     for (let round = 0; round < ROUNDS_MAX; round++) {
       const page = await store.listLacking(message.upload, this.#rule(), LACKING_MAX)
@@ -228,7 +239,7 @@ export class UploadService {
     }
     const file = await this.#tryCommit(message)
     if (file !== undefined) return file
-    urge(lacking)
+    repair.urge(lacking) // before everything else
     throw new PeerbinError('copies-missing', '', {
       retryAfterMs: COPIES_RETRY_AFTER_MS,
       details: { chunks: lacking.length }

@@ -89,7 +89,7 @@ async function startUploads(areHeld: (peer: PeerId, chunks: ChunkId[]) => Promis
         )
     },
     inventory: { verify: async () => {}, recheck: (of) => rechecked.push(of) },
-    urge: () => {},
+    repair: { drainOf: () => null, urge: () => {} },
     onGarbage: () => {}
   })
   const upload = '00000000-0000-4000-8000-000000000000' as UploadId

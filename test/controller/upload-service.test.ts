@@ -3,7 +3,7 @@ import { isPresent } from '../../src/controller/upload-service.ts'
 import { copyOn, generation, member } from './members.ts'
 
 const [a, b, c] = [member('A'), member('B'), member('C')]
-const rule = { generation: generation(1), copiesMin: 2, hostsMin: 2, active: [a, b, c] }
+const rule = { generation: generation(1), copiesMin: 2, hostsMin: 2, staying: [a, b, c] }
 
 t.test('two copies on living nodes of two hosts stand for the bytes', async (t) => {
   t.ok(isPresent([copyOn(a), copyOn(b)], rule))
@@ -14,15 +14,15 @@ t.test('one copy does not', async (t) => {
 })
 
 t.test('a copy on a node that is not active does not count', async (t) => {
-  t.notOk(isPresent([copyOn(a), copyOn(b)], { ...rule, active: [a, c] }))
+  t.notOk(isPresent([copyOn(a), copyOn(b)], { ...rule, staying: [a, c] }))
 })
 
 t.test(
   'a copy from an earlier life of its node does not count: it may have come back with an empty disk',
   async (t) => {
     const again = { ...b, boot: 2 }
-    t.notOk(isPresent([copyOn(a), copyOn(b)], { ...rule, active: [a, again, c] }))
-    t.ok(isPresent([copyOn(a), copyOn(again)], { ...rule, active: [a, again, c] }))
+    t.notOk(isPresent([copyOn(a), copyOn(b)], { ...rule, staying: [a, again, c] }))
+    t.ok(isPresent([copyOn(a), copyOn(again)], { ...rule, staying: [a, again, c] }))
   }
 )
 
@@ -35,7 +35,7 @@ t.test(
 
 t.test('two nodes of one host do not do where there are more hosts', async (t) => {
   const neighbour = member('N', { host: a.host })
-  const active = [a, neighbour, c]
-  t.notOk(isPresent([copyOn(a), copyOn(neighbour)], { ...rule, active }))
-  t.ok(isPresent([copyOn(a), copyOn(neighbour)], { ...rule, active, hostsMin: 1 }))
+  const staying = [a, neighbour, c]
+  t.notOk(isPresent([copyOn(a), copyOn(neighbour)], { ...rule, staying }))
+  t.ok(isPresent([copyOn(a), copyOn(neighbour)], { ...rule, staying, hostsMin: 1 }))
 })
