@@ -33,7 +33,8 @@ export function chooseHolders(
   return chosen
 }
 
-const mayHold = (member: Member, holds: boolean): boolean =>
+/** @param holds whether it holds the present one */
+export const mayHold = (member: Member, holds: boolean): boolean =>
   member.roles.includes('node') &&
   (member.liveness === 'active' || (holds && member.liveness === 'suspect')) &&
   (member.state === 'active' || (holds && member.state === 'full'))

@@ -21,6 +21,12 @@ export interface WholeBase {
   readonly peers: readonly PeerId[]
 }
 
+export interface NewBase {
+  readonly base: number
+  /** The newest that is on as many nodes as make it safe, which may be the same; undefined: none of this term has been. */
+  readonly safe: number | undefined
+}
+
 /** Changes that were taken from the store. */
 export interface ChangesEntry {
   readonly sequence: number

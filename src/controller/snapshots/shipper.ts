@@ -4,18 +4,18 @@ import { asPeerbinError, PeerbinError } from '../../errors.ts'
 import type { Clock, Logger, Random, StepResult, Worker } from '../../interfaces.ts'
 import type { SnapshotSource } from '../../metadata-store.ts'
 import type { ClusterStatus } from '../../protocol/messages.ts'
-import type { PeerId } from '../../types.ts'
+import type { Member, PeerId } from '../../types.ts'
 import type { Leadership } from '../leadership.ts'
 import type { StoreTime } from '../store-time.ts'
-import { chooseHolders } from './holders.ts'
+import { Candidates } from './candidates.ts'
+import type { Choice } from './candidates.ts'
 import type { SnapshotWriter } from './node-snapshots.ts'
 import { cut, sealAll, sealPiece } from './pieces.ts'
-import { SAFE_COPIES } from './note-placement.ts'
 import type { Piece } from './pieces.ts'
 import { Series } from './series.ts'
-import type { Position, WholeBase } from './series.ts'
+import type { NewBase, Position, WholeBase } from './series.ts'
 
-export type { Position, WholeBase } from './series.ts'
+export type { NewBase, Position, WholeBase } from './series.ts'
 
 /** A base this small costs nothing: changes may grow to this many bytes (times baseFactor) in any case. */
 const BASE_BYTES_MIN = 1024 * 1024
@@ -23,8 +23,6 @@ const BASE_BYTES_MIN = 1024 * 1024
 const CHANGES_MAX = 4096
 /** A new base comes at the earliest after so many times what the last one took, unless there is none. */
 const BASE_PAUSE_FACTOR = 4
-/** At a start the nodes come one after the other; so long as many as are wanted are waited for. */
-const SETTLE_MS = 4000
 /** Timers are not exact: a round that comes a little early must not be skipped. */
 const INTERVAL_SHARE = 0.9
 /** Whether a base is due is looked at so often. */
@@ -48,8 +46,8 @@ export interface ShipperDeps {
   readonly counts: (peer: PeerId) => boolean
   /** All nodes that keep snapshots have everything up to there. */
   readonly onEverywhere: (position: Position, signal: AbortSignal) => Promise<void>
-  /** A new base is whole, and older ones may go. */
-  readonly onBase: (base: number, signal: AbortSignal) => Promise<void>
+  /** A new base is whole: what it makes needless may go. */
+  readonly onBase: (bases: NewBase, signal: AbortSignal) => Promise<void>
 }
 
 interface BaseRequest {
@@ -65,11 +63,12 @@ export class Shipper implements Worker {
   readonly name = 'snapshots'
   readonly idleMs: number
   readonly #deps: ShipperDeps
+  readonly #candidates: Candidates
   #series: Series | undefined
   #base = 0
+  #safeBase: number | undefined
   /** Sequence of the last changes that were asked for after the present base. */
   #called = 0
-  #startedAt: number | undefined
   #baseNotBefore = -Infinity
   #changesAt = -Infinity
   #lastError: string | null = null
@@ -77,6 +76,7 @@ export class Shipper implements Worker {
 
   constructor(deps: ShipperDeps) {
     this.#deps = deps
+    this.#candidates = new Candidates(deps)
     this.idleMs = Math.min(LOOK_MS, deps.config.intervalMs)
   }
 
@@ -102,7 +102,7 @@ export class Shipper implements Worker {
       nodes: series?.peers.length ?? 0,
       baseBytes: series?.start.baseBytes ?? 0,
       changesBytes: series?.changesBytes ?? 0,
-      lastError: this.#lastError
+      lastError: this.#lastError ?? this.#candidates.lastError
     }
   }
 
@@ -117,32 +117,18 @@ export class Shipper implements Worker {
   }
 
   async step(signal: AbortSignal): Promise<StepResult> {
-    const { clock, config, membership, self } = this.#deps
-    this.#startedAt ??= clock.monotonic()
     this.#letGo()
-    const chosen = chooseHolders(membership.all(), {
-      count: config.nodes,
-      ownHost: membership.get(self)?.host,
-      current: new Set(this.peers)
-    }).map(({ peer }) => peer)
-    if (this.#series === undefined && this.#waits(chosen)) return { retryAfterMs: this.idleMs / 4 }
+    const choice = this.#candidates.choose(new Set(this.peers))
+    if (this.#series === undefined && choice.isEarly) return { retryAfterMs: this.idleMs / 4 }
     try {
-      if (this.#isBaseDue(chosen)) await this.#shipBase(chosen, signal)
-      else if (this.#series !== undefined && clock.monotonic() >= this.#changesAt)
-        await this.#shipChanges(this.#series, chosen, signal)
+      if (this.#isBaseDue(choice)) await this.#shipBase(choice, signal)
+      else if (this.#series !== undefined && this.#deps.clock.monotonic() >= this.#changesAt)
+        await this.#shipChanges(this.#series, choice, signal)
     } catch (error) {
       this.#lastError = asPeerbinError(error).code
       throw error
     }
     return 'idle'
-  }
-
-  /** For nodes to come. */
-  #waits(chosen: readonly PeerId[]): boolean {
-    const { clock, config } = this.#deps
-    const waitedMs = clock.monotonic() - (this.#startedAt ?? 0)
-    if (chosen.length === 0) this.#lastError = 'not-enough-nodes'
-    return chosen.length === 0 || (chosen.length < config.nodes && waitedMs < SETTLE_MS)
   }
 
   /** Nodes that are gone, or are being emptied, are brought nothing more. */
@@ -158,19 +144,19 @@ export class Shipper implements Worker {
     if (series.peers.length === 0) this.#series = undefined
   }
 
-  #isBaseDue(chosen: readonly PeerId[]): boolean {
+  #isBaseDue({ chosen }: Choice): boolean {
     const series = this.#series
     if (series === undefined || this.#requests.length > 0) return chosen.length > 0
     if (this.#deps.clock.monotonic() < this.#baseNotBefore) return false
     const basis = Math.max(BASE_BYTES_MIN, series.start.baseBytes)
     return (
-      chosen.some((peer) => !series.peers.includes(peer)) ||
+      chosen.some(({ peer }) => !series.peers.includes(peer)) ||
       series.changesBytes > this.#deps.config.baseFactor * basis ||
       series.last >= CHANGES_MAX
     )
   }
 
-  async #shipBase(chosen: readonly PeerId[], signal: AbortSignal): Promise<void> {
+  async #shipBase({ chosen, needed }: Choice, signal: AbortSignal): Promise<void> {
     const { source, clock, time, config, logger } = this.#deps
     const takenAt = clock.monotonic()
     const storeTime = time.now()
@@ -182,7 +168,7 @@ export class Shipper implements Worker {
     let series: Series
     try {
       const shipped = await this.#sendBase(base, source.base(), chosen, signal)
-      series = new Series({ base, takenAt, storeTime, ...shipped }, this.#needed(chosen), this.#deps)
+      series = new Series({ base, takenAt, storeTime, ...shipped }, needed(), this.#deps)
       this.#series = series
       for (const request of requests) request.resolve({ base, ...shipped })
     } catch (error) {
@@ -194,41 +180,51 @@ export class Shipper implements Worker {
     this.#baseNotBefore = clock.monotonic() + Math.max(config.intervalMs, BASE_PAUSE_FACTOR * tookMs)
     this.#lastError = null
     logger.debug('nodes have a new snapshot of the metadata', { base, nodes: this.peers.length, tookMs })
-    // what is older is of use as long as too few have this one
-    if (series.isSafe) await this.#deps.onBase(base, signal)
+    if (series.isSafe) this.#safeBase = base
+    await this.#deps.onBase({ base, safe: this.#safeBase }, signal)
     await this.#tellEverywhere(series, signal)
   }
 
   async #sendBase(
     base: number,
     stream: AsyncIterable<Uint8Array>,
-    chosen: readonly PeerId[],
+    chosen: readonly Member[],
     signal: AbortSignal
   ): Promise<{ parts: number; baseBytes: number; peers: PeerId[] }> {
     const { leadership, clock } = this.#deps
     const at = clock.now()
-    let peers = [...chosen]
+    const failed = new Set<Member>()
+    let holders = [...chosen]
     let parts = 0
     let baseBytes = 0
     for await (const raw of cut(stream)) {
       this.#assertLeads(signal)
       const series = { term: leadership.term, base, kind: 'base', sequence: 0 } as const
       const piece = sealPiece(series, raw, at, this.#deps)
-      const kept = await Promise.all(peers.map((peer) => this.#keeps(peer, piece, signal)))
-      peers = peers.filter((_, index) => kept[index])
-      if (peers.length === 0) throw new PeerbinError('copies-missing', 'No node takes the snapshot.')
+      await Promise.all(
+        holders.map(async (member) => {
+          const error = await this.#bring(member.peer, piece, signal)
+          if (error === undefined) return
+          this.#candidates.failed(member, error)
+          failed.add(member)
+        })
+      )
+      holders = holders.filter((member) => !failed.has(member))
+      if (holders.length === 0) throw new PeerbinError('copies-missing', 'No node takes the snapshot.')
       parts++
       baseBytes += piece.bytes.byteLength
     }
+    const peers = holders.map(({ peer }) => peer)
+    for (const peer of peers) this.#candidates.succeeded(peer)
     return { parts, baseBytes, peers }
   }
 
-  async #shipChanges(series: Series, chosen: readonly PeerId[], signal: AbortSignal): Promise<void> {
+  async #shipChanges(series: Series, { needed }: Choice, signal: AbortSignal): Promise<void> {
     this.#changesAt = this.#deps.clock.monotonic() + this.#deps.config.intervalMs * INTERVAL_SHARE
-    series.needed = this.#needed(chosen)
+    series.needed = needed()
     if (series.hasRoom) await this.#take(series)
     this.#assertLeads(signal)
-    await Promise.all(series.peers.map((peer) => this.#bring(series, peer, signal)))
+    await Promise.all(series.peers.map((peer) => this.#bringChanges(series, peer, signal)))
     for (const peer of series.stragglers()) {
       this.#deps.logger.warn('a node does not keep up with the snapshots', { peer })
       series.drop(peer)
@@ -238,13 +234,10 @@ export class Shipper implements Worker {
     await this.#tellEverywhere(series, signal)
   }
 
-  #needed(chosen: readonly PeerId[]): number {
-    return Math.max(1, Math.min(SAFE_COPIES, chosen.filter(this.#deps.counts).length))
-  }
-
   /** Notes may go when what covers them would survive the loss of this machine, and of a node. */
   async #tellEverywhere(series: Series, signal: AbortSignal): Promise<void> {
     if (!series.isSafe) return
+    this.#safeBase = series.start.base
     await this.#deps.onEverywhere({ base: series.start.base, changes: series.everywhere }, signal)
   }
 
@@ -272,23 +265,24 @@ export class Shipper implements Worker {
     series.add({ ...taken, sequence, ...(await sealAll(name, bytes, at, this.#deps)) })
   }
 
-  async #bring(series: Series, peer: PeerId, signal: AbortSignal): Promise<void> {
+  async #bringChanges(series: Series, peer: PeerId, signal: AbortSignal): Promise<void> {
     for (const entry of series.lacking(peer)) {
-      for (const piece of entry.pieces) if (!(await this.#keeps(peer, piece, signal))) return
+      for (const piece of entry.pieces) if ((await this.#bring(peer, piece, signal)) !== undefined) return
       series.has(peer, entry)
     }
   }
 
-  /** Whether the node has the piece now. */
-  async #keeps(peer: PeerId, piece: Piece, signal: AbortSignal): Promise<boolean> {
+  /** Why the node does not have the piece now; undefined: it has. */
+  async #bring(peer: PeerId, piece: Piece, signal: AbortSignal): Promise<PeerbinError | undefined> {
     try {
       await this.#deps.writer.put(peer, piece, signal)
-      return true
+      return undefined
     } catch (error) {
       this.#assertLeads(signal)
-      this.#lastError = asPeerbinError(error).code
+      const failure = asPeerbinError(error)
+      this.#lastError = failure.code
       this.#deps.logger.debug('a node did not take a piece of a snapshot', { peer, err: error })
-      return false
+      return failure
     }
   }
 

@@ -84,8 +84,8 @@ function withNodes(parts: Parts): Omit<Snapshots, 'handlers'> {
     // the store's changes are committed in the order they come, and this is one
     settled: async (storeTime) => void (await parts.store.advanceTime(storeTime)),
     onEverywhere: async (position, signal) => await notes.covered(position, signal),
-    onBase: async (base, signal) => {
-      await dropOlder(parts, { term: leadership.term, base, keep: backups.keeps }, signal)
+    onBase: async (bases, signal) => {
+      await dropOlder(parts, { ...bases, term: leadership.term, keep: backups.keeps }, signal)
     }
   })
   const notes = new NoteBook({ ...shared, shipped: shipper })

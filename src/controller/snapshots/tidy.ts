@@ -14,20 +14,31 @@ export interface TidyDeps {
   readonly logger: Logger
 }
 
+export interface Bases {
+  readonly term: Term
+  /** The newest. */
+  readonly base: number
+  /** The newest of this term that is safe; undefined: none is. */
+  readonly safe: number | undefined
+  /** One of this term that somebody still reads. */
+  readonly keep: number | undefined
+}
+
 /**
- * Bases, changes and notes before (`term`, `base`), on every node that can be reached; one that cannot is tidied after a later base. Snapshots of a greater term are another
- * controller's, and left alone.
- *
- * @param keep a base of this term that somebody still reads
+ * What is needed no longer, on every node that can be reached; one that cannot is tidied after a later base. Everything before the safe base goes, and the bases between it and
+ * the newest with their changes: too few have them, and the notes are still there. Snapshots of a greater term are another controller's, and left alone.
  */
 export async function dropOlder(
   deps: TidyDeps,
-  newest: { term: Term; base: number; keep: number | undefined },
+  { term, base: newest, safe, keep }: Bases,
   signal: AbortSignal
 ): Promise<void> {
-  const isOld = ({ term, base, kind }: SnapshotName): boolean =>
-    (term < newest.term || (term === newest.term && base < newest.base)) &&
-    !(term === newest.term && base === newest.keep && kind === 'base')
+  const isOld = (name: SnapshotName): boolean => {
+    if (name.term !== term) return name.term < term && safe !== undefined
+    if (name.kind === 'note') return name.base < (safe ?? 0)
+    const isKept = name.base === keep && name.kind === 'base'
+    return name.base < newest && name.base !== safe && !isKept
+  }
   await inParallel(deps.membership.active('node'), NODES_AT_ONCE, async ({ peer }) => {
     if (signal.aborted) return
     try {

@@ -1,54 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
-import type { Test } from 'tap'
 import { openPiece } from '../../../src/controller/snapshots/pieces.ts'
-import { Shipper } from '../../../src/controller/snapshots/shipper.ts'
-import type { Position } from '../../../src/controller/snapshots/shipper.ts'
-import { dropOlder } from '../../../src/controller/snapshots/tidy.ts'
 import { until } from '../../kit/until.ts'
-import { SnapshotWorld, TextSource } from './snapshot-world.ts'
-import type { WorldNode } from './snapshot-world.ts'
+import { readBack, signal, start } from './shipper-kit.ts'
 
-const signal = new AbortController().signal
 const MIB = 1024 * 1024
-
-/** Lets the interval pass before each step. */
-function eager(shipper: Shipper): Shipper {
-  const step = shipper.step.bind(shipper)
-  shipper.step = async (signal) => {
-    await setTimeout(3)
-    return await step(signal)
-  }
-  return shipper
-}
-
-async function start(t: Test, machines: string[], config: object = {}) {
-  const world = new SnapshotWorld({ snapshot: { intervalMs: 1, ...config } })
-  t.teardown(() => world.stop())
-  for (const machine of machines) await world.addNode(machine)
-  const parts = await world.addController('own')
-  const source = new TextSource()
-  const everywhere: Position[] = []
-  const shipper = new Shipper({
-    ...parts,
-    source,
-    settled: async () => await source.commit(),
-    onEverywhere: async (position) => void everywhere.push(position),
-    onBase: (base) => dropOlder(parts, { term: parts.leadership.term, base, keep: undefined }, signal)
-  })
-  return { world, parts, source, shipper: eager(shipper), everywhere }
-}
-
-/** What can be read back from one node: its newest base with the changes after it. */
-async function readBack(node: WorldNode | undefined, secret: Uint8Array): Promise<string> {
-  let text = ''
-  for (const { sizeBytes: _size, ...name } of (await node?.snapshots.list()) ?? []) {
-    const bytes = await node?.snapshots.get(name)
-    text += Buffer.from(openPiece({ name, bytes: bytes ?? new Uint8Array(0) }, secret).bytes).toString()
-  }
-  return text
-}
 
 t.test(
   'nodes get the whole metadata, then what changes, and nobody reads it without the secret',

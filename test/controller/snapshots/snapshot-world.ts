@@ -2,6 +2,8 @@
 
 import { createNode, MemoryHub, newClusterKey } from '../../../src/index.ts'
 import type { ConfigInput, RunningNode } from '../../../src/index.ts'
+import { memoryRoleState } from '../../../src/compose/data-folder.ts'
+import type { RoleState } from '../../../src/compose/data-folder.ts'
 import { openPeer } from '../../../src/compose/peer.ts'
 import type { Peer } from '../../../src/compose/peer.ts'
 import { RunningPeer } from '../../../src/compose/running-peer.ts'
@@ -9,6 +11,7 @@ import { Leadership } from '../../../src/controller/leadership.ts'
 import { hasOtherHosts } from '../../../src/controller/snapshots/holders.ts'
 import { SnapshotWriter } from '../../../src/controller/snapshots/node-snapshots.ts'
 import { StoreTime } from '../../../src/controller/store-time.ts'
+import { PeerbinError } from '../../../src/errors.ts'
 import type { SnapshotName } from '../../../src/interfaces.ts'
 import type { SnapshotSource } from '../../../src/metadata-store.ts'
 import { MemorySnapshotStore } from '../../../src/node/store/memory-snapshot-store.ts'
@@ -34,7 +37,7 @@ export class GatedSnapshots extends MemorySnapshotStore {
   }
 
   override async put(name: SnapshotName, bytes: Uint8Array): Promise<void> {
-    if (this.failing) throw new Error('the disk is broken')
+    if (this.failing) throw new PeerbinError('store-failed', 'the disk is broken')
     this.held++
     await this.#gate?.promise
     this.held--
@@ -87,6 +90,8 @@ export interface WorldNode {
   readonly running: RunningNode
   readonly snapshots: GatedSnapshots
   readonly peer: PeerId
+  readonly state: RoleState
+  readonly machine: string
 }
 
 export class SnapshotWorld {
@@ -113,12 +118,27 @@ export class SnapshotWorld {
   }
 
   async addNode(machine: string): Promise<WorldNode> {
-    const snapshots = new GatedSnapshots()
-    const running = await createNode({ ...this.of(machine), snapshots })
-    await this.#start(running)
-    const node = { running, snapshots, peer: running.peerId }
+    const node = await this.#startNode(machine, await memoryRoleState())
     this.nodes.push(node)
     return node
+  }
+
+  /** The same node with an empty disk, heard by `peer` in its new life. */
+  async restartWiped(node: WorldNode, peer: Pick<Peer, 'membership'>): Promise<WorldNode> {
+    const boot = peer.membership.get(node.peer)?.boot ?? 0
+    await node.running.stop()
+    const restarted = await this.#startNode(node.machine, node.state)
+    this.nodes[this.nodes.indexOf(node)] = restarted
+    await until('its new life is heard of', () => (peer.membership.get(node.peer)?.boot ?? 0) > boot)
+    await this.meet(peer)
+    return restarted
+  }
+
+  async #startNode(machine: string, state: RoleState): Promise<WorldNode> {
+    const snapshots = new GatedSnapshots()
+    const running = await createNode({ ...this.of(machine), snapshots, state })
+    await this.#start(running)
+    return { running, snapshots, peer: running.peerId, state, machine }
   }
 
   /** What a Shipper and a NoteBook are made of, leading in `term`. */
