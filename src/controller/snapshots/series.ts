@@ -1,7 +1,7 @@
 /** One base with the changes that follow it, and the nodes that keep them. Keeps changes until every one of those nodes has them, within bounds. */
 
 import type { Clock } from '../../interfaces.ts'
-import type { PeerId } from '../../types.ts'
+import type { Member, PeerId } from '../../types.ts'
 import type { Piece } from './pieces.ts'
 
 /** A node that is so far behind gets a new base instead. */
@@ -42,7 +42,8 @@ export interface SeriesStart {
   readonly base: number
   readonly parts: number
   readonly baseBytes: number
-  readonly peers: readonly PeerId[]
+  /** Nodes that have the base, in the life in which they were chosen: after that they may have lost it. */
+  readonly holders: ReadonlyArray<Pick<Member, 'peer' | 'boot'>>
   readonly takenAt: number
   readonly storeTime: number
 }
@@ -73,13 +74,18 @@ export class Series {
     this.needed = needed
     this.#clock = clock
     this.#counts = counts
-    for (const peer of start.peers) this.#reached.set(peer, 0)
+    for (const { peer } of start.holders) this.#reached.set(peer, 0)
     this.#safe = this.#safeSequence === undefined ? { takenAt: start.takenAt, storeTime: 0 } : start
   }
 
   /** Nodes that have the base and are kept up to date. */
   get peers(): PeerId[] {
     return [...this.#reached.keys()]
+  }
+
+  /** Whether the node has begun another life since it got the base. */
+  hasRestarted({ peer, boot }: Pick<Member, 'peer' | 'boot'>): boolean {
+    return this.start.holders.some((holder) => holder.peer === peer && holder.boot !== boot)
   }
 
   /** Sequence of the last changes taken. */

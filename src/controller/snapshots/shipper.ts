@@ -131,7 +131,7 @@ export class Shipper implements Worker {
     return 'idle'
   }
 
-  /** Nodes that are gone, or are being emptied, are brought nothing more. */
+  /** Nodes that are gone, or are being emptied, are brought nothing more; nor are those that started again, perhaps with an empty disk, before they get a new base. */
   #letGo(): void {
     const { membership } = this.#deps
     const series = this.#series
@@ -139,7 +139,7 @@ export class Shipper implements Worker {
     for (const peer of series.peers) {
       const member = membership.get(peer)
       const stays = member !== undefined && member.liveness !== 'down' && member.state !== 'draining'
-      if (!stays || member.state === 'read-only') series.drop(peer)
+      if (!stays || member.state === 'read-only' || series.hasRestarted(member)) series.drop(peer)
     }
     if (series.peers.length === 0) this.#series = undefined
   }
@@ -170,7 +170,8 @@ export class Shipper implements Worker {
       const shipped = await this.#sendBase(base, source.base(), chosen, signal)
       series = new Series({ base, takenAt, storeTime, ...shipped }, needed(), this.#deps)
       this.#series = series
-      for (const request of requests) request.resolve({ base, ...shipped })
+      this.#letGo() // of nodes that something happened to while the base was on its way
+      for (const request of requests) request.resolve({ base, parts: shipped.parts, peers: series.peers })
     } catch (error) {
       for (const request of requests) request.reject(asPeerbinError(error))
       throw error
@@ -190,7 +191,7 @@ export class Shipper implements Worker {
     stream: AsyncIterable<Uint8Array>,
     chosen: readonly Member[],
     signal: AbortSignal
-  ): Promise<{ parts: number; baseBytes: number; peers: PeerId[] }> {
+  ): Promise<{ parts: number; baseBytes: number; holders: Member[] }> {
     const { leadership, clock } = this.#deps
     const at = clock.now()
     const failed = new Set<Member>()
@@ -214,9 +215,8 @@ export class Shipper implements Worker {
       parts++
       baseBytes += piece.bytes.byteLength
     }
-    const peers = holders.map(({ peer }) => peer)
-    for (const peer of peers) this.#candidates.succeeded(peer)
-    return { parts, baseBytes, peers }
+    for (const { peer } of holders) this.#candidates.succeeded(peer)
+    return { parts, baseBytes, holders }
   }
 
   async #shipChanges(series: Series, { needed }: Choice, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { until } from '../../kit/until.ts'
-import { signal, start, steps } from './shipper-kit.ts'
+import { readBack, signal, start, steps } from './shipper-kit.ts'
+import type { WorldNode } from './snapshot-world.ts'
 
 t.test(
   'a node that takes nothing has no base made after base, and notes do not wait for it for ever',
@@ -133,3 +134,46 @@ t.test(
     t.same(await broken.snapshots.names(), ['base 1.0 0/1', 'changes 1.1 0/1'])
   }
 )
+
+t.test(
+  'a node that comes back with an empty disk gets a base before anything else, and holds nothing until then',
+  async (t) => {
+    const { world, parts, source, shipper, everywhere } = await start(t, ['a', 'b'], { nodes: 2 })
+    source.text = 'before; '
+    await shipper.step(signal)
+    const wiped = await world.restartWiped(world.nodes[0] as WorldNode, parts)
+    source.text += 'after'
+    everywhere.length = 0
+    await until('it is one of them again', async () => {
+      await shipper.step(signal)
+      const hasBase = (await wiped.snapshots.names()).some((name) => name.startsWith('base'))
+      t.ok(hasBase || everywhere.length === 0, 'it is not counted')
+      t.ok(hasBase || !shipper.peers.includes(wiped.peer))
+      return shipper.peers.includes(wiped.peer)
+    })
+    t.equal(await readBack(wiped, parts.secret), source.text)
+    t.equal(everywhere.at(-1)?.base, 2)
+  }
+)
+
+t.test('a node that starts again while a base is on its way does not have it', async (t) => {
+  const { world, parts, source, shipper, everywhere } = await start(t, ['a', 'b'], { nodes: 2 })
+  await shipper.step(signal)
+  const [holding, wiped] = world.nodes
+  if (holding === undefined || wiped === undefined) return t.fail('there are nodes')
+  everywhere.length = 0
+  // the last piece reaches the first node late
+  holding.snapshots.shut()
+  void shipper.requestBase()
+  const step = shipper.step(signal)
+  await until('the other has it', async () =>
+    (await wiped.snapshots.names()).some((name) => name.startsWith('base 2'))
+  )
+  await world.restartWiped(wiped, parts)
+  holding.snapshots.letThrough()
+  await step
+  t.equal(source.bases, 2)
+  t.same(shipper.peers, [holding.peer])
+  t.same(everywhere, [], 'nothing is safe on one of two nodes')
+  t.ok((await holding.snapshots.names()).includes('base 1.0 0/1'), 'so that what was safe stays')
+})
