@@ -51,6 +51,7 @@ export async function createController(options: ControllerOptions = {}): Promise
       network: peer.network,
       ...kept,
       clusterSecret: peer.cluster.secret,
+      host: peer.host,
       membership: peer.membership,
       chunkRpc: peer.chunkRpc,
       clock: peer.clock,

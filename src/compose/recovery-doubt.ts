@@ -1,9 +1,10 @@
 /** Whether what the nodes tell is all that the lost controller had them remember. Pure. */
 
 import type { FoundNode } from '../controller/recovery/nodes.ts'
-import { SAFE_COPIES } from '../controller/snapshots/note-placement.ts'
+import { hasOtherHosts } from '../controller/snapshots/holders.ts'
+import { nextTermBlock } from '../controller/recovery/renewal.ts'
 import type { NodeRecord } from '../metadata-store.ts'
-import type { PeerId } from '../types.ts'
+import type { PeerId, Term } from '../types.ts'
 import type { DraftSource } from './recover-source.ts'
 
 /** A snapshot that ends so long before the controller fell silent is not its last word, however well it can be read. */
@@ -17,28 +18,52 @@ export interface Findings {
   /** Nodes that are there and do not tell what they keep. */
   readonly silent: readonly PeerId[]
   readonly source: DraftSource
-  /** Recorded nodes that may have been told something, and were not found. */
-  readonly absent: readonly PeerId[]
+  readonly absent: Absent
 }
 
-/** Nodes on record that were not found, were not retired, and were there when the snapshot was taken. */
-export function absentWitnesses(
-  recorded: readonly NodeRecord[],
-  retired: ReadonlySet<PeerId>,
-  found: readonly FoundNode[],
-  takenAt: number
-): PeerId[] {
-  const heard = new Set(found.map(({ peer }) => peer))
-  return recorded
-    .filter(
-      ({ peer, lastSeenAt }) => !heard.has(peer) && !retired.has(peer) && lastSeenAt > takenAt - GONE_MS
-    )
-    .map(({ peer }) => peer)
+/** What the snapshot has on record. */
+export interface SnapshotRecords {
+  readonly nodes: readonly NodeRecord[]
+  readonly retired: ReadonlySet<PeerId>
+  /** Machine of the lost controller; null: not known. */
+  readonly host: string | null
+  /** When it was taken, ms. */
+  readonly takenAt: number
+}
+
+/** Recorded nodes that were there when the snapshot was taken, were not retired, and were not found. */
+export interface Absent {
+  readonly all: readonly PeerId[]
+  /** Those of them that may know of a redemption which no other node knows of. */
+  readonly witnesses: readonly PeerId[]
 }
 
 /**
- * Why the links of the snapshot cannot be trusted although it could be read; null: they can. What a link's redemption depends on is on two nodes of other machines than the
- * controller's, so that one node may be absent if others were there all the time: had it been the only one, they would not have heard the controller to its end.
+ * Whether a controller led after this term, perhaps elsewhere: it has left something, or a node has heard of it. Nodes may also have heard of a recovery that never
+ * ended, whose terms are far above.
+ */
+export const isFollowed = (
+  term: number,
+  { shipped, nodes }: { readonly shipped: number; readonly nodes: ReadonlyArray<Pick<FoundNode, 'term'>> }
+): boolean =>
+  shipped > term || nodes.some((node) => node.term > term && node.term < nextTermBlock(term as Term))
+
+/** Nodes on the lost controller's own machine are lost with it, and what they remember counted for nothing, unless there were no others. */
+export function absentNodes(
+  { nodes, retired, host, takenAt }: SnapshotRecords,
+  found: readonly FoundNode[]
+): Absent {
+  const heard = new Set(found.map(({ peer }) => peer))
+  const there = nodes.filter(({ peer, lastSeenAt }) => !retired.has(peer) && lastSeenAt > takenAt - GONE_MS)
+  const absent = there.filter(({ peer }) => !heard.has(peer))
+  const isShared = !hasOtherHosts(new Set(there.map((node) => node.host)), host ?? undefined)
+  const witnesses = absent.filter((node) => isShared || node.host !== host)
+  return { all: absent.map(({ peer }) => peer), witnesses: witnesses.map(({ peer }) => peer) }
+}
+
+/**
+ * Why the links of the snapshot cannot be trusted although it could be read; null: they can. A redemption may be known to any two nodes of other machines than the
+ * controller's. That the others heard the controller for as long as they did says nothing: it may have been cut off from them, and gone on with those that are absent now.
  */
 export function doubtOf(
   { nodes, silent, source, absent }: Findings,
@@ -47,13 +72,9 @@ export function doubtOf(
   if (silent.length > 0)
     return `the node ${silent.join(', ')} does not tell what it keeps, which may be newer than what the others do.`
   if (source.applied === undefined) return null // the source has said why
-  if (absent.length >= SAFE_COPIES)
-    return `${absent.length} nodes that were there when the snapshot was taken were not found, and may know of redemptions that no other node does.`
-  const witnesses = nodes.filter(({ controllerHeardMsAgo }) => controllerHeardMsAgo !== null)
-  // one machine may be the controller's own, whose node is told last
-  if (absent.length > 0 && new Set(witnesses.map(({ host }) => host)).size < 2)
-    return `the node ${absent.join(', ')} was not found, and too few others have been there all the time to know what it may know.`
-  const silenceMs = Math.min(...witnesses.map((node) => node.controllerHeardMsAgo ?? Infinity))
+  if (absent.witnesses.length > 0)
+    return `the node ${absent.witnesses.join(', ')} was there when the snapshot was taken and was not found, and may know of redemptions that no other node does.`
+  const silenceMs = Math.min(...nodes.map((node) => node.controllerHeardMsAgo ?? Infinity))
   if (silenceMs === Infinity) return null
   const missingMs = now - silenceMs - source.takenAt
   if (missingMs <= Math.max(STALE_MS_MIN, STALE_INTERVALS * intervalMs)) return null

@@ -9,6 +9,7 @@ import type { Renewal, RenewalDeps } from '../controller/recovery/renewal.ts'
 import type { RecoveryReport } from '../controller/recovery/report.ts'
 import { SnapshotPieces } from '../controller/recovery/snapshot-pieces.ts'
 import { uncoveredNotes } from '../controller/recovery/uncovered-notes.ts'
+import { SETTINGS } from '../controller/settings.ts'
 import { SnapshotReader } from '../controller/snapshots/node-snapshots.ts'
 import { resumeAt } from '../controller/store-time.ts'
 import type { ErrorCode } from '../errors.ts'
@@ -19,7 +20,8 @@ import type { PeerId, Term } from '../types.ts'
 import { removeDraft } from './controller-folder.ts'
 import type { Peer } from './peer.ts'
 import type { DraftSource } from './recover-source.ts'
-import { absentWitnesses, doubtOf } from './recovery-doubt.ts'
+import { absentNodes, doubtOf, isFollowed } from './recovery-doubt.ts'
+import type { Absent } from './recovery-doubt.ts'
 
 /** How the metadata comes to be, and what a refusal is called. */
 export interface RecoveryPlan {
@@ -55,8 +57,8 @@ interface Known {
   readonly found: FoundSnapshots
   readonly pieces: SnapshotPieces
   readonly source: DraftSource
-  /** Nodes that may hold what is newest, and were not found. */
-  readonly absent: readonly PeerId[]
+  /** Recorded nodes that were not found. */
+  readonly absent: Absent
   /** Why no live link can be trusted; null: those can that no note names. */
   readonly doubt: string | null
 }
@@ -102,9 +104,9 @@ async function learnAll(peer: Peer, file: string, run: RecoveryRun, plan: Recove
   const deps = { ...peer, self: peer.network.self }
   const first = await gatherNodes(deps, plan.refusal, { signal: run.signal })
   const known = await learn(peer, file, first, run, plan)
-  if (plan.kind !== 'recovery' || known.absent.length === 0) return known
-  run.onProgress?.(`waiting for ${known.absent.length} more that the snapshot names`)
-  const awaited = new Set(known.absent)
+  if (plan.kind !== 'recovery' || known.absent.all.length === 0) return known
+  run.onProgress?.(`waiting for ${known.absent.all.length} more that the snapshot names`)
+  const awaited = new Set(known.absent.all)
   const all = await gatherNodes(deps, plan.refusal, { signal: run.signal, awaited })
   const before = new Set(first.map((node) => node.peer))
   if (all.every((node) => before.has(node.peer))) return known
@@ -130,7 +132,7 @@ async function learn(
   const { lists, silent } = await pieces.list(nodes.map(({ peer: node }) => node))
   const found = sortSnapshots(lists)
   const source = await plan.draft(file, found, pieces, logger)
-  const absent = source.applied === undefined ? [] : await absentIn(peer, file, nodes, source, run)
+  const absent = await absentIn(peer, file, { nodes, found, source }, run)
   const facts = { now: clock.now(), intervalMs: config.snapshot.intervalMs }
   const doubt = source.suspendAll ?? doubtOf({ nodes, silent, source, absent }, facts)
   return { nodes, found, pieces, source, absent, doubt }
@@ -139,14 +141,18 @@ async function learn(
 async function absentIn(
   peer: Peer,
   file: string,
-  nodes: readonly FoundNode[],
-  { takenAt }: DraftSource,
+  { nodes, found, source }: Pick<Known, 'nodes' | 'found' | 'source'>,
   run: RecoveryRun
-): Promise<PeerId[]> {
+): Promise<Absent> {
+  if (source.applied === undefined) return { all: [], witnesses: [] }
+  // one that led after it may have been elsewhere
+  const isLast = !isFollowed(source.applied.term, { shipped: found.term, nodes })
   const store = storeOf(peer, file, run)
   await store.open()
   try {
-    return absentWitnesses(await store.listNodes(), await retiredIn(store), nodes, takenAt)
+    const host = isLast ? await store.readSetting(SETTINGS.host) : null
+    const records = { nodes: await store.listNodes(), retired: await retiredIn(store), host }
+    return absentNodes({ ...records, takenAt: source.takenAt }, nodes)
   } finally {
     await store.close()
   }

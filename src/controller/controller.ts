@@ -26,6 +26,7 @@ import type { Loops } from './loops.ts'
 import { createRepair } from './repair/repair.ts'
 import type { Repair } from './repair/repair.ts'
 import { Scrubs } from './scrubs.ts'
+import { SETTINGS } from './settings.ts'
 import { createSnapshots } from './snapshots/snapshots.ts'
 import type { Snapshots } from './snapshots/snapshots.ts'
 import { RecentChunks } from './recent-chunks.ts'
@@ -44,6 +45,8 @@ export interface ControllerDeps {
   readonly snapshots?: SnapshotSource | undefined
   /** Seals snapshots; without it nodes keep none. */
   readonly clusterSecret?: Uint8Array | undefined
+  /** Machine this process is on, as placement sees it; a recovery has to know it. */
+  readonly host?: string | undefined
   readonly membership: Membership
   readonly chunkRpc: RpcCaller<ChunkMessages>
   readonly clock: Clock
@@ -158,12 +161,14 @@ export class Controller implements Service {
   }
 
   async #start(): Promise<void> {
-    const { store, membership, config, logger } = this.#deps
+    const { store, membership, host, config, logger } = this.#deps
     await store.open()
     try {
       const term = await store.advanceTerm(greatestTerm(membership.all()))
       const markMs = await store.advanceTime(0) // raises nothing, and answers the mark
       this.#time.resume(markMs, config.link.leaseMaxMs)
+      // before anything is noted, so that every snapshot of this term says where it was led from
+      await store.writeSetting(SETTINGS.host, host ?? null)
       await this.#nodes.restore()
       await this.#parts.repair.restore()
       await this.#parts.inventory.restore()

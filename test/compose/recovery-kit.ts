@@ -114,12 +114,11 @@ export class RecoveryKit {
     return Number(database.prepare('SELECT count(*) AS count FROM nodes').get()?.['count'])
   }
 
-  async addNode(): Promise<KitNode> {
+  /** @param machine one of its own, if none is given */
+  async addNode(machine = `n${this.nodes.length}`): Promise<KitNode> {
     const snapshots = new GatedSnapshots()
     const chunks = new MemoryChunkStore({ clock: systemClock })
-    const running = await this.begin(
-      await createNode({ ...this.options(`n${this.nodes.length}`), snapshots, store: chunks })
-    )
+    const running = await this.begin(await createNode({ ...this.options(machine), snapshots, store: chunks }))
     const node = { running, snapshots, chunks }
     this.nodes.push(node)
     return node
