@@ -7,6 +7,10 @@ export const SETTINGS = {
   frozen: 'collector.frozen',
   /** Machine of the controller that leads with this metadata; absent: not known. Nodes on it are lost together with it. */
   host: 'controller.host',
+  /** Greatest generation that may have been given out before the last recovery, in decimal; absent: the metadata was never recovered. */
+  recovered: 'recovery.generation',
+  /** Links that were taken back, and whose files no recovery has found yet: pairs of hashes, of the token and of the delete secret (JSON). */
+  revoked: 'recovery.revoked',
   /** Up to how many unknown chunks of a node may be swept once, in decimal; absent: an operator has approved nothing. */
   sweepApproved: (peer: PeerId): string => `sweep.approved.${peer}`
 } as const

@@ -48,8 +48,8 @@ export interface AdoptionDeps extends HeldChunksDeps {
   readonly logger: Logger
   /** The store's time, as it goes on from the snapshot; without one the wall clock. */
   readonly now: number
-  /** What becomes of the link of a file that is found. */
-  readonly linkState: (manifest: Manifest) => AdoptedState
+  /** What becomes of the link of a file that is found, by its manifest and the chunk that is. */
+  readonly linkState: (manifest: Manifest, chunk: Pick<ChunkInfo, 'generation'>) => AdoptedState
   /** Told after each page: manifests looked at so far, and files adopted. */
   readonly onProgress: (looked: number, adopted: number) => void
 }
@@ -170,7 +170,7 @@ async function adoptGroup(
     group.flatMap(({ chunk, manifest }) => [chunk.id, ...manifest.chunks.map(({ id }) => id)])
   )
   const work = async ({ chunk, manifest }: Found) => {
-    const adopt = adoptionOf(chunk, manifest, held, deps.linkState(manifest))
+    const adopt = adoptionOf(chunk, manifest, held, deps.linkState)
     const isNew = Array.isArray(adopt) || (await deps.store.adoptFile(adopt))
     return { chunk, manifest, adopt, isNew }
   }
@@ -201,16 +201,17 @@ function adoptionOf(
   chunk: ChunkInfo,
   manifest: Manifest,
   held: ReadonlyMap<ChunkId, Held>,
-  state: AdoptedState
+  linkState: AdoptionDeps['linkState']
 ): AdoptFile | ChunkId[] {
   const { id, name, mediaType, sizeBytes, sha256, uploadedAt, metadata, link } = manifest
   const missing = manifest.chunks.filter((part) => held.get(part.id)?.sizeBytes !== part.sizeBytes)
   if (missing.length > 0) return missing.map((part) => part.id)
   const generationOf = (part: ChunkId) => held.get(part)?.generation ?? chunk.generation
+  const itself = { id: chunk.id, sizeBytes: chunk.sizeBytes, generation: generationOf(chunk.id) }
   return {
     file: { id, name, mediaType, sizeBytes, sha256, uploadedAt, metadata },
-    manifest: { id: chunk.id, sizeBytes: chunk.sizeBytes, generation: generationOf(chunk.id) },
+    manifest: itself,
     chunks: manifest.chunks.map((part) => ({ ...part, generation: generationOf(part.id) })),
-    link: { ...link, state }
+    link: { ...link, state: linkState(manifest, itself) }
   }
 }

@@ -1,15 +1,22 @@
 /** Makes metadata fit to be led again: what is not certain is suspended, what nodes know is taken in, and the counters rise above everything anybody has heard of. */
 
 import type { MetadataStore } from '../../metadata-store.ts'
-import type { Generation, Term } from '../../types.ts'
+import type { Generation, SecretHash, Term } from '../../types.ts'
 import { SETTINGS } from '../settings.ts'
 import { adoptManifests } from './adoption.ts'
 import type { Adoption, AdoptionDeps } from './adoption.ts'
+import { readEarlier, writeEarlier } from './earlier.ts'
+import type { RevokedLinks } from './earlier.ts'
 import type { TouchedLinks } from './uncovered-notes.ts'
 
 const PAGE = 256
 /** Terms go up by so much at a recovery, and by one at a start: a controller that was given up never gets there. */
 export const TERM_STEP = 2 ** 20
+/**
+ * And generations by so much, far more than a controller gives out between its last snapshot and its end: what nodes hold of before a recovery, those too that were not
+ * found, can be told for ever from what came after it.
+ */
+const GENERATION_STEP = 2 ** 32
 /** No upload expires later. */
 const NEVER = Number.MAX_SAFE_INTEGER
 
@@ -38,29 +45,35 @@ export interface Renewal {
 export const nextTermBlock = (term: Term): Term => ((Math.floor(term / TERM_STEP) + 1) * TERM_STEP) as Term
 
 export async function renew(deps: RenewalDeps): Promise<Renewal> {
-  const { store, touched, suspendAll, greatest } = deps
+  const { store, touched, suspendAll, greatest, logger } = deps
   // first of all, so that nothing is deleted even if the rest is never done
   await store.writeSetting(SETTINGS.frozen, deps.frozen)
   const term = nextTermBlock(greatest.term)
-  await store.raiseCounters({ term, generation: greatest.generation })
-  const revoked = await revokeNoted(deps)
+  const earlier = await readEarlier(store, logger)
+  const generation = (greatest.generation + GENERATION_STEP) as Generation
+  await store.raiseCounters({ term, generation })
+  const withdrawn: RevokedLinks = new Map([...earlier.revoked, ...touched.revoked])
+  const revoked = await revokeNoted(deps, withdrawn)
   const suspended = suspendAll === null ? await suspendNoted(store, touched) : await suspendEverything(store)
   // before files are found: an upload that was open in the snapshot may have been committed since, and as long as it refers to the manifest that looks known
   const uploadsGivenUp = await giveUpUploads(store)
   const found = await adoptManifests({
     ...deps,
-    linkState: ({ link }) => {
-      if (touched.revoked.get(link.tokenHash) === link.deleteHash) return 'revoked'
-      return suspendAll !== null || touched.claimed.has(link.tokenHash) ? 'suspended' : 'live'
+    linkState: ({ link: { tokenHash, deleteHash } }, { generation: made }) => {
+      if (withdrawn.get(tokenHash) === deleteHash) return 'revoked'
+      const isTouched = touched.claimed.has(tokenHash) || withdrawn.has(tokenHash)
+      // the notes of that time are gone, or say nothing beside newer ones
+      const isOfBefore = made <= earlier.generation
+      return suspendAll !== null || isTouched || isOfBefore ? 'suspended' : 'live'
     }
   })
-  const generation = await store.lastGeneration()
+  await writeEarlier(store, generation, await unknownOf(store, withdrawn))
   return { found, suspended, revoked, suspendAll, uploadsGivenUp, term, generation }
 }
 
-async function revokeNoted({ store, touched, now, logger }: RenewalDeps): Promise<number> {
+async function revokeNoted({ store, now, logger }: RenewalDeps, withdrawn: RevokedLinks): Promise<number> {
   let revoked = 0
-  for (const [tokenHash, deleteHash] of touched.revoked) {
+  for (const [tokenHash, deleteHash] of withdrawn) {
     const known = await store.findLink(tokenHash)
     if (known === undefined || known.link.state === 'revoked') continue
     try {
@@ -73,6 +86,13 @@ async function revokeNoted({ store, touched, now, logger }: RenewalDeps): Promis
     }
   }
   return revoked
+}
+
+async function unknownOf(store: MetadataStore, withdrawn: RevokedLinks): Promise<RevokedLinks> {
+  const unknown = new Map<SecretHash, SecretHash>()
+  for (const [tokenHash, deleteHash] of withdrawn)
+    if ((await store.findLink(tokenHash)) === undefined) unknown.set(tokenHash, deleteHash)
+  return unknown
 }
 
 async function suspendNoted(store: MetadataStore, { claimed }: TouchedLinks): Promise<number> {

@@ -20,7 +20,7 @@ export interface RecoveryReport {
   } | null
   /** Terms of this controller are above it. */
   readonly term: Term
-  /** Greatest generation that is known to have been given out. */
+  /** No chunk was ever given a greater generation before. */
   readonly generation: Generation
   readonly nodes: ReadonlyArray<{
     readonly peer: PeerId

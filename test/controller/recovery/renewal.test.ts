@@ -1,0 +1,92 @@
+import t from 'tap'
+import type { Test } from 'tap'
+import { MemoryMetadataStore } from '../../../src/metadata/memory-metadata-store.ts'
+import { SqliteMetadataStore } from '../../../src/metadata/sqlite-metadata-store.ts'
+import type { MetadataStore } from '../../../src/metadata-store.ts'
+import { silentLogger } from '../../../src/runtime/logger.ts'
+import type { Generation, SecretHash, Term } from '../../../src/types.ts'
+import type { PlacedFile } from './renewal-world.ts'
+import { RenewalWorld, secretHash } from './renewal-world.ts'
+
+async function start(t: Test, nodes = 1): Promise<RenewalWorld> {
+  const world = new RenewalWorld(t)
+  await world.start(nodes)
+  return world
+}
+
+async function memoryStore(): Promise<MetadataStore> {
+  const store = new MemoryMetadataStore()
+  await store.open()
+  return store
+}
+
+const stateOf = async (store: MetadataStore, { manifest }: PlacedFile): Promise<string | undefined> =>
+  (await store.findLink(manifest.link.tokenHash))?.link.state
+
+const nothing = (): {
+  claimed: Set<SecretHash>
+  revoked: Map<SecretHash, SecretHash>
+  unreadable: number
+} => ({
+  claimed: new Set(),
+  revoked: new Map(),
+  unreadable: 0
+})
+
+t.test('a file that a first recovery did not find comes back suspended from a second one', async (t) => {
+  const world = await start(t)
+  const store = await memoryStore()
+  const found = await world.place('found', 90)
+  await world.renew(store)
+  t.equal(await stateOf(store, found), 'live')
+  // a node that was absent comes back; nobody read its notes, and the controller before has given out a little more than was known
+  const late = await world.place('late', 170)
+  const generation = (await store.lastGeneration()) as number
+  t.ok(generation > 170)
+  const since = await world.place('since', generation + 1)
+  await world.renew(store, {
+    greatest: { term: (2 ** 20) as Term, generation: (generation + 1) as Generation }
+  })
+  t.equal(await stateOf(store, late), 'suspended')
+  t.equal(await stateOf(store, since), 'live', 'stored by the controller that was recovered')
+  t.equal(await stateOf(store, found), 'live', 'what is known goes by what is known')
+})
+
+t.test('a link that was taken back stays so when its file is found only by a later recovery', async (t) => {
+  for (const store of [
+    await memoryStore(),
+    new SqliteMetadataStore({ file: `${t.testdir()}/m.db`, operationsWaitingMax: 64, logger: silentLogger })
+  ]) {
+    await store.open()
+    const world = await start(t)
+    const absent = await world.place('absent', 50, [])
+    const other = await world.place('other', 50, [])
+    const { tokenHash, deleteHash } = absent.manifest.link
+    const touched = nothing()
+    touched.revoked.set(tokenHash, deleteHash)
+    touched.revoked.set(other.manifest.link.tokenHash, secretHash()) // with another secret than the file's
+    t.match(await world.renew(store, { touched }), { revoked: 0, found: { adopted: 0 } })
+    await world.placeAgain(absent)
+    await world.placeAgain(other)
+    t.match(await world.renew(store), { found: { adopted: 2 } }, 'its note is forgotten by now')
+    t.equal(await stateOf(store, absent), 'revoked')
+    t.equal(await stateOf(store, other), 'suspended')
+    await store.close()
+  }
+})
+
+t.test('links that were taken back and are not known are remembered within bounds', async (t) => {
+  const world = await start(t)
+  const store = await memoryStore()
+  const touched = nothing()
+  for (let i = 0; i < 1100; i++) touched.revoked.set(secretHash(), secretHash())
+  await world.renew(store, { touched })
+  const kept = JSON.parse((await store.readSetting('recovery.revoked')) ?? '[]') as unknown[]
+  t.same(kept, [...touched.revoked].slice(-1024))
+  await store.writeSetting('recovery.revoked', 'damaged')
+  await store.writeSetting('recovery.generation', 'damaged')
+  const file = await world.place('x', 2 ** 40)
+  await world.renew(store)
+  t.equal(await stateOf(store, file), 'suspended', 'what cannot be read is not taken for nothing')
+  t.equal(await store.readSetting('recovery.revoked'), null)
+})
