@@ -13,7 +13,7 @@ import { SnapshotWriter } from './node-snapshots.ts'
 import { NoteBook } from './note-book.ts'
 import type { Touched } from './note-book.ts'
 import { Shipper } from './shipper.ts'
-import { dropOlder } from './tidy.ts'
+import { Tidier } from './tidy.ts'
 
 export type { Touched } from './note-book.ts'
 
@@ -73,7 +73,7 @@ type Parts = Omit<SnapshotsDeps, 'source'> & {
 }
 
 function withNodes(parts: Parts): Omit<Snapshots, 'handlers'> {
-  const { membership, network, leadership } = parts
+  const { membership, network, brakes } = parts
   const counts = (peer: PeerId): boolean => {
     const ownHost = membership.get(network.self)?.host
     return !hasOtherHosts(membership.nodeHosts(), ownHost) || membership.get(peer)?.host !== ownHost
@@ -83,11 +83,14 @@ function withNodes(parts: Parts): Omit<Snapshots, 'handlers'> {
     ...shared,
     // the store's changes are committed in the order they come, and this is one
     settled: async (storeTime) => void (await parts.store.advanceTime(storeTime)),
-    onEverywhere: async (position, signal) => await notes.covered(position, signal),
-    onBase: async (bases, signal) => {
-      await dropOlder(parts, { ...bases, term: leadership.term, keep: backups.keeps }, signal)
-    }
+    onEverywhere: async (position, signal) => {
+      await notes.covered(position, signal)
+      await tidier.catchUp(signal)
+    },
+    onBase: async (bases, signal) => await tidier.tidy(bases, signal)
   })
+  const isFrozen = (): boolean => brakes.frozen !== null
+  const tidier = new Tidier({ ...parts, keeps: () => backups.keeps, isFrozen })
   const notes = new NoteBook({ ...shared, shipped: shipper })
   const backups = new Backups({ ...parts, shipper })
   return {

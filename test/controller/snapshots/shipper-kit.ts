@@ -5,7 +5,7 @@ import type { Test } from 'tap'
 import { openPiece } from '../../../src/controller/snapshots/pieces.ts'
 import { Shipper } from '../../../src/controller/snapshots/shipper.ts'
 import type { Position } from '../../../src/controller/snapshots/shipper.ts'
-import { dropOlder } from '../../../src/controller/snapshots/tidy.ts'
+import { Tidier } from '../../../src/controller/snapshots/tidy.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { SnapshotWorld, TextSource } from './snapshot-world.ts'
 import type { WorldNode } from './snapshot-world.ts'
@@ -28,6 +28,12 @@ export async function start(t: Test, machines: string[], config: object = {}) {
   for (const machine of machines) await world.addNode(machine)
   const parts = await world.addController('own')
   const source = new TextSource()
+  const tidier = new Tidier({
+    ...parts,
+    term: () => parts.leadership.term,
+    keeps: () => undefined,
+    isFrozen: () => false
+  })
   const everywhere: Position[] = []
   let passedMs = 0
   const shipper = new Shipper({
@@ -36,7 +42,7 @@ export async function start(t: Test, machines: string[], config: object = {}) {
     source,
     settled: async () => await source.commit(),
     onEverywhere: async (position) => void everywhere.push(position),
-    onBase: (bases) => dropOlder(parts, { ...bases, term: parts.leadership.term, keep: undefined }, signal)
+    onBase: (bases) => tidier.tidy(bases, signal)
   })
   /** Time that goes by for the shipper alone. */
   const pass = (ms: number): void => void (passedMs += ms)
