@@ -34,21 +34,28 @@ export class ScrubPass {
   readonly startedAt: number
   readonly counts = noCounts()
   readonly #store: ChunkStore
+  readonly #now: () => number
   #after: ChunkId | undefined
   #page: ChunkInfo[] = []
 
-  constructor(store: ChunkStore, startedAt: number) {
+  /** @param now the wall clock; it may have been set back since chunks were verified */
+  constructor(store: ChunkStore, startedAt: number, now: () => number) {
     this.#store = store
     this.startedAt = startedAt
+    this.#now = now
   }
 
-  /** The next chunk to read, the same until `goOn`; undefined at the end. What was verified since the pass began counts as read. */
+  /**
+   * The next chunk to read, the same until `goOn`; undefined at the end. What was verified since the pass began counts as read, unless that is in the future: such a record says
+   * nothing of when it was.
+   */
   async next(signal: AbortSignal): Promise<ChunkInfo | undefined> {
     for (;;) {
       throwIfAborted(signal)
       if (this.#page.length === 0 && !(await this.#turn())) return undefined
       const chunk = this.#page.at(-1)
-      if (chunk === undefined || chunk.verifiedAt <= this.startedAt) return chunk
+      if (chunk === undefined || chunk.verifiedAt <= this.startedAt || chunk.verifiedAt > this.#now())
+        return chunk
       // one that came since has nothing to do with this pass
       if (chunk.storedAt <= this.startedAt) this.count(chunk, false)
       this.goOn()

@@ -184,7 +184,8 @@ export class Scrubber implements Worker {
   }
 
   #begin(startedAt: number): void {
-    this.#pass = new ScrubPass(this.#deps.store, startedAt)
+    const { store, clock } = this.#deps
+    this.#pass = new ScrubPass(store, startedAt, () => clock.now())
     this.#counts = this.#pass.counts
     this.#state = { ...this.#state, startedAt, endedAt: 0 }
     this.#nextLookAt = -Infinity // which writes that down

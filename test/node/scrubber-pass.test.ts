@@ -144,3 +144,15 @@ t.test('stops at once in the middle of a read, and waits for a store that is bus
   await t.rejects(step, { code: 'aborted' })
   await t.rejects(scrubber.step(signal), { code: 'aborted' })
 })
+
+t.test('a pass reads everything, also when the wall clock was set back since the chunks came', async (t) => {
+  const world = new ScrubWorld(t)
+  await world.start()
+  await world.clock.advance(HOUR)
+  await world.add(5)
+  world.clock.jump(-HOUR)
+  world.scrubNow()
+  await world.clock.advance(HOUR / 2)
+  t.match(world.scrubber.report(), { running: false, checkedChunks: 5, totalChunks: 5 })
+  t.equal(world.readCount, 5)
+})
