@@ -1,8 +1,10 @@
 /** One recovery, by a member that leads nothing: from what the nodes tell to metadata that can be led again. */
 
+import { isDeepStrictEqual } from 'node:util'
+import { fenceNodes, newTerm } from '../controller/recovery/fence.ts'
 import { sortSnapshots } from '../controller/recovery/found-series.ts'
 import type { FoundSnapshots } from '../controller/recovery/found-series.ts'
-import { gatherNodes } from '../controller/recovery/nodes.ts'
+import { gatherNodes, refuseReturned } from '../controller/recovery/nodes.ts'
 import type { FoundNode } from '../controller/recovery/nodes.ts'
 import { renew } from '../controller/recovery/renewal.ts'
 import type { Renewal, RenewalDeps } from '../controller/recovery/renewal.ts'
@@ -13,7 +15,7 @@ import { SETTINGS } from '../controller/settings.ts'
 import { SnapshotReader } from '../controller/snapshots/node-snapshots.ts'
 import { resumeAt } from '../controller/store-time.ts'
 import type { ErrorCode } from '../errors.ts'
-import type { Logger } from '../interfaces.ts'
+import type { Logger, SnapshotName } from '../interfaces.ts'
 import type { MetadataStore } from '../metadata-store.ts'
 import { SqliteMetadataStore } from '../metadata/sqlite-metadata-store.ts'
 import type { PeerId, Term } from '../types.ts'
@@ -54,11 +56,21 @@ export interface RecoveryRun {
 /** What was learnt from the nodes. */
 interface Known {
   readonly nodes: readonly FoundNode[]
+  /** What each keeps. */
+  readonly lists: ReadonlyMap<PeerId, readonly SnapshotName[]>
+  /** Those that do not tell. */
+  readonly silent: readonly PeerId[]
   readonly found: FoundSnapshots
   readonly pieces: SnapshotPieces
   readonly source: DraftSource
   /** Recorded nodes that were not found. */
   readonly absent: Absent
+}
+
+/** The same, when nobody can add to it any more. */
+interface Settled extends Known {
+  /** Nobody leads in it or below. */
+  readonly term: Term
   /** Why no live link can be trusted; null: those can that no note names. */
   readonly doubt: string | null
 }
@@ -77,7 +89,8 @@ export async function runRecovery(
   }
   const beganAt = clock.monotonic()
   say(`looking for nodes for ${Math.ceil(config.snapshot.gatherMs / 1000)} s`)
-  const known = await learnAll(peer, file, { ...run, onProgress: say }, plan)
+  const telling = { ...run, onProgress: say }
+  const known = await settle(peer, file, await learnAll(peer, file, telling, plan), telling, plan)
   const store = storeOf(peer, file, run)
   await store.open()
   try {
@@ -89,6 +102,8 @@ export async function runRecovery(
       onProgress: (looked, adopted) => say(`${looked} manifests looked at, ${adopted} files found`)
     })
     const report = await reportOf(peer, store, known, renewal, plan)
+    const sought = { ...peer, self: peer.network.self }
+    await refuseReturned(sought, known.nodes, plan.refusal, { signal: run.signal, since: beganAt })
     return { ...report, tookMs: clock.monotonic() - beganAt }
   } finally {
     await store.close()
@@ -114,6 +129,40 @@ async function learnAll(peer: Peer, file: string, run: RecoveryRun, plan: Recove
   return await learn(peer, file, all, run, plan)
 }
 
+/**
+ * Turns the old controller away and looks again: what it had nodes take note of before that is in what they tell now, and nothing comes after. Only here, when a recovery could no
+ * longer be refused: a controller that lives must not be turned away by one that is.
+ */
+async function settle(
+  peer: Peer,
+  file: string,
+  known: Known,
+  run: RecoveryRun,
+  plan: RecoveryPlan
+): Promise<Settled> {
+  const { chunkRpc, clock, config, logger, membership, random, state } = peer
+  const { nodes, found, pieces } = known
+  const peers = nodes.map((node) => node.peer)
+  const terms = [found.term, state.term.get(), membership.greatestTerm(), ...nodes.map((node) => node.term)]
+  const term = newTerm(Math.max(...terms) as Term, random)
+  const { requestTimeoutMs: timeoutMs } = config.controller
+  const unfenced = await fenceNodes(
+    { chunkRpc, timeoutMs, logger, signal: run.signal },
+    peers,
+    term,
+    plan.refusal
+  )
+  const { lists, silent } = await pieces.list(peers)
+  let last: Known = { ...known, silent }
+  if (!isDeepStrictEqual(lists, known.lists)) {
+    await (run.drafts?.remove(file) ?? removeDraft(file))
+    last = await learn(peer, file, nodes, run, plan)
+  }
+  const facts = { now: clock.now(), intervalMs: config.snapshot.intervalMs }
+  const untold = [...new Set([...last.silent, ...unfenced])]
+  return { ...last, term, doubt: last.source.suspendAll ?? doubtOf({ ...last, silent: untold }, facts) }
+}
+
 async function learn(
   peer: Peer,
   file: string,
@@ -121,7 +170,7 @@ async function learn(
   run: RecoveryRun,
   plan: RecoveryPlan
 ): Promise<Known> {
-  const { chunkRpc, clock, config, cluster, logger } = peer
+  const { chunkRpc, config, cluster, logger } = peer
   run.onProgress?.(`${nodes.length} nodes found; reading what they keep`)
   const pieces = new SnapshotPieces({
     reader: new SnapshotReader({ rpc: chunkRpc, timeoutMs: config.controller.requestTimeoutMs }),
@@ -133,9 +182,7 @@ async function learn(
   const found = sortSnapshots(lists)
   const source = await plan.draft(file, found, pieces, logger)
   const absent = await absentIn(peer, file, { nodes, found, source }, run)
-  const facts = { now: clock.now(), intervalMs: config.snapshot.intervalMs }
-  const doubt = source.suspendAll ?? doubtOf({ nodes, silent, source, absent }, facts)
-  return { nodes, found, pieces, source, absent, doubt }
+  return { nodes, lists, silent, found, pieces, source, absent }
 }
 
 async function absentIn(
@@ -168,14 +215,13 @@ type Prepared = Omit<RenewalDeps, 'signal' | 'onProgress'>
 async function renewalDeps(
   peer: Peer,
   store: MetadataStore,
-  { nodes, found, pieces, source, doubt }: Known,
+  { nodes, found, pieces, source, term, doubt }: Settled,
   plan: RecoveryPlan
 ): Promise<Prepared> {
-  const { clock, config, chunkRpc, cluster, logger, membership, state } = peer
+  const { clock, config, chunkRpc, cluster, logger } = peer
   const touched = await uncoveredNotes(found.notes, source.applied, pieces)
   const unreadable =
     touched.unreadable > 0 ? 'notes of what was redeemed last cannot be read on any node.' : null
-  const terms = [found.term, state.term.get(), membership.greatestTerm(), ...nodes.map(({ term }) => term)]
   const generation = nodes.reduce(
     (most, node) => (node.generation > most ? node.generation : most),
     await store.lastGeneration()
@@ -185,7 +231,8 @@ async function renewalDeps(
     store,
     touched,
     suspendAll: doubt ?? unreadable,
-    greatest: { term: Math.max(...terms) as Term, generation },
+    term,
+    generation,
     frozen: `${done} at ${new Date(clock.now()).toISOString()}`,
     chunkRpc,
     nodes: nodes.map((node) => ({ peer: node.peer, host: node.host })),

@@ -63,8 +63,27 @@ export async function gatherNodes(
       'No node of the cluster was found. Give the address of one that runs with --peer, or use a join string or a data folder of a machine that is still there.'
     )
   const nodes = await inParallel(active, NODES_AT_ONCE, (node) => ask(peer, node.peer, refusal, signal))
-  refuseHeard(nodes, config.snapshot.recoverQuietMs, refusal)
+  refuseHeard(nodes, { quietMs: config.snapshot.recoverQuietMs, sinceMs: 0 }, refusal)
   return nodes
+}
+
+/**
+ * Looks once more, when everything is done: the old controller may have been suspended, and have gone on meanwhile.
+ * @param since monotonic; whoever heard a controller after that has heard one that is not gone
+ * @throws as gatherNodes
+ */
+export async function refuseReturned(
+  peer: RecoveryPeer,
+  found: readonly FoundNode[],
+  refusal: ErrorCode,
+  { signal, since }: { signal: AbortSignal | undefined; since: number }
+): Promise<void> {
+  const { membership, clock, config } = peer
+  refuseLeader(peer, refusal)
+  const asked = new Set([...found, ...membership.active('node')].map((node) => node.peer))
+  const nodes = await inParallel([...asked], NODES_AT_ONCE, (node) => ask(peer, node, refusal, signal))
+  const sinceMs = clock.monotonic() - since
+  refuseHeard(nodes, { quietMs: config.snapshot.recoverQuietMs, sinceMs }, refusal)
 }
 
 function refuseLeader({ self, membership }: RecoveryPeer, refusal: ErrorCode): void {
@@ -76,15 +95,19 @@ function refuseLeader({ self, membership }: RecoveryPeer, refusal: ErrorCode): v
   )
 }
 
-function refuseHeard(nodes: readonly FoundNode[], quietMs: number, refusal: ErrorCode): void {
+function refuseHeard(
+  nodes: readonly FoundNode[],
+  { quietMs, sinceMs }: { quietMs: number; sinceMs: number },
+  refusal: ErrorCode
+): void {
   const last = nodes.reduce<FoundNode | undefined>(
     (best, node) =>
       (node.controllerHeardMsAgo ?? Infinity) < (best?.controllerHeardMsAgo ?? Infinity) ? node : best,
     undefined
   )
   const heardMs = last?.controllerHeardMsAgo ?? null
-  if (last === undefined || heardMs === null || heardMs >= quietMs) return
-  const leftMs = quietMs - heardMs
+  if (last === undefined || heardMs === null || heardMs >= Math.max(quietMs, sinceMs)) return
+  const leftMs = Math.max(0, quietMs - heardMs)
   throw new PeerbinError(
     refusal,
     `The node ${last.peer} on ${last.host} heard the controller ${Math.round(heardMs / 1000)} s ago. ` +

@@ -25,7 +25,10 @@ export interface RenewalDeps extends Omit<AdoptionDeps, 'store' | 'linkState'> {
   readonly touched: TouchedLinks
   /** Why no live link can be trusted; null: those that no note names can. */
   readonly suspendAll: string | null
-  readonly greatest: { readonly term: Term; readonly generation: Generation }
+  /** Every node has heard of it, and nobody leads in it: the next controller's terms are above. */
+  readonly term: Term
+  /** Greatest that anybody knows. */
+  readonly generation: Generation
   /** Why the collector deletes nothing from now on. */
   readonly frozen: string
 }
@@ -45,12 +48,11 @@ export interface Renewal {
 export const nextTermBlock = (term: Term): Term => ((Math.floor(term / TERM_STEP) + 1) * TERM_STEP) as Term
 
 export async function renew(deps: RenewalDeps): Promise<Renewal> {
-  const { store, touched, suspendAll, greatest, logger } = deps
+  const { store, touched, suspendAll, term, logger } = deps
   // first of all, so that nothing is deleted even if the rest is never done
   await store.writeSetting(SETTINGS.frozen, deps.frozen)
-  const term = nextTermBlock(greatest.term)
   const earlier = await readEarlier(store, logger)
-  const generation = (greatest.generation + GENERATION_STEP) as Generation
+  const generation = (deps.generation + GENERATION_STEP) as Generation
   await store.raiseCounters({ term, generation })
   const withdrawn: RevokedLinks = new Map([...earlier.revoked, ...touched.revoked])
   const revoked = await revokeNoted(deps, withdrawn)

@@ -77,6 +77,8 @@ export class SnapshotKeeper {
       fence.check(term) // a later leader may have been heard while the bytes came
       await this.#opened().put(name, bytes)
       this.#kept++
+      // whoever takes over lists what is here once a node knows its term: what was not there then is not acknowledged
+      fence.check(term)
     } finally {
       place.release()
     }

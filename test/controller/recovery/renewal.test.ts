@@ -4,7 +4,7 @@ import { MemoryMetadataStore } from '../../../src/metadata/memory-metadata-store
 import { SqliteMetadataStore } from '../../../src/metadata/sqlite-metadata-store.ts'
 import type { MetadataStore } from '../../../src/metadata-store.ts'
 import { silentLogger } from '../../../src/runtime/logger.ts'
-import type { Generation, SecretHash, Term } from '../../../src/types.ts'
+import type { Generation, SecretHash } from '../../../src/types.ts'
 import type { PlacedFile } from './renewal-world.ts'
 import { RenewalWorld, secretHash } from './renewal-world.ts'
 
@@ -44,9 +44,7 @@ t.test('a file that a first recovery did not find comes back suspended from a se
   const generation = (await store.lastGeneration()) as number
   t.ok(generation > 170)
   const since = await world.place('since', generation + 1)
-  await world.renew(store, {
-    greatest: { term: (2 ** 20) as Term, generation: (generation + 1) as Generation }
-  })
+  await world.renew(store, { generation: (generation + 1) as Generation })
   t.equal(await stateOf(store, late), 'suspended')
   t.equal(await stateOf(store, since), 'live', 'stored by the controller that was recovered')
   t.equal(await stateOf(store, found), 'live', 'what is known goes by what is known')
