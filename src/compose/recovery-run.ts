@@ -238,6 +238,7 @@ async function renewalDeps(
     nodes: nodes.map((node) => ({ peer: node.peer, host: node.host })),
     timeoutMs: config.controller.requestTimeoutMs,
     secret: cluster.secret,
+    clock,
     logger,
     // the time the lost controller went by: a wall clock here that is ahead must not end links early
     now: resumeAt(await store.advanceTime(0), clock.now(), config.link.leaseMaxMs)

@@ -3,9 +3,11 @@
 import type { AdoptFile, MetadataStore } from '../../metadata-store.ts'
 import { matchesId } from '../../protocol/ids.ts'
 import { CHUNKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
+import { asPeerbinError, hasCode, PeerbinError } from '../../errors.ts'
+import { sleep } from '../../runtime/deadline.ts'
 import { decodeManifest } from '../../protocol/manifest.ts'
 import type { Manifest } from '../../protocol/manifest.ts'
-import type { Logger } from '../../interfaces.ts'
+import type { Clock, Logger } from '../../interfaces.ts'
 import type { ChunkId, ChunkInfo, FileId, PeerId, Receipt } from '../../types.ts'
 import { heldChunks } from './held-chunks.ts'
 import type { Held, HeldChunksDeps } from './held-chunks.ts'
@@ -18,6 +20,9 @@ const CHUNKS_AT_ONCE = 20_000
 /** Files made known at the same time; the store commits them together. */
 const ADOPTED_AT_ONCE = 64
 const RECEIPTS_AT_ONCE = 256
+/** A node that is busy, or whose connection broke, is asked again so often, after so long. */
+const ATTEMPTS_MAX = 5
+const PAUSE_MS = 1000
 /** Named in the answer; more are only counted. */
 const LISTED_MAX = 1000
 
@@ -38,13 +43,14 @@ export interface Adoption {
   readonly incompleteFiles: Array<AdoptedFile & { missingChunks: number }>
   /** Their links are over, so that nobody can have them any more. */
   expired: number
-  /** Chunks that look like manifests and are none that can be read. */
+  /** Chunks that look like manifests and are none that can be read, or are whole on no node that was found. */
   unreadable: number
 }
 
 export interface AdoptionDeps extends HeldChunksDeps {
   readonly store: Pick<MetadataStore, 'knownChunks' | 'adoptFile' | 'recordReceipts'>
   readonly secret: Uint8Array
+  readonly clock: Clock
   readonly logger: Logger
   /** The store's time, as it goes on from the snapshot; without one the wall clock. */
   readonly now: number
@@ -71,18 +77,21 @@ export async function adoptManifests(deps: AdoptionDeps): Promise<Adoption> {
   }
   /** Manifests that came to nothing; other nodes hold them too. */
   const passedOver = new Set<ChunkId>()
+  /** Not whole on any node so far. */
+  const rotten = new Set<ChunkId>()
   let looked = 0
   for (const { peer: node } of deps.nodes) {
     for await (const page of manifestPages(deps, node)) {
       looked += page.length
       const known = new Set(await deps.store.knownChunks(page.map(({ id }) => id)))
       const news = page.filter(({ id }) => !known.has(id) && !passedOver.has(id))
-      for await (const found of groups(deps, node, news, passedOver, result)) {
+      for await (const found of groups(deps, node, news, { passedOver, rotten }, result)) {
         await adoptGroup(deps, found, passedOver, result)
       }
       deps.onProgress(looked, result.adopted)
     }
   }
+  result.unreadable += rotten.size
   return result
 }
 
@@ -107,14 +116,18 @@ async function* groups(
   deps: AdoptionDeps,
   node: PeerId,
   chunks: readonly ChunkInfo[],
-  passedOver: Set<ChunkId>,
+  { passedOver, rotten }: { passedOver: Set<ChunkId>; rotten: Set<ChunkId> },
   result: Adoption
 ): AsyncGenerator<Found[], void, undefined> {
   let group: Found[] = []
   let size = 0
   const read = async (chunk: ChunkInfo) => ({ chunk, manifest: await readManifest(deps, node, chunk) })
   for await (const { chunk, manifest } of readAhead(chunks, AHEAD, read)) {
-    if (manifest === 'rotten') continue // another node may hold it whole
+    if (manifest === 'rotten') {
+      rotten.add(chunk.id) // another node may hold it whole
+      continue
+    }
+    rotten.delete(chunk.id)
     if (manifest === 'none' || manifest.link.expiresAt <= deps.now) {
       if (manifest === 'none') result.unreadable++
       else result.expired++
@@ -132,30 +145,46 @@ async function* groups(
 }
 
 async function readManifest(
-  { chunkRpc, timeoutMs, signal, secret, logger }: AdoptionDeps,
+  deps: AdoptionDeps,
   node: PeerId,
   { id }: ChunkInfo
 ): Promise<Manifest | 'rotten' | 'none'> {
-  let bytes: Uint8Array
-  try {
-    const { body } = await chunkRpc.call(
-      node,
-      'get',
-      { id, offset: 0 },
-      { timeoutMs, ...(signal && { signal }), allocate: (sizeBytes) => new Uint8Array(sizeBytes) }
-    )
-    bytes = body ?? new Uint8Array(0)
-  } catch (error) {
-    signal?.throwIfAborted()
-    logger.warn('a manifest cannot be read from a node', { node, chunk: id, err: error })
-    return 'rotten'
-  }
+  const { secret, logger } = deps
+  const bytes = await getManifest(deps, node, id)
+  if (bytes === undefined) return 'rotten'
   if (!matchesId(id, bytes)) return 'rotten'
   try {
     return decodeManifest(bytes, secret)
   } catch (error) {
     logger.warn('a chunk looks like a manifest and is none', { chunk: id, err: error })
     return 'none'
+  }
+}
+
+/** Undefined when the node has it no longer, or not whole. @throws when it does not answer: a file that was acknowledged would be missing because of that */
+async function getManifest(
+  { chunkRpc, clock, timeoutMs, signal, logger }: AdoptionDeps,
+  node: PeerId,
+  id: ChunkId
+): Promise<Uint8Array | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const options = { timeoutMs, ...(signal && { signal }) }
+      const allocate = (sizeBytes: number): Uint8Array => new Uint8Array(sizeBytes)
+      const { body } = await chunkRpc.call(node, 'get', { id, offset: 0 }, { ...options, allocate })
+      return body ?? new Uint8Array(0)
+    } catch (error) {
+      signal?.throwIfAborted()
+      logger.warn('a manifest cannot be read from a node', { node, chunk: id, attempt, err: error })
+      if (hasCode(error, 'chunk-not-found') || hasCode(error, 'chunk-corrupt')) return undefined
+      if (attempt === ATTEMPTS_MAX)
+        throw new PeerbinError(
+          asPeerbinError(error).code,
+          `The node ${node} does not give a manifest that it holds; restart or stop it, and recover again.`,
+          { cause: error }
+        )
+    }
+    await sleep(clock, PAUSE_MS, signal)
   }
 }
 

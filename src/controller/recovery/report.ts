@@ -64,6 +64,11 @@ export function describeReport(report: RecoveryReport): string {
     ...(found.expired === 0
       ? []
       : [`${plural(found.expired, 'manifest')} of files whose links have expired: passed over.`]),
+    ...(found.unreadable === 0
+      ? []
+      : [
+          `Unreadable: ${plural(found.unreadable, 'chunk')} that may be manifests, of files that are not known.`
+        ]),
     ...(found.incomplete === 0
       ? []
       : [`Incomplete: ${plural(found.incomplete, 'file')}, of which chunks are on no node that was found:`]),

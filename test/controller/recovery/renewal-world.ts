@@ -100,6 +100,7 @@ export class RenewalWorld {
       timeoutMs: 5000,
       signal: undefined,
       secret: this.cluster.secret,
+      clock: systemClock,
       logger: silentLogger,
       now: NOW,
       onProgress: () => {},
