@@ -20,6 +20,8 @@ const CHUNKS_AT_ONCE = 20_000
 /** Files made known at the same time; the store commits them together. */
 const ADOPTED_AT_ONCE = 64
 const RECEIPTS_AT_ONCE = 256
+/** A node goes through all of its records until it has a page of manifests: some seconds for a million chunks. */
+const LIST_MS = 5 * 60_000
 /** A node that is busy, or whose connection broke, is asked again so often, after so long. */
 const ATTEMPTS_MAX = 5
 const PAUSE_MS = 1000
@@ -102,7 +104,7 @@ async function* manifestPages(
   for (let after: ChunkId | undefined; ;) {
     const request = { limit: CHUNKS_PER_PAGE_MAX, manifests: true, ...(after !== undefined && { after }) }
     const { message } = await chunkRpc.call(node, 'list', request, {
-      timeoutMs,
+      timeoutMs: Math.max(timeoutMs, LIST_MS),
       ...(signal && { signal })
     })
     if (message.chunks.length > 0) yield message.chunks

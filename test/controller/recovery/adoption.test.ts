@@ -61,3 +61,17 @@ t.test(
     t.match((await world.renew(store)).found, { adopted: 0, unreadable: 1 })
   }
 )
+
+t.test('a node may take long to find its manifests among many other chunks', async (t) => {
+  const world = new RenewalWorld(t)
+  await world.start()
+  const store = new MemoryMetadataStore()
+  await store.open()
+  await world.place('x', 50)
+  const [node] = world.nodes
+  if (node === undefined) return t.fail('there is a node')
+  node.store.before = async (operation) => {
+    if (operation === 'list') await new Promise((resolve) => setTimeout(resolve, 1500))
+  }
+  t.match((await world.renew(store, { timeoutMs: 500 })).found, { adopted: 1 })
+})
