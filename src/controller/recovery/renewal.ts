@@ -51,6 +51,7 @@ export async function renew(deps: RenewalDeps): Promise<Renewal> {
   const { store, touched, suspendAll, term, logger } = deps
   // first of all, so that nothing is deleted even if the rest is never done
   await store.writeSetting(SETTINGS.frozen, deps.frozen)
+  await forgetApprovals(deps)
   const earlier = await readEarlier(store, logger)
   const generation = (deps.generation + GENERATION_STEP) as Generation
   await store.raiseCounters({ term, generation })
@@ -71,6 +72,12 @@ export async function renew(deps: RenewalDeps): Promise<Renewal> {
   })
   await writeEarlier(store, generation, await unknownOf(store, withdrawn))
   return { found, suspended, revoked, suspendAll, uploadsGivenUp, term, generation }
+}
+
+/** Somebody looked at what was unknown then; what is unknown to metadata that was made anew is something else. */
+async function forgetApprovals({ store, nodes }: RenewalDeps): Promise<void> {
+  const peers = new Set([...(await store.listNodes()), ...nodes].map(({ peer }) => peer))
+  for (const peer of peers) await store.writeSetting(SETTINGS.sweepApproved(peer), null)
 }
 
 async function revokeNoted({ store, now, logger }: RenewalDeps, withdrawn: RevokedLinks): Promise<number> {

@@ -1,10 +1,12 @@
 import t from 'tap'
 import type { Test } from 'tap'
+import { SETTINGS } from '../../../src/controller/settings.ts'
 import { MemoryMetadataStore } from '../../../src/metadata/memory-metadata-store.ts'
 import { SqliteMetadataStore } from '../../../src/metadata/sqlite-metadata-store.ts'
 import type { MetadataStore } from '../../../src/metadata-store.ts'
 import { silentLogger } from '../../../src/runtime/logger.ts'
 import type { Generation, SecretHash } from '../../../src/types.ts'
+import { node } from '../../conformance/metadata-fixture.ts'
 import type { PlacedFile } from './renewal-world.ts'
 import { RenewalWorld, secretHash } from './renewal-world.ts'
 
@@ -87,4 +89,18 @@ t.test('links that were taken back and are not known are remembered within bound
   await world.renew(store)
   t.equal(await stateOf(store, file), 'suspended', 'what cannot be read is not taken for nothing')
   t.equal(await store.readSetting('recovery.revoked'), null)
+})
+
+t.test('a sweep that was approved before is not approved any more', async (t) => {
+  const world = await start(t)
+  const store = await memoryStore()
+  const [here] = world.nodes.map(({ peer }) => peer)
+  if (here === undefined) return t.fail('there is a node')
+  const absent = node(1)
+  await store.recordNodes([absent])
+  const keys = [here, absent.peer].map((peer) => SETTINGS.sweepApproved(peer))
+  for (const key of keys) await store.writeSetting(key, '100000')
+  await world.renew(store)
+  for (const key of keys) t.equal(await store.readSetting(key), null)
+  t.equal(await store.readSetting(SETTINGS.frozen), 'recovered')
 })
