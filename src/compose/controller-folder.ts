@@ -8,7 +8,7 @@
  */
 
 import { existsSync } from 'node:fs'
-import { open, rename, rm, writeFile } from 'node:fs/promises'
+import { open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { PeerbinError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
@@ -51,8 +51,14 @@ export async function removeDraft(file: string): Promise<void> {
   for (const end of BESIDE) await rm(`${file}${end}`, { force: true })
 }
 
-/** Puts the draft, which is closed, in place. */
+/** Puts the draft, which is closed, in place. @throws `local-file`, also when a part of it is still in SQLite's log beside it, which would be left behind */
 export async function finishDraft(folder: string): Promise<void> {
+  const log = await stat(`${draftFile(folder)}-wal`).catch(() => undefined) // none is what is wanted
+  if (log !== undefined && log.size > 0)
+    throw new PeerbinError(
+      'local-file',
+      `The metadata in ${folder} could not be written whole; is the disk full? Run it again.`
+    )
   await atomically(folder, async () => {
     await rename(draftFile(folder), metadataFile(folder))
   })
