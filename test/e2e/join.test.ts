@@ -54,7 +54,7 @@ t.test('a node in another folder joins a running cluster with the join string al
   await again.stop()
   const second = await runPeerbin(['up', '--data', elsewhere, '--port', '0'])
   t.equal(second.code, 2)
-  t.match(second.stderr, /made elsewhere/, 'a second controller is not started by mistake')
+  t.match(second.stderr, /has its data elsewhere/, 'a second controller is not started by mistake')
   t.equal(up.stderr, '')
 })
 
