@@ -28,6 +28,7 @@ export interface ControllerLossDeps {
   readonly operator: Operator
   readonly chance: Chance
   readonly course: Course
+  readonly absentShare: number
   readonly strikeFor: (ms: number) => Promise<void>
 }
 
@@ -65,7 +66,8 @@ export class ControllerLoss {
   /** One that may be away without harm: not when something was lost already. */
   #absentNode(): Machine | undefined {
     const { world, destruction, chance } = this.#deps
-    if (chance.happens(0.4) || world.nodes.length < world.of('node').length) return undefined
+    if (!chance.happens(this.#deps.absentShare) || world.nodes.length < world.of('node').length)
+      return undefined
     return chance.pick(destruction.damaged.size > 0 ? [...destruction.damaged] : world.nodes)
   }
 

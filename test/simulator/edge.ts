@@ -4,6 +4,7 @@ import { shareParts } from '../../src/compose/share-parts.ts'
 import type { ShareParts } from '../../src/compose/share-parts.ts'
 import type { Peer } from '../../src/compose/peer.ts'
 import type { EdgeContext } from '../../src/edge/context.ts'
+import { obstacle } from '../../src/edge/link-state.ts'
 import { claimLink, findClaim, orRelease } from '../../src/edge/redeem.ts'
 import type { Redemption } from '../../src/edge/redeem.ts'
 import { ClaimReporter } from '../../src/edge/transfer/claim-reporter.ts'
@@ -101,8 +102,10 @@ export class SimEdge {
     const tokenHash = hashSecret(token)
     if (origin !== 'resume') return await claimLink(this.#context, tokenHash, secret, origin)
     const found = await findClaim(this.#context, tokenHash, secret)
-    if (found === undefined) throw new PeerbinError('claim-unknown')
-    return found
+    if (found !== undefined) return found
+    // treated as a stranger, as the edge's route does: a link that a recovery suspended says so
+    const { found: link, now } = await this.#context.controller.call('findLink', { tokenHash })
+    throw (link && obstacle(link.link, now)) ?? new PeerbinError('claim-unknown')
   }
 
   async #send(

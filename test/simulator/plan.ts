@@ -34,6 +34,8 @@ export interface Plan {
   readonly oldLeader: boolean
   /** After some faults the controller's machine is lost for good, and another one recovers the metadata from what nodes keep. Needs `sqlite`, `snapshotNodes` and two controllers. */
   readonly losesController: boolean
+  /** How often a node is away when that machine recovers; then every link is suspended. */
+  readonly absentShare: number
   /** Whether logs are searched for secrets. */
   readonly watchesLogs: boolean
 }
@@ -45,6 +47,7 @@ const WATCHED_SHARE = 0.1
 const OLD_LEADER_SHARE = 0.2
 const LOSS_SHARE = 0.45
 const SNAPSHOT_SHARE = 0.3
+const ABSENT_SHARE = 0.4
 /** Of those with nodes to spare. */
 const OPERATOR_SHARE = 0.2
 const COLD_SHARE = 0.2
@@ -80,6 +83,7 @@ function drawCluster(chance: Chance, options: { faults: boolean }): Plan {
     equalShare: chance.pick([0.2, 0.4, 0.7]),
     oldLeader: false,
     losesController: false,
+    absentShare: ABSENT_SHARE,
     watchesLogs: chance.happens(WATCHED_SHARE)
   }
   // only SQLite's store has snapshots

@@ -132,6 +132,7 @@ class Schedule {
     this.#loss = new ControllerLoss({
       ...shared,
       chance: world.chance.fork('loss'),
+      absentShare: this.#plan.absentShare,
       strikeFor: (ms) => this.#strikeFor(ms)
     })
     this.#aftermath = new Aftermath({

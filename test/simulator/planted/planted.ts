@@ -215,6 +215,7 @@ const LOSS = {
   controllers: 2,
   oldLeader: false,
   losesController: true,
+  absentShare: 0,
   destroys: false,
   operates: false,
   uploaders: 3,
