@@ -36,18 +36,20 @@ const ROLES: Readonly<Record<string, ChaosRole>> = {
 const IN_VAIN: FailpointName = 'link.release.afterStore'
 const HELP = 'edge.firstByte.before=throw:chunk-unavailable'
 
-/** A copy is only trimmed when there are more than wanted: a node is drained for it. */
+/** Repair has something to copy, and then to trim, for certain only when a node is drained. */
+const TOO_FEW: FailpointName = 'repair.copy.beforeRecord'
 const TOO_MANY: FailpointName = 'repair.trim.afterRecord'
+const APART: ReadonlySet<FailpointName> = new Set([IN_VAIN, TOO_FEW, TOO_MANY])
 
 const POINTS = Object.keys(FAILPOINTS) as FailpointName[]
 const pointsOf = (role: ChaosRole): FailpointName[] =>
-  POINTS.filter((name) => ROLES[name.split('.')[0] ?? ''] === role && name !== IN_VAIN && name !== TOO_MANY)
+  POINTS.filter((name) => ROLES[name.split('.')[0] ?? ''] === role && !APART.has(name))
 
 /** Points of each role: its processes die at one after the other, while those of the other roles do the same. */
 const CHAINS = (['node', 'controller', 'edge'] as const).map((role) => ({ role, points: pointsOf(role) }))
 
 t.test('every failpoint is in a process that can be killed', async (t) => {
-  const all = [...CHAINS.flatMap(({ points }) => points), IN_VAIN, TOO_MANY]
+  const all = [...CHAINS.flatMap(({ points }) => points), ...APART]
   t.same(all.toSorted(), POINTS.toSorted())
 })
 
@@ -169,9 +171,10 @@ t.test('what was promised holds when processes die', async (t) => {
 
   await until('everything is well again', () => scene.whole(), LIMIT_MS)
   for (let i = 0; i < 8; i++) await scene.upload()
-  const dying = dieAt(TOO_MANY)
+  const dying = dieAt(TOO_FEW)
   await until('it can be drained', () => drain(drained, '--no-wait'), LIMIT_MS)
   await dying
+  await dieAt(TOO_MANY)
   await until('it can be kept', () => drain(drained, '--undo'), LIMIT_MS)
 
   await until('everything is well again', () => scene.whole(), LIMIT_MS)
