@@ -66,7 +66,7 @@ export class ControllerLoss {
   /** One that may be away without harm: not when something was lost already. */
   #absentNode(): Machine | undefined {
     const { world, destruction, chance } = this.#deps
-    if (!chance.happens(this.#deps.absentShare) || world.nodes.length < world.of('node').length)
+    if (chance.happens(1 - this.#deps.absentShare) || world.nodes.length < world.of('node').length)
       return undefined
     return chance.pick(destruction.damaged.size > 0 ? [...destruction.damaged] : world.nodes)
   }

@@ -47,7 +47,7 @@ const WATCHED_SHARE = 0.1
 const OLD_LEADER_SHARE = 0.2
 const LOSS_SHARE = 0.45
 const SNAPSHOT_SHARE = 0.3
-const ABSENT_SHARE = 0.4
+const ABSENT_SHARE = 0.6
 /** Of those with nodes to spare. */
 const OPERATOR_SHARE = 0.2
 const COLD_SHARE = 0.2
