@@ -31,6 +31,8 @@ export interface AftermathDeps {
 
 /** Clients that are under way when everything has healed end within so long. */
 const CLIENTS_END_WITHIN_MS = 1_000_000
+/** Chunks that lack copies, looked at at once. */
+const OWED_MAX = 100
 /** A node is empty, or forgotten, within so long, beside what repair takes: everybody has heard of it, and uploads of before have ended. */
 const ACTS_END_WITHIN_MS = 300_000
 
@@ -80,8 +82,9 @@ export class Aftermath {
     const { world, checks } = this.#deps
     if (!world.isReady) return 'the members do not all see each other'
     const wanted = Math.min(Checks.wanted, world.staying.length)
-    const owed = await world.database.look((store) => store.listOwed(wanted, undefined, 10))
-    const words = owed.map(({ chunk, copies }) => {
+    const owed = await world.database.look((store) => store.listOwed(wanted, undefined, OWED_MAX))
+    const words = owed.flatMap(({ chunk, copies }) => {
+      if (copies.length === 0 && checks.mayBeGone(chunk)) return []
       const names = copies.map(({ peer }) => world.machineOf(peer)?.name)
       return `${chunk.slice(-8)} is recorded on ${names.join()}`
     })

@@ -143,6 +143,15 @@ export class Checks {
     )
   }
 
+  /**
+   * Whether no disk has to hold it although a file refers to it: one that was used up and deleted after the snapshot a recovery began from is known again, and its bytes are gone.
+   */
+  mayBeGone(chunk: ChunkId): boolean {
+    const { world, ledger } = this.#deps
+    if (world.recovery.recovered === undefined || world.holders(chunk).length > 0) return false
+    return !ledger.live(world.time.nowMs).some((file) => allChunks(file).includes(chunk))
+  }
+
   /** A: after healing, each live file is on as many disks as the cluster has nodes for. */
   healed(): void {
     const [first] = this.lacking()
