@@ -7,7 +7,7 @@ import type { MetadataStore } from '../metadata-store.ts'
 import type { ChunkMessages } from '../protocol/messages.ts'
 import type { RpcCaller } from '../protocol/rpc.ts'
 import { Budget } from '../runtime/budget.ts'
-import type { ChunkId, Generation, PeerId } from '../types.ts'
+import type { ChunkId, ChunkInfo, Generation, PeerId } from '../types.ts'
 
 /** Checks at once; each makes a node read up to 4 MiB. */
 const CHECKS_MAX = 8
@@ -31,6 +31,12 @@ export interface SuspectCopy {
   generation: Generation
 }
 
+/** Whether a node's answer to `has` says that it holds this copy. A smaller generation does not count: a late order could delete it. */
+export const isHeldAs = (
+  info: ChunkInfo | null | undefined,
+  { chunk, generation }: Omit<SuspectCopy, 'peer'>
+): info is ChunkInfo => info !== null && info !== undefined && info.id === chunk && info.generation >= generation
+
 export class CopyCheck {
   readonly #deps: CopyCheckDeps
   readonly #budget = new Budget(CHECKS_MAX, WAITERS_MAX)
@@ -51,8 +57,7 @@ export class CopyCheck {
       const ids = copies.map(({ chunk }) => chunk)
       const { message } = await this.#deps.chunkRpc.call(peer, 'has', { ids }, { signal, timeoutMs })
       return copies.map(({ chunk, generation }, index) => {
-        const info = message.chunks[index] ?? null
-        return info !== null && info.id === chunk && info.generation >= generation
+        return isHeldAs(message.chunks[index], { chunk, generation })
       })
     } catch (error) {
       this.#deps.logger.debug('a node could not be asked about copies', { peer, err: error })

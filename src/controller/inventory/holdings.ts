@@ -6,6 +6,7 @@ import { CHUNKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
 import type { ChunkMessages } from '../../protocol/messages.ts'
 import type { RpcCaller } from '../../protocol/rpc.ts'
 import type { ChunkId, PeerId } from '../../types.ts'
+import { isHeldAs } from '../copy-check.ts'
 import { inParallel } from '../in-parallel.ts'
 import type { TrimWatch } from '../trim-watch.ts'
 
@@ -69,9 +70,8 @@ async function ask(
   const held: HeldChunk[] = []
   const lost: RecordedCopy[] = []
   for (const [index, copy] of copies.entries()) {
-    const info = message.chunks[index] ?? null
-    const isHeld = info !== null && info.id === copy.chunk && info.generation >= copy.generation
-    if (isHeld) held.push({ chunk: copy.chunk, generation: info.generation })
+    const info = message.chunks[index]
+    if (isHeldAs(info, copy)) held.push({ chunk: copy.chunk, generation: info.generation })
     else lost.push(copy)
   }
   return { said: { held, since }, lost }

@@ -8,6 +8,7 @@ import type { ChunkMessages } from '../../protocol/messages.ts'
 import type { RpcCaller } from '../../protocol/rpc.ts'
 import { failpoints } from '../../runtime/failpoints.ts'
 import type { PeerId } from '../../types.ts'
+import { isHeldAs } from '../copy-check.ts'
 import type { CopyCheck } from '../copy-check.ts'
 import type { Brakes } from '../inventory/brakes.ts'
 import type { Leadership } from '../leadership.ts'
@@ -97,8 +98,7 @@ async function isHeld(
 ): Promise<boolean> {
   const options = { signal, timeoutMs: deps.config.controller.requestTimeoutMs }
   const { message } = await deps.chunkRpc.call(keeper.peer, 'has', { ids: [chunk] }, options)
-  const info = message.chunks[0] ?? null
-  if (info !== null && info.generation >= generation) return message.boot === keeper.boot
+  if (isHeldAs(message.chunks[0], { chunk, generation })) return message.boot === keeper.boot
   await deps.check.dropIfBad({ peer: keeper.peer, chunk, generation }, signal)
   return false
 }

@@ -10,7 +10,7 @@ import { chooseHolders } from './holders.ts'
 import type { SnapshotWriter } from './node-snapshots.ts'
 import { NOTE_LINKS_MAX, sealNote } from './note-content.ts'
 import type { TouchedLink } from './note-content.ts'
-import { nobodyTookNote, placeNote } from './note-placement.ts'
+import { nobodyTookNote, placeNote, RETRY_AFTER_MS } from './note-placement.ts'
 import type { Piece } from './pieces.ts'
 import type { Position } from './shipper.ts'
 
@@ -24,7 +24,6 @@ const PER_NODE_MAX = 16
 const WAITING_MAX = 4096
 /** Links that are known to be noted, and notes that are known to be on nodes: what is forgotten is noted again, or removed with the next base. */
 const REMEMBERED_MAX = 20_000
-const RETRY_AFTER_MS = 1000
 
 /** A link that was touched; for a claim also which, and when it was made (store's time). */
 export type Touched =

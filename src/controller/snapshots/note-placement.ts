@@ -10,7 +10,8 @@ export const SAFE_COPIES = 2
 const HEDGE_SHARE = 0.05
 /** And after this share a single node will do: the others may be down, and nobody has noticed yet. */
 const PATIENCE_SHARE = 0.5
-const RETRY_AFTER_MS = 1000
+/** When it is worth asking again while notes cannot be taken. */
+export const RETRY_AFTER_MS = 1000
 
 export interface Placement {
   /** Resolves when the note is safe. @throws `copies-missing` when no node took it */

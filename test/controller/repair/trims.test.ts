@@ -1,6 +1,7 @@
 /** A copy that is too many goes only while all others are really there. */
 
 import t from 'tap'
+import type { Test } from 'tap'
 import { MemoryMetadataStore } from '../../../src/metadata/memory-metadata-store.ts'
 import type { ChunkId } from '../../../src/types.ts'
 import type { NodeParticipant } from '../world.ts'
@@ -92,25 +93,30 @@ t.test('a node that was given the chunk again meanwhile keeps it', async (t) => 
   t.ok((await repairStatus()).trimmedChunks < chunks.length)
 })
 
+/** One of four copies of a chunk was too many, and has gone. */
+async function withTrimmed(t: Test) {
+  const store = new MemoryMetadataStore()
+  const { made, chunks, back } = await withSurplus(t, () => store)
+  await back()
+  await made.world.until('the surplus is gone', async () => (await made.most(chunks)) === 3)
+  await made.settled()
+  const [chunk] = chunks
+  if (chunk === undefined) throw new Error('there is no chunk')
+  const holders = await made.holders(chunk)
+  const [holder] = holders
+  const trimmed = made.nodes.find((node) => !holders.includes(node))
+  const info = await holder?.store.stat(chunk)
+  if (holder === undefined || trimmed === undefined || info === undefined)
+    throw new Error(`${holders.length} of four hold it`)
+  return { made, store, chunk, holders, holder, trimmed, generation: info.generation }
+}
+
 t.test(
   'a receipt that comes after the copy was trimmed makes nothing count, and one of a later put does',
   async (t) => {
-    const store = new MemoryMetadataStore()
-    const { made, chunks, back } = await withSurplus(t, () => store)
-    const { world, nodes, edge, sender, settled, most } = made
-    await back()
-    await world.until('the surplus is gone', async () => (await most(chunks)) === 3)
-    await settled()
-    const [chunk] = chunks
-    if (chunk === undefined) return t.fail('there is a chunk')
-    const holders = await made.holders(chunk)
-    const [holder] = holders
-    const trimmed = nodes.find((node) => !holders.includes(node))
-    const info = await holder?.store.stat(chunk)
-    if (holder === undefined || trimmed === undefined || info === undefined)
-      return t.fail('three of four hold it')
+    const { made, store, chunk, holder, trimmed, generation } = await withTrimmed(t)
+    const { world, edge, sender } = made
     const { peer, host } = trimmed
-    const { generation } = info
     const boot = edge.membership.get(peer)?.boot ?? 0
     const late = { peer, host, chunk, generation, boot }
     const recorded = async (): Promise<boolean> =>
@@ -126,23 +132,10 @@ t.test(
 t.test(
   'a receipt of a trimmed copy makes nothing count after the controller started again either',
   async (t) => {
-    const store = new MemoryMetadataStore()
-    const { made, chunks, back } = await withSurplus(t, () => store)
-    const { world, nodes, edge, sender, settled, most, controller } = made
-    await back()
-    await world.until('the surplus is gone', async () => (await most(chunks)) === 3)
-    await settled()
-    const [chunk] = chunks
-    if (chunk === undefined) return t.fail('there is a chunk')
-    const holders = await made.holders(chunk)
-    const [holder] = holders
-    const trimmed = nodes.find((node) => !holders.includes(node))
-    const info = await holder?.store.stat(chunk)
-    if (holder === undefined || trimmed === undefined || info === undefined)
-      return t.fail('three of four hold it')
+    const { made, store, chunk, holders, holder, trimmed, generation } = await withTrimmed(t)
+    const { world, edge, sender, controller } = made
     await world.stop(controller)
     made.lead(await world.addController(store, { peer: controller.peer }))
-    const { generation } = info
     const receiptOf = ({ peer, host }: NodeParticipant) => {
       return { peer, host, chunk, generation, boot: edge.membership.get(peer)?.boot ?? 0 }
     }
