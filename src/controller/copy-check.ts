@@ -35,7 +35,8 @@ export interface SuspectCopy {
 export const isHeldAs = (
   info: ChunkInfo | null | undefined,
   { chunk, generation }: Omit<SuspectCopy, 'peer'>
-): info is ChunkInfo => info !== null && info !== undefined && info.id === chunk && info.generation >= generation
+): info is ChunkInfo =>
+  info !== null && info !== undefined && info.id === chunk && info.generation >= generation
 
 export class CopyCheck {
   readonly #deps: CopyCheckDeps

@@ -13,6 +13,7 @@ import type { ChunkId, Generation } from '../../src/types.ts'
 import { contentOf } from './content.ts'
 import { flipBits } from './disks.ts'
 import { Dice } from './random.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 t.setTimeout(300_000)
 
@@ -76,7 +77,7 @@ async function flipAndRead(
   rounds: number,
   read: (folder: string, chunks: Chunks, seen: Seen) => Promise<void>
 ): Promise<Seen> {
-  const root = t.testdir()
+  const root = testFolder(t)
   const template = join(root, 'template')
   const chunks = await makeTemplate(template)
   const dice = new Dice(SEED)

@@ -12,6 +12,7 @@ import { Dice } from './random.ts'
 import { pause } from './scene.ts'
 import { askStatus, isAlive, isWhole } from './status.ts'
 import { LoopbackWiring } from './wiring.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 t.setTimeout(900_000)
 
@@ -113,7 +114,7 @@ class Scene {
 
 t.test('what was promised holds when processes die', async (t) => {
   const cluster = await ChaosCluster.make({
-    folder: t.testdir(),
+    folder: testFolder(t),
     nodes: NODES,
     edges: 2,
     wiring: new LoopbackWiring('all on one network'),

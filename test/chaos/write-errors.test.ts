@@ -15,6 +15,7 @@ import type { ChaosProcess, Exit } from './process.ts'
 import { Dice } from './random.ts'
 import { askStatus, isWhole } from './status.ts'
 import { LoopbackWiring } from './wiring.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 t.setTimeout(400_000)
 
@@ -53,7 +54,7 @@ async function failCalls(victim: ChaosProcess, { calls, error, files }: Failure)
 t.test('a failing disk ends a process, and nothing is lost by it', { skip }, async (t) => {
   const exits = new Map<string, Exit>()
   const cluster = await ChaosCluster.make({
-    folder: t.testdir(),
+    folder: testFolder(t),
     nodes: NODES,
     edges: 1,
     wiring: new LoopbackWiring('all on one network'),

@@ -6,6 +6,7 @@ import { findPart, PartFile, refuseExisting } from '../../src/cli/pull/part-file
 import type { PartState } from '../../src/cli/pull/part-file.ts'
 import { hashSecret, newClaimSecret } from '../../src/protocol/secrets.ts'
 import { systemRandom } from '../../src/runtime/random.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const content = Buffer.from('the whole content of a file')
 const tokenHash = hashSecret('token')
@@ -18,7 +19,7 @@ const stateOf = (sha256 = createHash('sha256').update(content).digest('hex')): P
 })
 
 t.test('a part is found again by its link, and goes on where it was', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const target = join(folder, 'file.bin')
   const state = stateOf()
   const part = await PartFile.begin(target, state)
@@ -39,7 +40,7 @@ t.test('a part is found again by its link, and goes on where it was', async (t) 
 })
 
 t.test('bytes that do not match the digest are noticed, and can be begun again', async (t) => {
-  const target = join(t.testdir(), 'file.bin')
+  const target = join(testFolder(t), 'file.bin')
   const part = await PartFile.begin(target, stateOf())
   await part.append(Buffer.alloc(content.byteLength))
   t.notOk(part.matches)
@@ -51,13 +52,13 @@ t.test('bytes that do not match the digest are noticed, and can be begun again',
 })
 
 t.test('more bytes than the file has are refused', async (t) => {
-  const part = await PartFile.begin(join(t.testdir(), 'file.bin'), stateOf())
+  const part = await PartFile.begin(join(testFolder(t), 'file.bin'), stateOf())
   await t.rejects(part.append(Buffer.alloc(content.byteLength + 1)), { code: 'protocol-violation' })
   await part.close()
 })
 
 t.test('a file that is there is never replaced, also when it appears at the last moment', async (t) => {
-  const target = join(t.testdir(), 'file.bin')
+  const target = join(testFolder(t), 'file.bin')
   await refuseExisting(target)
   const part = await PartFile.begin(target, stateOf())
   await part.append(content)
@@ -72,7 +73,7 @@ t.test('a file that is there is never replaced, also when it appears at the last
 })
 
 t.test('a state that cannot be read is as none', async (t) => {
-  const folder = t.testdir({ 'a.peerbin-part.json': '{', 'b.peerbin-part.json': '{"version":2}' })
+  const folder = testFolder(t, { 'a.peerbin-part.json': '{', 'b.peerbin-part.json': '{"version":2}' })
   t.equal(await findPart({ folder }, tokenHash), undefined)
   t.equal(await findPart({ folder: join(folder, 'missing') }, tokenHash), undefined)
 })

@@ -5,6 +5,7 @@ import { describeConfig } from '../../src/config.ts'
 import { ERRORS, EXIT } from '../../src/errors.ts'
 import { VERSION } from '../../src/version.ts'
 import { runInProcess } from '../kit/cli-context.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const COMMANDS = [
   'up',
@@ -86,7 +87,13 @@ t.test('wrong flags say what is wrong in one line, and exit 2', async (t) => {
 })
 
 t.test('a value that the schema refuses is named with its key', async (t) => {
-  const { code, stderr } = await runInProcess(['up', '--data', t.testdir(), '--set', 'replication.copies=99'])
+  const { code, stderr } = await runInProcess([
+    'up',
+    '--data',
+    testFolder(t),
+    '--set',
+    'replication.copies=99'
+  ])
   t.equal(code, 2)
   t.match(stderr, /replication\.copies.*\(config-invalid\)\n$/)
 })

@@ -4,6 +4,7 @@ import t from 'tap'
 import { newClusterKey, writeClusterKey } from '../../src/compose/cluster-key.ts'
 import { systemRandom } from '../../src/runtime/random.ts'
 import { runInProcess } from '../kit/cli-context.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 t.test('help of backup, restore and links shows examples, and says when they are of use', async (t) => {
   for (const command of ['backup', 'restore', 'links']) {
@@ -32,7 +33,7 @@ t.test('wrong flags say what is wrong', async (t) => {
     [['links', 'resume'], /name the files .* or give --all/],
     [['links', 'resume', 'x', '--all'], /name the files .* or give --all/]
   ] as Array<[string[], RegExp]>) {
-    const { code, stdout, stderr } = await runInProcess(argv, { cwd: t.testdir() })
+    const { code, stdout, stderr } = await runInProcess(argv, { cwd: testFolder(t) })
     t.equal(code, 2, argv.join(' '))
     t.equal(stdout, '')
     t.match(stderr, text)
@@ -41,7 +42,7 @@ t.test('wrong flags say what is wrong', async (t) => {
 })
 
 t.test('a folder that belongs to no cluster, or to another one, is refused', async (t) => {
-  const home = t.testdir({ mine: {}, 'a.backup': 'what is this' })
+  const home = testFolder(t, { mine: {}, 'a.backup': 'what is this' })
   for (const argv of [
     ['backup', 'x.backup'],
     ['restore', 'a.backup'],

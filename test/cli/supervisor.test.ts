@@ -6,9 +6,10 @@ import { ClusterFile } from '../../src/cli/supervisor/cluster-file.ts'
 import type { ProcessEntry } from '../../src/cli/supervisor/cluster-file.ts'
 import { openLogFile } from '../../src/cli/supervisor/log-file.ts'
 import { readChildMessage } from '../../src/cli/supervisor/messages.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 t.test('cluster.json shows the newest state, however often it is asked to', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   let entries: ProcessEntry[] = []
   const file = new ClusterFile(folder, () => entries)
   const writes: Array<Promise<void>> = []
@@ -22,7 +23,7 @@ t.test('cluster.json shows the newest state, however often it is asked to', asyn
 })
 
 t.test('a write that fails is told, and the next one is tried', async (t) => {
-  const folder = join(t.testdir(), 'later')
+  const folder = join(testFolder(t), 'later')
   const file = new ClusterFile(folder, () => [])
   await t.rejects(file.update(), { code: 'local-file', message: /cluster\.json/ })
   const { mkdir } = await import('node:fs/promises')
@@ -32,7 +33,7 @@ t.test('a write that fails is told, and the next one is tried', async (t) => {
 })
 
 t.test('a large log makes room at the start, a small one goes on', async (t) => {
-  const path = join(t.testdir(), 'logs', 'node-1.log')
+  const path = join(testFolder(t), 'logs', 'node-1.log')
   openLogFile(path).close()
   t.equal((await stat(path)).mode & 0o077, 0)
   await writeFile(path, 'before\n')

@@ -6,6 +6,7 @@ import { newClusterKey, parseJoinString, writeClusterKey } from '../../src/compo
 import { createCluster } from '../../src/index.ts'
 import { systemRandom } from '../../src/runtime/random.ts'
 import type { Address } from '../../src/types.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const never = async (): Promise<never> => {
   throw new Error('no admin may get here')
@@ -16,13 +17,13 @@ t.test('an admin of a home finds the controller, asks it, and leaves', async (t)
   t.teardown(() => cluster.stop())
   await cluster.start()
   const key = parseJoinString(cluster.joinString)
-  const home = t.testdir()
+  const home = testFolder(t)
   await writeClusterKey(home, key)
   const status = await withAdmin(home, {}, (admin) => admin.controller.call('status', {}))
   t.equal(status.term, cluster.controller.term)
 
   t.test('by what a role of the home remembers, when the join string leads nowhere', async (t) => {
-    const lost = t.testdir()
+    const lost = testFolder(t)
     await writeClusterKey(lost, { ...key, addresses: ['/ip4/127.0.0.1/tcp/1' as Address] })
     await mkdir(join(lost, 'node'))
     await t.rejects(withAdmin(lost, { findMs: 300 }, never), { code: 'no-controller' })
@@ -34,7 +35,10 @@ t.test('an admin of a home finds the controller, asks it, and leaves', async (t)
 
   t.test('by addresses that were given', async (t) => {
     const options = { join: { ...key, addresses: [] }, peers: cluster.nodes[1]?.addresses }
-    t.equal(await withAdmin(t.testdir(), options, async (admin) => admin.leader()), cluster.controller.peerId)
+    t.equal(
+      await withAdmin(testFolder(t), options, async (admin) => admin.leader()),
+      cluster.controller.peerId
+    )
   })
 
   t.test('the error of its work comes out, and it has left by then', async (t) => {
@@ -48,7 +52,7 @@ t.test('an admin of a home finds the controller, asks it, and leaves', async (t)
 })
 
 t.test('an admin of no cluster, of two, or of one that is silent is told so', async (t) => {
-  const home = t.testdir({ mine: {} })
+  const home = testFolder(t, { mine: {} })
   const findMs = 200
   await t.rejects(withAdmin(home, { findMs }, never), { code: 'join-string-invalid', message: /no cluster/ })
   const mine = join(home, 'mine')

@@ -9,6 +9,7 @@ import { BackupReader, BackupWriter } from '../../src/compose/backup-file.ts'
 import { newClusterKey } from '../../src/compose/cluster-key.ts'
 import { systemRandom } from '../../src/runtime/random.ts'
 import { RecoveryKit } from './recovery-kit.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 // several clusters one after the other, on a machine that may be busy
 t.setTimeout(400_000)
@@ -127,7 +128,7 @@ t.test('metadata of a newer program in a backup is refused', async (t) => {
 })
 
 t.test('pieces of a backup come back in their order, and none can be left out', async (t) => {
-  const path = join(t.testdir(), 'x')
+  const path = join(testFolder(t), 'x')
   const { secret } = newClusterKey(systemRandom)
   const write = await open(path, 'w')
   const writer = new BackupWriter(write, { secret, random: systemRandom })

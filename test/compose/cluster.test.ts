@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import t from 'tap'
 import { createClient, createCluster, createController, createEdge, createNode } from '../../src/index.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 t.test(
   'a cluster in memory stores a file, hands it out once, and stops without leaving anything',
@@ -36,7 +37,7 @@ t.test(
 
 for (const network of ['memory', 'libp2p'] as const) {
   t.test(`a cluster on disk, ${network}, goes on with what was stored`, async (t) => {
-    const data = join(t.testdir(), 'cluster')
+    const data = join(testFolder(t), 'cluster')
     const bytes = randomBytes(100_000)
     const first = await createCluster({ data, network, nodes: 2 })
     t.teardown(() => first.stop())
@@ -64,8 +65,8 @@ t.test('a cluster that cannot become ready says so, and is stopped', async (t) =
 
 t.test('a role that belongs to no cluster is not made', async (t) => {
   for (const create of [createNode, createEdge, createClient])
-    await t.rejects(create({ data: t.testdir() }), { code: 'join-string-invalid' })
-  const data = t.testdir()
+    await t.rejects(create({ data: testFolder(t) }), { code: 'join-string-invalid' })
+  const data = testFolder(t)
   const controller = await createController({ data })
   t.match(controller.joinString, /^peerbin1_/, 'a controller founds one')
   await controller.stop()
@@ -76,7 +77,7 @@ t.test('a role that belongs to no cluster is not made', async (t) => {
 
 t.test('settings come from config.json in the data folder, and the caller’s win', async (t) => {
   const { joinString } = await createController()
-  const data = t.testdir({
+  const data = testFolder(t, {
     right: { 'config.json': '{"edge": {"port": 1}}' },
     wrong: { 'config.json': '{"edgy": 1}' }
   })

@@ -9,9 +9,10 @@ import {
   metadataFile,
   refuseUnfinished
 } from '../../src/compose/controller-folder.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 t.test('a draft of which a part is still in the log beside it is not put in place', async (t) => {
-  const folder = join(t.testdir(), 'controller')
+  const folder = join(testFolder(t), 'controller')
   await beginDraft(folder, 'recovery-refused')
   await writeFile(draftFile(folder), 'a database')
   const log = `${draftFile(folder)}-wal`

@@ -6,9 +6,10 @@ import { openRoleState } from '../../src/compose/data-folder.ts'
 import { lockFolder } from '../../src/compose/folder-lock.ts'
 import { systemRandom } from '../../src/runtime/random.ts'
 import type { Address, Term } from '../../src/types.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 t.test('a data folder remembers who it is and what it saw', async (t) => {
-  const folder = join(t.testdir(), 'node')
+  const folder = join(testFolder(t), 'node')
   const first = await openRoleState(folder)
   await first.boot.set(7)
   await first.term.set(3 as Term)
@@ -26,7 +27,7 @@ t.test('a data folder remembers who it is and what it saw', async (t) => {
 })
 
 t.test('one process has a folder to itself', async (t) => {
-  const folder = join(t.testdir(), 'node')
+  const folder = join(testFolder(t), 'node')
   const holder = await openRoleState(folder)
   await t.rejects(openRoleState(folder), { code: 'data-in-use', message: new RegExp(folder) })
   holder.close()
@@ -35,7 +36,7 @@ t.test('one process has a folder to itself', async (t) => {
 })
 
 t.test('a home is shared by single roles, or held by one alone', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const one = lockFolder(folder, 'shared')
   const two = lockFolder(folder, 'shared')
   t.throws(() => lockFolder(folder, 'exclusive'), { code: 'data-in-use' })
@@ -51,24 +52,24 @@ t.test('a home is shared by single roles, or held by one alone', async (t) => {
 
 t.test('what is damaged is named', async (t) => {
   for (const name of ['identity', 'boot.json', 'term.json', 'peers.json', 'listen.json']) {
-    const folder = join(t.testdir(), name)
+    const folder = join(testFolder(t), name)
     const state = await openRoleState(folder)
     state.close()
     await writeFile(join(folder, name), 'rubbish')
     await t.rejects(openRoleState(folder), { code: 'data-incompatible', message: new RegExp(name) })
     await t.rejects(openRoleState(folder), { code: 'data-incompatible' }, 'and the lock was given back')
   }
-  const folder = t.testdir({ join: 'peerbin1_rubbish' })
+  const folder = testFolder(t, { join: 'peerbin1_rubbish' })
   await t.rejects(readClusterKey(folder), { code: 'data-incompatible', message: /join/ })
 })
 
 t.test('a folder that cannot be made is a problem of this machine', async (t) => {
-  const folder = t.testdir({ file: '' })
+  const folder = testFolder(t, { file: '' })
   await t.rejects(openRoleState(join(folder, 'file', 'node')), { code: 'local-file' })
 })
 
 t.test('a folder belongs to one cluster', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const key = newClusterKey(systemRandom)
   t.equal(await settleClusterKey(folder, undefined), undefined, 'a new folder to none')
   t.same(await settleClusterKey(folder, key), key)
@@ -86,7 +87,7 @@ t.test('a folder belongs to one cluster', async (t) => {
 })
 
 t.test('the mode of a secret is put right when it is written again', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   await settleClusterKey(folder, newClusterKey(systemRandom, 'a'))
   await writeFile(join(folder, 'join.new'), '')
   await chmod(join(folder, 'join.new'), 0o644)

@@ -4,6 +4,7 @@ import t from 'tap'
 import { memoryRoleState, openRoleState } from '../../src/compose/data-folder.ts'
 import { chooseListen, joinAddresses, listenHost, multiaddrOf } from '../../src/compose/listening.ts'
 import type { Address } from '../../src/types.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const loopback = ['/ip4/127.0.0.1/tcp/4811/p2p/x' as Address]
 const remote = ['/ip4/192.0.2.7/tcp/4811/p2p/x' as Address]
@@ -18,7 +19,7 @@ t.test('a process listens where those can reach it that it joins', async (t) => 
 })
 
 t.test('the port of the last start is taken again, and another when somebody has it', async (t) => {
-  const folder = join(t.testdir(), 'node')
+  const folder = join(testFolder(t), 'node')
   const state = await openRoleState(folder)
   t.teardown(() => state.close())
   const first = await chooseListen(state, {}, [])

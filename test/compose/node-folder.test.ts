@@ -14,12 +14,13 @@ import { systemClock as clock } from '../../src/runtime/clock.ts'
 import { systemRandom as random } from '../../src/runtime/random.ts'
 import type { Term } from '../../src/types.ts'
 import { snapshotName } from '../conformance/snapshot-store.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const timeoutMs = 10_000
 const term = 3 as Term
 
 t.test('a node remembers that it is being emptied, its term and its snapshots', async (t) => {
-  const data = t.testdir()
+  const data = testFolder(t)
   const hub = new MemoryHub({ clock, random })
   const cluster = newClusterKey(random)
   const network = hub.network()
@@ -59,7 +60,7 @@ t.test('a node remembers that it is being emptied, its term and its snapshots', 
 
 t.test('what is damaged is named', async (t) => {
   for (const name of ['draining.json', 'scrub.json']) {
-    const folder = t.testdir()
+    const folder = testFolder(t)
     t.equal((await openNodeCells(folder)).draining.get(), false)
     await writeFile(join(folder, name), 'rubbish')
     await t.rejects(openNodeCells(folder), { code: 'data-incompatible', message: new RegExp(name) })

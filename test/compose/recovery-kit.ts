@@ -31,6 +31,7 @@ import type { PeerId } from '../../src/types.ts'
 import { GatedSnapshots } from '../controller/snapshots/snapshot-world.ts'
 import { FAST_CONFIG } from '../kit/fast-config.ts'
 import { until } from '../kit/until.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const CONFIG: ConfigInput = {
   ...FAST_CONFIG,
@@ -56,7 +57,7 @@ export class RecoveryKit {
 
   constructor(t: Test) {
     this.#t = t
-    this.folder = t.testdir()
+    this.folder = testFolder(t)
   }
 
   home(name: string): string {

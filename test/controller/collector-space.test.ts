@@ -8,6 +8,7 @@ import { systemClock } from '../../src/runtime/clock.ts'
 import { MIB, bytesOf, setUp, upload } from '../client/edge.ts'
 import { until } from '../kit/until.ts'
 import { bytesOnDisk } from '../node/store/level-folder.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const FILE_BYTES = 64 * MIB
 /** What may be left: LevelDB's logs, and tables that hold other things too. */
@@ -16,7 +17,7 @@ const LEFT_MAX = 16 * MIB
 t.test(
   'the folders of all nodes shrink when a file of 64 MiB is deleted, and what else they hold stays',
   async (t) => {
-    const folder = t.testdir()
+    const folder = testFolder(t)
     const folderOf = (index: number): string => join(folder, `node-${index}`)
     const storeOf = (index: number): LevelChunkStore =>
       new LevelChunkStore({ folder: folderOf(index), clock: systemClock, capacityBytes: 0 })

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { listedProcesses, startUp } from '../kit/processes.ts'
 import { until } from '../kit/until.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 t.setTimeout(300_000)
 const run = promisify(execFile)
@@ -26,7 +27,7 @@ t.test(
   'a role whose write fails says so and ends with 7, and all is there after a restart',
   { skip },
   async (t) => {
-    const data = join(t.testdir(), 'data')
+    const data = join(testFolder(t), 'data')
     const file = join(t.testdirName, 'file.bin')
     await writeFile(file, randomBytes(300_000))
     const upload = async (url: string): Promise<string> =>

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { PeerbinProcess, runPeerbin, startUp } from '../kit/processes.ts'
 import { until } from '../kit/until.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 // six processes start several times, on a machine that may be busy
 t.setTimeout(400_000)
@@ -13,7 +14,7 @@ const activeNodes = async (url: string): Promise<number> => {
 }
 
 t.test('a node in another folder joins a running cluster with the join string alone', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const data = join(folder, 'data')
   const { up, url } = await startUp(data, ['--nodes', '2'])
   t.teardown(() => up.stop())
@@ -59,7 +60,7 @@ t.test('a node in another folder joins a running cluster with the join string al
 })
 
 t.test('a cluster of single processes: init, controller, nodes, edge', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const home = join(folder, 'home')
   const init = await runPeerbin(['init', '--data', home])
   t.match(init.stderr, /made a cluster/)
@@ -90,7 +91,7 @@ t.test('a cluster of single processes: init, controller, nodes, edge', async (t)
 })
 
 t.test('a join string that cannot be right is refused with a reason', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const [one, two] = await Promise.all(
     ['one', 'two'].map((name) => runPeerbin(['init', '--data', join(folder, name)]))
   )

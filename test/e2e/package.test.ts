@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { PeerbinProcess, WITHOUT_LOADERS } from '../kit/processes.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 // a build, a type check and six processes
 t.setTimeout(300_000)
@@ -46,7 +47,7 @@ async function installPackage(folder: string): Promise<string> {
 }
 
 t.test('the package that npm makes works where it is installed', async (t) => {
-  const app = await installPackage(t.testdir())
+  const app = await installPackage(testFolder(t))
 
   const readme = await readFile(join(root, 'README.md'), 'utf8')
   const snippet = /```ts\n([^]*?)```/.exec(readme)?.[1] ?? ''

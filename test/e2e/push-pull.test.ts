@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import t from 'tap'
 import { PeerbinProcess, runPeerbin, startUp } from '../kit/processes.ts'
 import { stallingProxy } from '../kit/stalling-proxy.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 // six processes start several times, on a machine that may be busy
 t.setTimeout(400_000)
 
-const folder = t.testdir({ 'small.txt': 'a small file', 'empty.txt': '' })
+const folder = testFolder(t, { 'small.txt': 'a small file', 'empty.txt': '' })
 const { up, url } = await startUp(join(folder, 'data'), ['--set', 'edge.uploadBytesMax=64MB'])
 t.teardown(() => up.stop())
 const env = { PEERBIN_SERVER: url }

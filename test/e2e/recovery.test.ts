@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { until } from '../kit/until.ts'
 import { ready, RecoveryCluster } from './recovery-cluster.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 // a dozen processes, on a machine that may be busy
 t.setTimeout(400_000)
@@ -13,7 +14,7 @@ const OK = { status: 200, same: true }
 t.test(
   'the controller’s folder is gone: another one goes on with every file, and no used link works again',
   async (t) => {
-    const cluster = new RecoveryCluster(t, t.testdir())
+    const cluster = new RecoveryCluster(t, testFolder(t))
     await cluster.start()
     const old = await cluster.upload(randomBytes(5_000_000))
     const used = await cluster.upload(randomBytes(1000))
@@ -91,7 +92,7 @@ t.test(
 )
 
 t.test('an old controller that comes back is turned away, and stops by itself', async (t) => {
-  const cluster = new RecoveryCluster(t, t.testdir())
+  const cluster = new RecoveryCluster(t, testFolder(t))
   await cluster.start()
   const kept = await cluster.upload(randomBytes(1_000_000))
   await cluster.controller.stop('SIGKILL')

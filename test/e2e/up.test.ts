@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { isAlive, listedProcesses, PeerbinProcess, PROGRAM, runPeerbin, startUp } from '../kit/processes.ts'
 import { until } from '../kit/until.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 // six processes start several times, on a machine that may be busy
 t.setTimeout(400_000)
@@ -32,7 +33,7 @@ const curlUpload = async (url: string, path: string): Promise<Uploaded> => {
 t.test(
   'up runs a cluster, stops it cleanly, and serves at the next start what was stored before',
   async (t) => {
-    const data = join(t.testdir(), 'data')
+    const data = join(testFolder(t), 'data')
     const file = join(t.testdirName, 'big.bin')
     const bytes = randomBytes(9_000_000)
     await writeFile(file, bytes)
@@ -117,7 +118,7 @@ t.test(
 )
 
 t.test('a node that is killed is reported and stays listed, and the rest goes on', async (t) => {
-  const data = join(t.testdir(), 'data')
+  const data = join(testFolder(t), 'data')
   const file = join(t.testdirName, 'big.bin')
   const bytes = randomBytes(9_000_000)
   await writeFile(file, bytes)
@@ -143,7 +144,7 @@ t.test('a node that is killed is reported and stays listed, and the rest goes on
 })
 
 t.test('children do not outlive a supervisor that is killed', async (t) => {
-  const data = join(t.testdir(), 'data')
+  const data = join(testFolder(t), 'data')
   const { up } = await startUp(data, ['--nodes', '2'])
   const pids = (await listedProcesses(data)).map(({ pid }) => pid)
   t.equal(pids.length, 4, '--nodes says how many')
@@ -159,7 +160,7 @@ t.test('when the port of the edge is taken, up says so and leaves nothing behind
   t.teardown(() => server.close())
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
-  const data = join(t.testdir(), 'data')
+  const data = join(testFolder(t), 'data')
   const result = await runPeerbin(['up', '--data', data], { env: { PORT: String(port) } })
   t.equal(result.code, 7)
   t.equal(result.stdout, '')
@@ -173,7 +174,7 @@ t.test('when the port of the edge is taken, up says so and leaves nothing behind
 })
 
 t.test('up refuses settings that are wrong before it starts anything', async (t) => {
-  const data = t.testdir({ 'config.json': '{"edge": {"prot": 80}}' })
+  const data = testFolder(t, { 'config.json': '{"edge": {"prot": 80}}' })
   const misspelt = await runPeerbin(['up', '--data', data])
   t.equal(misspelt.code, 2)
   t.match(misspelt.stderr, /config\.json.*prot.*\(config-invalid\)/)
@@ -184,7 +185,7 @@ t.test('up refuses settings that are wrong before it starts anything', async (t)
 })
 
 t.test('the end of the shell that npm runs it in is the end of up', async (t) => {
-  const data = join(t.testdir(), 'data')
+  const data = join(testFolder(t), 'data')
   const shell = spawn(
     'sh',
     ['-c', '"$0" "$1" up --data "$2" --port 0 --nodes 2; true', process.execPath, PROGRAM, data],
@@ -208,7 +209,7 @@ t.test('the end of the shell that npm runs it in is the end of up', async (t) =>
 })
 
 t.test('up in the middle of its start can be stopped', async (t) => {
-  const data = join(t.testdir(), 'data')
+  const data = join(testFolder(t), 'data')
   const up = new PeerbinProcess(['up', '--data', data, '--port', '0'])
   await up.until('processes were started', () =>
     listedProcesses(data).then(

@@ -5,6 +5,7 @@ import { chromium } from 'playwright-core'
 import type { Browser, Page } from 'playwright-core'
 import t from 'tap'
 import { sampleBytes, startEdges, upload } from './edge-cluster.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const CANDIDATES = [
   process.env['CHROMIUM'],
@@ -29,7 +30,7 @@ t.test('pages in a browser', { skip }, async (t) => {
   })
   t.teardown(() => browser.close())
   const bytes = sampleBytes(9_000_000)
-  const dir = t.testdir({ 'holiday pictures.zip': bytes })
+  const dir = testFolder(t, { 'holiday pictures.zip': bytes })
   const path = `${dir}/holiday pictures.zip`
 
   /** A page whose console must stay clean: a blocked script or style would show there. */

@@ -3,6 +3,7 @@ import t from 'tap'
 import { curl, RawClient } from './clients.ts'
 import { sampleBytes, startEdges, upload } from './edge-cluster.ts'
 import { until } from '../kit/until.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const NAVIGATION = {
   'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36',
@@ -57,7 +58,7 @@ t.test('redeeming', async (t) => {
 
   t.test('curl -OJ saves it under its name', async (t) => {
     const { directUrl } = await share({ name: 'curl.bin' })
-    const dir = t.testdir({})
+    const dir = testFolder(t, {})
     const { code } = await curl(['-OJ', '--output-dir', dir, directUrl])
     t.equal(code, 0)
     const { readFile } = await import('node:fs/promises')

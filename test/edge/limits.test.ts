@@ -8,6 +8,7 @@ import { createLogger } from '../../src/runtime/logger.ts'
 import { until } from '../kit/until.ts'
 import { RawClient } from './clients.ts'
 import { sampleBytes, startEdges, upload } from './edge-cluster.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 /** Files that do not fit into the buffers of sockets. */
 const uploadBytesMax = 40_000_000
@@ -282,7 +283,7 @@ t.test('an address that is taken is named', async (t) => {
 })
 
 t.test('TLS with own certificate files, taken up anew when they change', async (t) => {
-  const dir = t.testdir({})
+  const dir = testFolder(t, {})
   const make = (name: string): void => {
     execFileSync(
       'openssl',

@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { curl } from './clients.ts'
 import { sampleBytes, startEdges, upload } from './edge-cluster.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const bytes = sampleBytes(9_000_000)
 
@@ -62,7 +63,7 @@ t.test('clients resume through broken connections', async (t) => {
   const wget = spawnSync('wget', ['--version']).status === 0
   t.test('wget, by its cookie', { skip: wget ? false : 'wget is not installed' }, async (t) => {
     const { address, proxy } = await begin(2)
-    const file = `${t.testdir({})}/file`
+    const file = `${testFolder(t, {})}/file`
     const child = spawn('wget', ['-q', '--tries=5', '--waitretry=0', '-O', file, address], {
       stdio: 'ignore'
     })
@@ -74,7 +75,7 @@ t.test('clients resume through broken connections', async (t) => {
 
   t.test('curl, by a cookie jar', async (t) => {
     const { address, proxy } = await begin(1)
-    const dir = t.testdir({})
+    const dir = testFolder(t, {})
     const get = () => curl(['-C', '-', '-b', `${dir}/jar`, '-c', `${dir}/jar`, '-o', `${dir}/file`, address])
     t.equal((await get()).code, 18, 'curl says that the transfer broke')
     t.equal((await get()).code, 0)
@@ -84,7 +85,7 @@ t.test('clients resume through broken connections', async (t) => {
 
   t.test('curl, by the claim URL', async (t) => {
     const { address } = await begin(2)
-    const file = `${t.testdir({})}/file`
+    const file = `${testFolder(t, {})}/file`
     const claim = randomBytes(32).toString('base64url')
     const codes = []
     for (let i = 0; i < 3; i++)
@@ -95,7 +96,7 @@ t.test('clients resume through broken connections', async (t) => {
 
   t.test('plain curl cannot be told from a stranger', async (t) => {
     const { address } = await begin(1)
-    const file = `${t.testdir({})}/file`
+    const file = `${testFolder(t, {})}/file`
     t.equal((await curl(['-o', file, address])).code, 18)
     const { stdout } = await curl(['-C', '-', '-f', '-o', file, '-w', '%{http_code}', address])
     t.equal(stdout.toString(), '410')

@@ -3,6 +3,7 @@ import t from 'tap'
 import { curl } from './clients.ts'
 import { sampleBytes, startEdges, upload } from './edge-cluster.ts'
 import { until } from '../kit/until.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const LIMIT = 10 * 1024 * 1024
 const hash = (algorithm: string, bytes: Uint8Array, encoding: 'hex' | 'base64'): string =>
@@ -264,7 +265,7 @@ t.test('uploads', async (t) => {
       t.match(stdout.toString(), '"code":"too-large"', args.join(' '))
       t.match(stdout.toString(), /\n413 \d+$/)
     }
-    const dir = t.testdir({ more })
+    const dir = testFolder(t, { more })
     await tooLarge(['-T', `${dir}/more`, `${base}/`])
     await tooLarge(['-T', `${dir}/more`, '-H', 'Expect:', `${base}/`])
     await tooLarge(['-T', '-', `${base}/more`])
@@ -272,7 +273,7 @@ t.test('uploads', async (t) => {
     await tooLarge(['-F', `file=@${dir}/more`, `${base}/upload`])
     await tooLarge(['-F', `file=@${dir}/more`, '-H', 'Expect:', `${base}/upload`])
     await tooLarge(['-F', `file=@${dir}/more`, '-H', 'Transfer-Encoding: chunked', `${base}/upload`])
-    const large = t.testdir({ more, large: sampleBytes(3 * LIMIT) })
+    const large = testFolder(t, { more, large: sampleBytes(3 * LIMIT) })
     await tooLarge(['-F', `file=@${large}/large`, '-H', 'Expect:', `${base}/upload`])
     await tooLarge([
       '-T',
@@ -289,7 +290,7 @@ t.test('uploads', async (t) => {
   })
 
   t.test('where the length is known, 413 comes before the body is sent', async (t) => {
-    const dir = t.testdir({ more: sampleBytes(LIMIT + 1) })
+    const dir = testFolder(t, { more: sampleBytes(LIMIT + 1) })
     const { stdout } = await curl([
       '-T',
       `${dir}/more`,

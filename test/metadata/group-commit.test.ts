@@ -7,9 +7,10 @@ import { PeerbinError } from '../../src/errors.ts'
 import { GroupCommit } from '../../src/metadata/sqlite/group-commit.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
 import { rejectsWith } from '../conformance/metadata-fixture.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 function setUp(t: Test, waitingMax = 1000) {
-  const database = new DatabaseSync(join(t.testdir(), 'group.db'))
+  const database = new DatabaseSync(join(testFolder(t), 'group.db'))
   database.exec(`
     pragma journal_mode = wal;
     create table notes (text text unique, size integer);

@@ -6,6 +6,7 @@ import { SqliteMetadataStore } from '../../src/metadata/sqlite-metadata-store.ts
 import { silentLogger } from '../../src/runtime/logger.ts'
 import { claim, fileId, tokenOf } from '../conformance/metadata-fixture.ts'
 import { auditFile } from './audit.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const CHILD = fileURLToPath(new URL('./acknowledging-child.ts', import.meta.url))
 
@@ -25,7 +26,7 @@ async function liveAndDie(file: string, life: number, linesMin: number): Promise
 }
 
 t.test('whatever was acknowledged is there after kill -9, and the tables agree', async (t) => {
-  const file = join(t.testdir(), 'metadata.db')
+  const file = join(testFolder(t), 'metadata.db')
   const stored: string[] = []
   const claimed: string[] = []
   for (const [life, linesMin] of [5, 40, 90].entries()) {

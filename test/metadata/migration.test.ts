@@ -31,6 +31,7 @@ import {
 } from '../conformance/metadata-fixture.ts'
 import { auditFile } from './audit.ts'
 import { dumpFile } from './dump.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const VERSION_1 = gunzipSync(readFileSync(new URL('version-1.db.gz', import.meta.url)))
 
@@ -39,7 +40,7 @@ async function* streamOf(...pieces: Uint8Array[]): AsyncGenerator<Uint8Array, vo
 }
 
 async function openOldFile(t: Test): Promise<{ store: SqliteMetadataStore; file: string }> {
-  const file = join(t.testdir(), 'metadata.db')
+  const file = join(testFolder(t), 'metadata.db')
   writeFileSync(file, VERSION_1)
   const store = new SqliteMetadataStore({ file, operationsWaitingMax: 1000, logger: silentLogger })
   await store.open()
@@ -94,7 +95,7 @@ t.test('and it comes to its end like any other', async (t) => {
 })
 
 t.test('a snapshot of version 1 is brought to the present one, after its changes', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const old = join(folder, 'old.db')
   writeFileSync(old, VERSION_1)
   const database = new DatabaseSync(old)

@@ -26,13 +26,14 @@ import { step } from './model-operations.ts'
 import { wholeUpload } from './model-uploads.ts'
 import { newWorld } from './model-world.ts'
 import type { Step, World } from './model-world.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const RUNS = Number(process.env['PEERBIN_MODEL_RUNS'] ?? 12)
 
 const storeOf = (file: string): SqliteMetadataStore =>
   new SqliteMetadataStore({ file, operationsWaitingMax: 1000, logger: silentLogger })
 
-async function openStore(t: Test, file = join(t.testdir(), 'metadata.db')): Promise<SqliteMetadataStore> {
+async function openStore(t: Test, file = join(testFolder(t), 'metadata.db')): Promise<SqliteMetadataStore> {
   const store = storeOf(file)
   await store.open()
   t.teardown(() => store.close())
@@ -73,7 +74,7 @@ const game = fc.record({
 })
 
 t.test('a base with the changes that followed is the same store, whatever was done and when', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   let run = 0
   const cutInBase: boolean[] = []
   await fc.assert(
@@ -113,7 +114,7 @@ t.test('a restored store goes on', async (t) => {
   await claim(store, 'a', 'me')
   await addFile(store, 'b')
   const changes = await changesOf(store)
-  const file = join(t.testdir({}), 'restored.db')
+  const file = join(testFolder(t, {}), 'restored.db')
   await applySnapshot(file, streamOf(base), streamOf(changes))
   const restored = await openStore(t, file)
   t.match(await claim(restored, 'a', 'me'), { outcome: 'claimed' })
@@ -129,7 +130,7 @@ t.test('one without any changes is the base', async (t) => {
   const base = await collect(store.snapshots.base())
   t.equal(await store.snapshots.changes(), undefined)
   await claim(store, 'a', 'me')
-  const file = join(t.testdir({}), 'restored.db')
+  const file = join(testFolder(t, {}), 'restored.db')
   await applySnapshot(file, streamOf(base), streamOf([]))
   const restored = await openStore(t, file)
   t.match(await claim(restored, 'a', 'other'), { outcome: 'claimed' }, 'as it was at the base')
@@ -141,7 +142,7 @@ t.test('in memory too', async (t) => {
   const base = await collect(store.snapshots.base())
   await addFile(store, 'b')
   const changes = await changesOf(store)
-  const file = join(t.testdir(), 'restored.db')
+  const file = join(testFolder(t), 'restored.db')
   await applySnapshot(file, streamOf(base), streamOf(changes))
   const restored = await openStore(t, file)
   t.match(await claim(restored, 'a', 'me'), { outcome: 'claimed' })
@@ -149,7 +150,7 @@ t.test('in memory too', async (t) => {
 })
 
 t.test('nobody else gets at the file during and after a base', async (t) => {
-  const file = join(t.testdir(), 'metadata.db')
+  const file = join(testFolder(t), 'metadata.db')
   const store = await openStore(t, file)
   await addFile(store, 'a')
   const stranger = (): string => {
@@ -168,7 +169,7 @@ t.test('nobody else gets at the file during and after a base', async (t) => {
 })
 
 t.test('the log goes back into the file after a base, and its copy is gone', async (t) => {
-  const file = join(t.testdir(), 'metadata.db')
+  const file = join(testFolder(t), 'metadata.db')
   const store = await openStore(t, file)
   for (let n = 0; n < 3; n++) await addFile(store, `${n}`)
   for await (const _piece of store.snapshots.base()) t.ok(existsSync(`${file}.base`))
@@ -207,14 +208,14 @@ async function changeMuch(store: SqliteMetadataStore, name: string): Promise<voi
 }
 
 t.test('many changes are one piece, taken out bit by bit', async (t) => {
-  const file = join(t.testdir(), 'metadata.db')
+  const file = join(testFolder(t), 'metadata.db')
   const store = await openStore(t, file)
   const base = await collect(store.snapshots.base())
   await changeMuch(store, 'much')
   const changes = await changesOf(store)
   t.equal(changes.length, 1)
   t.ok([...splitChangesets(changes[0] ?? new Uint8Array(0))].length > 1)
-  const restored = join(t.testdir({ other: {} }), 'restored.db')
+  const restored = join(testFolder(t, { other: {} }), 'restored.db')
   await applySnapshot(restored, streamOf(base), streamOf(changes))
   const database = new DatabaseSync(restored)
   t.match(database.prepare('select count(*) as n from pieces').get(), { n: 3600 })
@@ -265,7 +266,7 @@ t.test('pieces that do not belong together make nothing', async (t) => {
     'another file': [[Buffer.from('not a database at all '.repeat(500))], []]
   }
   for (const [what, [pieces, changes]] of Object.entries(cases)) {
-    const folder = t.testdir({ restored: {} })
+    const folder = testFolder(t, { restored: {} })
     const file = join(folder, 'restored', 'metadata.db')
     await rejectsWith(t, applySnapshot(file, streamOf(pieces), streamOf(changes)), 'data-incompatible', what)
     t.notOk(existsSync(file) || existsSync(`${file}.new`), what)
@@ -273,7 +274,7 @@ t.test('pieces that do not belong together make nothing', async (t) => {
 })
 
 t.test('what is there is not written over', async (t) => {
-  const file = join(t.testdir(), 'metadata.db')
+  const file = join(testFolder(t), 'metadata.db')
   const store = await openStore(t, file)
   await addFile(store, 'a')
   const base = await collect(store.snapshots.base())
@@ -284,7 +285,7 @@ t.test('what is there is not written over', async (t) => {
 t.test('a snapshot of a newer program is refused', async (t) => {
   const store = await openStore(t)
   const base = await collect(store.snapshots.base())
-  const folder = t.testdir({ other: {} })
+  const folder = testFolder(t, { other: {} })
   const newer = join(folder, 'newer.db')
   await applySnapshot(newer, streamOf(base), streamOf([]))
   const database = new DatabaseSync(newer)

@@ -18,13 +18,14 @@ import { SqliteMetadataStore } from '../../src/metadata/sqlite-metadata-store.ts
 import { silentLogger } from '../../src/runtime/logger.ts'
 import type { Term } from '../../src/types.ts'
 import { START, addFile, claim, node, rejectsWith, tokenOf } from '../conformance/metadata-fixture.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const storeOf = (file: string): SqliteMetadataStore =>
   new SqliteMetadataStore({ file, operationsWaitingMax: 1000, logger: silentLogger })
 
 /** A closed file with something in it. */
 async function filledFile(t: Test): Promise<string> {
-  const file = join(t.testdir(), 'metadata.db')
+  const file = join(testFolder(t), 'metadata.db')
   const store = storeOf(file)
   await store.open()
   for (let i = 0; i < 5; i++) await addFile(store, `file ${i}`)
@@ -46,7 +47,7 @@ async function refuses(t: Test, file: string, pattern: RegExp): Promise<void> {
 }
 
 t.test('everything is there after closing and opening again', async (t) => {
-  const file = join(t.testdir(), 'metadata.db')
+  const file = join(testFolder(t), 'metadata.db')
   const store = storeOf(file)
   t.equal(store.durable, true)
   await Promise.all([store.open(), store.open()])
@@ -73,7 +74,7 @@ t.test('everything is there after closing and opening again', async (t) => {
 })
 
 t.test('a second opener is told that the data is in use', async (t) => {
-  const file = join(t.testdir(), 'metadata.db')
+  const file = join(testFolder(t), 'metadata.db')
   const store = storeOf(file)
   await store.open()
   t.teardown(() => store.close())
@@ -126,7 +127,7 @@ function overwrite(file: string, start: number, length: number): void {
 }
 
 t.test('a database of another program is refused', async (t) => {
-  const file = join(t.testdir(), 'other.db')
+  const file = join(testFolder(t), 'other.db')
   const other = new DatabaseSync(file)
   other.exec('create table meta (key text, value integer)')
   other.close()
@@ -142,7 +143,7 @@ t.test('a file of a newer program is refused', async (t) => {
 })
 
 t.test('a log without its file is not taken for a new beginning', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const file = join(folder, 'metadata.db')
   const store = storeOf(file)
   await store.open()
@@ -156,7 +157,7 @@ t.test('a log without its file is not taken for a new beginning', async (t) => {
 })
 
 t.test('a making that was cut off is begun again', async (t) => {
-  const file = join(t.testdir(), 'metadata.db')
+  const file = join(testFolder(t), 'metadata.db')
   writeFileSync(`${file}.new`, 'half a database')
   const store = storeOf(file)
   await store.open()
@@ -174,6 +175,6 @@ t.test('in memory it works the same, and says that it is not durable', async (t)
 })
 
 t.test('a folder that is not there is named', async (t) => {
-  const file = join(t.testdir(), 'nowhere', 'metadata.db')
+  const file = join(testFolder(t), 'nowhere', 'metadata.db')
   await t.rejects(storeOf(file).open(), { message: new RegExp('nowhere') })
 })

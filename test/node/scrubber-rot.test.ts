@@ -13,6 +13,7 @@ import { silentLogger } from '../../src/runtime/logger.ts'
 import type { ChunkId } from '../../src/types.ts'
 import { G1, someChunk } from '../conformance/chunk-store-kit.ts'
 import { seededRandom } from '../kit/seeded-random.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const FLIPS = 200
 const CHUNKS = 400
@@ -90,7 +91,7 @@ async function scrubAll(store: LevelChunkStore) {
 }
 
 t.test(`one pass finds all rot (seed ${SEED})`, { timeout: 120_000 }, async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const kept = await makeStore(folder)
   await flipBits(join(folder, 'slices'))
   const rotten = await rottenOf(join(folder, 'slices'), kept)

@@ -23,6 +23,7 @@ import type { Address, PeerId, Role, Term } from '../../src/types.ts'
 import { FAST_CONFIG } from '../kit/memory-cluster.ts'
 import { until } from '../kit/until.ts'
 import { putChunk, someChunk } from './put-chunk.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const config = parseConfig(FAST_CONFIG)
 const clusterSecret = new Uint8Array(randomBytes(32))
@@ -96,7 +97,7 @@ async function joinCluster(t: Test, role: Role, host: string, bootstrap: Address
 }
 
 t.test('three nodes over sockets keep a chunk in LevelDB, synced, and serve it again', async (t) => {
-  t.testdir({ a: {}, b: {}, c: {} })
+  testFolder(t, { a: {}, b: {}, c: {} })
   const first = await joinCluster(t, 'node', 'a', [])
   const nodes = [first]
   for (const host of ['b', 'c']) nodes.push(await joinCluster(t, 'node', host, first.addresses()))

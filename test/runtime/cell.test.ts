@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import t from 'tap'
 import { z } from 'zod'
 import { memoryCell, openFileCell } from '../../src/runtime/cell.ts'
+import { testFolder } from '../kit/test-folder.ts'
 
 const schema = z.object({ term: z.int() })
 
 t.test('a value is there again after the process has ended', async (t) => {
-  const path = join(t.testdir(), 'deeper', 'term.json')
+  const path = join(testFolder(t), 'deeper', 'term.json')
   const cell = await openFileCell(path, schema, { term: 0 })
   t.same(cell.get(), { term: 0 })
   await cell.set({ term: 4 })
@@ -17,7 +18,7 @@ t.test('a value is there again after the process has ended', async (t) => {
 })
 
 t.test('of many sets at once the last one wins, and all are told when it is durable', async (t) => {
-  const path = join(t.testdir(), 'term.json')
+  const path = join(testFolder(t), 'term.json')
   const cell = await openFileCell(path, schema, { term: 0 })
   const sets = Array.from({ length: 50 }, (_, index) => cell.set({ term: index + 1 }))
   t.same(cell.get(), { term: 50 }, 'to be seen at once')
@@ -28,7 +29,7 @@ t.test('of many sets at once the last one wins, and all are told when it is dura
 })
 
 t.test('what a crash left beside the file does no harm', async (t) => {
-  const path = join(t.testdir({ 'term.json.tmp': '{"version":1,"val' }), 'term.json')
+  const path = join(testFolder(t, { 'term.json.tmp': '{"version":1,"val' }), 'term.json')
   const cell = await openFileCell(path, schema, { term: 3 })
   t.same(cell.get(), { term: 3 })
   await cell.set({ term: 4 })
@@ -42,7 +43,7 @@ t.test('a damaged file is named, not replaced', async (t) => {
     '{"version":2,"value":{"term":1}}',
     '{"version":1,"value":{"term":"x"}}'
   ]) {
-    const path = join(t.testdir(), 'term.json')
+    const path = join(testFolder(t), 'term.json')
     await writeFile(path, text)
     const opening = openFileCell(path, schema, { term: 0 })
     await t.rejects(opening, { code: 'data-incompatible', message: /term\.json/ })
@@ -51,7 +52,7 @@ t.test('a damaged file is named, not replaced', async (t) => {
 })
 
 t.test('a write that fails is told to whoever asked, and the durable value stands', async (t) => {
-  const folder = t.testdir({ 'in-the-way': 'a file where a folder is needed' })
+  const folder = testFolder(t, { 'in-the-way': 'a file where a folder is needed' })
   const cell = await openFileCell(join(folder, 'term.json'), schema, { term: 1 })
   await cell.set({ term: 2 })
   const path = join(folder, 'in-the-way', 'term.json')

@@ -9,6 +9,7 @@ import type { Generation, SecretHash } from '../../../src/types.ts'
 import { node } from '../../conformance/metadata-fixture.ts'
 import type { PlacedFile } from './renewal-world.ts'
 import { RenewalWorld, secretHash } from './renewal-world.ts'
+import { testFolder } from '../../kit/test-folder.ts'
 
 async function start(t: Test, nodes = 1): Promise<RenewalWorld> {
   const world = new RenewalWorld(t)
@@ -55,7 +56,7 @@ t.test('a file that a first recovery did not find comes back suspended from a se
 t.test('a link that was taken back stays so when its file is found only by a later recovery', async (t) => {
   for (const store of [
     await memoryStore(),
-    new SqliteMetadataStore({ file: `${t.testdir()}/m.db`, operationsWaitingMax: 64, logger: silentLogger })
+    new SqliteMetadataStore({ file: `${testFolder(t)}/m.db`, operationsWaitingMax: 64, logger: silentLogger })
   ]) {
     await store.open()
     const world = await start(t)

@@ -13,13 +13,14 @@ import { chunkIdOf, cidOf } from '../../../src/protocol/ids.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { G1, someBytes, someChunk } from '../../conformance/chunk-store-kit.ts'
 import { runMochaSuite } from './mocha-suite.ts'
+import { testFolder } from '../../kit/test-folder.ts'
 
 const DAG_CBOR = 0x71
 const DAG_PB = 0x70
 
 const makers: Record<string, (t: Test) => ChunkStore> = {
   memory: () => new MemoryChunkStore({ clock: systemClock }),
-  LevelDB: (t) => new LevelChunkStore({ folder: t.testdir(), clock: systemClock, capacityBytes: 0 })
+  LevelDB: (t) => new LevelChunkStore({ folder: testFolder(t), clock: systemClock, capacityBytes: 0 })
 }
 
 async function viewOver(t: Test): Promise<{ store: ChunkStore; view: BlockstoreView }> {

@@ -10,6 +10,7 @@ import type { ChunkId } from '../../../src/types.ts'
 import { chunkStoreConformance, type PlaceForChunks } from '../../conformance/chunk-store.ts'
 import { FaultyChunkStore } from '../../kit/faulty-chunk-store.ts'
 import { rotChunk } from './rot-chunk.ts'
+import { testFolder } from '../../kit/test-folder.ts'
 
 const MIB = 1024 * 1024
 
@@ -42,11 +43,11 @@ type Base = (t: Test, options: { clock: Clock; capacityBytes: number }) => Place
 
 const memory: Base = (t, options) => {
   const store = new MemoryChunkStore(options)
-  return { folder: t.testdir(), make: () => store, rot: (id) => store.rot(id) }
+  return { folder: testFolder(t), make: () => store, rot: (id) => store.rot(id) }
 }
 
 const level: Base = (t, options) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   return {
     folder,
     make: () => new LevelChunkStore({ ...options, folder }),

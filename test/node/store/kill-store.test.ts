@@ -9,6 +9,7 @@ import { LevelChunkStore } from '../../../src/node/store/level-chunk-store.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { G1 } from '../../conformance/chunk-store-kit.ts'
 import { seededChunk } from './seeded-chunk.ts'
+import { testFolder } from '../../kit/test-folder.ts'
 
 const CHILD = fileURLToPath(new URL('./putting-child.ts', import.meta.url))
 /** Acknowledgements after which the child is killed, one round each; every round goes on in the same folder. */
@@ -38,7 +39,7 @@ t.test(
   'nothing acknowledged is lost by kill -9, and nothing deleted comes back',
   { timeout: 120_000 },
   async (t) => {
-    const folder = t.testdir()
+    const folder = testFolder(t)
     const known = new Map<number, State>()
     for (const [round, count] of ROUNDS.entries()) {
       for (const [seed, state] of await killAfter(folder, round * 100_000, count)) known.set(seed, state)

@@ -9,11 +9,12 @@ import { systemClock } from '../../../src/runtime/clock.ts'
 import { G1, G2, someBytes, someChunk } from '../../conformance/chunk-store-kit.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
 import { bytesOnDisk, databaseOf, fill, storeIn } from './level-folder.ts'
+import { testFolder } from '../../kit/test-folder.ts'
 
 const MIB = 1024 * 1024
 
 t.test('a folder in use is refused, and free again after closing', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const first = await storeIn(t, folder)
   const second = new LevelChunkStore({ folder, clock: systemClock, capacityBytes: 0 })
   await t.rejects(second.open(), { code: 'data-in-use', message: folder })
@@ -23,7 +24,7 @@ t.test('a folder in use is refused, and free again after closing', async (t) => 
 })
 
 t.test('a folder of another format is refused, and left alone', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const { id, bytes } = someChunk()
   const store = await storeIn(t, folder)
   await store.put(id, bytes, G1)
@@ -42,14 +43,14 @@ t.test('a folder of another format is refused, and left alone', async (t) => {
 })
 
 t.test('a folder that cannot be made is an error that says so', async (t) => {
-  const folder = join(t.testdir({ file: 'not a folder' }), 'file', 'store')
+  const folder = join(testFolder(t, { file: 'not a folder' }), 'file', 'store')
   const store = new LevelChunkStore({ folder, clock: systemClock, capacityBytes: 0 })
   await t.rejects(store.open(), { code: 'store-failed', message: 'ENOTDIR' })
 })
 
 t.test('usage comes from the disk, and never promises more than it has', async (t) => {
   const freeSpace = async (): Promise<number> => 5000
-  const root = t.testdir()
+  const root = testFolder(t)
   const open = async (name: string, capacityBytes: number) => {
     const folder = join(root, name)
     const store = new LevelChunkStore({ folder, clock: systemClock, capacityBytes, freeSpace })
@@ -80,7 +81,7 @@ t.test('usage comes from the disk, and never promises more than it has', async (
 t.test(
   'slices of a put that a crash cut short are removed, and their number is not used again',
   async (t) => {
-    const folder = t.testdir()
+    const folder = testFolder(t)
     const first = await storeIn(t, folder)
     const [kept] = await fill(first, 1)
     await first.close()
@@ -101,7 +102,7 @@ t.test(
 )
 
 t.test('a stored copy that is rotten is replaced by the next put, and never served', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const clock = new ManualClock()
   const store = await storeIn(t, folder, { clock })
   const { id, bytes } = someChunk(MIB)
@@ -128,7 +129,7 @@ t.test('a stored copy that is rotten is replaced by the next put, and never serv
 })
 
 t.test('a chunk whose record is unreadable is not there, until it is put or deleted', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const store = await storeIn(t, folder)
   const [one, two] = [someChunk(), someChunk()]
   await store.put(one.id, one.bytes, G1)
@@ -156,7 +157,7 @@ t.test('a chunk whose record is unreadable is not there, until it is put or dele
 })
 
 t.test('an index that is lost leaves no bytes behind that nobody knows of', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const slices = await SliceTable.open(join(folder, 'slices'))
   for (let sequence = 1; sequence <= 5; sequence++) await slices.append(sequence, someBytes(MIB))
   await slices.close()
@@ -174,7 +175,7 @@ async function reopenedIndex(store: LevelChunkStore, folder: string): Promise<Ch
 }
 
 t.test('a folder that is too damaged to be opened says so, and what to do about it', async (t) => {
-  const folder = join(t.testdir(), 'store')
+  const folder = join(testFolder(t), 'store')
   const { id, bytes } = someChunk()
   for (const part of ['chunks', 'slices']) {
     const store = new LevelChunkStore({ folder, clock: systemClock, capacityBytes: 0 })

@@ -13,12 +13,13 @@ import { G1, G2, generationOf, someBytes, someChunk } from '../../conformance/ch
 import { ManualClock } from '../../kit/manual-clock.ts'
 import { until } from '../../kit/until.ts'
 import { bytesOnDisk, databaseOf, fill, replaceMethod, storeIn } from './level-folder.ts'
+import { testFolder } from '../../kit/test-folder.ts'
 
 const MIB = 1024 * 1024
 const HOUR = 60 * 60 * 1000
 
 t.test('a read that fails once is no rot', async (t) => {
-  const store = await storeIn(t, t.testdir())
+  const store = await storeIn(t, testFolder(t))
   const { id, bytes } = someChunk()
   await store.put(id, bytes, G1)
   let failures = 1
@@ -52,7 +53,7 @@ async function damageRecords(folder: string, ids: ChunkId[]): Promise<void> {
 }
 
 t.test('a damaged record counts as quarantine, and goes like one', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const clock = new ManualClock()
   const store = await storeIn(t, folder, { clock })
   const [one, two, three, good] = [someChunk(), someChunk(), someChunk(), someChunk(500)]
@@ -81,7 +82,7 @@ t.test('a damaged record counts as quarantine, and goes like one', async (t) => 
 })
 
 t.test('slices whose record rotted away are given back when the store opens, and no others', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const store = await storeIn(t, folder)
   const chunks = await fill(store, 12)
   const [lost, kept] = [chunks.slice(2, 8), [...chunks.slice(0, 2), ...chunks.slice(8)]]
@@ -149,7 +150,7 @@ function misreadOnce(t: Test, wanted: Uint8Array, part: 'key' | 'value'): { misr
 
 for (const part of ['key', 'value'] as const) {
   t.test(`a record whose ${part} is read wrong once, when the store opens, keeps its slices`, async (t) => {
-    const folder = t.testdir()
+    const folder = testFolder(t)
     const store = await storeIn(t, folder)
     const chunks = await fill(store, 3)
     for (const { id: wrong } of chunks) {
@@ -167,7 +168,7 @@ for (const part of ['key', 'value'] as const) {
 t.test(
   'a sequence that is still to be removed is given to no other chunk, however its note is read',
   async (t) => {
-    const folder = t.testdir()
+    const folder = testFolder(t)
     const [key, value] = encodeRemoval(1, 9)
     const database = await databaseOf(folder, 'chunks')
     await database.put(formatKey, Uint8Array.of(2))
@@ -186,7 +187,7 @@ t.test(
 )
 
 t.test('a store of format 1 opens, is of format 2 then, and its manifests are found', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const clock = new ManualClock()
   const store = await storeIn(t, folder, { clock })
   const manifest = someBytes(5000)
@@ -218,7 +219,7 @@ t.test('a store of format 1 opens, is of format 2 then, and its manifests are fo
 })
 
 t.test('a rotten manifest of format 1 is not listed, and is in quarantine then', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const store = await storeIn(t, folder)
   const manifest = someBytes(5000)
   manifest.set(Buffer.from('PBMF\u0001', 'latin1'))

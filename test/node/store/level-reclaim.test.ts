@@ -7,11 +7,12 @@ import { G1, someChunk } from '../../conformance/chunk-store-kit.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
 import { until } from '../../kit/until.ts'
 import { bytesOnDisk, fill, replaceMethod, storeIn } from './level-folder.ts'
+import { testFolder } from '../../kit/test-folder.ts'
 
 const MIB = 1024 * 1024
 
 t.test('the bytes of deleted chunks are gone from the disk, those of others are not', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const store = await storeIn(t, folder)
   const chunks = await fill(store, 80)
   t.ok((await bytesOnDisk(folder)) >= 80 * MIB)
@@ -26,7 +27,7 @@ t.test('the bytes of deleted chunks are gone from the disk, those of others are 
 })
 
 t.test('a chunk that is deleted right after it came is gone from the disk too', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const store = await storeIn(t, folder)
   const [kept] = await fill(store, 1)
   const { id, bytes } = someChunk(4 * MIB)
@@ -38,7 +39,7 @@ t.test('a chunk that is deleted right after it came is gone from the disk too', 
 })
 
 t.test('every other chunk of many can be removed, while more come', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const store = await storeIn(t, folder)
   const chunks = await fill(store, 60)
   for (const { id } of chunks.filter((_, i) => i % 2 === 0)) await store.delete(id, G1)
@@ -54,7 +55,7 @@ t.test('every other chunk of many can be removed, while more come', async (t) =>
 })
 
 t.test('space comes back by itself a little later, also after a restart', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const clock = new ManualClock()
   const store = await storeIn(t, folder, { clock })
   const chunks = await fill(store, 20)
@@ -71,7 +72,7 @@ t.test('space comes back by itself a little later, also after a restart', async 
 })
 
 t.test('reads at the same time keep no space from coming back', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const store = await storeIn(t, folder)
   const chunks = await fill(store, 48)
   const [kept, gone] = [chunks.filter((_, i) => i % 4 === 0), chunks.filter((_, i) => i % 4 !== 0)]
@@ -91,7 +92,7 @@ t.test('reads at the same time keep no space from coming back', async (t) => {
 })
 
 t.test('space that cannot be given back is told, tried again, and not forgotten', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const clock = new ManualClock()
   const failures: PeerbinError[] = []
   const store = await storeIn(t, folder, { clock, onFailure: (failure) => failures.push(failure) })

@@ -11,6 +11,7 @@ import { chunkIdOf } from '../../../src/protocol/ids.ts'
 import { generationOf, someBytes, someChunk } from '../../conformance/chunk-store-kit.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
 import { rotChunk } from './rot-chunk.ts'
+import { testFolder } from '../../kit/test-folder.ts'
 
 const RUNS = 40
 const STEPS_MAX = 60
@@ -166,7 +167,7 @@ const atOnce = fc.array(fc.tuple(chunk, generation), { minLength: 2, maxLength: 
 )
 
 t.test('a store in memory and one in LevelDB give the same answers', { timeout: 120_000 }, async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   let run = 0
   const property = fc.asyncProperty(
     fc.commands(

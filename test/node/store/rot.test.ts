@@ -9,6 +9,7 @@ import { systemClock } from '../../../src/runtime/clock.ts'
 import type { ChunkId } from '../../../src/types.ts'
 import { G1, G2, someChunk } from '../../conformance/chunk-store-kit.ts'
 import { seededRandom } from '../../kit/seeded-random.ts'
+import { testFolder } from '../../kit/test-folder.ts'
 
 const ROUNDS = 60
 const SEED = Number(process.env['PEERBIN_SEED'] ?? 20261121)
@@ -73,7 +74,7 @@ async function readAll(
 }
 
 t.test(`bit flips: never wrong bytes, and a put repairs (seed ${SEED})`, { timeout: 120_000 }, async (t) => {
-  const root = t.testdir()
+  const root = testFolder(t)
   const template = join(root, 'template')
   const { chunks, gone } = await makeTemplate(template)
   const random = seededRandom(SEED)

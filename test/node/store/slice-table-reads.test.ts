@@ -10,6 +10,7 @@ import { SliceTable } from '../../../src/node/store/slice-table.ts'
 import { someBytes } from '../../conformance/chunk-store-kit.ts'
 import { settle } from '../../kit/manual-clock.ts'
 import { until } from '../../kit/until.ts'
+import { testFolder } from '../../kit/test-folder.ts'
 
 const MIB = 1024 * 1024
 const CHUNKS = 8
@@ -40,7 +41,7 @@ function slowReads(t: Test, gate: Promise<void>): void {
 }
 
 async function filled(t: Test) {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const slices = await SliceTable.open(folder)
   t.teardown(() => slices.close())
   for (let sequence = 1; sequence <= CHUNKS; sequence++) await slices.append(sequence, someBytes(MIB))

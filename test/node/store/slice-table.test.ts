@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import t from 'tap'
 import { SliceTable } from '../../../src/node/store/slice-table.ts'
 import { someBytes } from '../../conformance/chunk-store-kit.ts'
+import { testFolder } from '../../kit/test-folder.ts'
 
 const MIB = 1024 * 1024
 const CHUNKS = 40
@@ -11,7 +12,7 @@ const tablesIn = async (folder: string): Promise<string[]> =>
   (await readdir(folder)).filter((name) => name.endsWith('.ldb'))
 
 t.test('removing an old chunk while new ones come does not rewrite what lies between', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const slices = await SliceTable.open(folder)
   t.teardown(() => slices.close())
   for (let sequence = 1; sequence <= CHUNKS; sequence++) await slices.append(sequence, someBytes(4 * MIB))

@@ -9,13 +9,14 @@ import { pieceKey, recordKey, snapshotFormatKey } from '../../../src/node/store/
 import { CHUNK_BYTES_MAX } from '../../../src/protocol/limits.ts'
 import { someBytes } from '../../conformance/chunk-store-kit.ts'
 import { snapshotName, snapshotStoreConformance } from '../../conformance/snapshot-store.ts'
+import { testFolder } from '../../kit/test-folder.ts'
 
 snapshotStoreConformance(t, 'memory', () => {
   const store = new MemorySnapshotStore()
   return () => store
 })
 snapshotStoreConformance(t, 'LevelDB', (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   return () => new LevelSnapshotStore({ folder })
 })
 
@@ -37,7 +38,7 @@ const flip =
   }
 
 t.test('a damaged piece is never handed out, and a damaged record not listed', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const names = [1, 2, 3].map((sequence) => snapshotName({ kind: 'changes', sequence }))
   const [first = snapshotName(), second = snapshotName(), third = snapshotName()] = names
   const store = new LevelSnapshotStore({ folder })
@@ -62,7 +63,7 @@ t.test('a damaged piece is never handed out, and a damaged record not listed', a
 })
 
 t.test('data of another format, or of a store that is open, is refused', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const store = new LevelSnapshotStore({ folder })
   await store.open()
   await t.rejects(new LevelSnapshotStore({ folder }).open(), { code: 'data-in-use' })
@@ -78,7 +79,7 @@ async function folderBytes(folder: string): Promise<number> {
 }
 
 t.test('the space of what was removed comes back', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const store = new LevelSnapshotStore({ folder })
   await store.open()
   for (let base = 1; base <= 30; base++) {
@@ -92,7 +93,7 @@ t.test('the space of what was removed comes back', async (t) => {
 t.test('after a write that failed nothing more is acknowledged', async (t) => {
   const failures: PeerbinError[] = []
   const store = new LevelSnapshotStore({
-    folder: t.testdir(),
+    folder: testFolder(t),
     onFailure: (failure) => void failures.push(failure)
   })
   await store.open()
@@ -111,7 +112,7 @@ t.test('after a write that failed nothing more is acknowledged', async (t) => {
 })
 
 t.test('every write is synced before it is acknowledged', async (t) => {
-  const store = new LevelSnapshotStore({ folder: t.testdir() })
+  const store = new LevelSnapshotStore({ folder: testFolder(t) })
   const batch = Reflect.get(Level.prototype, 'batch') as (...values: unknown[]) => Promise<void>
   const options: unknown[] = []
   t.intercept(Level.prototype, 'batch', {

@@ -7,12 +7,13 @@ import { BALLAST_NAME, SpaceReserve } from '../../../src/node/store/space-reserv
 import { G1, G2, generationOf, someChunk } from '../../conformance/chunk-store-kit.ts'
 import { FaultyChunkStore } from '../../kit/faulty-chunk-store.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
+import { testFolder } from '../../kit/test-folder.ts'
 
 function setUp(
   t: Test,
   options: { free: number; reserveBytes?: number; ballastBytes?: number; folder?: string }
 ) {
-  const folder = options.folder ?? t.testdir()
+  const folder = options.folder ?? testFolder(t)
   const disk = { free: options.free }
   const faulty = new FaultyChunkStore({ store: new MemoryChunkStore({ clock: new ManualClock() }) })
   const store = new SpaceReserve({
@@ -65,7 +66,7 @@ t.test('counts puts that the file system does not show yet', async (t) => {
 })
 
 t.test('keeps a ballast file of the size that is set', async (t) => {
-  const folder = t.testdir()
+  const folder = testFolder(t)
   const ballastBytes = 3 * 1024 * 1024 + 5
   const { store, ballast } = setUp(t, { free: 2 ** 40, ballastBytes, folder })
   await store.open()
@@ -85,7 +86,11 @@ t.test('opens without a ballast where that would eat into the reserve', async (t
 })
 
 t.test('closes the store again when the ballast cannot be written', async (t) => {
-  const { store } = setUp(t, { free: 2 ** 40, ballastBytes: 100, folder: join(t.testdir(), 'not', 'there') })
+  const { store } = setUp(t, {
+    free: 2 ** 40,
+    ballastBytes: 100,
+    folder: join(testFolder(t), 'not', 'there')
+  })
   await t.rejects(store.open(), { code: 'store-failed' })
   await t.rejects(store.list({ limit: 1 }), { code: 'shutting-down' })
 })

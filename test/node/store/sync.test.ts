@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { testFolder } from '../../kit/test-folder.ts'
 
 const CHILD = fileURLToPath(new URL('./acknowledging-child.ts', import.meta.url))
 /** Three rounds of put, raise and delete. */
@@ -51,7 +52,7 @@ t.test(
   'nothing is acknowledged before it has been synced',
   { skip: skip ?? false, timeout: 60_000 },
   async (t) => {
-    const folder = t.testdir()
+    const folder = testFolder(t)
     const log = join(folder, 'strace.log')
     const options = ['-f', '-y', '-e', 'trace=write,pwrite64,writev,fsync,fdatasync', '-o', log]
     const child = spawnSync('strace', [...options, process.execPath, CHILD, join(folder, 'store')], {
