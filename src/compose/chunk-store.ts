@@ -29,7 +29,8 @@ function ownStore(peer: Peer): ChunkStore {
     clock: peer.clock,
     capacityBytes,
     // one that was a write makes the next put or delete fail, and that one is reported
-    onFailure: (failure) => peer.logger.warn('background work of the chunk store failed', { err: failure })
+    onFailure: (failure) => peer.logger.warn('background work of the chunk store failed', { err: failure }),
+    onCutOpening: (text) => peer.logger.warn(text)
   })
   return new SpaceReserve({ store: level, folder, reserveBytes, ballastBytes })
 }

@@ -23,13 +23,15 @@ export class LevelChunkStore implements ChunkStore {
   readonly #capacityBytes: number
   readonly #freeSpace: () => Promise<number>
   readonly #onFailure: (failure: PeerbinError) => void
+  readonly #onCutOpening: (text: string) => void
   readonly #operations = new Operations()
   #chunks: LevelChunks | undefined
   #closing: Promise<void> | undefined
 
   /**
    * @param deps `folder` is made when it is not there; `capacityBytes` 0: what the disk has; `freeSpace`: of that disk, in bytes;
-   * `onFailure`: told of failures that no caller hears of, those of giving space back and of noting what a read found. It must not throw.
+   * `onFailure`: told of failures that no caller hears of, those of giving space back and of noting what a read found; `onCutOpening`: told at an
+   * opening, in words for an operator, that the process ended in the middle of the one before. Neither may throw.
    * After a write that failed every later one is refused until the store is opened again.
    */
   constructor(deps: {
@@ -38,12 +40,14 @@ export class LevelChunkStore implements ChunkStore {
     readonly capacityBytes: number
     readonly freeSpace?: () => Promise<number>
     readonly onFailure?: (failure: PeerbinError) => void
+    readonly onCutOpening?: (text: string) => void
   }) {
     this.#folder = deps.folder
     this.#clock = deps.clock
     this.#capacityBytes = deps.capacityBytes
     this.#freeSpace = deps.freeSpace ?? (() => freeSpaceOf(this.#folder))
     this.#onFailure = deps.onFailure ?? (() => {})
+    this.#onCutOpening = deps.onCutOpening ?? (() => {})
   }
 
   /** @throws `data-in-use`, `data-incompatible`, or `store-failed` when the data is too damaged to be opened. */
@@ -58,7 +62,8 @@ export class LevelChunkStore implements ChunkStore {
       clock: this.#clock,
       capacityBytes: this.#capacityBytes,
       freeSpace: this.#freeSpace,
-      onFailure: this.#onFailure
+      onFailure: this.#onFailure,
+      onCutOpening: this.#onCutOpening
     })
     this.#operations.open()
   }

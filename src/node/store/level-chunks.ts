@@ -12,6 +12,7 @@ import { KeyedLock } from '../../runtime/keyed-lock.ts'
 import { LevelReads } from './level-reads.ts'
 import { LevelStock } from './level-stock.ts'
 import { openError, storeError, withRemedy } from './leveldb.ts'
+import { marked } from './opening-mark.ts'
 import { noteOrphans } from './orphans.ts'
 import { Reclaimer } from './reclaimer.ts'
 import { SliceTable } from './slice-table.ts'
@@ -23,6 +24,8 @@ export interface LevelChunksDeps {
   readonly capacityBytes: number
   readonly freeSpace: () => Promise<number>
   readonly onFailure: (failure: PeerbinError) => void
+  /** Told, in words for an operator, when the opening before this one did not come to its end. */
+  readonly onCutOpening: (text: string) => void
 }
 
 interface Parts {
@@ -65,7 +68,8 @@ export class LevelChunks {
 
   /** @throws `data-in-use`, `data-incompatible`, `store-failed` */
   static async open(deps: LevelChunksDeps): Promise<LevelChunks> {
-    return await LevelChunks.#open(deps).catch((error: unknown) => {
+    const open = (): Promise<LevelChunks> => LevelChunks.#open(deps)
+    return await marked(deps.folder, open, deps.onCutOpening).catch((error: unknown) => {
       throw withRemedy(error, deps.folder)
     })
   }

@@ -85,11 +85,13 @@ export class WriteLatch {
  */
 export function withRemedy(error: unknown, folder: string): unknown {
   if (!(error instanceof PeerbinError) || !isDamage(error.cause)) return error
-  const remedy =
-    `Move the folder ${folder} away and start the node again: it begins empty, and the cluster gives it copies again. ` +
-    'Delete what was moved away only when every chunk has all its copies again.'
-  return new PeerbinError('store-failed', `${error.message} ${remedy}`, { cause: error.cause })
+  return new PeerbinError('store-failed', `${error.message} ${remedyFor(folder)}`, { cause: error.cause })
 }
+
+/** What an operator does about a store that is too damaged to be opened. */
+export const remedyFor = (folder: string): string =>
+  `Move the folder ${folder} away and start the node again: it begins empty, and the cluster gives it copies again. ` +
+  'Delete what was moved away only when every chunk has all its copies again.'
 
 /** LevelDB read something that it can tell is damaged. */
 export const isDamage = (error: unknown): boolean => codeOf(error) === 'LEVEL_CORRUPTION'
