@@ -32,6 +32,8 @@ export interface PlantedBug {
   readonly breaks: readonly Invariant[]
   /** Whether full replication is awaited, so that copies are counted; many mistakes are found by that alone, where it is. Default false. */
   readonly clean?: boolean
+  /** Schedule to begin with: a mistake that is seen rarely is looked for where it was seen. Default 1. */
+  readonly from?: number
   /** Anew for each schedule: a bug may remember things. */
   readonly plant: () => Planted
 }
@@ -69,6 +71,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   },
   /** A node carries out orders whatever generation they are for. */
   'ignore-generations': {
+    from: 33,
     breaks: ['A', 'D'],
     clean: true,
     plant: () => ({ chunks: ignoreGenerations, plan: { ...REUPLOADS, destroys: false } })
@@ -95,6 +98,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   },
   /** A controller takes no term of its own, so that nobody can tell it from the one before. */
   'keep-the-term': {
+    from: 4,
     breaks: ['A', 'C', 'D', 'H', 'deleted'],
     plant: () => ({
       metadata: keepTerm,
@@ -128,6 +132,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   },
   /** A recovery takes nothing from the nodes but their snapshots. */
   'ignore-manifests': {
+    from: 8,
     breaks: ['A'],
     plant: () => ({ metadata: (store) => knowEverything(store), plan: LOSS })
   },
