@@ -3,6 +3,7 @@
 import type { PlacedChunkRecord } from '../../metadata-store.ts'
 import type { ChunkId, Generation, PeerId } from '../../types.ts'
 import type { Need, Standing } from './assess.ts'
+import { signatureOf } from './cluster-view.ts'
 import type { ClusterView } from './cluster-view.ts'
 
 export interface Leaving {
@@ -12,7 +13,7 @@ export interface Leaving {
   readonly lastCopies: number
   /** Chunks of uploads that were open when the node took its last one, and have not got their copies: the node may turn out to hold one. */
   readonly open: number
-  /** All chunks were looked at since the nodes last changed. */
+  /** All chunks were looked at since the nodes last changed, and since the node took its last chunk, if that is known. */
   readonly complete: boolean
 }
 
@@ -31,6 +32,8 @@ class Leaver {
   open = 0
   /** Chunks up to this generation may be on the node; undefined: it may still be given new ones. */
   fence: Generation | undefined
+  /** The pass that begins after that. */
+  fencedIn = 0
 
   set(chunk: ChunkId, needed: Needed): void {
     this.delete(chunk)
@@ -59,6 +62,8 @@ export class LeavingNodes {
   /** The pass that began when the nodes last changed. */
   #changedIn = 0
   #ended = -1
+  /** Of the nodes in the present pass. */
+  #signature = ''
 
   /** @param deps.max chunks remembered per node; the rest is only counted */
   constructor(deps: { readonly max: number; readonly copiesMin: number }) {
@@ -69,6 +74,7 @@ export class LeavingNodes {
   /** All chunks are going to be looked at. @param changed because nodes came, went or changed */
   beginPass(view: ClusterView, changed: boolean): void {
     this.#pass++
+    this.#signature = signatureOf(view)
     if (changed) this.#changedIn = this.#pass
     for (const [peer, node] of view.nodes) {
       if (!node.draining && node.fate === 'alive') this.#leavers.delete(peer)
@@ -91,7 +97,9 @@ export class LeavingNodes {
   /** Every chunk that exists now may be on the node, and none that comes. Counts from the next pass on. */
   fence(peer: PeerId, generation: Generation): void {
     const leaver = this.#leavers.get(peer)
-    if (leaver !== undefined) leaver.fence = generation
+    if (leaver === undefined) return
+    leaver.fence = generation
+    leaver.fencedIn = this.#pass + 1
   }
 
   isFenced(peer: PeerId): boolean {
@@ -114,8 +122,11 @@ export class LeavingNodes {
     for (const leaver of this.#leavers.values()) leaver.delete(chunk)
   }
 
-  /** Undefined for a node that is neither being emptied nor away. */
-  of(peer: PeerId): Leaving | undefined {
+  /**
+   * Undefined for a node that is neither being emptied nor away.
+   * @param view of this moment: what was counted while the nodes were otherwise (one has started again, and may have lost its disk) is not complete
+   */
+  of(peer: PeerId, view: ClusterView): Leaving | undefined {
     const leaver = this.#leavers.get(peer)
     if (leaver === undefined) return undefined
     return {
@@ -123,7 +134,8 @@ export class LeavingNodes {
       bytes: leaver.bytes + leaver.more.bytes,
       lastCopies: leaver.lastCopies + leaver.more.lastCopies,
       open: leaver.open,
-      complete: this.#ended >= this.#changedIn
+      complete:
+        this.#ended >= Math.max(this.#changedIn, leaver.fencedIn) && this.#signature === signatureOf(view)
     }
   }
 

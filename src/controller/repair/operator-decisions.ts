@@ -71,8 +71,9 @@ export class OperatorDecisions implements Worker {
 
   /** Of a node that is being emptied: how far that is; null for others. */
   drainOf(peer: PeerId): { chunksLeft: number; bytesLeft: number; safe: boolean } | null {
-    const leaving = this.#deps.leaving.of(peer)
-    if (this.#deps.watch.decisionOf(peer) !== 'draining') return null
+    const { watch } = this.#deps
+    if (watch.decisionOf(peer) !== 'draining') return null
+    const leaving = this.#deps.leaving.of(peer, watch.look())
     if (leaving === undefined) return { chunksLeft: 0, bytesLeft: 0, safe: false } // not looked at yet
     return { chunksLeft: leaving.chunks, bytesLeft: leaving.bytes, safe: this.#isSafe(peer, leaving) }
   }
@@ -101,7 +102,7 @@ export class OperatorDecisions implements Worker {
     const { store, time, watch, leaving, logger, onChanged } = this.#deps
     if (watch.decisionOf(peer) === 'retired') return { lastCopies: 0 }
     const node = this.#nodeOf(peer)
-    const left = leaving.of(peer)
+    const left = leaving.of(peer, watch.look())
     const refusal = retireRefusal(
       {
         isHeard: node.fate === 'alive',
