@@ -32,18 +32,20 @@ export class Scrubs {
     this.#deps = deps
   }
 
-  /** Asks the nodes; one that does not answer has no report. @throws `node-unknown` */
+  /** Asks the nodes; one that is not heard, or does not answer, has no report. @throws `node-unknown` */
   async ask(
     { peer, start }: RequestOf<ControlMessages, 'scrub'>,
     signal: AbortSignal
   ): Promise<ResponseOf<ControlMessages, 'scrub'>> {
     const { membership, chunkRpc, config, logger } = this.#deps
-    const asked = membership.active('node').filter((node) => peer === undefined || node.peer === peer)
-    if (peer !== undefined && asked.length === 0) {
-      throw new PeerbinError('node-unknown', `${peer} is no active node`)
-    }
+    const asked = membership
+      .all()
+      .filter((member) => member.roles.includes('node') && (peer === undefined || member.peer === peer))
+    if (peer !== undefined && asked.length === 0)
+      throw new PeerbinError('node-unknown', `${peer} is no node of this cluster.`)
     const timeoutMs = config.controller.requestTimeoutMs
     const nodes = await inParallel(asked, NODES_AT_ONCE, async (node) => {
+      if (node.liveness !== 'active') return { peer: node.peer, host: node.host, report: null }
       try {
         const { message } = await chunkRpc.call(node.peer, 'scrub', { start }, { signal, timeoutMs })
         return { peer: node.peer, host: node.host, report: message.report }

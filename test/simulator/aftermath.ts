@@ -1,5 +1,6 @@
 /** What follows on the faults: everything heals, every file is asked for, and in the end every byte must go. */
 
+import { PeerbinError } from '../../src/errors.ts'
 import { Checks } from './checks.ts'
 import type { ControllerLoss } from './controller-loss.ts'
 import type { Course } from './course.ts'
@@ -60,8 +61,8 @@ export class Aftermath {
     await loss.settle()
     if (clean && destruction.damaged.size > 0) {
       // rot is found when somebody reads: else by the node's own scrub, which takes its time
-      const scrub = () => operator.untilHeard(() => operator.ask('scrub', { start: true }))
-      await course.along('every node reads everything', CLEAN_WITHIN_MS, async () => void (await scrub()))
+      const scrub = () => operator.untilHeard(() => this.#scrubAll())
+      await course.along('every node reads everything', CLEAN_WITHIN_MS, scrub)
     }
     await course.until('the operator has done what was begun', ACTS_END_WITHIN_MS, () => acts.running === 0, {
       invariant: 'F',
@@ -75,6 +76,14 @@ export class Aftermath {
     await course.until('everything is clean again', limitMs, isClean, { invariant: 'F', instead })
     checks.healed()
     checks.recorded(await world.database.look((store) => store.listOwed(64, undefined, 10_000)))
+  }
+
+  /** @throws `peer-unreachable` when a node that stays was not told */
+  async #scrubAll(): Promise<void> {
+    const { world, operator } = this.#deps
+    const { nodes } = await operator.ask('scrub', { start: true })
+    const told = new Set(nodes.filter(({ report }) => report !== null).map(({ peer }) => peer))
+    if (world.staying.some(({ peer }) => !told.has(peer))) throw new PeerbinError('peer-unreachable')
   }
 
   /** What keeps the cluster from being clean; empty: nothing does. */

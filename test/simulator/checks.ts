@@ -4,7 +4,7 @@ import type { OwedChunk } from '../../src/metadata-store.ts'
 import type { AdoptFile } from '../../src/metadata-records.ts'
 import type { ChunkId, FileRecord, PeerId, SecretHash } from '../../src/types.ts'
 import type { Destruction } from './destruction.ts'
-import { allChunks, type Ledger, type SimFile, ViolationError } from './ledger.ts'
+import { allChunks, hasExpired, type Ledger, type SimFile, ViolationError } from './ledger.ts'
 import type { Machine } from './machine.ts'
 import type { Recovered } from './recovery.ts'
 import { EPOCH_MS } from './sim-process.ts'
@@ -72,9 +72,10 @@ export class Checks {
     }
   }
 
-  /** D, and A at the moment a file becomes visible: all of it is on enough disks. */
+  /** D, and A at the moment a file becomes visible: all of it is on enough disks. One that is asked for again, and has expired meanwhile, may be gone. */
   #committed(commit: { sha256: string; link: Link }, file: FileRecord): void {
-    const { ledger } = this.#deps
+    const { ledger, world } = this.#deps
+    const isRepeated = this.links.has(commit.link.tokenHash)
     ledger.slots.set(commit.link.tokenHash, commit.link.downloads)
     this.links.set(commit.link.tokenHash, commit.link.deleteHash)
     const sent = ledger.files.find(({ sha256 }) => sha256 === commit.sha256)
@@ -82,6 +83,7 @@ export class Checks {
       throw new ViolationError('D', `a file of ${file.sizeBytes} bytes became visible that nobody sent`)
     if (file.sizeBytes !== sent.content.byteLength || file.chunkCount !== sent.chunks.length)
       throw new ViolationError('D', `file ${sent.index} became visible with ${file.sizeBytes} bytes`)
+    if (isRepeated && hasExpired(sent, world.time.nowMs)) return
     for (const chunk of [...sent.chunks, file.manifest]) this.#promised(sent, chunk, 'D')
   }
 

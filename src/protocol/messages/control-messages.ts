@@ -140,7 +140,7 @@ export const controlMessages = {
     requestBody: false,
     responseBody: false
   },
-  /** The scrub of all active nodes, or of one; `start` begins a full pass. */
+  /** The scrub of all nodes, or of one; `start` begins a full pass. Null for a node that is not heard, or does not answer. */
   scrub: {
     request: z.object({ peer: s.peerId.optional(), start: z.boolean() }),
     response: z.object({
