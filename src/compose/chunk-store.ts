@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import type { ChunkStore } from '../interfaces.ts'
+import { isDamage, withRemedy } from '../node/store/leveldb.ts'
 import { LevelChunkStore } from '../node/store/level-chunk-store.ts'
 import { LimitedChunkStore } from '../node/store/limited.ts'
 import { MemoryChunkStore } from '../node/store/memory-chunk-store.ts'
@@ -28,8 +29,12 @@ function ownStore(peer: Peer): ChunkStore {
     folder,
     clock: peer.clock,
     capacityBytes,
-    // one that was a write makes the next put or delete fail, and that one is reported
-    onFailure: (failure) => peer.logger.warn('background work of the chunk store failed', { err: failure }),
+    onFailure: (failure) => {
+      // LevelDB cannot rewrite what it cannot read: what was deleted would stay on the disk for good
+      if (isDamage(failure.cause)) peer.reportFailure(withRemedy(failure, folder))
+      // one that was a write makes the next put or delete fail, and that one is reported
+      else peer.logger.warn('background work of the chunk store failed', { err: failure })
+    },
     onCutOpening: (text) => peer.logger.warn(text)
   })
   return new SpaceReserve({ store: level, folder, reserveBytes, ballastBytes })

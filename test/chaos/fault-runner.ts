@@ -8,6 +8,7 @@ import type { PlannedFault } from './plan.ts'
 import type { ChaosProcess, Exit } from './process.ts'
 import { Dice } from './random.ts'
 import { askStatus, isAlive, isComparedSince, isWhole } from './status.ts'
+import { wipe } from './disks.ts'
 
 const LOOK_MS = 200
 /** More faults at once, and the clients would only wait. */
@@ -19,6 +20,8 @@ const WHOLE_TIMES = 3
 /** Deaths of one process in a row after which its disk is given up, as an operator would. */
 const DEATHS_MAX = 5
 const RESTART_MS = 700
+/** A node whose store is damaged so that it cannot go on says so in its last words. */
+const MOVE_AWAY = 'and start the node again: it begins empty'
 
 const pause = async (ms: number): Promise<void> => {
   await new Promise((resolve) => setTimeout(resolve, ms))
@@ -45,6 +48,8 @@ export class FaultRunner {
   #lossyWaiting = 0
   #stopping = false
   readonly #deaths = new Map<ChaosProcess, number>()
+  /** Nodes with flipped bits in their files, also those whose fault is over. */
+  readonly #flipped = new Set<ChaosProcess>()
   readonly violations: Violation[] = []
   /** Planned faults that never got their turn. */
   skipped = 0
@@ -78,7 +83,9 @@ export class FaultRunner {
     const { history, log } = this.#deps
     const how = exit.signal ?? `exit code ${exit.code}`
     const fault = this.#busy.get(process)
-    const explained = fault?.on === 'small disk' || fault?.kind === 'flip-bits'
+    // LevelDB may come upon a bit that flipped long after: when it rewrites a table to give space back
+    const flipped = fault?.kind === 'flip-bits' || this.#flipped.has(process)
+    const explained = fault?.on === 'small disk' || flipped
     const deaths = (this.#deaths.get(process) ?? 0) + 1
     this.#deaths.set(process, deaths)
     log(`${process.name} died: ${how}${explained ? ', which the fault explains' : ''}`)
@@ -93,15 +100,29 @@ export class FaultRunner {
           atMs
         })
       await pause(RESTART_MS)
-      if (fault?.kind === 'flip-bits' && deaths >= DEATHS_MAX) {
-        const { wipe } = await import('./disks.ts')
-        await wipe(process.folder)
-        history.begin(process.name, 'note', 'could not be opened: its disk was wiped, as an operator would')()
-        this.#deaths.set(process, 0)
-      }
+      const isDamaged = flipped && (deaths >= DEATHS_MAX || words.includes(MOVE_AWAY))
+      if (isDamaged) await this.#replaceDisk(process)
       end()
       process.start()
     })
+  }
+
+  /** As an operator would: not while copies are missing elsewhere. */
+  async #replaceDisk(process: ChaosProcess): Promise<void> {
+    const { history } = this.#deps
+    if (this.#busy.get(process)?.lossy !== true) {
+      while (this.#lossyBusy) await pause(LOOK_MS)
+      this.#lossyBusy = true
+      void this.#whole({ node: process, wallMs: Date.now() })
+        .catch((error: unknown) => {
+          this.violations.push({ invariant: 'copies', file: null, text: String(error), atMs: history.now() })
+        })
+        .finally(() => (this.#lossyBusy = false))
+    }
+    await wipe(process.folder)
+    history.begin(process.name, 'note', 'could not go on: its disk was wiped, as an operator would')()
+    this.#flipped.delete(process)
+    this.#deaths.set(process, 0)
   }
 
   async #until(atMs: number): Promise<void> {
@@ -128,6 +149,7 @@ export class FaultRunner {
     log(`${fault.kind} ${targets.map(({ name }) => name).join(', ')} for ${durationMs} ms`)
     this.#running++
     this.counts[fault.kind] = (this.counts[fault.kind] ?? 0) + 1
+    if (fault.kind === 'flip-bits') for (const target of targets) this.#flipped.add(target)
     const spans = targets.map((target) => history.begin(target.name, fault.kind, fault.text))
     let running = true
     // a fault that took copies is over before they are back

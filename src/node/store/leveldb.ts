@@ -83,7 +83,7 @@ export class WriteLatch {
  * What `openError` made, with what an operator can do about it when the store in `folder` is too damaged to be opened. LevelDB has a repair of its own, which
  * takes what it finds: also records that were deleted or replaced since. The other copies in the cluster are better than that.
  */
-export function withRemedy(error: unknown, folder: string): unknown {
+export function withRemedy<E>(error: E, folder: string): E | PeerbinError {
   if (!(error instanceof PeerbinError) || !isDamage(error.cause)) return error
   return new PeerbinError('store-failed', `${error.message} ${remedyFor(folder)}`, { cause: error.cause })
 }
