@@ -53,6 +53,7 @@ export const ERRORS = {
   'rate-limited': spec(429, true, EXIT.busy, 'Too many requests. Please wait a moment.'),
   'not-found': spec(404, false, EXIT.refused, 'There is nothing here.'),
   'method-not-allowed': spec(405, false, EXIT.usage, 'This address does not take that method.'),
+  'origin-forbidden': spec(403, false, EXIT.refused, 'This request came from a page of another site.'),
   // links
   'link-unknown': spec(404, false, EXIT.refused, 'This link does not exist.'),
   'link-used': spec(410, false, EXIT.refused, 'This link has been used already.'),

@@ -120,6 +120,23 @@ export interface ClaimProgress {
   reportId: string
 }
 
+/** A claim as the sender of its link may see it: without what the claimant alone may know, and with how much of the file was covered in place of the ranges. */
+export interface SentClaim {
+  claimHash: SecretHash
+  state: ClaimRecord['state']
+  /** 0 for a claim that was given back before it was made. */
+  claimedAt: number
+  leaseUntil: number
+  /** Bytes handed to sockets in all, repeats included. */
+  bytesSent: number
+  /** Different bytes of the file among those. */
+  coveredBytes: number
+  consumedAt: number | null
+}
+
+/** Where a page of claims begins: after this one, in the order of listClaims. */
+export type ClaimCursor = Pick<SentClaim, 'claimedAt' | 'claimHash'>
+
 /** A standing order to one node; it stays until that node has confirmed it or is retired. */
 export interface DeleteOrder {
   peer: PeerId

@@ -27,6 +27,8 @@ import type {
   CopySummary,
   AdoptFile,
   SuspendedLink,
+  SentClaim,
+  ClaimCursor,
   StoreStats
 } from './metadata-records.ts'
 import type {
@@ -144,6 +146,25 @@ export interface LinkRecords {
   releaseClaim(request: { tokenHash: SecretHash; claimHash: SecretHash }): Promise<boolean>
   /** Revokes with the right delete secret; `delete-forbidden` otherwise, `link-unknown` when there is none. Idempotent. Running claims end. */
   revokeLink(request: { tokenHash: SecretHash; deleteHash: SecretHash; now: number }): Promise<LinkRecord>
+  /** As findLink, for the sender, who knows the delete secret and not the token. No two links have the same. */
+  findSentLink(deleteHash: SecretHash): Promise<{ link: LinkRecord; file: FileRecord } | undefined>
+  /** Claims of that link, the newest first (by time, then hash), the released ones too; empty when there is no such link. */
+  listClaims(request: {
+    deleteHash: SecretHash
+    after?: ClaimCursor | undefined
+    limit: number
+  }): Promise<SentClaim[]>
+  /**
+   * Lets a link that can still be redeemed expire at `expiresAt`, by one conditional update; never earlier than it would have: then nothing changes, so that it is
+   * idempotent. Otherwise: `link-unknown`, `link-revoked`, `link-suspended`, `link-expired` (past its end, settled or not), `link-used` (every slot taken);
+   * `invalid-field` for a time more than `ttlMaxMs` after the link was made.
+   */
+  extendLink(request: {
+    deleteHash: SecretHash
+    expiresAt: number
+    ttlMaxMs: number
+    now: number
+  }): Promise<LinkRecord>
   /** Live links become suspended: nobody is served until they are resumed. Undefined: all that are live, in steps of `limit`. Answers how many. */
   suspendLinks(tokenHashes: readonly SecretHash[] | undefined, limit: number): Promise<number>
   /** Suspended links are live again (or at their end, if that has come meanwhile). Answers how many. */

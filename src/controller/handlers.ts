@@ -45,6 +45,9 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
     reportClaim: led((message) => links.report(message)),
     releaseClaim: led((message) => links.release(message)),
     revokeLink: led((message) => links.revoke(message)),
+    findSentLink: led((message) => links.findSent(message)),
+    listClaims: led((message) => links.listClaims(message)),
+    extendLink: led((message) => links.extend(message)),
     listFileChunks: led(async ({ file, from, limit }) => ({ chunks: await chunks.page(file, from, limit) })),
     reportBadCopy: led(async ({ peer, chunk, generation }, signal) => {
       await check.dropIfBad({ peer, chunk, generation }, signal)

@@ -106,4 +106,23 @@ export class LinkService {
     await this.#deps.notes.note({ what: 'revoked', ...message })
     return { link }
   }
+
+  async findSent({ deleteHash }: Request<'findSentLink'>): Promise<Response<'findSentLink'>> {
+    const found = await this.#deps.store.findSentLink(deleteHash)
+    return { found: found ?? null, now: this.#deps.time.now() }
+  }
+
+  async listClaims(message: Request<'listClaims'>): Promise<Response<'listClaims'>> {
+    return { claims: await this.#deps.store.listClaims(message) }
+  }
+
+  /**
+   * Nodes take no note of it: if this machine is lost before the next snapshot, the link has its earlier end again (docs/recovery.md), which gives nobody
+   * anything that was not theirs.
+   */
+  async extend(message: Request<'extendLink'>): Promise<Response<'extendLink'>> {
+    const { store, time, config } = this.#deps
+    const now = time.now()
+    return { link: await store.extendLink({ ...message, ttlMaxMs: config.ttlMaxMs, now }), now }
+  }
 }

@@ -12,6 +12,7 @@ import { PeerbinError } from '../errors.ts'
 import type { App, EdgeContext, Route } from './context.ts'
 import { createHttpServer, onClientError, pathOf } from './http-server.ts'
 import { headerOf } from './http/accept.ts'
+import { senderPath } from './http/origin.ts'
 import { bodyUnread, lingering } from './http/linger.ts'
 import { MethodTable } from './methods.ts'
 import { swaggerOptions } from './openapi.ts'
@@ -25,6 +26,8 @@ import { getAsset, getHome } from './routes/get-home.ts'
 import { getLink } from './routes/get-link.ts'
 import { getOpenapi } from './routes/get-openapi.ts'
 import { postLink } from './routes/post-link.ts'
+import { getSent } from './routes/get-sent.ts'
+import { postSent } from './routes/post-sent.ts'
 import { getUpload, postUpload } from './routes/post-upload.ts'
 import { putFile } from './routes/put-file.ts'
 import { NO_POLICY, PAGE_POLICY, SECURITY_HEADERS } from './security-headers.ts'
@@ -41,6 +44,8 @@ const ROUTES: readonly Route[] = [
   getLink,
   postLink,
   deleteLink,
+  getSent,
+  postSent,
   getDownload,
   getActiveNodes,
   getHealth,
@@ -170,7 +175,7 @@ function addErrorHandlers(app: App, context: EdgeContext, methods: MethodTable):
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, notFound)
 }
 
-/** Where a person starts over: the download of a claim that was made, the page of the link that was pressed, or the page itself. */
+/** Where a person starts over: the download of a claim that was made, the page of the link that was pressed or of its sender, or the page itself. */
 function retryPath(request: FastifyRequest): string | undefined {
   const { params, query } = request
   const isClaimed = typeof query === 'object' && query !== null && 'claim' in query
@@ -178,6 +183,9 @@ function retryPath(request: FastifyRequest): string | undefined {
   if (isClaimed && request.raw.url?.startsWith('/download/') === true) return request.raw.url
   const token = typeof params === 'object' && params !== null && 'token' in params ? params.token : undefined
   if (typeof token === 'string') return `/d/${encodeURIComponent(token)}`
+  const secret =
+    typeof params === 'object' && params !== null && 'secret' in params ? params.secret : undefined
+  if (typeof secret === 'string') return senderPath(secret)
   return headerOf(request.headers, 'sec-fetch-mode') === 'navigate' && request.method === 'GET'
     ? pathOf(request.raw)
     : undefined

@@ -16,6 +16,7 @@ import { testReceipts } from './metadata-receipts.ts'
 import { testReconcile } from './metadata-reconcile.ts'
 import { testRecovery } from './metadata-recovery.ts'
 import { testRepair } from './metadata-repair.ts'
+import { testSent } from './metadata-sent.ts'
 import { testSuspended } from './metadata-suspended.ts'
 import { testTombstones } from './metadata-tombstones.ts'
 import { testUploads } from './metadata-uploads.ts'
@@ -31,6 +32,7 @@ const PARTS = {
   links: testLinks,
   claims: testClaims,
   'progress of claims': testProgress,
+  'what senders ask': testSent,
   garbage: testGarbage,
   tombstones: testTombstones,
   'suspended links': testSuspended,

@@ -59,7 +59,7 @@ t.test('push --json says everything, and the options reach the link', async (t) 
     size: number
     deleteUrl: string
   }
-  t.match(answer, { downloads: 3, name: 'small.txt', size: 12, deleteUrl: String })
+  t.match(answer, { downloads: 3, name: 'small.txt', size: 12, deleteUrl: String, senderUrl: /\/s\// })
   const hours = (Date.parse(answer.expiresAt) - Date.now()) / 3_600_000
   t.ok(hours > 1.9 && hours <= 2, 'it expires in two hours')
 })

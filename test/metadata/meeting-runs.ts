@@ -6,6 +6,7 @@ import { commitUpload } from '../../src/metadata/operations/commit.ts'
 import { condemnChunks } from '../../src/metadata/operations/garbage.ts'
 import { revokeLink } from '../../src/metadata/operations/links.ts'
 import { recordReceipts } from '../../src/metadata/operations/receipts.ts'
+import { extendLink } from '../../src/metadata/operations/sent.ts'
 import { settleLinks } from '../../src/metadata/operations/settle.ts'
 import { abandonUpload, openUpload, reserveChunk } from '../../src/metadata/operations/uploads.ts'
 import {
@@ -105,6 +106,16 @@ export const report =
     })
 export const revoke: Run = (db) =>
   revokeLink(db, { tokenHash: tokenOf('a'), deleteHash: hash('delete a'), now: START })
+
+export const extend =
+  (now = START): Run =>
+  (db) =>
+    extendLink(db, {
+      deleteHash: hash('delete a'),
+      expiresAt: EXPIRY + LEASE_MS,
+      ttlMaxMs: EXPIRY,
+      now
+    })
 
 export const all =
   (...runs: Run[]): Run =>

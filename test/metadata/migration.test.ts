@@ -77,6 +77,15 @@ t.test('a file of version 1 is opened, with everything that is in it', async (t)
   t.equal((await store.listCopies(peer(3), undefined, 100)).length, 3)
   t.strictSame(await store.listDecisions(), [])
   t.match(await commitOpenOne(store), { name: 'open' })
+  for (const name of ['live', 'revoked', 'open']) {
+    const found = await store.findSentLink(hash(`delete ${name}`))
+    t.strictSame(found, await store.findLink(tokenOf(name)), `the sender finds ${name}`)
+    t.ok(found, name)
+  }
+  t.match(await store.listClaims({ deleteHash: hash('delete live'), limit: 10 }), [
+    { state: 'claimed', claimedAt: START },
+    { state: 'claimed', claimedAt: START }
+  ])
   await store.close()
   t.strictSame(auditFile(file), [])
 })

@@ -52,3 +52,12 @@ export const revoke = operation(
         now
       })
 )
+
+export const extend = operation(
+  'extend',
+  fc.tuple(name, fc.constantFrom(100, 500, 3000, 9000), fc.constantFrom(2000, 8000)),
+  ([each, laterMs, ttlMaxMs]): Step =>
+    ({ now }) =>
+    (store) =>
+      store.extendLink({ deleteHash: hash(`delete ${each}`), expiresAt: now + laterMs, ttlMaxMs, now })
+)

@@ -178,6 +178,27 @@ export const controlSamples: Samples<ControlMessages> = {
   },
   releaseClaim: { request: { tokenHash, claimHash }, response: { released: true } },
   revokeLink: { request: { tokenHash, deleteHash }, response: { link: { ...link, state: 'revoked' } } },
+  findSentLink: { request: { deleteHash }, response: { found: { link, file }, now } },
+  listClaims: {
+    request: { deleteHash, after: { claimedAt: now, claimHash }, limit: 50 },
+    response: {
+      claims: [
+        {
+          claimHash,
+          state: 'consumed',
+          claimedAt: now,
+          leaseUntil: now + 600_000,
+          bytesSent: 5_000_000_100,
+          coveredBytes: 5_000_000_000,
+          consumedAt: now + 1
+        }
+      ]
+    }
+  },
+  extendLink: {
+    request: { deleteHash, expiresAt: now + 604_800_000 },
+    response: { link: { ...link, expiresAt: now + 604_800_000 }, now }
+  },
   listFileChunks: { request: { file: fileId, from: 256, limit: 256 }, response: { chunks: [placed] } },
   reportBadCopy: { request: { peer, chunk, generation, code: 'chunk-corrupt' }, response: {} },
   drainNode: { request: { peer, draining: true }, response: {} },

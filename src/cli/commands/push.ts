@@ -18,7 +18,7 @@ The file's SHA-256 goes along, and the server keeps nothing that does not match 
 Examples:
   peerbin push report.pdf
   peerbin push --downloads 5 --expires 1w *.jpg
-  peerbin push --json report.pdf | jq -r .deleteUrl
+  peerbin push --json report.pdf | jq -r .senderUrl     # where you see what became of it
   peerbin push --server https://share.example.org report.pdf`
 
 export function addPushCommand(program: Command, context: CliContext): void {
@@ -37,7 +37,7 @@ export function addPushCommand(program: Command, context: CliContext): void {
     )
     .option(
       '--json',
-      'one JSON object a line: id, name, size, sha256, url, directUrl, deleteUrl, expiresAt, downloads'
+      'one JSON object a line: id, name, size, sha256, url, directUrl, deleteUrl, senderUrl, expiresAt, downloads'
     )
     .addHelpText('after', TEXT)
     .action(async (files: string[], options: PushOptions) => {

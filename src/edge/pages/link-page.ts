@@ -1,6 +1,7 @@
 /** `GET /d/{token}`: what the recipient sees. Looking spends nothing; the button is a POST. */
 
 import { html } from '../html.ts'
+import type { Html } from '../html.ts'
 import type { Assets } from '../assets.ts'
 import type { FileRecord, LinkRecord } from '../../types.ts'
 import { sizeText, texts, timeText } from '../texts.ts'
@@ -19,28 +20,33 @@ export interface LinkPageOptions {
   readonly directUrl: string
 }
 
-export function linkPage({ assets, file, link, token, claim, directUrl }: LinkPageOptions): string {
+/** What it says of the file; the heading and what can be pressed are given. The sender sees it too, with nothing to press. */
+export function linkFacts({ file, link }: Pick<LinkPageOptions, 'file' | 'link'>): Html {
   const left = link.downloads - link.claimed
+  return html`<p class="file-name">${file.name}</p>
+    <dl class="facts">
+      <div>
+        <dt>${words.size}</dt>
+        <dd>${sizeText(file.sizeBytes)}</dd>
+      </div>
+      <div>
+        <dt>${words.expires}</dt>
+        <dd>
+          <time datetime="${new Date(link.expiresAt).toISOString()}">${timeText(link.expiresAt)}</time>
+        </dd>
+      </div>
+      <div>
+        <dt>${words.downloads}</dt>
+        <dd>${left}</dd>
+      </div>
+    </dl>
+    <p>${left === 1 ? words.once : words.several(left)}</p>`
+}
+
+export function linkPage({ assets, file, link, token, claim, directUrl }: LinkPageOptions): string {
   const content = html`<section class="card">
       <h1>${words.title}</h1>
-      <p class="file-name">${file.name}</p>
-      <dl class="facts">
-        <div>
-          <dt>${words.size}</dt>
-          <dd>${sizeText(file.sizeBytes)}</dd>
-        </div>
-        <div>
-          <dt>${words.expires}</dt>
-          <dd>
-            <time datetime="${new Date(link.expiresAt).toISOString()}">${timeText(link.expiresAt)}</time>
-          </dd>
-        </div>
-        <div>
-          <dt>${words.downloads}</dt>
-          <dd>${left}</dd>
-        </div>
-      </dl>
-      <p>${left === 1 ? words.once : words.several(left)}</p>
+      ${linkFacts({ file, link })}
       <form method="post" action="/d/${token}" data-started="${words.started}">
         <input type="hidden" name="claim" value="${claim}" />
         <button class="button primary wide" type="submit">${words.download}</button>

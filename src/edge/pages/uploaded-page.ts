@@ -9,6 +9,9 @@ import { page } from './layout.ts'
 
 const words = texts.uploaded
 
+/** The token goes along in the fragment, which no server ever sees: so the sender's page can show the link again. */
+const senderHref = ({ senderUrl, url }: UploadAnswer): string => `${senderUrl}#${url.split('/').at(-1) ?? ''}`
+
 /** The part that upload.js puts into the upload page as well. */
 export function uploadedCard(answer: UploadAnswer): Html {
   const { downloads } = answer
@@ -53,6 +56,7 @@ export function uploadedCard(answer: UploadAnswer): Html {
       </div>
     </dl>
     <div class="actions">
+      <a class="button secondary" href="${senderHref(answer)}">${words.follow}</a>
       <a class="button secondary" href="/">${texts.upload.again}</a>
       <button
         class="button danger"

@@ -2,12 +2,13 @@ import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
 import type { AdoptFile, CopyRecord } from '../../metadata-store.ts'
 import type { ChunkId, FileRecord, Generation, PeerId } from '../../types.ts'
+import { isLinkKnown } from './state.ts'
 import type { ChunkRow, Piece, State } from './state.ts'
 
 type AdoptedChunk = AdoptFile['chunks'][number]
 
 export function adoptFile(state: State, { file, manifest, chunks, link }: AdoptFile): boolean {
-  if (state.files.has(file.id) || state.links.has(link.tokenHash)) return false
+  if (state.files.has(file.id) || isLinkKnown(state, link)) return false
   const all = [manifest, ...chunks]
   if (all.some(({ id, sizeBytes }) => hasOtherSize(state, id, sizeBytes)))
     throw new PeerbinError('upload-conflict')
@@ -40,6 +41,7 @@ export function adoptFile(state: State, { file, manifest, chunks, link }: AdoptF
     ended: 0,
     endedAt: isRevoked ? Math.max(state.time, expiresAt) : undefined
   })
+  state.sent.set(deleteHash, tokenHash)
   return true
 }
 

@@ -11,7 +11,7 @@ import type {
 import type { ChunkId, FileRecord, Generation, PeerId, Receipt, UploadId } from '../../types.ts'
 import { ABANDONED_PIECES_MAX } from '../limits.ts'
 import { dropPage } from './garbage.ts'
-import { addOrder, byDigest, byText, copiesOf, isRetired } from './state.ts'
+import { addOrder, byDigest, byText, copiesOf, isLinkKnown, isRetired } from './state.ts'
 import type { ChunkRow, State, UploadRow } from './state.ts'
 
 export function openUpload(state: State, upload: OpenUpload): void {
@@ -103,7 +103,7 @@ export function commitUpload(state: State, commit: CommitUpload): FileRecord {
   const manifest = upload.pieces.get(MANIFEST_INDEX)
   if (manifest === undefined) throw new PeerbinError('upload-conflict')
   checkPieces(state, upload, commit)
-  if (state.files.has(commit.file) || state.links.has(commit.link.tokenHash))
+  if (state.files.has(commit.file) || isLinkKnown(state, commit.link))
     throw new PeerbinError('upload-conflict')
   const { name, mediaType, metadata } = upload.opened
   const { file: id, sizeBytes, sha256, uploadedAt, chunkCount } = commit
@@ -171,6 +171,7 @@ export function listLacking(state: State, id: UploadId, rule: CopiesRule, limit:
 
 function addLink(state: State, commit: CommitUpload): void {
   const { tokenHash, deleteHash, downloads, expiresAt } = commit.link
+  state.sent.set(deleteHash, tokenHash)
   state.links.set(tokenHash, {
     record: {
       tokenHash,

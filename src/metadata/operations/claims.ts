@@ -16,7 +16,7 @@ export interface ClaimKey {
   claimHash: SecretHash
 }
 
-const storedClaimOf = (row: Selectable<ClaimsTable>): StoredClaim => ({
+export const storedClaimOf = (row: Selectable<ClaimsTable>): StoredClaim => ({
   claimHash: hashOf(row.claim),
   tokenHash: hashOf(row.token),
   state: row.state,

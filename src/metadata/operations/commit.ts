@@ -147,7 +147,7 @@ async function insertLink(db: Kysely<Schema>, { link, file, uploadedAt }: Commit
       created_at: uploadedAt,
       expires_at: link.expiresAt
     })
-    .onConflict((oc) => oc.column('token').doNothing())
+    .onConflict((oc) => oc.doNothing()) // of the token, or of the delete secret
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new PeerbinError('upload-conflict')
 }

@@ -1,4 +1,5 @@
-import type { Kysely, Selectable, Updateable } from 'kysely'
+import { sql } from 'kysely'
+import type { Kysely, Selectable } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
 import type { LinkRecords } from '../../metadata-store.ts'
 import { sameHash } from '../../protocol/secrets.ts'
@@ -50,7 +51,7 @@ export async function revokeLink(
   const token = row.token
   const revoked = await db
     .updateTable('links')
-    .set(endOf('revoked', now, row.expires_at))
+    .set(endOf('revoked', now))
     .where('token', '=', token)
     .where('state', 'in', ['live', 'suspended'])
     .returningAll()
@@ -82,12 +83,11 @@ async function endClaims(db: Kysely<Schema>, token: Uint8Array, now: number): Pr
     .execute()
 }
 
-/** What a link that ends is set to. Its tombstone ages from the later of end and expiry. */
-export const endOf = (
-  state: 'consumed' | 'expired' | 'revoked',
-  now: number,
-  expiresAt: number
-): Updateable<LinksTable> => ({ state, ended_at: Math.max(now, expiresAt) })
+/** What a link that ends is set to. Its tombstone ages from the later of end and expiry, as that is on the row: the link may have been extended since it was read. */
+export const endOf = (state: 'consumed' | 'expired' | 'revoked', now: number) => ({
+  state,
+  ended_at: sql<number>`case when expires_at > ${now} then expires_at else ${now} end`
+})
 
 /** A link of the file has come to its end. */
 export async function countEndedLink(db: Kysely<Schema>, file: FileId): Promise<void> {

@@ -3,7 +3,18 @@
 import { z } from 'zod'
 import { CHUNKS_PER_PAGE_MAX, FILE_CHUNKS_MAX, LINK_DOWNLOADS_MAX, NODES_MAX } from '../limits.ts'
 import * as s from '../schema.ts'
-import { claim, claimAnswer, empty, file, link, page, pageLimit, receipt, scrubReport } from './shapes.ts'
+import {
+  claim,
+  claimAnswer,
+  empty,
+  file,
+  link,
+  page,
+  pageLimit,
+  receipt,
+  scrubReport,
+  sentClaim
+} from './shapes.ts'
 import { NOTHING_TO_REPAIR, collectorStatus, repairStatus, scrubStatus, snapshotStatus } from './status.ts'
 
 export const controlMessages = {
@@ -103,6 +114,31 @@ export const controlMessages = {
   revokeLink: {
     request: z.object({ tokenHash: s.secretHash, deleteHash: s.secretHash }),
     response: z.object({ link }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** As findLink, by the secret of the sender. */
+  findSentLink: {
+    request: z.object({ deleteHash: s.secretHash }),
+    response: z.object({ found: z.object({ link, file }).nullable(), now: s.timeMs }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** Claims of a sent link, the newest first; `after` is the last of the page before. Empty when there is no such link. */
+  listClaims: {
+    request: z.object({
+      deleteHash: s.secretHash,
+      after: z.object({ claimedAt: s.timeMs, claimHash: s.secretHash }).optional(),
+      limit: pageLimit
+    }),
+    response: z.object({ claims: z.array(sentClaim).max(CHUNKS_PER_PAGE_MAX) }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** A later end for a link that can still be redeemed; an earlier one changes nothing. `now` is the store's time. */
+  extendLink: {
+    request: z.object({ deleteHash: s.secretHash, expiresAt: s.timeMs }),
+    response: z.object({ link, now: s.timeMs }),
     requestBody: false,
     responseBody: false
   },

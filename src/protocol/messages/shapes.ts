@@ -74,6 +74,16 @@ export const claim = z.object({
   covered: s.byteRanges,
   consumedAt: s.timeMs.nullable()
 })
+/** A claim as the sender of its link may see it. */
+export const sentClaim = z.object({
+  claimHash: s.secretHash,
+  state: z.enum(['claimed', 'consumed', 'released']),
+  claimedAt: s.timeMs,
+  leaseUntil: s.timeMs,
+  bytesSent: s.count,
+  coveredBytes: s.count,
+  consumedAt: s.timeMs.nullable()
+})
 /** A chunk of a file with its recorded copies. */
 export const placedChunk = z.object({
   index: z.int().min(-1),
