@@ -18,7 +18,8 @@ export const uploadAnswerSchema = z.object({
   directUrl: z.string().describe('for programs: a GET redeems the link'),
   deleteUrl: z.string().describe('DELETE here withdraws the link'),
   expiresAt: z.string().describe('ISO 8601'),
-  downloads: z.int().describe('how often the link can be redeemed')
+  downloads: z.int().describe('how often the link can be redeemed'),
+  passwordRequired: z.boolean().describe('whether whoever redeems it has to give a password')
 })
 export type UploadAnswer = z.output<typeof uploadAnswerSchema>
 
@@ -36,7 +37,8 @@ export function uploadAnswer(origin: string, result: UploadResult): UploadAnswer
     ...linkUrls(origin, token),
     deleteUrl: deleteUrl(origin, token, result.deleteSecret),
     expiresAt: new Date(result.expiresAt).toISOString(),
-    downloads: result.downloads
+    downloads: result.downloads,
+    passwordRequired: result.isProtected
   }
 }
 

@@ -47,6 +47,13 @@ export function uploadedCard(answer: UploadAnswer): Html {
         <dt>${words.downloads}</dt>
         <dd>${words.downloadsText(downloads)}</dd>
       </div>
+      ${
+        answer.passwordRequired &&
+        html`<div>
+          <dt>${words.password}</dt>
+          <dd>${words.passwordText}</dd>
+        </div>`
+      }
       <div>
         <dt>${words.digest}</dt>
         <dd class="digest">${answer.sha256}</dd>
