@@ -103,7 +103,7 @@ export const texts = {
     digest: 'SHA-256',
     password: 'Password',
     passwordText: 'asked for before the download; nobody can look it up here',
-    code: 'QR code',
+    code: 'The link as a QR code, for a phone’s camera',
     codeAlt: 'QR code of the link'
   },
 

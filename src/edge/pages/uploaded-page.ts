@@ -6,6 +6,7 @@ import type { Assets } from '../assets.ts'
 import type { UploadAnswer } from '../upload-answer.ts'
 import { sizeText, texts, timeText } from '../texts.ts'
 import { page } from './layout.ts'
+import { qrFigure } from './qr-figure.ts'
 
 const words = texts.uploaded
 
@@ -30,6 +31,7 @@ export function uploadedCard(answer: UploadAnswer): Html {
       </button>
     </div>
     <p class="visually-hidden" role="status" data-announce></p>
+    ${qrFigure(answer.url, words.codeAlt, words.code)}
     <dl class="facts">
       <div>
         <dt>${words.file}</dt>
