@@ -195,7 +195,12 @@ const link = z.strictObject({
   ),
   passwordPasses: num(1, PASSWORD_PASSES_MAX, 2, 'passes over that memory'),
   passwordLanes: num(1, PASSWORD_LANES_MAX, 1, 'lanes of argon2id'),
-  passwordAttempts: num(1, 1_000_000, 10, 'wrong passwords that are heard for one link within passwordWindowMs'),
+  passwordAttempts: num(
+    1,
+    1_000_000,
+    10,
+    'wrong passwords that are heard for one link within passwordWindowMs'
+  ),
   passwordAttemptsPerAddress: num(1, 1_000_000, 30, 'and from one address, for all links together'),
   passwordWindowMs: ms(1 * HOUR, 'within so long all attempts come back, one by one'),
   reportIntervalMs: ms(2 * SECOND, 'progress of a download is reported to the controller at least so often')

@@ -119,10 +119,9 @@ export class Controller implements Service {
           onGarbage
         }),
         links: new LinkService({
+          ...shared,
           self: network.self,
-          store,
           chunks,
-          time,
           attempts: new PasswordAttempts(clock, config.link),
           config: config.link,
           notes: parts.snapshots,

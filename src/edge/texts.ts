@@ -61,7 +61,8 @@ export const texts = {
     downloadsHint: (max: number) => `The link stops working after so many downloads. At most ${max}.`,
     expires: 'Link expires after',
     password: 'Password (optional)',
-    passwordHint: 'Whoever downloads the file has to give it, and cannot even see the name without. Tell it in another way than the link.',
+    passwordHint:
+      'Whoever downloads the file has to give it, and cannot even see the name without. Tell it in another way than the link.',
     submit: 'Upload',
     cancel: 'Cancel',
     again: 'Share another file',

@@ -77,5 +77,4 @@ export const recordOf = (challenge: PasswordChallenge, tag: string): PasswordRec
 export const challengeOf = ({ hash: _hash, ...challenge }: PasswordRecord): PasswordChallenge => challenge
 
 /** Whether what was shown belongs to the record. @param shown tagHash of the tag */
-export const isPassword = (record: PasswordRecord, shown: SecretHash): boolean =>
-  sameHash(record.hash, shown)
+export const isPassword = (record: PasswordRecord, shown: SecretHash): boolean => sameHash(record.hash, shown)

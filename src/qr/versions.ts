@@ -1,9 +1,7 @@
 /** Sizes of QR codes at error correction level M (ISO/IEC 18004:2015, tables 1, 7 and 9), up to version 20: 97 modules a side, 666 bytes. */
 
 /** Codewords of error correction in each block, and blocks, by version from 1 on. */
-const CORRECTION_PER_BLOCK = [
-  10, 16, 26, 18, 24, 16, 18, 22, 22, 26, 30, 22, 22, 24, 24, 28, 28, 26, 26, 26
-]
+const CORRECTION_PER_BLOCK = [10, 16, 26, 18, 24, 16, 18, 22, 22, 26, 30, 22, 22, 24, 24, 28, 28, 26, 26, 26]
 const BLOCKS = [1, 1, 1, 2, 2, 4, 4, 4, 5, 5, 5, 8, 9, 9, 10, 10, 11, 13, 14, 16]
 
 export const VERSION_MAX = BLOCKS.length

@@ -42,10 +42,7 @@ t.test('whoever has left is not hashed for', async (t) => {
   const passwords = hasher(1, 5)
   const challenge = challengeOf(await passwords.record('open sesame'))
   const left = new AbortController()
-  const [first, second] = [
-    passwords.prove('one', challenge),
-    passwords.prove('two', challenge, left.signal)
-  ]
+  const [first, second] = [passwords.prove('one', challenge), passwords.prove('two', challenge, left.signal)]
   left.abort(new Error('gone'))
   await t.rejects(second, { code: 'aborted' })
   t.match(await first, /^[0-9a-f]{64}$/)

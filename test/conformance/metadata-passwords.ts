@@ -31,18 +31,21 @@ const claimed = async (store: MetadataStore, name: string): Promise<number | und
   (await store.findLink(tokenOf(name)))?.link.claimed
 
 async function testClaiming(t: Test, makeStore: MakeStore): Promise<void> {
-  await t.test('without it, and with a wrong one, nothing is claimed and nothing is remembered', async (t) => {
-    const store = await makeStore(t)
-    await addFile(store, 'a', { password: 'open sesame' })
-    const required = { outcome: 'password-required', password: passwordOf('open sesame') } as const
-    t.strictSame(await claim(store, 'a', 'me'), required)
-    t.strictSame(await claimWith(store, 'a', 'me', 'guess'), { outcome: 'password-wrong' })
-    t.equal(await claimed(store, 'a'), 0)
-    t.equal(await report(store, 'a', 'me'), undefined, 'there is no claim')
-    t.strictSame(await find(store, 'a', 'me'), { outcome: 'used' }, 'as for any claim that was not made')
-    t.match(await claimWith(store, 'a', 'me', 'open sesame'), { outcome: 'claimed' }, 'the same secret')
-    t.equal(await claimed(store, 'a'), 1)
-  })
+  await t.test(
+    'without it, and with a wrong one, nothing is claimed and nothing is remembered',
+    async (t) => {
+      const store = await makeStore(t)
+      await addFile(store, 'a', { password: 'open sesame' })
+      const required = { outcome: 'password-required', password: passwordOf('open sesame') } as const
+      t.strictSame(await claim(store, 'a', 'me'), required)
+      t.strictSame(await claimWith(store, 'a', 'me', 'guess'), { outcome: 'password-wrong' })
+      t.equal(await claimed(store, 'a'), 0)
+      t.equal(await report(store, 'a', 'me'), undefined, 'there is no claim')
+      t.strictSame(await find(store, 'a', 'me'), { outcome: 'used' }, 'as for any claim that was not made')
+      t.match(await claimWith(store, 'a', 'me', 'open sesame'), { outcome: 'claimed' }, 'the same secret')
+      t.equal(await claimed(store, 'a'), 1)
+    }
+  )
 
   await t.test('whoever holds a claim needs it no more', async (t) => {
     const store = await makeStore(t)
@@ -77,19 +80,25 @@ async function testClaiming(t: Test, makeStore: MakeStore): Promise<void> {
     t.strictSame(await claimWith(store, 'never was', 'you', 'guess'), { outcome: 'unknown' })
   })
 
-  await t.test('of many wrong ones and two right ones at once, exactly one of the right ones wins', async (t) => {
-    const store = await makeStore(t)
-    await addFile(store, 'a', { password: 'open sesame' })
-    const answers = await Promise.all(
-      Array.from({ length: 102 }, (_, i) => claimWith(store, 'a', `${i}`, i % 51 === 7 ? 'open sesame' : 'guess'))
-    )
-    const right = [answers[7], answers[58]].map((answer) => answer?.outcome).toSorted()
-    t.strictSame(right, ['claimed', 'used'])
-    t.notOk(answers.some(({ outcome }, i) => i % 51 !== 7 && outcome === 'claimed'))
-    t.equal(await claimed(store, 'a'), 1)
-    for (let i = 0; i < 102; i++)
-      if (i % 51 !== 7 && (await report(store, 'a', `${i}`)) !== undefined) t.fail('a wrong one left a claim')
-  })
+  await t.test(
+    'of many wrong ones and two right ones at once, exactly one of the right ones wins',
+    async (t) => {
+      const store = await makeStore(t)
+      await addFile(store, 'a', { password: 'open sesame' })
+      const answers = await Promise.all(
+        Array.from({ length: 102 }, (_, i) =>
+          claimWith(store, 'a', `${i}`, i % 51 === 7 ? 'open sesame' : 'guess')
+        )
+      )
+      const right = [answers[7]?.outcome, answers[58]?.outcome]
+      t.ok(right.includes('claimed') && right.includes('used'))
+      t.notOk(answers.some(({ outcome }, i) => i % 51 !== 7 && outcome === 'claimed'))
+      t.equal(await claimed(store, 'a'), 1)
+      for (let i = 0; i < 102; i++)
+        if (i % 51 !== 7 && (await report(store, 'a', `${i}`)) !== undefined)
+          t.fail('a wrong one left a claim')
+    }
+  )
 
   await t.test('a claim that was given back needs it again, and is dead as ever', async (t) => {
     const store = await makeStore(t)

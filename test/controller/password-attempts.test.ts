@@ -57,7 +57,10 @@ t.test('a memory that is full forgets what it would forget first', async (t) => 
   for (let i = 0; i < 3; i++) attempts.take(link(0), undefined)
   for (let n = 1; n < 100; n++) attempts.take(link(n), undefined)
   t.equal(attempts.size.links, 10)
-  t.ok(attempts.waitMs(link(0), undefined) > 0, 'decoys with fewer attempts do not push out the one with most')
+  t.ok(
+    attempts.waitMs(link(0), undefined) > 0,
+    'decoys with fewer attempts do not push out the one with most'
+  )
   await clock.advance(31 * MINUTE)
   attempts.take(link(200), undefined)
   t.equal(attempts.size.links, 1, 'what is over goes when room is needed')

@@ -85,7 +85,9 @@ t.test('a password is read from a file or standard input, and pulls need it once
     cwd: there
   })
   t.same(toOutput, { code: 0, stdout: 'a small file', stderr: '' })
-  const used = await runPeerbin(['pull', link, '--password-file', '../password.txt', '-o', '-'], { cwd: there })
+  const used = await runPeerbin(['pull', link, '--password-file', '../password.txt', '-o', '-'], {
+    cwd: there
+  })
   t.match(used.stderr, /\(link-used\)/)
   const both = await runPeerbin(['push', 'small.txt', '--password-stdin', '--password-file', 'wrong.txt'], {
     env,

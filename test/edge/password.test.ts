@@ -1,4 +1,6 @@
+import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import t from 'tap'
 import { hashSecret } from '../../src/protocol/secrets.ts'
 import { createLogger } from '../../src/runtime/logger.ts'
@@ -54,7 +56,9 @@ t.test('an upload without one, or with an empty one, asks for none', async (t) =
   }
   const long = await upload(url(), bytes, { fields: { password: 'x'.repeat(1024) } })
   t.equal((await fetch(long.directUrl, { headers: header('x'.repeat(1024)) })).status, 200)
-  await t.rejects(upload(url(), bytes, { fields: { password: 'x'.repeat(1025) } }), { message: /422.*password/ })
+  await t.rejects(upload(url(), bytes, { fields: { password: 'x'.repeat(1025) } }), {
+    message: /422.*password/
+  })
 })
 
 t.test('a field after the file counts as well', async (t) => {
@@ -90,10 +94,10 @@ t.test('looking tells neither name nor size, and never counts as an attempt', as
     const head = await fetch(directUrl, { method: 'HEAD', headers: header('a guess') })
     t.equal(head.status, 401, 'not even whether it is right')
     t.equal((await fetch(directUrl, { method: 'HEAD', headers: header(PASSWORD) })).status, 401)
-    told.push(...[...head.headers.values()])
+    told.push(...head.headers.values())
     const outside = await fetch(directUrl, { headers: { range: 'bytes=999999999-' } })
     t.equal(outside.status, 401, 'nor the size by a range')
-    told.push(await outside.text(), ...[...outside.headers.values()])
+    told.push(await outside.text(), ...outside.headers.values())
   }
   t.notOk(told.some((text) => /secret|plans|100[ ,.]?000|97\.7/.test(text)))
   const json = (await (await fetch(page, { headers: JSON_ONLY })).json()) as object
@@ -124,15 +128,23 @@ t.test('a program that gives the password is told what the file is, and nothing 
 })
 
 t.test('attempts are counted over all edges, and give nothing away when they are used up', async (t) => {
-  const { url } = await startEdges(t, { edges: 2, config: { link: { passwordAttempts: 4, passwordWindowMs: 6000 } } })
+  const { url } = await startEdges(t, {
+    edges: 2,
+    config: { link: { passwordAttempts: 4, passwordWindowMs: 6000 } }
+  })
   const { directUrl } = await guarded(url())
   const guesses = await Promise.all(
     Array.from({ length: 20 }, (_, i) =>
-      fetch(directUrl.replace(url(0), url(i % 2)), { headers: { ...JSON_ONLY, ...header(`guess ${i}`) } }).then(codeOf)
+      fetch(directUrl.replace(url(0), url(i % 2)), {
+        headers: { ...JSON_ONLY, ...header(`guess ${i}`) }
+      }).then(codeOf)
     )
   )
   t.ok(guesses.every((code) => code === 'password-wrong' || code === 'password-attempts'))
-  t.ok(guesses.filter((code) => code === 'password-wrong').length <= 6, 'four, and those that came back meanwhile')
+  t.ok(
+    guesses.filter((code) => code === 'password-wrong').length <= 6,
+    'four, and those that came back meanwhile'
+  )
   t.ok(guesses.filter((code) => code === 'password-wrong').length >= 4)
   t.equal((await fetch(directUrl)).status, 401, 'whoever gives none is asked for it as before')
   for (;;) {
@@ -158,7 +170,10 @@ t.test('an address has so many attempts for all links together', async (t) => {
 t.test('wrong passwords beside right ones: one winner, and no trace of the others', async (t) => {
   const edges = await startEdges(t, {
     edges: 2,
-    config: { link: { passwordAttempts: 1000, passwordAttemptsPerAddress: 1000 }, edge: { passwordWaitersMax: 1000 } }
+    config: {
+      link: { passwordAttempts: 1000, passwordAttemptsPerAddress: 1000 },
+      edge: { passwordWaitersMax: 1000 }
+    }
   })
   const { url } = edges
   const { directUrl } = await guarded(url())
@@ -190,7 +205,11 @@ t.test('several downloads, each with the password, and each resumed without', as
   const claims = [newSecret(), newSecret()]
   for (const claim of claims) {
     const address = `${directUrl}?claim=${claim}`
-    t.equal((await fetch(address, { headers: { range: 'bytes=0-99' } })).status, 401, 'a claim that is not made')
+    t.equal(
+      (await fetch(address, { headers: { range: 'bytes=0-99' } })).status,
+      401,
+      'a claim that is not made'
+    )
     const first = await fetch(address, { headers: { range: 'bytes=0-49999', ...header(PASSWORD) } })
     t.equal(first.status, 206)
     const head = await bodyOf(first)
@@ -231,7 +250,11 @@ t.test('the page asks for it, says what was wrong, and then leads to the file', 
     })
   const missing = await press()
   t.equal(missing.status, 401)
-  t.equal(missing.headers.get('www-authenticate'), 'X-Password realm="peerbin"', 'no window of the browser’s own')
+  t.equal(
+    missing.headers.get('www-authenticate'),
+    'X-Password realm="peerbin"',
+    'no window of the browser’s own'
+  )
   const wrong = await press('<b>guess</b>')
   t.equal(wrong.status, 403)
   const text = await wrong.text()
@@ -248,7 +271,8 @@ t.test('the page asks for it, says what was wrong, and then leads to the file', 
 t.test('when no more are heard the page says so, and when', async (t) => {
   const { url } = await startEdges(t, { config: { link: { passwordAttempts: 1 } } })
   const { url: page } = await guarded(url())
-  const press = () => fetch(page, { method: 'POST', body: new URLSearchParams({ password: 'x' }), headers: HTML })
+  const press = () =>
+    fetch(page, { method: 'POST', body: new URLSearchParams({ password: 'x' }), headers: HTML })
   t.equal((await press()).status, 403)
   const over = await press()
   t.equal(over.status, 429)
@@ -269,6 +293,20 @@ t.test('curl sends it up and down', async (t) => {
   t.equal(await status('-H', 'X-Password: guess'), '403')
   const { stdout: file } = await curl(['-u', `:${PASSWORD}`, direct])
   t.ok(bytes.equals(file))
+})
+
+const hasWget = spawnSync('wget', ['--version']).status === 0
+const skip = !hasWget && process.env['CI'] === undefined ? 'wget is not installed' : false
+
+t.test('wget sends it when it is asked to', { skip }, async (t) => {
+  const { url } = await startEdges(t)
+  const { directUrl } = await guarded(url())
+  const args = ['-q', '-O', '-', '--tries=1', '--user=peerbin', `--password=${PASSWORD}`, directUrl]
+  const child = spawn('wget', args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const pieces: Buffer[] = []
+  child.stdout.on('data', (piece: Buffer) => pieces.push(piece))
+  await once(child, 'close')
+  t.ok(bytes.equals(Buffer.concat(pieces)))
 })
 
 t.test('too many at once are turned away, and the link is not spent', async (t) => {
@@ -299,6 +337,10 @@ t.test('no password, and nothing made of it, reaches a log', async (t) => {
   await fetch(page, { method: 'POST', body: new URLSearchParams({ password: 'a guess to look for' }) })
   await (await fetch(directUrl, { headers: header(PASSWORD) })).arrayBuffer()
   t.ok(lines.length > 0)
-  for (const secret of [PASSWORD, 'a guess to look for', Buffer.from(':a guess to look for').toString('base64')])
+  for (const secret of [
+    PASSWORD,
+    'a guess to look for',
+    Buffer.from(':a guess to look for').toString('base64')
+  ])
     t.notOk(lines.some((line) => line.includes(secret)))
 })

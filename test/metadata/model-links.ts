@@ -1,5 +1,12 @@
 import fc from 'fast-check'
-import { GRACE_MS, LEASE_MAX_MS, LEASE_MS, hash, passwordOf, tokenOf } from '../conformance/metadata-fixture.ts'
+import {
+  GRACE_MS,
+  LEASE_MAX_MS,
+  LEASE_MS,
+  hash,
+  passwordOf,
+  tokenOf
+} from '../conformance/metadata-fixture.ts'
 import { name, operation, range, secret } from './model-world.ts'
 import type { Step } from './model-world.ts'
 

@@ -15,7 +15,9 @@ const VERSIONS = [
 ]
 
 /** Blocks with their data codewords, and codewords of correction in each (ISO/IEC 18004, table 9, level M). */
-const BLOCKS: ReadonlyArray<readonly [groups: ReadonlyArray<readonly [count: number, data: number]>, correction: number]> = [
+const BLOCKS: ReadonlyArray<
+  readonly [groups: ReadonlyArray<readonly [count: number, data: number]>, correction: number]
+> = [
   [[[1, 16]], 10],
   [[[1, 28]], 16],
   [[[1, 44]], 26],
@@ -23,26 +25,121 @@ const BLOCKS: ReadonlyArray<readonly [groups: ReadonlyArray<readonly [count: num
   [[[2, 43]], 24],
   [[[4, 27]], 16],
   [[[4, 31]], 18],
-  [[[2, 38], [2, 39]], 22],
-  [[[3, 36], [2, 37]], 22],
-  [[[4, 43], [1, 44]], 26],
-  [[[1, 50], [4, 51]], 30],
-  [[[6, 36], [2, 37]], 22],
-  [[[8, 37], [1, 38]], 22],
-  [[[4, 40], [5, 41]], 24],
-  [[[5, 41], [5, 42]], 24],
-  [[[7, 45], [3, 46]], 28],
-  [[[10, 46], [1, 47]], 28],
-  [[[9, 43], [4, 44]], 26],
-  [[[3, 44], [11, 45]], 26],
-  [[[3, 41], [13, 42]], 26]
+  [
+    [
+      [2, 38],
+      [2, 39]
+    ],
+    22
+  ],
+  [
+    [
+      [3, 36],
+      [2, 37]
+    ],
+    22
+  ],
+  [
+    [
+      [4, 43],
+      [1, 44]
+    ],
+    26
+  ],
+  [
+    [
+      [1, 50],
+      [4, 51]
+    ],
+    30
+  ],
+  [
+    [
+      [6, 36],
+      [2, 37]
+    ],
+    22
+  ],
+  [
+    [
+      [8, 37],
+      [1, 38]
+    ],
+    22
+  ],
+  [
+    [
+      [4, 40],
+      [5, 41]
+    ],
+    24
+  ],
+  [
+    [
+      [5, 41],
+      [5, 42]
+    ],
+    24
+  ],
+  [
+    [
+      [7, 45],
+      [3, 46]
+    ],
+    28
+  ],
+  [
+    [
+      [10, 46],
+      [1, 47]
+    ],
+    28
+  ],
+  [
+    [
+      [9, 43],
+      [4, 44]
+    ],
+    26
+  ],
+  [
+    [
+      [3, 44],
+      [11, 45]
+    ],
+    26
+  ],
+  [
+    [
+      [3, 41],
+      [13, 42]
+    ],
+    26
+  ]
 ]
 
 /** Rows and columns of alignment patterns (ISO/IEC 18004, table E.1). */
 const ALIGNMENTS: readonly number[][] = [
-  [], [6, 18], [6, 22], [6, 26], [6, 30], [6, 34], [6, 22, 38], [6, 24, 42], [6, 26, 46], [6, 28, 50], [6, 30, 54],
-  [6, 32, 58], [6, 34, 62], [6, 26, 46, 66], [6, 26, 48, 70], [6, 26, 50, 74], [6, 30, 54, 78], [6, 30, 56, 82],
-  [6, 30, 58, 86], [6, 34, 62, 90]
+  [],
+  [6, 18],
+  [6, 22],
+  [6, 26],
+  [6, 30],
+  [6, 34],
+  [6, 22, 38],
+  [6, 24, 42],
+  [6, 26, 46],
+  [6, 28, 50],
+  [6, 30, 54],
+  [6, 32, 58],
+  [6, 34, 62],
+  [6, 26, 46, 66],
+  [6, 26, 48, 70],
+  [6, 26, 50, 74],
+  [6, 30, 54, 78],
+  [6, 30, 56, 82],
+  [6, 30, 58, 86],
+  [6, 34, 62, 90]
 ]
 
 const FLIPS: ReadonlyArray<(i: number, j: number) => boolean> = [
@@ -74,7 +171,11 @@ export function readQrCode(code: QrCode): { text: string; version: number } {
     cells.reduce((bits, [row, column]) => (bits << 1) | at(row, column), 0)
 
   for (let i = 8; i < size - 8; i++) if (at(6, i) !== (i + 1) % 2 || at(i, 6) !== (i + 1) % 2) fail('timing')
-  for (const [row, column] of [[0, 0], [0, size - 7], [size - 7, 0]] as const)
+  for (const [row, column] of [
+    [0, 0],
+    [0, size - 7],
+    [size - 7, 0]
+  ] as const)
     for (let i = 0; i < 7; i++)
       for (let j = 0; j < 7; j++) {
         const ring = Math.max(Math.abs(i - 3), Math.abs(j - 3))
@@ -93,9 +194,13 @@ export function readQrCode(code: QrCode): { text: string; version: number } {
   const mask = FORMATS.indexOf(first)
   if (mask < 0 || first !== second) fail('format')
   if (version >= 7) {
-    const cells = Array.from({ length: 18 }, (_, i) => [Math.trunc((17 - i) / 3), size - 11 + ((17 - i) % 3)] as const)
+    const cells = Array.from(
+      { length: 18 },
+      (_, i) => [Math.trunc((17 - i) / 3), size - 11 + ((17 - i) % 3)] as const
+    )
     const bits = number(cells)
-    if (bits !== VERSIONS[version - 7] || bits !== number(cells.map(([a, b]) => [b, a] as const))) fail('version')
+    if (bits !== VERSIONS[version - 7] || bits !== number(cells.map(([a, b]) => [b, a] as const)))
+      fail('version')
   }
 
   const centres = ALIGNMENTS[version - 1] ?? []
@@ -142,6 +247,8 @@ export function readQrCode(code: QrCode): { text: string; version: number } {
   if (!stream.startsWith('0100')) fail('mode')
   const counted = version < 10 ? 8 : 16
   const length = Number.parseInt(stream.slice(4, 4 + counted), 2)
-  const bytes = Array.from({ length }, (_, i) => Number.parseInt(stream.slice(4 + counted + i * 8, 12 + counted + i * 8), 2))
+  const bytes = Array.from({ length }, (_, i) =>
+    Number.parseInt(stream.slice(4 + counted + i * 8, 12 + counted + i * 8), 2)
+  )
   return { text: Buffer.from(bytes).toString('utf8'), version }
 }

@@ -68,11 +68,7 @@ async function askPage(link: ShareLink, password: string | undefined, context: C
   })
 }
 
-async function lookWithPassword(
-  link: ShareLink,
-  password: string,
-  context: CliContext
-): Promise<LinkInfo> {
+async function lookWithPassword(link: ShareLink, password: string, context: CliContext): Promise<LinkInfo> {
   const answer = await askPage(link, password, context)
   if (answer.status !== 200) throw await failureOf(answer)
   const parsed = told.safeParse(await readJson(answer))

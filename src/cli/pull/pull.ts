@@ -118,11 +118,7 @@ async function outputOf(
 }
 
 /** Nothing is kept on the way, so a run that breaks cannot be gone on with. The digest is known to match only at the end: exit code 5 says if not. */
-async function pullToOutput(
-  link: ShareLink,
-  password: LinkPassword,
-  context: CliContext
-): Promise<void> {
+async function pullToOutput(link: ShareLink, password: LinkPassword, context: CliContext): Promise<void> {
   const info = await lookAt(link, password, context)
   const hash = createHash('sha256')
   let sizeBytes = 0

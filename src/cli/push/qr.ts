@@ -10,6 +10,9 @@ export function drawLink(url: string, context: CliContext): void {
   if (code === undefined) return say(context, 'the link is too long for a QR code')
   const { columns } = stderr
   if (columns !== undefined && terminalWidth(code) > columns)
-    return say(context, `the QR code needs a terminal of ${terminalWidth(code)} columns; this one has ${columns}`)
+    return say(
+      context,
+      `the QR code needs a terminal of ${terminalWidth(code)} columns; this one has ${columns}`
+    )
   stderr.write(terminalText(code, stderr.isTTY === true && (env['NO_COLOR'] ?? '') === ''))
 }

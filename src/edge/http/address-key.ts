@@ -14,7 +14,7 @@ function groupsOf(address: string): number[] {
   const parse = (part: string): number[] =>
     part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16))
   const [first, last] = [parse(head), parse(tail ?? '')]
-  return [...first, ...new Array<number>(8 - first.length - last.length).fill(0), ...last]
+  return [...first, ...Array.from({ length: 8 - first.length - last.length }, () => 0), ...last]
 }
 
 /** What counts as one address: IPv4 as it is, also inside IPv6 (RFC 4291, section 2.5.5.2), and an IPv6 /64. */

@@ -29,15 +29,7 @@ export const shellCommand = ({ isProtected }: LinkRecord, directUrl: string): st
   `curl -OJ ${isProtected ? '-u peerbin ' : ''}${directUrl}`
 
 /** A page whose link asks for a password says neither name nor size: those too are for whoever knows it. */
-export function linkPage({
-  assets,
-  file,
-  link,
-  token,
-  claim,
-  directUrl,
-  problem
-}: LinkPageOptions): string {
+export function linkPage({ assets, file, link, token, claim, directUrl, problem }: LinkPageOptions): string {
   const left = link.downloads - link.claimed
   const content = html`<section class="card">
       <h1>${link.isProtected ? words.protectedTitle : words.title}</h1>

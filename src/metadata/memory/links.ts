@@ -21,9 +21,7 @@ import {
 } from '../claim-rules.ts'
 import type { ClaimRow, LinkRow, State } from './state.ts'
 
-type Request<Name extends 'findClaim' | 'releaseClaim' | 'revokeLink'> = Parameters<
-  LinkRecords[Name]
->[0]
+type Request<Name extends 'findClaim' | 'releaseClaim' | 'revokeLink'> = Parameters<LinkRecords[Name]>[0]
 
 function fileOf(state: State, link: LinkRow): FileRecord {
   const file = state.files.get(link.record.fileId)

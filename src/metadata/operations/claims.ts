@@ -133,10 +133,7 @@ async function insertClaim(db: Kysely<Schema>, claim: StoredClaim): Promise<bool
   return inserted.numInsertedOrUpdatedRows === 1n
 }
 
-export async function findClaim(
-  db: Kysely<Schema>,
-  request: ClaimKey & { now: number }
-): Promise<HeldClaim> {
+export async function findClaim(db: Kysely<Schema>, request: ClaimKey & { now: number }): Promise<HeldClaim> {
   const row = await readLink(db, request.tokenHash)
   if (row === undefined) return { outcome: 'unknown' }
   const link = linkRecordOf(row)

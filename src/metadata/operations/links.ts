@@ -34,10 +34,7 @@ export async function fileOfLink(db: Kysely<Schema>, link: LinkRecord): Promise<
   return file
 }
 
-export async function findLink(
-  db: Kysely<Schema>,
-  tokenHash: SecretHash
-): Promise<FoundLink | undefined> {
+export async function findLink(db: Kysely<Schema>, tokenHash: SecretHash): Promise<FoundLink | undefined> {
   const row = await readLink(db, tokenHash)
   if (row === undefined) return undefined
   const link = linkRecordOf(row)
