@@ -174,6 +174,25 @@ t.test('an answer that was lost is given again, whatever attempts are left by th
   t.ok(refused.retryAfterMs > 3_000_000, 'another one is not even compared')
 })
 
+t.test(
+  'of many proofs that come to the controller at once, no more are compared than are left',
+  async (t) => {
+    const { url, edges } = await startEdges(t, { config: { link: { passwordAttempts: 4 } } })
+    const { directUrl, url: page } = await guarded(url())
+    const tokenHash = hashSecret(new URL(directUrl).pathname.split('/').at(-1) ?? '')
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const proof = randomBytes(32).toString('hex')
+        const request = { tokenHash, claimHash: hashSecret(newSecret()), proof }
+        return await edges[0]?.participant.controller.call('claimLink', request)
+      })
+    )
+    t.equal(answers.filter((answer) => answer?.outcome === 'password-wrong').length, 4)
+    t.equal(answers.filter((answer) => answer?.outcome === 'password-required').length, 96)
+    t.match(await (await fetch(page, { headers: JSON_ONLY })).json(), { downloadsLeft: 1 })
+  }
+)
+
 t.test('an address has so many attempts for all links together', async (t) => {
   const { url } = await startEdges(t, { config: { link: { passwordAttemptsPerAddress: 3 } } })
   const links = await Promise.all([1, 2, 3, 4].map(() => guarded(url())))
