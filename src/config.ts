@@ -5,6 +5,7 @@
 
 import { z } from 'zod'
 import { PeerbinError } from './errors.ts'
+import { PASSWORD_LANES_MAX, PASSWORD_MEMORY_KIB_MAX, PASSWORD_PASSES_MAX } from './protocol/limits.ts'
 
 const MIB = 1024 * 1024
 const SECOND = 1000
@@ -186,6 +187,22 @@ const link = z.strictObject({
   ),
   budgetFactor: num(1, 100, 3, 'a claim may send so many times the size of the file'),
   connectionsMax: num(1, 1000, 16, 'connections at once for one claim, on one edge'),
+  passwordMemoryKiB: num(
+    128,
+    PASSWORD_MEMORY_KIB_MAX,
+    19 * 1024,
+    'memory that hashing the password of a link takes (argon2id; KiB); with passes and lanes as OWASP advises'
+  ),
+  passwordPasses: num(1, PASSWORD_PASSES_MAX, 2, 'passes over that memory'),
+  passwordLanes: num(1, PASSWORD_LANES_MAX, 1, 'lanes of argon2id'),
+  passwordAttempts: num(
+    1,
+    1_000_000,
+    10,
+    'wrong passwords that are heard for one link within passwordWindowMs'
+  ),
+  passwordAttemptsPerAddress: num(1, 1_000_000, 30, 'and from one address, for all links together'),
+  passwordWindowMs: ms(1 * HOUR, 'within so long all attempts come back, one by one'),
   reportIntervalMs: ms(2 * SECOND, 'progress of a download is reported to the controller at least so often')
 })
 
@@ -217,6 +234,13 @@ const edge = z.strictObject({
   headersMs: ms(20 * SECOND, 'request headers must have arrived after so long'),
   keepAliveMs: ms(10 * SECOND, 'an idle connection is kept so long'),
   connectionsMax: num(1, 1_000_000, 10_000, 'open connections'),
+  passwordsAtOnce: num(
+    1,
+    64,
+    2,
+    'passwords hashed at once, each with link.passwordMemoryKiB of memory beside memoryBytes, on a thread of its own'
+  ),
+  passwordWaitersMax: num(0, 10_000, 64, 'passwords that wait for that; more are turned away'),
   ratePerMinute: num(1, 10_000_000, 6000, 'requests from one address within a minute; 300 at once must pass'),
   forbiddenTypes: z
     .array(z.string())

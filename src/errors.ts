@@ -65,6 +65,15 @@ export const ERRORS = {
     EXIT.busy,
     'This link is suspended until an administrator has looked at it.'
   ),
+  'password-required': spec(401, false, EXIT.refused, 'This link asks for a password.'),
+  'password-wrong': spec(403, false, EXIT.refused, 'That is not the password of this link.'),
+  // refused and not busy: a program that tries again by itself in a few seconds would do so in vain
+  'password-attempts': spec(
+    429,
+    true,
+    EXIT.refused,
+    'Too many wrong passwords were given. Please try again later.'
+  ),
   'delete-forbidden': spec(403, false, EXIT.refused, 'The delete secret does not belong to this link.'),
   'claim-unknown': spec(410, false, EXIT.refused, 'This link has been used already.'),
   'claim-over-budget': spec(410, false, EXIT.refused, 'This download has been repeated too often.'),

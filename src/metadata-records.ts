@@ -8,7 +8,9 @@ import type {
   FileId,
   FileRecord,
   Generation,
+  LinkRecord,
   NodeState,
+  PasswordRecord,
   PeerId,
   SecretHash,
   Tier,
@@ -84,6 +86,7 @@ export interface CommitUpload {
     deleteHash: SecretHash
     downloads: number
     expiresAt: number
+    password?: PasswordRecord | undefined
   }
   /** Fewest copies on different nodes that every chunk must have. */
   copiesMin: number
@@ -98,10 +101,33 @@ export interface NodeBoot {
   boot: number
 }
 
-export type Claim =
+/** `claimHash` claims a slot; `shown` is the hash of what a password was turned into (protocol/password.ts), where one was given. */
+export interface ClaimRequest {
+  tokenHash: SecretHash
+  claimHash: SecretHash
+  now: number
+  leaseMs: number
+  shown?: SecretHash | undefined
+}
+
+export type HeldClaim =
   | { outcome: 'claimed'; claim: ClaimRecord; file: FileRecord }
   /** Why not; `released` is a late duplicate of a claim that was taken back. */
   | { outcome: 'unknown' | 'used' | 'expired' | 'revoked' | 'suspended' | 'released' }
+
+export type Claim =
+  | HeldClaim
+  | { outcome: 'password-wrong' }
+  /** Nothing was shown, and the link has a password. */
+  | { outcome: 'password-required'; password: PasswordRecord }
+
+/** A link with what belongs to it. */
+export interface FoundLink {
+  link: LinkRecord
+  file: FileRecord
+  /** Null: it has none. */
+  password: PasswordRecord | null
+}
 
 export interface ClaimProgress {
   tokenHash: SecretHash
@@ -197,6 +223,7 @@ export interface AdoptFile {
     downloads: number
     expiresAt: number
     state: 'live' | 'suspended' | 'revoked'
+    password?: PasswordRecord | undefined
   }
 }
 

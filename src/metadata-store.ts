@@ -18,6 +18,9 @@ import type {
   NodeBoot,
   Claim,
   ClaimProgress,
+  ClaimRequest,
+  FoundLink,
+  HeldClaim,
   DeleteOrder,
   OwedChunk,
   PlacedChunkRecord,
@@ -120,23 +123,19 @@ export interface FileRecords {
 
 export interface LinkRecords {
   /** The link and its file; undefined when the token never existed or its tombstone has gone. Spends nothing. */
-  findLink(tokenHash: SecretHash): Promise<{ link: LinkRecord; file: FileRecord } | undefined>
+  findLink(tokenHash: SecretHash): Promise<FoundLink | undefined>
   /**
    * At most `downloads` claims: looks for the claim first and answers it as before (`released` for one that was taken back); otherwise takes a slot
    * by one conditional update (live, claimed < downloads, not expired) and inserts the claim with a lease of `leaseMs`.
-   * A claim whose lease or grace is over answers `used`.
+   * A claim whose lease or grace is over answers `used`. Where a slot is free and the link has a password, it is taken only if `shown` belongs to that, by the same update;
+   * `password-required` without `shown`, `password-wrong` with another one: then nothing has changed. A claim that was made needs no password.
    */
-  claimLink(request: {
-    tokenHash: SecretHash
-    claimHash: SecretHash
-    now: number
-    leaseMs: number
-  }): Promise<Claim>
+  claimLink(request: ClaimRequest): Promise<Claim>
   /**
    * The claim if it may be served now (lease or grace runs); never makes one. The others as in claimLink: `unknown` when the token is; a claim that is not known
    * answers as the link stands (expired, revoked, suspended), otherwise `used`.
    */
-  findClaim(request: { tokenHash: SecretHash; claimHash: SecretHash; now: number }): Promise<Claim>
+  findClaim(request: { tokenHash: SecretHash; claimHash: SecretHash; now: number }): Promise<HeldClaim>
   /** Adds what was sent and moves the lease; covering every byte makes it `consumed` with the grace from then. Undefined when the claim is not there. */
   reportClaim(progress: ClaimProgress): Promise<ClaimRecord | undefined>
   /**

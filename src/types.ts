@@ -139,6 +139,24 @@ export interface FileRecord {
  */
 export type LinkState = 'live' | 'consumed' | 'expired' | 'revoked' | 'suspended'
 
+/**
+ * How the password of a link is recognised, and no more than that: `hash` is the SHA-256 of an argon2id tag, so that neither the password nor what opens
+ * the link can be read out of metadata, snapshots or manifests. protocol/password.ts computes it. A version that is not known opens nothing.
+ */
+export interface PasswordRecord {
+  v: 1
+  /** Cost of argon2id (RFC 9106): memory in KiB, passes over it, lanes. */
+  memoryKiB: number
+  passes: number
+  parallelism: number
+  /** Lower-case hex, 16 bytes. */
+  salt: string
+  hash: SecretHash
+}
+
+/** What has to be known to compute the tag for a password that somebody gives. */
+export type PasswordChallenge = Omit<PasswordRecord, 'hash'>
+
 export interface LinkRecord {
   tokenHash: SecretHash
   fileId: FileId
@@ -149,6 +167,8 @@ export interface LinkRecord {
   claimed: number
   createdAt: number
   expiresAt: number
+  /** Whether a new claim needs a password. */
+  isProtected: boolean
 }
 
 /** `claimed`: lease runs; `consumed`: everything was sent or the lease ended; `released`: nothing was sent, slot is free again. */

@@ -13,7 +13,7 @@ import type { Budget } from '../runtime/budget.ts'
 import { abortScope, throwIfAborted } from '../runtime/deadline.ts'
 import type { AbortScope } from '../runtime/deadline.ts'
 import { randomUuid } from '../runtime/random.ts'
-import type { FileId, FileRecord, LinkToken, SecretHash, UploadId } from '../types.ts'
+import type { FileId, FileRecord, LinkToken, PasswordRecord, SecretHash, UploadId } from '../types.ts'
 import { Checksums, checkExpected } from './checksums.ts'
 import type { Digests } from './checksums.ts'
 import { ChunkMemory } from './chunk-memory.ts'
@@ -37,11 +37,17 @@ export interface UploadRequest {
   limitBytes: number
   /** Hex digests the file must have; asked when the source has ended, since form fields may come after the file. */
   expect?: () => Partial<Digests>
-  /** Redemptions and life of the link; asked when the source has ended. */
-  link: () => { downloads: number; ttlMs: number }
+  /** Redemptions, life and password of the link; asked when the source has ended. */
+  link: () => LinkTerms | Promise<LinkTerms>
   signal?: AbortSignal
   /** Told after each chunk how many bytes of the file are stored durably. */
   onProgress?: (bytes: number) => void
+}
+
+export interface LinkTerms {
+  downloads: number
+  ttlMs: number
+  password?: PasswordRecord | undefined
 }
 
 export interface UploadResult {
@@ -50,6 +56,7 @@ export interface UploadResult {
   deleteSecret: string
   expiresAt: number
   downloads: number
+  isProtected: boolean
 }
 
 export interface FileWriterDeps {
@@ -197,7 +204,7 @@ export class FileWriter {
   async #commit(upload: Upload, sha256: string, uploadedAt: number): Promise<UploadResult> {
     const { random } = this.#deps
     const { id, request, checksums, chunks, stop } = upload
-    const { downloads, ttlMs } = request.link()
+    const { downloads, ttlMs, password } = await request.link()
     const file = randomUuid(random) as FileId
     const token = newLinkToken(random)
     const deleteSecret = newDeleteSecret(random)
@@ -205,7 +212,8 @@ export class FileWriter {
       tokenHash: hashSecret(token),
       deleteHash: hashSecret(deleteSecret),
       downloads,
-      expiresAt: uploadedAt + ttlMs
+      expiresAt: uploadedAt + ttlMs,
+      ...(password !== undefined && { password })
     }
     const { sizeBytes } = checksums
     await this.#writeManifest(upload, { id: file, sizeBytes, sha256, uploadedAt, link })
@@ -216,7 +224,8 @@ export class FileWriter {
       { upload: id, file, sizeBytes, sha256, chunkCount: chunks.length, uploadedAt, link },
       stop.signal
     )
-    return { file: committed, token, deleteSecret, expiresAt: link.expiresAt, downloads }
+    const isProtected = password !== undefined
+    return { file: committed, token, deleteSecret, expiresAt: link.expiresAt, downloads, isProtected }
   }
 
   /** Before the commit: from the acknowledgement on the nodes alone must hold all that is needed to find the file again. */

@@ -41,6 +41,7 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
     abandonUpload: led((message) => uploads.abandon(message)),
     findLink: led((message) => links.find(message)),
     claimLink: led((message) => links.claim(message)),
+    checkPassword: led((message) => links.check(message)),
     findClaim: led((message) => links.findClaim(message)),
     reportClaim: led((message) => links.report(message)),
     releaseClaim: led((message) => links.release(message)),

@@ -193,7 +193,7 @@ export class UploadService {
     if (failpoints.armed) await failpoints.hit('upload.commit.beforeStore', self)
     const file = (await this.#tryCommit(message)) ?? (await this.#commitVerified(message, signal))
     if (failpoints.armed) await failpoints.hit('upload.commit.afterStore', self)
-    return { file }
+    return { file, isProtected: message.link.password !== undefined }
   }
 
   /**

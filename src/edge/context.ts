@@ -11,6 +11,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { ControllerClient } from '../client/controller-client.ts'
 import type { FileReader } from '../client/file-reader.ts'
 import type { FileWriter } from '../client/file-writer.ts'
+import type { PasswordHasher } from '../client/password-hasher.ts'
 import type { Membership } from '../cluster/membership.ts'
 import type { Config } from '../config.ts'
 import type { Clock, Logger, Random } from '../interfaces.ts'
@@ -39,6 +40,7 @@ export interface EdgeContext extends EdgeDeps {
   readonly assets: Assets
   readonly transfers: Transfers
   readonly claims: ClaimTable
+  readonly passwords: PasswordHasher
   /** The edge's own address, for requests that do not say by which name they came. */
   readonly url: () => string
 }

@@ -2,6 +2,7 @@
 
 import type { AddressInfo } from 'node:net'
 import { Server as TlsServer } from 'node:https'
+import { PasswordHasher } from '../client/password-hasher.ts'
 import { PeerbinError } from '../errors.ts'
 import type { Service } from '../interfaces.ts'
 import { sleep } from '../runtime/deadline.ts'
@@ -74,6 +75,7 @@ export class Edge implements Service {
         assets: await loadAssets(),
         transfers,
         claims: new ClaimTable(config.link),
+        passwords: new PasswordHasher(this.#deps),
         url: () => this.url
       },
       certificate,

@@ -70,6 +70,9 @@ export const texts = {
     downloads: 'Downloads allowed',
     downloadsHint: (max: number) => `The link stops working after so many downloads. At most ${max}.`,
     expires: 'Link expires after',
+    password: 'Password (optional)',
+    passwordHint:
+      'Whoever downloads the file has to give it, and cannot even see the name without. Tell it in another way than the link.',
     submit: 'Upload',
     cancel: 'Cancel',
     again: 'Share another file',
@@ -109,11 +112,19 @@ export const texts = {
     withdraw: 'Withdraw the link',
     withdrawn: 'The link was withdrawn. Nobody can use it any more.',
     withdrawFailed: 'The link could not be withdrawn. Please try again.',
-    digest: 'SHA-256'
+    digest: 'SHA-256',
+    password: 'Password',
+    passwordText: 'asked for before the download; nobody can look it up here',
+    code: 'The link as a QR code, for a phone’s camera',
+    codeAlt: 'QR code of the link'
   },
 
   link: {
     title: 'A file for you',
+    protectedTitle: 'A file for you, with a password',
+    password: 'Password',
+    passwordHint: 'Whoever sent you the link knows it. A wrong one does not use the link up.',
+    nameless: 'a file with a password',
     size: 'Size',
     expires: 'Available until',
     downloads: 'Downloads left',
@@ -216,7 +227,10 @@ export const texts = {
       'claim-unknown': 'This download is over',
       'claim-over-budget': 'This download is over',
       'not-found': 'There is nothing here',
-      'rate-limited': 'One moment, please'
+      'rate-limited': 'One moment, please',
+      'password-required': 'This link asks for a password',
+      'password-wrong': 'That is not the password',
+      'password-attempts': 'Too many wrong passwords'
     } satisfies Partial<Record<ErrorCode, string>> as Partial<Record<ErrorCode, string>>,
     otherTitle: 'That did not work',
     hints: {
@@ -230,6 +244,8 @@ export const texts = {
       'claim-over-budget': 'Ask the sender for a new link if you still need the file.',
       'checksum-mismatch': 'The file that arrived is not the one that was described. Nothing was kept.',
       'chunk-unavailable': 'The link has not been used up. Please try again shortly.',
+      'password-wrong': 'The link has not been used up.',
+      'password-attempts': 'The link has not been used up. Please wait before you try again.',
       'not-enough-nodes': 'Nothing was kept. Please try again shortly.'
     } satisfies Partial<Record<ErrorCode, string>> as Partial<Record<ErrorCode, string>>
   }

@@ -19,7 +19,8 @@ export const uploadAnswerSchema = z.object({
   deleteUrl: z.string().describe('DELETE here withdraws the link'),
   senderUrl: z.string().describe('page of the sender: what became of the link; extending and withdrawing it'),
   expiresAt: z.string().describe('ISO 8601'),
-  downloads: z.int().describe('how often the link can be redeemed')
+  downloads: z.int().describe('how often the link can be redeemed'),
+  passwordRequired: z.boolean().describe('whether whoever redeems it has to give a password')
 })
 export type UploadAnswer = z.output<typeof uploadAnswerSchema>
 
@@ -38,7 +39,8 @@ export function uploadAnswer(origin: string, result: UploadResult): UploadAnswer
     deleteUrl: deleteUrl(origin, token, result.deleteSecret),
     senderUrl: senderUrl(origin, result.deleteSecret),
     expiresAt: new Date(result.expiresAt).toISOString(),
-    downloads: result.downloads
+    downloads: result.downloads,
+    passwordRequired: result.isProtected
   }
 }
 

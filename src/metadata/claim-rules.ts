@@ -5,11 +5,12 @@
 
 import { CLAIM_RANGES_MAX } from '../protocol/limits.ts'
 import { PeerbinError } from '../errors.ts'
-import type { Claim, ClaimProgress, SentClaim } from '../metadata-store.ts'
-import type { ByteRange, ClaimRecord, LinkRecord } from '../types.ts'
+import { isPassword } from '../protocol/password.ts'
+import type { Claim, ClaimProgress, HeldClaim, SentClaim } from '../metadata-store.ts'
+import type { ByteRange, ClaimRecord, LinkRecord, PasswordRecord, SecretHash } from '../types.ts'
 
 /** Why a claim or a link serves nobody. */
-export type Refusal = Exclude<Claim['outcome'], 'claimed'>
+export type Refusal = Exclude<HeldClaim['outcome'], 'claimed'>
 
 /** Ids of reports remembered for one claim: a report is repeated before the next is sent, so a few for each of its connections do. */
 export const REPORTS_REMEMBERED_MAX = 32
@@ -27,6 +28,16 @@ export function refusalOf(
   if (link.state === 'revoked' || link.state === 'suspended' || link.state === 'expired') return link.state
   if (link.state === 'consumed' || link.claimed >= link.downloads) return 'used'
   return link.expiresAt <= now ? 'expired' : undefined
+}
+
+/** What keeps a stranger from a slot that is free; undefined when nothing does. */
+export function passwordRefusal(
+  password: PasswordRecord | null,
+  shown: SecretHash | undefined
+): Claim | undefined {
+  if (password === null) return undefined
+  if (shown === undefined) return { outcome: 'password-required', password }
+  return isPassword(password, shown) ? undefined : { outcome: 'password-wrong' }
 }
 
 /** What a claim that was made answers now: it is served while its lease or grace runs and the link was not withdrawn. */

@@ -139,6 +139,8 @@ export interface LinksTable {
   expires_at: number
   /** When the tombstone began to age: the later of end and expiry. Null before. */
   ended_at: number | null
+  /** encodePassword; null: the link needs none. */
+  password: string | null
 }
 
 export interface ClaimsTable {

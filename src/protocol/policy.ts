@@ -38,6 +38,7 @@ export const controlPolicy: Policy<ControlMessages> = {
   abandonUpload: ['edge'],
   findLink: ['edge'],
   claimLink: ['edge'],
+  checkPassword: ['edge'],
   findClaim: ['edge'],
   reportClaim: ['edge'],
   releaseClaim: ['edge'],

@@ -11,6 +11,7 @@ import { testGarbage } from './metadata-garbage.ts'
 import { testInventory } from './metadata-inventory.ts'
 import { testLinks } from './metadata-links.ts'
 import { testNodes } from './metadata-nodes.ts'
+import { testPasswords } from './metadata-passwords.ts'
 import { testProgress } from './metadata-progress.ts'
 import { testReceipts } from './metadata-receipts.ts'
 import { testReconcile } from './metadata-reconcile.ts'
@@ -31,6 +32,7 @@ const PARTS = {
   files: testFiles,
   links: testLinks,
   claims: testClaims,
+  'passwords of links': testPasswords,
   'progress of claims': testProgress,
   'what senders ask': testSent,
   garbage: testGarbage,

@@ -44,6 +44,7 @@ function seen(link: Partial<LinkRecord>, ...claims: SentClaim[]): SentAnswer {
     claimed: claims.filter(({ state }) => state !== 'released').length,
     createdAt: NOW - DAY,
     expiresAt: NOW + DAY,
+    isProtected: false,
     ...link
   }
   return sentAnswer({ link: whole, file, claims, more: false, now: NOW }, LIMITS)

@@ -33,6 +33,7 @@ export class RecordingController {
       abandonUpload: refuse,
       findLink: refuse,
       claimLink: refuse,
+      checkPassword: refuse,
       findClaim: refuse,
       reportClaim: refuse,
       releaseClaim: refuse,

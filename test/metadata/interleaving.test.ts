@@ -4,10 +4,12 @@ import {
   abandon,
   all,
   claim,
+  claimWith,
   claimedBy,
   commit,
   condemn,
   extend,
+  guarded,
   open,
   prepared,
   receive,
@@ -41,6 +43,24 @@ testMeetings(t, {
     second: claim('me'),
     after: async ({ first, second, plain }) =>
       claimedBy(first) && claimedBy(second) && claimedBy(await claim('you')(plain))
+  },
+  'two right passwords for one slot: one wins': {
+    prepare: guarded,
+    first: claimWith('me', 'open sesame'),
+    second: claimWith('you', 'open sesame'),
+    after: ({ first, second }) => claimedBy(first) !== claimedBy(second)
+  },
+  'a wrong password beside a right one': {
+    prepare: guarded,
+    first: claimWith('me', 'guess'),
+    second: claimWith('you', 'open sesame'),
+    after: ({ first, second }) => !claimedBy(first) && claimedBy(second)
+  },
+  'a right password while the link is revoked': {
+    prepare: guarded,
+    first: claimWith('me', 'open sesame'),
+    second: revoke,
+    after: ({ first }) => !claimedBy(first)
   },
   'a claim while the link is revoked': {
     prepare: shared,

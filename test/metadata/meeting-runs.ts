@@ -21,6 +21,7 @@ import {
   fileId,
   generation,
   hash,
+  passwordOf,
   receipt,
   tokenOf,
   uploadId
@@ -63,7 +64,7 @@ export const abandon =
   (db) =>
     abandonUpload(db, uploadId(name))
 export const commit =
-  (name: string, downloads = 1): Run =>
+  (name: string, downloads = 1, password?: string): Run =>
   (db) =>
     commitUpload(db, {
       upload: uploadId(name),
@@ -72,7 +73,13 @@ export const commit =
       sha256: hash(name),
       chunkCount: 1,
       uploadedAt: START,
-      link: { tokenHash: tokenOf(name), deleteHash: hash(`delete ${name}`), downloads, expiresAt: EXPIRY },
+      link: {
+        tokenHash: tokenOf(name),
+        deleteHash: hash(`delete ${name}`),
+        downloads,
+        expiresAt: EXPIRY,
+        ...(password !== undefined && { password: passwordOf(password) })
+      },
       copiesMin: 2,
       hostsMin: 2,
       boots: BOOTS
@@ -86,6 +93,16 @@ export const claim =
   (secret: string, now = START): Run =>
   (db) =>
     claimLink(db, { tokenHash: tokenOf('a'), claimHash: hash(secret), now, leaseMs: LEASE_MS })
+export const claimWith =
+  (secret: string, password: string): Run =>
+  (db) =>
+    claimLink(db, {
+      tokenHash: tokenOf('a'),
+      claimHash: hash(secret),
+      now: START,
+      leaseMs: LEASE_MS,
+      shown: passwordOf(password).hash
+    })
 export const release =
   (secret: string): Run =>
   (db) =>
@@ -126,6 +143,7 @@ export const all =
 export const prepared = all(open('a'), reserve('a', -1, 'm'), reserve('a', 0, 'x'))
 export const received = all(prepared, receive('m', 1, 1, 2), receive('x', 2, 1, 2))
 export const shared = all(received, commit('a'))
+export const guarded = all(received, commit('a', 1, 'open sesame'))
 export const shared2 = all(received, commit('a', 2))
 
 export const claimedBy = (answer: unknown): boolean =>

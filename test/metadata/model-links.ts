@@ -1,15 +1,28 @@
 import fc from 'fast-check'
-import { GRACE_MS, LEASE_MAX_MS, LEASE_MS, hash, tokenOf } from '../conformance/metadata-fixture.ts'
+import {
+  GRACE_MS,
+  LEASE_MAX_MS,
+  LEASE_MS,
+  hash,
+  passwordOf,
+  tokenOf
+} from '../conformance/metadata-fixture.ts'
 import { name, operation, range, secret } from './model-world.ts'
 import type { Step } from './model-world.ts'
 
 export const claim = operation(
   'claim',
-  fc.tuple(name, secret),
-  ([each, who]): Step =>
+  fc.tuple(name, secret, fc.constantFrom(undefined, 'right', 'right', 'wrong')),
+  ([each, who, password]): Step =>
     ({ now }) =>
     (store) =>
-      store.claimLink({ tokenHash: tokenOf(each), claimHash: hash(who), now, leaseMs: LEASE_MS })
+      store.claimLink({
+        tokenHash: tokenOf(each),
+        claimHash: hash(who),
+        now,
+        leaseMs: LEASE_MS,
+        ...(password !== undefined && { shown: passwordOf(password).hash })
+      })
 )
 
 export const report = operation(

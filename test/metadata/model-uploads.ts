@@ -5,6 +5,7 @@ import {
   chunk,
   fileId,
   hash,
+  passwordOf,
   receipt,
   tokenOf,
   uploadId
@@ -80,9 +81,10 @@ export const commit = operation(
     ttlMs: fc.constantFrom(100, 5000),
     copiesMin: fc.constantFrom(1, 1, 2),
     boot: bootOf,
+    password: fc.constantFrom(undefined, 'right'),
     file: fc.option(name, { nil: undefined, freq: 10 })
   }),
-  ({ each, chunkCount, downloads, ttlMs, copiesMin, boot, file }): Step =>
+  ({ each, chunkCount, downloads, ttlMs, copiesMin, boot, password, file }): Step =>
     ({ now }) =>
     (store) =>
       store.commitUpload({
@@ -96,7 +98,8 @@ export const commit = operation(
           tokenHash: tokenOf(each),
           deleteHash: hash(`delete ${each}`),
           downloads,
-          expiresAt: now + ttlMs
+          expiresAt: now + ttlMs,
+          ...(password !== undefined && { password: passwordOf(password) })
         },
         copiesMin,
         hostsMin: copiesMin,

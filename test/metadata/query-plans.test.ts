@@ -17,6 +17,7 @@ import {
   addFile,
   chunk,
   claim,
+  claimWith,
   collectAll,
   fileId,
   find,
@@ -115,6 +116,9 @@ async function doEverything(store: SqliteMetadataStore): Promise<void> {
   await claim(store, 'a', 'me')
   await report(store, 'a', 'me', { ranges: [{ start: 0, end: 20 }], bytesSent: 20 })
   await claim(store, 'a', 'you')
+  await addFile(store, 'protected', { password: 'open sesame' })
+  await claim(store, 'protected', 'me')
+  await claimWith(store, 'protected', 'me', 'open sesame')
   await release(store, 'a', 'you')
   await find(store, 'a', 'me')
   const deleteHash = hash('delete a')

@@ -71,8 +71,12 @@ const link = {
   downloads: 1,
   claimed: 0,
   createdAt: now,
-  expiresAt: now + 172_800_000
+  expiresAt: now + 172_800_000,
+  isProtected: true
 }
+const challenge = { v: 1 as const, memoryKiB: 19_456, passes: 2, parallelism: 1, salt: '5a'.repeat(16) }
+const proof = '34'.repeat(32)
+const client = '56'.repeat(32)
 const claim = {
   claimHash,
   tokenHash,
@@ -161,15 +165,25 @@ export const controlSamples: Samples<ControlMessages> = {
       sha256: file.sha256,
       chunkCount: file.chunkCount,
       uploadedAt: now,
-      link: { tokenHash, deleteHash, downloads: 1, expiresAt: now + 172_800_000 }
+      link: {
+        tokenHash,
+        deleteHash,
+        downloads: 1,
+        expiresAt: now + 172_800_000,
+        password: { ...challenge, hash: '78'.repeat(32) as SecretHash }
+      }
     },
-    response: { file }
+    response: { file, isProtected: true }
   },
   abandonUpload: { request: { upload }, response: { abandoned: true } },
   findLink: { request: { tokenHash }, response: { found: { link, file }, now } },
   claimLink: {
-    request: { tokenHash, claimHash },
+    request: { tokenHash, claimHash, proof, client },
     response: { outcome: 'claimed', claim, file, chunks: [placed], now }
+  },
+  checkPassword: {
+    request: { tokenHash, proof, client },
+    response: { outcome: 'password-required', challenge, retryAfterMs: 360_000 }
   },
   findClaim: { request: { tokenHash, claimHash }, response: { outcome: 'used' } },
   reportClaim: {

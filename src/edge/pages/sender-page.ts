@@ -9,7 +9,7 @@ import type { Sent, SentAnswer, SentDownload } from '../sent-link.ts'
 import { sizeText, texts, timeText } from '../texts.ts'
 import { errorWords } from './error-page.ts'
 import { page } from './layout.ts'
-import { linkFacts } from './link-page.ts'
+import { linkFacts, titleOf } from './link-page.ts'
 
 const words = texts.sender
 
@@ -202,12 +202,18 @@ function preview({ sent: { link, file, now } }: SenderPageOptions): Html {
     <summary>${words.preview}</summary>
     <p class="hint">${words.previewText}</p>
     <div class="card picture">
-      <h2 class="title">${over?.title ?? texts.link.title}</h2>
+      <h2 class="title">${over?.title ?? titleOf(link)}</h2>
       ${
         over?.text ??
-        html`${linkFacts({ link, file })}
+        html`${linkFacts({ link, file })} ${link.isProtected && previewedPassword()}
           <button class="button primary wide" type="button" disabled>${texts.link.download}</button>`
       }
     </div>
   </details>`
 }
+
+const previewedPassword = (): Html =>
+  html`<div class="field password">
+    <label for="previewed-password">${texts.link.password}</label>
+    <input id="previewed-password" type="password" disabled />
+  </div>`

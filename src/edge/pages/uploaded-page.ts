@@ -6,6 +6,7 @@ import type { Assets } from '../assets.ts'
 import type { UploadAnswer } from '../upload-answer.ts'
 import { sizeText, texts, timeText } from '../texts.ts'
 import { page } from './layout.ts'
+import { qrFigure } from './qr-figure.ts'
 
 const words = texts.uploaded
 
@@ -33,6 +34,7 @@ export function uploadedCard(answer: UploadAnswer): Html {
       </button>
     </div>
     <p class="visually-hidden" role="status" data-announce></p>
+    ${qrFigure(answer.url, words.codeAlt, words.code)}
     <dl class="facts">
       <div>
         <dt>${words.file}</dt>
@@ -50,6 +52,13 @@ export function uploadedCard(answer: UploadAnswer): Html {
         <dt>${words.downloads}</dt>
         <dd>${words.downloadsText(downloads)}</dd>
       </div>
+      ${
+        answer.passwordRequired &&
+        html`<div>
+          <dt>${words.password}</dt>
+          <dd>${words.passwordText}</dd>
+        </div>`
+      }
       <div>
         <dt>${words.digest}</dt>
         <dd class="digest">${answer.sha256}</dd>

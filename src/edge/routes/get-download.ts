@@ -8,14 +8,15 @@ import type { EdgeContext, Route } from '../context.ts'
 import { fileHeaders } from '../download-headers.ts'
 import { headerOf } from '../http/accept.ts'
 import { presentedClaims } from '../http/claims.ts'
+import { givenPassword } from '../http/password.ts'
 import { chooseRange, rangeAllowed } from '../http/range.ts'
 import type { RangeChoice } from '../http/range.ts'
 import { visitorOf } from '../http/visitor.ts'
 import { problemSchema } from '../problem.ts'
-import { claimLink, findClaim, tokenHashOf } from '../redeem.ts'
-import type { Redemption } from '../redeem.ts'
+import { claimLink, findClaim, orRelease, passwordOf, tokenHashOf } from '../redeem.ts'
+import type { ClaimOptions, Redemption } from '../redeem.ts'
 import { serveClaim } from '../transfer/serve-claim.ts'
-import { liveLink, sendLinkPage, tokenParams } from './get-link.ts'
+import { liveLink, passwordHeaders, sendLinkPage, tokenParams } from './get-link.ts'
 
 const query = z.object({
   claim: z.string().optional().describe('the secret of a claim, or one for a new claim')
@@ -51,7 +52,9 @@ function rangeOf(
 
 /** Headers of the file for a HEAD by a program: nothing is claimed. */
 async function sendHead(context: EdgeContext, reply: FastifyReply, token: string): Promise<FastifyReply> {
-  const { file } = await liveLink(context, token)
+  const { link, file } = await liveLink(context, token)
+  // a HEAD never counts as an attempt, so it must not tell whether a password is right either
+  if (link.isProtected) throw new PeerbinError('password-required')
   // Fastify would count the length of a payload, and there is none
   return reply.headers({ ...fileHeaders(file), 'content-length': String(file.sizeBytes) }).send()
 }
@@ -89,20 +92,30 @@ async function download(
       : sendLinkPage(context, request, reply, token)
   const secret = own ?? newClaimSecret(context.random)
   if (request.headers.range !== undefined && own === undefined) {
-    // a range outside the file must not spend the link
-    rangeOf(request, (await liveLink(context, token)).file.sizeBytes, secret)
+    // a range outside the file must not spend the link; of a protected one nobody learns the size so
+    const { link, file } = await liveLink(context, token)
+    if (!link.isProtected) rangeOf(request, file.sizeBytes, secret)
   }
-  const redemption = await claimLink(
-    context,
-    tokenHashOf(token),
-    secret,
-    own === undefined ? 'edge' : 'client'
-  )
-  return serveClaim(context, request, reply, {
-    token,
-    redemption,
-    range: rangeOf(request, redemption.answer.file.sizeBytes, secret)
+  const password = passwordOf(request, givenPassword(request.headers))
+  const redemption = await claim(context, reply, token, secret, {
+    origin: own === undefined ? 'edge' : 'client',
+    password
   })
+  const range = await orRelease(context, redemption, async () =>
+    rangeOf(request, redemption.answer.file.sizeBytes, secret)
+  )
+  return serveClaim(context, request, reply, { token, redemption, range })
+}
+
+async function claim(
+  context: EdgeContext,
+  reply: FastifyReply,
+  token: string,
+  secret: string,
+  options: Omit<ClaimOptions, 'signal'>
+): Promise<Redemption> {
+  using transfer = context.transfers.begin(reply.raw)
+  return await claimLink(context, tokenHashOf(token), secret, { ...options, signal: transfer.signal })
 }
 
 export const getDownload: Route = (app, context) => {
@@ -113,10 +126,12 @@ export const getDownload: Route = (app, context) => {
       summary: 'Redeem a link and get the file',
       description:
         'For programs. Browser navigations, prefetches, link previews and HEAD spend nothing and get the page or headers, unless they present a valid claim ' +
-        '(query, ETag in If-Range, or cookie). Ranges and resume are for the claimant.',
+        '(query, ETag in If-Range, or cookie). Ranges and resume are for the claimant. A link with a password wants it in X-Password or as Basic credentials, ' +
+        'with any user name; a claimant needs it no more.',
       tags: ['link'],
       params: tokenParams,
       querystring: query,
+      headers: passwordHeaders,
       response: {
         200: {
           description: 'The file',
@@ -128,7 +143,7 @@ export const getDownload: Route = (app, context) => {
         },
         '4xx': {
           description:
-            '410 link-used, link-expired, link-revoked; 404 link-unknown; 416 range-not-satisfiable',
+            '401 password-required; 403 password-wrong; 404 link-unknown; 410 link-used, link-expired, link-revoked; 416 range-not-satisfiable; 429 password-attempts',
           content: { 'application/problem+json': { schema: problemSchema } }
         }
       }

@@ -3,11 +3,26 @@
 import type { FastifyReply } from 'fastify'
 import type { UploadRequest, UploadResult } from '../../client/file-writer.ts'
 import { PeerbinError } from '../../errors.ts'
+import type { PasswordRecord } from '../../types.ts'
 import { failpoints } from '../../runtime/failpoints.ts'
 import type { EdgeContext } from '../context.ts'
 import { typeMatches } from '../http/names.ts'
 
 export type Received = Omit<UploadRequest, 'limitBytes' | 'signal'>
+
+/**
+ * What is kept of a password that a sender chose. Asked when the file has come: before that nobody knows whether the form has one, and a file that never comes is to cost no hash.
+ * @throws `busy`
+ */
+export async function protectedBy(
+  context: EdgeContext,
+  reply: FastifyReply,
+  password: string | undefined
+): Promise<{ password?: PasswordRecord }> {
+  if (password === undefined) return {}
+  using transfer = context.transfers.begin(reply.raw)
+  return { password: await context.passwords.record(password, transfer.signal) }
+}
 
 /** Stores a file; the upload is given up when the client goes away or the edge stops. */
 export async function receive(

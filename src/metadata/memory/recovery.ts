@@ -25,7 +25,7 @@ export function adoptFile(state: State, { file, manifest, chunks, link }: AdoptF
     state: 'live'
   }
   state.files.set(file.id, { record, pieces, links: isRevoked ? 0 : 1, linkRows: 1 })
-  const { tokenHash, deleteHash, downloads, expiresAt } = link
+  const { tokenHash, deleteHash, downloads, expiresAt, password = null } = link
   state.links.set(tokenHash, {
     record: {
       tokenHash,
@@ -34,12 +34,14 @@ export function adoptFile(state: State, { file, manifest, chunks, link }: AdoptF
       downloads,
       claimed: 0,
       createdAt: file.uploadedAt,
-      expiresAt
+      expiresAt,
+      isProtected: password !== null
     },
     deleteHash,
     claims: new Map(),
     ended: 0,
-    endedAt: isRevoked ? Math.max(state.time, expiresAt) : undefined
+    endedAt: isRevoked ? Math.max(state.time, expiresAt) : undefined,
+    password: structuredClone(password)
   })
   state.sent.set(deleteHash, tokenHash)
   return true

@@ -18,7 +18,8 @@ export function findSentLink(
   deleteHash: SecretHash
 ): { link: LinkRecord; file: FileRecord } | undefined {
   const token = state.sent.get(deleteHash)
-  return token === undefined ? undefined : findLink(state, token)
+  const found = token === undefined ? undefined : findLink(state, token)
+  return found && { link: found.link, file: found.file }
 }
 
 type Place = Pick<SentClaim, 'claimedAt' | 'claimHash'>

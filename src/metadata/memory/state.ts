@@ -8,6 +8,7 @@ import type {
   FileRecord,
   Generation,
   LinkRecord,
+  PasswordRecord,
   PeerId,
   SecretHash,
   Term,
@@ -73,6 +74,7 @@ export interface LinkRow {
   ended: number
   /** When the tombstone began to age: the later of end and expiry. */
   endedAt: number | undefined
+  password: PasswordRecord | null
 }
 
 export interface State {

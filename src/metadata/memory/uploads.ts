@@ -170,7 +170,7 @@ export function listLacking(state: State, id: UploadId, rule: CopiesRule, limit:
 }
 
 function addLink(state: State, commit: CommitUpload): void {
-  const { tokenHash, deleteHash, downloads, expiresAt } = commit.link
+  const { tokenHash, deleteHash, downloads, expiresAt, password = null } = commit.link
   state.sent.set(deleteHash, tokenHash)
   state.links.set(tokenHash, {
     record: {
@@ -180,12 +180,14 @@ function addLink(state: State, commit: CommitUpload): void {
       downloads,
       claimed: 0,
       expiresAt,
-      createdAt: commit.uploadedAt
+      createdAt: commit.uploadedAt,
+      isProtected: password !== null
     },
     deleteHash,
     claims: new Map(),
     ended: 0,
-    endedAt: undefined
+    endedAt: undefined,
+    password: structuredClone(password)
   })
 }
 

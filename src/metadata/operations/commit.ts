@@ -3,7 +3,7 @@ import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
 import type { CommitUpload } from '../../metadata-store.ts'
 import type { FileRecord } from '../../types.ts'
-import { decodeOpened, encodeMetadata, hashBytes, uuidBytes } from '../columns.ts'
+import { decodeOpened, encodeMetadata, encodePassword, hashBytes, uuidBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
 import { readNumber } from './counters.ts'
 import { getFile } from './files.ts'
@@ -145,7 +145,8 @@ async function insertLink(db: Kysely<Schema>, { link, file, uploadedAt }: Commit
       claimed: 0,
       ended: 0,
       created_at: uploadedAt,
-      expires_at: link.expiresAt
+      expires_at: link.expiresAt,
+      password: link.password === undefined ? null : encodePassword(link.password)
     })
     .onConflict((oc) => oc.doNothing()) // of the token, or of the delete secret
     .executeTakeFirst()

@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import type { Kysely, Selectable } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
-import type { LinkRecords } from '../../metadata-store.ts'
+import type { FoundLink, LinkRecords } from '../../metadata-store.ts'
 import { sameHash } from '../../protocol/secrets.ts'
-import type { FileId, FileRecord, LinkRecord, SecretHash } from '../../types.ts'
-import { fileOf, hashBytes, hashOf, uuidBytes } from '../columns.ts'
+import type { FileId, FileRecord, LinkRecord, PasswordRecord, SecretHash } from '../../types.ts'
+import { decodePassword, fileOf, hashBytes, hashOf, uuidBytes } from '../columns.ts'
 import type { LinksTable, Schema } from '../schema.ts'
 import { getFile } from './files.ts'
 
@@ -15,8 +15,12 @@ export const linkRecordOf = (row: Selectable<LinksTable>): LinkRecord => ({
   downloads: row.downloads,
   claimed: row.claimed,
   createdAt: row.created_at,
-  expiresAt: row.expires_at
+  expiresAt: row.expires_at,
+  isProtected: row.password !== null
 })
+
+export const passwordOf = ({ password }: Selectable<LinksTable>): PasswordRecord | null =>
+  password === null ? null : decodePassword(password)
 
 export const readLink = (
   db: Kysely<Schema>,
@@ -31,14 +35,11 @@ export async function fileOfLink(db: Kysely<Schema>, link: LinkRecord): Promise<
   return file
 }
 
-export async function findLink(
-  db: Kysely<Schema>,
-  tokenHash: SecretHash
-): Promise<{ link: LinkRecord; file: FileRecord } | undefined> {
+export async function findLink(db: Kysely<Schema>, tokenHash: SecretHash): Promise<FoundLink | undefined> {
   const row = await readLink(db, tokenHash)
   if (row === undefined) return undefined
   const link = linkRecordOf(row)
-  return { link, file: await fileOfLink(db, link) }
+  return { link, file: await fileOfLink(db, link), password: passwordOf(row) }
 }
 
 export async function revokeLink(

@@ -6,7 +6,7 @@ import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
 import type { AdoptFile } from '../../metadata-store.ts'
 import type { ChunkId } from '../../types.ts'
-import { chunkBytes, encodeMetadata, hashBytes, uuidBytes } from '../columns.ts'
+import { chunkBytes, encodeMetadata, encodePassword, hashBytes, uuidBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
 import { ATTEMPTS_MAX, LIVE, countReference } from './chunks.ts'
 import { nextNumber, raiseNumber, readNumber } from './counters.ts'
@@ -82,7 +82,8 @@ async function insertLink(
       created_at: file.uploadedAt,
       expires_at: link.expiresAt,
       state,
-      ended_at: endedAt
+      ended_at: endedAt,
+      password: link.password === undefined ? null : encodePassword(link.password)
     })
     .execute()
 }

@@ -11,6 +11,9 @@ import {
   link,
   page,
   pageLimit,
+  passwordGiven,
+  passwordRequired,
+  passwordWrong,
   receipt,
   scrubReport,
   sentClaim
@@ -60,10 +63,12 @@ export const controlMessages = {
         tokenHash: s.secretHash,
         deleteHash: s.secretHash,
         downloads: z.int().min(1).max(LINK_DOWNLOADS_MAX),
-        expiresAt: s.timeMs
+        expiresAt: s.timeMs,
+        password: s.passwordRecord.optional()
       })
     }),
-    response: z.object({ file }),
+    /** `isProtected`: the password was understood. A controller of an earlier version passes over it, and the edge must not hand out such a link. */
+    response: z.object({ file, isProtected: z.boolean().default(false) }),
     requestBody: false,
     responseBody: false
   },
@@ -80,9 +85,21 @@ export const controlMessages = {
     requestBody: false,
     responseBody: false
   },
+  /** A proof is asked for only where the link has a password and this claim was not made before. */
   claimLink: {
-    request: z.object({ tokenHash: s.secretHash, claimHash: s.secretHash }),
+    request: z.object({ tokenHash: s.secretHash, claimHash: s.secretHash, ...passwordGiven }),
     response: claimAnswer,
+    requestBody: false,
+    responseBody: false
+  },
+  /** Whether a password is right, for whoever wants to know what is behind a link before it is redeemed. A wrong one counts as in claimLink. */
+  checkPassword: {
+    request: z.object({ tokenHash: s.secretHash, ...passwordGiven }),
+    response: z.discriminatedUnion('outcome', [
+      z.object({ outcome: z.enum(['unknown', 'open', 'password-right']) }),
+      passwordWrong,
+      passwordRequired
+    ]),
     requestBody: false,
     responseBody: false
   },
