@@ -16,8 +16,11 @@ import { openSource } from './source-file.ts'
 
 const SHA256_HEX_LENGTH = 64
 
-/** What the edge answers to an upload; fields it may add are passed on in --json. */
-const uploaded = z.looseObject({ url: z.string() })
+/**
+ * What the edge answers to an upload; fields it may add are passed on in --json. The address is printed as it comes, so it must be one: no blanks, and nothing that
+ * moves a terminal's cursor.
+ */
+const uploaded = z.looseObject({ url: z.string().regex(/^[\x21-\x7E]+$/) })
 
 /** One after the other. A file that fails is reported and does not keep the others back; its exit code is kept. */
 export async function push(
