@@ -11,6 +11,9 @@ export const newSecret = (): string => randomBytes(32).toString('base64url')
 export const tokenHashOf = (url: string): SecretHash =>
   hashSecret(new URL(url).pathname.split('/').at(-1) ?? '')
 
+/** Some tests have edges that give up on a controller soon; what is asked here is to be answered. */
+const PATIENT = { timeoutMs: 20_000 }
+
 function controllerOf({ edges }: EdgeCluster) {
   const controller = edges[0]?.participant.controller
   if (controller === undefined) throw new Error('there is no edge')
@@ -19,7 +22,7 @@ function controllerOf({ edges }: EdgeCluster) {
 
 /** How many slots of the link are taken. */
 export async function claimsMade(cluster: EdgeCluster, url: string): Promise<number> {
-  const { found } = await controllerOf(cluster).call('findLink', { tokenHash: tokenHashOf(url) })
+  const { found } = await controllerOf(cluster).call('findLink', { tokenHash: tokenHashOf(url) }, PATIENT)
   if (found === null) throw new Error('the controller does not know the link')
   return found.link.claimed
 }
@@ -31,7 +34,7 @@ export async function claimOf(
   secret: string
 ): Promise<ClaimRecord | undefined> {
   const hashes = { tokenHash: tokenHashOf(url), claimHash: hashSecret(secret) }
-  const answer = await controllerOf(cluster).call('findClaim', hashes)
+  const answer = await controllerOf(cluster).call('findClaim', hashes, PATIENT)
   return answer.outcome === 'claimed' ? answer.claim : undefined
 }
 

@@ -8,6 +8,8 @@ import { PREVIEW_AGENTS } from './http/preview-agents.ts'
 /** What they ask for: pages, anything, images, and some say nothing. */
 const ACCEPTS = ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', '*/*', 'image/*', '']
 
+t.setTimeout(240_000)
+
 t.test('link previews and scanners never spend a link', async (t) => {
   const cluster = await startEdges(t)
   const bytes = sampleBytes(100_000)

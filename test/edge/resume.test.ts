@@ -123,6 +123,16 @@ t.test('clients get the whole file through broken connections, for one redemptio
     await isRight(t, await readFile(`${dir}/${NAME}`), share, 2)
   })
 
+  t.test('wget, begun again later with the cookies that it saved', { skip: missing('wget') }, async (t) => {
+    const share = await begin(t, 1)
+    const dir = testFolder(t)
+    const get = (...args: string[]) =>
+      run(t, 'wget', ['-q', '--tries=1', '-O', `${dir}/file`, ...args, share.address])
+    t.not(await get('--save-cookies', `${dir}/jar`, '--keep-session-cookies'), 0, 'it was cut')
+    t.equal(await get('-c', '--load-cookies', `${dir}/jar`), 0)
+    await isRight(t, await readFile(`${dir}/file`), share, 1)
+  })
+
   /** Four connections: small files are not split unless it is told how small a part may be. */
   const aria2 = (dir: string, address: string): string[] =>
     '-x4 -s4 -k1M --retry-wait=1 --max-tries=5 --no-conf --summary-interval=0 --console-log-level=warn'
@@ -144,6 +154,15 @@ t.test('clients get the whole file through broken connections, for one redemptio
     const dir = testFolder(t)
     t.equal(await run(t, 'aria2c', aria2(dir, share.address)), 0)
     await isRight(t, await readFile(`${dir}/${NAME}`), share, 3)
+  })
+
+  t.test('aria2c, begun again later with the cookies that it saved', { skip }, async (t) => {
+    const share = await begin(t, 1, { afterBytes: 1_000_000 })
+    const dir = testFolder(t)
+    const args = [...aria2(dir, share.address), '--max-tries=1']
+    t.not(await run(t, 'aria2c', [...args, `--save-cookies=${dir}/jar`]), 0, 'it was cut')
+    t.equal(await run(t, 'aria2c', [...args, '-c', `--load-cookies=${dir}/jar`]), 0)
+    await isRight(t, await readFile(`${dir}/${NAME}`), share, 1)
   })
 
   /** A program that resumes as RFC 9110 says: it sends the validator back and knows nothing of claims. */

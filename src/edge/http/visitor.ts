@@ -59,8 +59,8 @@ const BROWSER_MODES = new Set(['navigate', 'nested-navigate', 'no-cors', 'websoc
 const PURPOSE_HEADERS = ['sec-purpose', 'purpose', 'x-moz', 'x-purpose'] as const
 
 /**
- * A browser's engine in the user agent. Mail scanners (Outlook's Safe Links) pretend to be Chrome and do not ask for HTML; what browsers themselves ask for by script says
- * so in Sec-Fetch-Mode.
+ * A browser's engine in the user agent. Mail scanners (Outlook's Safe Links) pretend to be Chrome and need not ask for HTML; what a real browser asks for by script says
+ * so in Sec-Fetch-Mode and Sec-Fetch-Site.
  */
 const BROWSER_AGENT = /^Mozilla\/5\.0 .*(?:AppleWebKit|Gecko|Trident|Presto)\//
 
@@ -70,7 +70,9 @@ export function visitorOf(headers: RequestHeaders): Visitor {
   const agent = headerOf(headers, 'user-agent') ?? ''
   if (PREVIEW_AGENTS.test(agent)) return 'preview'
   const mode = headerOf(headers, 'sec-fetch-mode')
-  if (mode === undefined ? BROWSER_AGENT.test(agent) : BROWSER_MODES.has(mode.toLowerCase())) return 'browser'
+  if (mode !== undefined && BROWSER_MODES.has(mode.toLowerCase())) return 'browser'
+  const isReal = mode !== undefined && headers['sec-fetch-site'] !== undefined
+  if (!isReal && BROWSER_AGENT.test(agent)) return 'browser'
   // a script on a page of somebody else's must not be able to use up a link; programs that call themselves `cors` (fetch in Node) name no site
   if (headerOf(headers, 'sec-fetch-site')?.toLowerCase() === 'cross-site') return 'browser'
   return formatOf(headerOf(headers, 'accept')) === 'html' ? 'browser' : 'program'

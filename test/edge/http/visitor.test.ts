@@ -42,6 +42,11 @@ t.test('programs that pretend to be a browser do not: mail scanners are such', a
   for (const agent of [firefox, chrome]) {
     t.equal(visitorOf({ 'user-agent': agent, accept: '*/*' }), 'browser')
     t.equal(visitorOf({ 'user-agent': agent }), 'browser')
+    t.equal(
+      visitorOf({ 'user-agent': agent, accept: '*/*', 'sec-fetch-mode': 'cors' }),
+      'browser',
+      'fetch in Node'
+    )
     const script = { 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'same-origin' }
     t.equal(
       visitorOf({ 'user-agent': agent, accept: '*/*', ...script }),
