@@ -5,12 +5,15 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import t from 'tap'
 import type { Test } from 'tap'
 import { cuttingProxy } from '../kit/cutting-proxy.ts'
 import type { CuttingProxy } from '../kit/cutting-proxy.ts'
+import { stallingProxy } from '../kit/stalling-proxy.ts'
 import { testFolder } from '../kit/test-folder.ts'
+import { until } from '../kit/until.ts'
 import { askAsStranger, claimsMade, newSecret } from './claims.ts'
 import { curl } from './clients.ts'
 import { sampleBytes, startEdges, upload } from './edge-cluster.ts'
@@ -49,7 +52,7 @@ t.test('clients get the whole file through broken connections, for one redemptio
   const isRight = async (
     t: Test,
     got: Buffer,
-    { directUrl, line }: { directUrl: string; line: CuttingProxy },
+    { directUrl, line }: { directUrl: string; line: Pick<CuttingProxy, 'cuts'> },
     cuts: number
   ) => {
     t.ok(bytes.equals(got), 'every byte is right')
@@ -156,14 +159,25 @@ t.test('clients get the whole file through broken connections, for one redemptio
     await isRight(t, await readFile(`${dir}/${NAME}`), share, 3)
   })
 
-  t.test('aria2c, begun again later with the cookies that it saved', { skip }, async (t) => {
-    const share = await begin(t, 1, { afterBytes: 1_000_000 })
-    const dir = testFolder(t)
-    const args = [...aria2(dir, share.address), '--max-tries=1']
-    t.not(await run(t, 'aria2c', [...args, `--save-cookies=${dir}/jar`]), 0, 'it was cut')
-    t.equal(await run(t, 'aria2c', [...args, '-c', `--load-cookies=${dir}/jar`]), 0)
-    await isRight(t, await readFile(`${dir}/${NAME}`), share, 1)
-  })
+  t.test(
+    'aria2c, ended in the middle and begun again with the cookies that it saved',
+    { skip },
+    async (t) => {
+      const { directUrl } = await upload(url(), bytes, { name: NAME })
+      const line = await stallingProxy(new URL(url()), 1_000_000)
+      t.teardown(() => line.close())
+      const dir = testFolder(t)
+      const args = aria2(dir, directUrl.replace(url(), line.url))
+      const first = spawn('aria2c', [...args, `--save-cookies=${dir}/jar`], { stdio: 'ignore' })
+      const ended = once(first, 'close')
+      await until('a part is there', () => existsSync(`${dir}/${NAME}.aria2`) && existsSync(`${dir}/${NAME}`))
+      first.kill('SIGINT')
+      t.not(((await ended) as [number])[0], 0)
+      line.release()
+      t.equal(await run(t, 'aria2c', [...args, '-c', `--load-cookies=${dir}/jar`]), 0)
+      await isRight(t, await readFile(`${dir}/${NAME}`), { directUrl, line: { cuts: 0 } }, 0)
+    }
+  )
 
   /** A program that resumes as RFC 9110 says: it sends the validator back and knows nothing of claims. */
   async function fetchResuming(address: string): Promise<{ got: Buffer; statuses: number[] }> {
