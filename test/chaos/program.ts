@@ -10,7 +10,8 @@ import { askStatus, isAlive, isWhole } from './status.ts'
 import { pause, until } from './scene.ts'
 import { LoopbackWiring } from './wiring.ts'
 
-const READY_TIMEOUT_MS = 180_000
+/** Six processes and more start at once, on a machine that may be busy. */
+const READY_TIMEOUT_MS = 600_000
 const SAMPLE_MS = 200
 
 export interface NumberOption {
