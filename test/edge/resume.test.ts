@@ -38,7 +38,7 @@ async function run(t: Test, program: string, args: readonly string[]): Promise<n
   return code
 }
 
-t.setTimeout(240_000)
+t.setTimeout(900_000)
 
 t.test('clients get the whole file through broken connections, for one redemption', async (t) => {
   const cluster = await startEdges(t, { edges: 2 })
