@@ -76,6 +76,7 @@ export async function runProgram(
   work: (cluster: ChaosCluster) => Promise<Verdict>
 ): Promise<void> {
   const startedAt = performance.now()
+  const deaths: string[] = []
   const folder = await mkdtemp(join(tmpdir(), `peerbin-${program}-`))
   const cluster = await ChaosCluster.make({
     folder,
@@ -85,7 +86,6 @@ export async function runProgram(
     wiring: new LoopbackWiring('all on one network'),
     onDeath: ({ name }, { code, signal }) => deaths.push(`${name} died by itself: ${signal ?? code}`)
   })
-  const deaths: string[] = []
   const ended = Promise.withResolvers<never>()
   const limit = setTimeout(
     () => ended.reject(new Error(`not done within ${options.timeLimitSeconds} s`)),
