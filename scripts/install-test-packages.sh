@@ -3,7 +3,7 @@
 # except where CI is set. Needs root; does nothing when everything is there.
 set -euo pipefail
 
-packages=(chromium curl wget procps strace iproute2 zbar-tools)
+packages=(chromium curl wget aria2 procps strace iproute2 zbar-tools)
 missing=()
 for package in "${packages[@]}"; do
   dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")

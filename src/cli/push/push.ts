@@ -18,9 +18,12 @@ import { openSource } from './source-file.ts'
 
 const SHA256_HEX_LENGTH = 64
 
-/** What the edge answers to an upload; fields it may add are passed on in --json. */
+/**
+ * What the edge answers to an upload; fields it may add are passed on in --json. The address is printed as it comes, so it must be one: no blanks, and nothing that
+ * moves a terminal's cursor.
+ */
 const uploaded = z.looseObject({
-  url: z.string(),
+  url: z.string().regex(/^[\x21-\x7E]+$/),
   deleteUrl: z.string().optional(),
   passwordRequired: z.boolean().optional()
 })

@@ -2,7 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { PeerbinError } from '../../errors.ts'
+import { hasCode, PeerbinError } from '../../errors.ts'
 import { isClaimSecret, newClaimSecret } from '../../protocol/secrets.ts'
 import type { EdgeContext, Route } from '../context.ts'
 import { fileHeaders } from '../download-headers.ts'
@@ -50,6 +50,22 @@ function rangeOf(
   return choice
 }
 
+/** A range outside the file must not spend the link, so this looks before a claim is made. @throws `range-not-satisfiable`, and why a stranger gets nothing */
+async function checkRange(
+  context: EdgeContext,
+  request: FastifyRequest,
+  { token, secret, isOwn }: { token: string; secret: string; isOwn: boolean }
+): Promise<void> {
+  try {
+    const { link, file } = await liveLink(context, token)
+    // of a protected one nobody learns the size so
+    if (!link.isProtected) rangeOf(request, file.sizeBytes, secret)
+  } catch (error) {
+    // another request with the same secret may have made the claim just now: whether it did, the claim itself answers
+    if (!isOwn || hasCode(error, 'range-not-satisfiable')) throw error
+  }
+}
+
 /** Headers of the file for a HEAD by a program: nothing is claimed. */
 async function sendHead(context: EdgeContext, reply: FastifyReply, token: string): Promise<FastifyReply> {
   const { link, file } = await liveLink(context, token)
@@ -74,9 +90,10 @@ async function download(
   const isHead = request.method === 'HEAD'
   const spends = visitor === 'program' && !isHead
   const presented = presentedClaims(own, request.headers, request.cookies)
+  const hasRange = request.headers.range !== undefined
   // a program that brings its own secret is answered by the claim itself: that finds what is there and makes what is not
   const known =
-    spends && presented[0] === own && own !== undefined
+    spends && presented[0] === own && own !== undefined && !hasRange
       ? undefined
       : await validClaim(context, token, presented)
   if (known !== undefined) {
@@ -91,11 +108,7 @@ async function download(
       ? sendHead(context, reply, token)
       : sendLinkPage(context, request, reply, token)
   const secret = own ?? newClaimSecret(context.random)
-  if (request.headers.range !== undefined && own === undefined) {
-    // a range outside the file must not spend the link; of a protected one nobody learns the size so
-    const { link, file } = await liveLink(context, token)
-    if (!link.isProtected) rangeOf(request, file.sizeBytes, secret)
-  }
+  if (hasRange) await checkRange(context, request, { token, secret, isOwn: own !== undefined })
   const password = passwordOf(request, givenPassword(request.headers))
   const redemption = await claim(context, reply, token, secret, {
     origin: own === undefined ? 'edge' : 'client',
