@@ -217,12 +217,76 @@ const edge = z.strictObject({
   headersMs: ms(20 * SECOND, 'request headers must have arrived after so long'),
   keepAliveMs: ms(10 * SECOND, 'an idle connection is kept so long'),
   connectionsMax: num(1, 1_000_000, 10_000, 'open connections'),
+  connectionsPerAddress: num(
+    1,
+    1_000_000,
+    4000,
+    'open connections of one address that is no trusted proxy; 1000 transfers at once must pass'
+  ),
+  addressesMax: num(
+    16,
+    10_000_000,
+    50_000,
+    'addresses whose requests and uploads are counted; of more, those that asked least are forgotten'
+  ),
+  slowMs: ms(
+    5 * SECOND,
+    'a transfer whose other side takes longer over one chunk gives its memory to others that wait for it'
+  ),
   ratePerMinute: num(1, 10_000_000, 6000, 'requests from one address within a minute; 300 at once must pass'),
   forbiddenTypes: z
     .array(z.string())
     .default([])
-    .describe('media types that are refused, e.g. "application/x-msdownload" or "video/*"'),
+    .describe(
+      'what is refused: media types, "application/x-msdownload" or "video/*", and extensions, ".exe"'
+    ),
   stopMs: ms(3 * SECOND, 'transfers under way get so long to finish when the edge stops')
+})
+
+/**
+ * What people of one role may do. Each role has a section of this shape: one that is added gets limits of its own. `edge.uploadBytesMax` is the size of
+ * one anonymous file; it is older than roles, and stays where it was.
+ */
+const roleLimits = (defaults: { uploadsPerHour: number; dailyBytesMax: number; spaceBytesMax: number }) =>
+  z.strictObject({
+    uploadsPerHour: num(
+      0,
+      1_000_000_000,
+      defaults.uploadsPerHour,
+      'uploads from one address in an hour, on one edge; 0: any number'
+    ),
+    dailyBytesMax: bytes(
+      defaults.dailyBytesMax,
+      'uploaded from one address in a day, on one edge; 0: any amount'
+    ),
+    uploadsAtOnce: num(1, 1_000_000, 2000, 'uploads of one address at once, on one edge'),
+    downloadsAtOnce: num(1, 1_000_000, 2000, 'downloads of one address at once, on one edge'),
+    spaceBytesMax: bytes(
+      defaults.spaceBytesMax,
+      'files of this role in the whole cluster, those being uploaded included; 0: what the nodes have'
+    )
+  })
+
+const anonymous = roleLimits({ uploadsPerHour: 36_000, dailyBytesMax: 256 * 1024 * MIB, spaceBytesMax: 0 })
+
+const scan = z.strictObject({
+  command: z
+    .array(z.string())
+    .default([])
+    .describe(
+      'program and arguments that look at each file before its link works: it gets the bytes on its standard input and ends with 0 (clean) or 1 (infected)'
+    ),
+  clamd: z
+    .string()
+    .default('')
+    .describe('in place of a program: clamd, as host:port or the path of its socket'),
+  required: z
+    .boolean()
+    .default(true)
+    .describe('without a verdict an upload is refused; false: it passes, and is logged and counted'),
+  timeoutMs: ms(1 * MINUTE, 'the scanner must take each chunk within so long, and then give its verdict'),
+  scansMax: num(1, 10_000, 8, 'files being scanned at once on one edge; others wait'),
+  waitMs: ms(1 * MINUTE, 'longest wait for the scanner before an upload is turned away')
 })
 
 const network = z.strictObject({
@@ -260,6 +324,8 @@ const sections = {
   snapshot,
   link,
   edge,
+  anonymous,
+  scan,
   network,
   log
 }
@@ -277,11 +343,15 @@ export const configSchema = z.strictObject({
   snapshot: snapshot.prefault({}),
   link: link.prefault({}),
   edge: edge.prefault({}),
+  anonymous: anonymous.prefault({}),
+  scan: scan.prefault({}),
   network: network.prefault({}),
   log: log.prefault({})
 })
 
 export type Config = z.output<typeof configSchema>
+/** Limits of one role: the section of its name. */
+export type RoleLimits = Config['anonymous']
 export type ConfigInput = z.input<typeof configSchema>
 
 /** @throws `config-invalid`, naming each wrong key. */

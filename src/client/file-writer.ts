@@ -13,7 +13,7 @@ import type { Budget } from '../runtime/budget.ts'
 import { abortScope, throwIfAborted } from '../runtime/deadline.ts'
 import type { AbortScope } from '../runtime/deadline.ts'
 import { randomUuid } from '../runtime/random.ts'
-import type { FileId, FileRecord, LinkToken, SecretHash, UploadId } from '../types.ts'
+import type { FileId, FileRecord, LinkToken, SecretHash, UploadId, UserRole } from '../types.ts'
 import { Checksums, checkExpected } from './checksums.ts'
 import type { Digests } from './checksums.ts'
 import { ChunkMemory } from './chunk-memory.ts'
@@ -35,6 +35,8 @@ export interface UploadRequest {
   /** Length of the file, where the sender gave one. */
   declaredBytes?: number
   limitBytes: number
+  /** Whose limits of space hold; default: `anonymous`. */
+  role?: UserRole
   /** Hex digests the file must have; asked when the source has ended, since form fields may come after the file. */
   expect?: () => Partial<Digests>
   /** Redemptions and life of the link; asked when the source has ended. */
@@ -138,7 +140,9 @@ export class FileWriter {
         id: upload.id,
         name: request.name,
         mediaType: request.mediaType,
-        metadata: request.metadata ?? {}
+        metadata: request.metadata ?? {},
+        role: request.role ?? 'anonymous',
+        bytesMax: request.declaredBytes ?? request.limitBytes
       },
       { signal: stop.signal }
     )
@@ -155,12 +159,13 @@ export class FileWriter {
     const { clock, config, chunkBytes } = this.#deps
     const { request, stop, checksums } = upload
     const { declaredBytes, limitBytes } = request
-    const { stallMs, rateMinBytes } = config.edge
+    const { stallMs, rateMinBytes, slowMs } = config.edge
     const { signal } = stop
     await pipe(
       request.source,
       (source) => guardSource(source, { clock, stallMs, rateMinBytes, signal }),
-      (pieces) => cutChunks(pieces, { memory: this.#memory, declaredBytes, limitBytes, chunkBytes, signal }),
+      (pieces) =>
+        cutChunks(pieces, { memory: this.#memory, declaredBytes, limitBytes, chunkBytes, slowMs, signal }),
       (chunks) => checksums.watch(chunks),
       async (chunks) => {
         await forEachInFlight(

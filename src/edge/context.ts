@@ -16,6 +16,7 @@ import type { Config } from '../config.ts'
 import type { Clock, Logger, Random } from '../interfaces.ts'
 import type { Budget } from '../runtime/budget.ts'
 import type { Assets } from './assets.ts'
+import type { AddressLimits } from './limits/address-limits.ts'
 import type { ClaimTable } from './transfer/claim-table.ts'
 import type { Transfers } from './transfer/transfers.ts'
 
@@ -39,6 +40,7 @@ export interface EdgeContext extends EdgeDeps {
   readonly assets: Assets
   readonly transfers: Transfers
   readonly claims: ClaimTable
+  readonly addresses: AddressLimits
   /** The edge's own address, for requests that do not say by which name they came. */
   readonly url: () => string
 }
@@ -47,6 +49,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** A page to go back to when this route fails for a browser. */
     failurePage?: 'upload'
+    /** Asked often, and from one address: its requests are not counted. */
+    unlimited?: true
     /** The route says itself what it has to say of its failures: it is asked all the time. */
     logsFailures?: true
     /** JSON schema of a body that is not parsed by Fastify, for /openapi.json: media type → schema. */

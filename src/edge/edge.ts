@@ -9,6 +9,7 @@ import { createApp } from './app.ts'
 import { loadAssets } from './assets.ts'
 import type { App, EdgeDeps } from './context.ts'
 import { Sockets } from './http-server.ts'
+import { AddressLimits } from './limits/address-limits.ts'
 import { CertificateReloader, readCertificate } from './tls.ts'
 import { ClaimTable } from './transfer/claim-table.ts'
 import { Transfers } from './transfer/transfers.ts'
@@ -74,6 +75,7 @@ export class Edge implements Service {
         assets: await loadAssets(),
         transfers,
         claims: new ClaimTable(config.link),
+        addresses: new AddressLimits(clock, config),
         url: () => this.url
       },
       certificate,

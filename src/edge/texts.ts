@@ -126,7 +126,13 @@ export const texts = {
       'claim-unknown': 'This download is over',
       'claim-over-budget': 'This download is over',
       'not-found': 'There is nothing here',
-      'rate-limited': 'One moment, please'
+      'rate-limited': 'One moment, please',
+      'too-many-uploads': 'That is enough for now',
+      'daily-bytes-used': 'That is enough for today',
+      'too-many-transfers': 'One moment, please',
+      'space-full': 'There is no room left',
+      'file-infected': 'This file is not safe',
+      'scanner-unavailable': 'The virus scanner is not there'
     } satisfies Partial<Record<ErrorCode, string>> as Partial<Record<ErrorCode, string>>,
     otherTitle: 'That did not work',
     hints: {
@@ -140,7 +146,11 @@ export const texts = {
       'claim-over-budget': 'Ask the sender for a new link if you still need the file.',
       'checksum-mismatch': 'The file that arrived is not the one that was described. Nothing was kept.',
       'chunk-unavailable': 'The link has not been used up. Please try again shortly.',
-      'not-enough-nodes': 'Nothing was kept. Please try again shortly.'
+      'not-enough-nodes': 'Nothing was kept. Please try again shortly.',
+      'too-many-transfers': 'A link that you were about to use has not been used up.',
+      'space-full': 'Room is made whenever a file is fetched or expires. Nothing was kept.',
+      'file-infected': 'Nothing was kept.',
+      'scanner-unavailable': 'Nothing was kept. Please try again later.'
     } satisfies Partial<Record<ErrorCode, string>> as Partial<Record<ErrorCode, string>>
   }
 } as const

@@ -11,6 +11,7 @@ import { presentedClaims } from '../http/claims.ts'
 import { chooseRange, rangeAllowed } from '../http/range.ts'
 import type { RangeChoice } from '../http/range.ts'
 import { visitorOf } from '../http/visitor.ts'
+import { clientAddress } from '../limits/client-address.ts'
 import { problemSchema } from '../problem.ts'
 import { claimLink, findClaim, tokenHashOf } from '../redeem.ts'
 import type { Redemption } from '../redeem.ts'
@@ -62,13 +63,15 @@ async function download(
   reply: FastifyReply
 ): Promise<FastifyReply> {
   const { token } = request.params
+  const isHead = request.method === 'HEAD'
+  // before a claim is made: a download that is refused must not spend the link
+  using _pass = isHead ? undefined : context.addresses.download(clientAddress(request), 'anonymous')
   const own = request.query.claim
   if (own !== undefined && !isClaimSecret(own))
     throw new PeerbinError('invalid-field', 'claim: 43 characters of base64url are needed', {
       details: { field: 'claim' }
     })
   const visitor = visitorOf(request.headers)
-  const isHead = request.method === 'HEAD'
   const spends = visitor === 'program' && !isHead
   const presented = presentedClaims(own, request.headers, request.cookies)
   // a program that brings its own secret is answered by the claim itself: that finds what is there and makes what is not
