@@ -64,7 +64,7 @@ async function download(
 ): Promise<FastifyReply> {
   const { token } = request.params
   const isHead = request.method === 'HEAD'
-  // before a claim is made: a download that is refused must not spend the link
+  // before a claim is made: a download that is refused must not spend the link; it counts until the last byte, so everything below is awaited
   using _pass = isHead ? undefined : context.addresses.download(clientAddress(request), 'anonymous')
   const own = request.query.claim
   if (own !== undefined && !isClaimSecret(own))
@@ -80,7 +80,7 @@ async function download(
       ? undefined
       : await validClaim(context, token, presented)
   if (known !== undefined) {
-    return serveClaim(context, request, reply, {
+    return await serveClaim(context, request, reply, {
       token,
       redemption: known,
       range: rangeOf(request, known.answer.file.sizeBytes, known.secret)
@@ -88,8 +88,8 @@ async function download(
   }
   if (!spends)
     return visitor === 'program'
-      ? sendHead(context, reply, token)
-      : sendLinkPage(context, request, reply, token)
+      ? await sendHead(context, reply, token)
+      : await sendLinkPage(context, request, reply, token)
   const secret = own ?? newClaimSecret(context.random)
   if (request.headers.range !== undefined && own === undefined) {
     // a range outside the file must not spend the link
@@ -101,7 +101,7 @@ async function download(
     secret,
     own === undefined ? 'edge' : 'client'
   )
-  return serveClaim(context, request, reply, {
+  return await serveClaim(context, request, reply, {
     token,
     redemption,
     range: rangeOf(request, redemption.answer.file.sizeBytes, secret)
