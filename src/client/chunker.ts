@@ -10,6 +10,8 @@ export interface FilledChunk {
   readonly index: number
   readonly sizeBytes: number
   readonly buffer: ChunkBuffer
+  /** Its sender was slow while others waited, so that it ends before it is full. */
+  readonly isShort: boolean
 }
 
 /**
@@ -115,11 +117,13 @@ export async function* cutChunks(
       const patienceMs = index < SHORT_CHUNKS_MAX ? slowMs : Infinity
       let filled = 0
       let handedOver = false
+      let isShort = false
       try {
         while (filled < buffer.sizeBytes) {
           const heldMs = filled === 0 ? 0 : patienceMs
           if (slowMs < Infinity && (await intake.isWantedFirst(buffer, heldMs))) {
-            late ||= filled > 0
+            isShort = filled > 0
+            late ||= isShort
             break
           }
           if (!(await intake.refill())) break
@@ -128,7 +132,7 @@ export async function* cutChunks(
         if (filled > 0) {
           cutBytes += filled
           handedOver = true
-          yield { index: index++, sizeBytes: filled, buffer }
+          yield { index: index++, sizeBytes: filled, buffer, isShort }
         }
       } finally {
         if (!handedOver) buffer.release()

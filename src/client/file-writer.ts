@@ -24,6 +24,7 @@ import { commitUpload } from './commit-upload.ts'
 import type { ControllerClient } from './controller-client.ts'
 import { forEachInFlight } from './in-flight.ts'
 import { ReceiptLog } from './receipt-log.ts'
+import type { FileScan, ScanGate } from './scan/scan-gate.ts'
 import { guardSource } from './source-guard.ts'
 
 export interface UploadRequest {
@@ -65,6 +66,8 @@ export interface FileWriterDeps {
   /** The cluster secret: manifests are encrypted with a key derived from it. */
   readonly clusterKey: Uint8Array
   readonly logger: Logger
+  /** Looks at every file before it is committed; without it nobody does. */
+  readonly scans?: ScanGate | undefined
   /** Size of all chunks of a file but its last; default: CHUNK_BYTES_MAX. The simulator's files are small. */
   readonly chunkBytes?: number | undefined
 }
@@ -99,7 +102,7 @@ export class FileWriter {
    * Resolves when file and link are committed, and every chunk and the manifest are durable on enough nodes.
    *
    * @throws `empty-file`, `too-large`, `upload-incomplete`, `upload-stalled`, `checksum-mismatch`, `busy` (no memory in time), `not-enough-nodes`,
-   * `cluster-full`, `no-controller`, the signal's reason, and what a chunk or the commit failed with. Nothing is visible then; what was
+   * `cluster-full`, `space-full`, `file-infected`, `scanner-unavailable`, `no-controller`, the signal's reason, and what a chunk or the commit failed with. Nothing is visible then; what was
    * stored is given up in the background and collected later.
    */
   async upload(request: UploadRequest): Promise<UploadResult> {
@@ -147,15 +150,17 @@ export class FileWriter {
       { signal: stop.signal }
     )
     const openedAt = clock.monotonic()
-    await this.#writeChunks(upload)
+    using scan = this.#deps.scans?.begin(stop.signal)
+    await this.#writeChunks(upload, scan)
     const digests = upload.checksums.digests()
     checkExpected(digests, request.expect?.() ?? {})
+    await scan?.passed()
     // the controller's time, so that edges with a wrong clock give no wrong expiry
     const uploadedAt = now + Math.floor(clock.monotonic() - openedAt)
     return await this.#commit(upload, digests.sha256, uploadedAt)
   }
 
-  async #writeChunks(upload: Upload): Promise<void> {
+  async #writeChunks(upload: Upload, scan: FileScan | undefined): Promise<void> {
     const { clock, config, chunkBytes } = this.#deps
     const { request, stop, checksums } = upload
     const { declaredBytes, limitBytes } = request
@@ -167,6 +172,7 @@ export class FileWriter {
       (pieces) =>
         cutChunks(pieces, { memory: this.#memory, declaredBytes, limitBytes, chunkBytes, slowMs, signal }),
       (chunks) => checksums.watch(chunks),
+      (chunks) => scan?.watch(chunks) ?? chunks,
       async (chunks) => {
         await forEachInFlight(
           chunks,

@@ -11,6 +11,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { ControllerClient } from '../client/controller-client.ts'
 import type { FileReader } from '../client/file-reader.ts'
 import type { FileWriter } from '../client/file-writer.ts'
+import type { ScanGate } from '../client/scan/scan-gate.ts'
 import type { Membership } from '../cluster/membership.ts'
 import type { Config } from '../config.ts'
 import type { Clock, Logger, Random } from '../interfaces.ts'
@@ -28,6 +29,8 @@ export interface EdgeDeps {
   readonly reader: FileReader
   /** Memory that the writer and the reader share. */
   readonly memory: Budget
+  /** Where files are looked at, if they are. */
+  readonly scans?: ScanGate | undefined
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
