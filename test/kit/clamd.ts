@@ -23,7 +23,7 @@ export interface TestClamd {
   streamBytesMax: number
   /** Pause before each verdict. */
   verdictMs: number
-  /** Sessions at once: now, and at most. */
+  /** Sessions without a verdict: now, and at most at once; and all whose connection has ended. */
   readonly sessions: { now: number; peak: number; ended: number }
   close(): Promise<void>
 }
@@ -38,15 +38,20 @@ export async function startClamd(listen: { path: string } | { port: number }): P
   const server: Server = createServer((socket) => {
     sockets.add(socket)
     sessions.now++
+    let isOver = false
+    const over = (): void => {
+      if (!isOver) sessions.now--
+      isOver = true
+    }
     sessions.peak = Math.max(sessions.peak, sessions.now)
     socket.on('error', () => undefined)
     socket.on('close', () => {
       sockets.delete(socket)
-      sessions.now--
+      over()
       sessions.ended++
     })
     if (clamd.mood === 'deaf') return socket.pause()
-    serve(socket, clamd)
+    serve(socket, clamd, over)
   })
   server.listen('path' in listen ? listen.path : { port: listen.port, host: '127.0.0.1' })
   await once(server, 'listening')
@@ -63,7 +68,11 @@ export async function startClamd(listen: { path: string } | { port: number }): P
   })
 }
 
-function serve(socket: Socket, clamd: Pick<TestClamd, 'mood' | 'streamBytesMax' | 'verdictMs'>): void {
+function serve(
+  socket: Socket,
+  clamd: Pick<TestClamd, 'mood' | 'streamBytesMax' | 'verdictMs'>,
+  over: () => void
+): void {
   let waiting = Buffer.alloc(0)
   let isStreaming = false
   let streamed = 0
@@ -71,7 +80,10 @@ function serve(socket: Socket, clamd: Pick<TestClamd, 'mood' | 'streamBytesMax' 
   let found = false
   const answer = (text: string): void => {
     if (clamd.mood === 'silent') return
-    setTimeout(() => socket.end(`${text}\0`), clamd.verdictMs)
+    setTimeout(() => {
+      over()
+      socket.end(`${text}\0`)
+    }, clamd.verdictMs)
   }
   const step = (): boolean => {
     if (!isStreaming) {
