@@ -105,7 +105,7 @@ export class ChunkMemory {
       },
       offer: (heldMs, onWanted) => {
         keep()
-        if (!held) return
+        if (!held || heldMs === Infinity) return
         const afterMs = leasedAt + heldMs - this.#clock.monotonic()
         if (afterMs <= 0) lease.offer(onWanted)
         else patience = this.#clock.setTimer(afterMs, () => lease.offer(onWanted), { unref: true })

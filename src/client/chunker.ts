@@ -90,12 +90,14 @@ class Intake {
   }
 }
 
+/** The first bytes of a chunk have so long to come before its memory goes to others: they are nearly always there already. */
+const EMPTY_MS = 100
 /** Chunks of a file may be cut short up to here; the rest has to do for the largest file there can be. */
 const SHORT_CHUNKS_MAX = MANIFEST_CHUNKS_MAX / 2
 
 /**
  * A sender that is slow does not hold memory that others wait for: after `slowMs` its chunk ends where it is, is stored as it is, and the next one waits its turn
- * behind the others. Memory for which nothing has come at all goes back at once.
+ * behind the others. Memory for which nothing has come at all goes back sooner, and is asked for again when something has.
  *
  * @throws `too-large` as soon as the limit is passed; `empty-file`; `upload-incomplete` when the source ends before `declaredBytes`;
  * `bad-request` when it goes on after them; `busy` when no memory is to be had.
@@ -120,7 +122,7 @@ export async function* cutChunks(
       let isShort = false
       try {
         while (filled < buffer.sizeBytes) {
-          const heldMs = filled === 0 ? 0 : patienceMs
+          const heldMs = filled === 0 ? Math.min(EMPTY_MS, slowMs) : patienceMs
           if (slowMs < Infinity && (await intake.isWantedFirst(buffer, heldMs))) {
             isShort = filled > 0
             late ||= isShort

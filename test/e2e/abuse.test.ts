@@ -82,17 +82,29 @@ const MODES: ReadonlyArray<{ name: string; args: (cluster: UpCluster, links: Sha
   },
   {
     name: 'slow readers (-X)',
-    args: (_cluster, { directUrl }) => [
-      ...['-X', '-u', `${directUrl}?claim=${'c'.repeat(43)}`, '-t', 'GET', '-m', '*/*'],
-      ...['-w', '512', '-y', '1024', '-n', '1', '-z', '512', '-k', '1']
-    ]
+    args: (_cluster, { directUrl }) =>
+      ['-X', '-u', `${directUrl}?claim=${'c'.repeat(43)}`, '-t', 'GET', '-m', '*/*'].concat([
+        '-w',
+        '512',
+        '-y',
+        '1024',
+        '-n',
+        '1',
+        '-z',
+        '512',
+        '-k',
+        '1'
+      ])
   },
   {
     name: 'overlapping ranges (-R)',
-    args: (_cluster, { directUrl }) => [
-      ...['-R', '-u', `${directUrl}?claim=${'c'.repeat(43)}`, '-t', 'GET', '-m', '*/*'],
-      ...['-a', '5', '-b', '500']
-    ]
+    args: (_cluster, { directUrl }) =>
+      ['-R', '-u', `${directUrl}?claim=${'c'.repeat(43)}`, '-t', 'GET', '-m', '*/*'].concat([
+        '-a',
+        '5',
+        '-b',
+        '500'
+      ])
   }
 ]
 

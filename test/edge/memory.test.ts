@@ -24,7 +24,9 @@ t.test(
     const SIZE = 200_000
     const COUNT = 200
     const edges = await startEdges(t, {
-      config: { edge: { port: 0, memoryBytes: 8 * SIZE, memoryWaitMs: 100_000, stallMs: 60_000 } }
+      config: {
+        edge: { port: 0, headersMs: 120_000, memoryBytes: 8 * SIZE, memoryWaitMs: 100_000, stallMs: 60_000 }
+      }
     })
     const { url } = edges
     const memory = memoryOf(edges)
@@ -55,7 +57,14 @@ t.test(
   async (t) => {
     const edges = await startEdges(t, {
       config: {
-        edge: { port: 0, memoryBytes: MIB, memoryWaitersMax: 2, memoryWaitMs: 60_000, stallMs: 60_000 }
+        edge: {
+          port: 0,
+          headersMs: 120_000,
+          memoryBytes: MIB,
+          memoryWaitersMax: 2,
+          memoryWaitMs: 60_000,
+          stallMs: 60_000
+        }
       }
     })
     const { url } = edges
@@ -83,6 +92,7 @@ t.test('readers that are slow give their memory to others, and get every byte al
     config: {
       edge: {
         port: 0,
+        headersMs: 120_000,
         uploadBytesMax: 40 * MIB,
         memoryBytes: 8 * MIB,
         slowMs: 200,
@@ -130,6 +140,7 @@ t.test('senders that are slow give their memory to others, and their files arriv
     config: {
       edge: {
         port: 0,
+        headersMs: 120_000,
         uploadBytesMax: 40 * MIB,
         memoryBytes: 8 * MIB,
         slowMs: 200,
