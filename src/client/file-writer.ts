@@ -72,6 +72,9 @@ export interface FileWriterDeps {
   readonly chunkBytes?: number | undefined
 }
 
+/** Of up to this many bytes the budget takes no notice; a manifest has some hundred, and 40 for each chunk. */
+const SMALL_BYTES = 64 * 1024
+
 /** An upload under way. */
 interface Upload {
   readonly id: UploadId
@@ -239,8 +242,12 @@ export class FileWriter {
     const { name, mediaType, metadata = {} } = upload.request
     const manifest = { ...facts, name, mediaType, metadata, chunks: upload.chunks }
     const bytes = encodeManifest(manifest, clusterKey, random)
-    // no chunk of this upload holds memory any more, so that waiting for this little more cannot block others
-    const buffer = await this.#memory.lease(bytes.byteLength, upload.stop.signal)
+    // no chunk of this upload holds memory any more, so that waiting for this little more cannot block others. Most manifests are so small that they are not
+    // worth another turn behind everybody who waits for a chunk
+    const buffer =
+      bytes.byteLength > SMALL_BYTES
+        ? await this.#memory.lease(bytes.byteLength, upload.stop.signal)
+        : undefined
     try {
       const written = await chunks.write({
         upload: upload.id,
@@ -250,7 +257,7 @@ export class FileWriter {
       })
       await upload.receipts.add(written.receipts)
     } finally {
-      buffer.release()
+      buffer?.release()
     }
   }
 
