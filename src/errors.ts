@@ -51,6 +51,31 @@ export const ERRORS = {
   ),
   'upload-stalled': spec(408, true, EXIT.unreachable, 'The upload stood still for too long.'),
   'rate-limited': spec(429, true, EXIT.busy, 'Too many requests. Please wait a moment.'),
+  'too-many-uploads': spec(
+    429,
+    true,
+    EXIT.busy,
+    'Too many uploads from your address. Please come back later.'
+  ),
+  'daily-bytes-used': spec(
+    429,
+    true,
+    EXIT.busy,
+    'Your address has uploaded as much as is possible in a day. Please come back later.'
+  ),
+  'too-many-transfers': spec(
+    429,
+    true,
+    EXIT.busy,
+    'Too many uploads or downloads from your address at once. Please wait for one to end.'
+  ),
+  'file-infected': spec(422, false, EXIT.refused, 'A virus scanner found something in this file.'),
+  'scanner-unavailable': spec(
+    503,
+    true,
+    EXIT.busy,
+    'The file could not be looked at by the virus scanner. Please try again later.'
+  ),
   'not-found': spec(404, false, EXIT.refused, 'There is nothing here.'),
   'method-not-allowed': spec(405, false, EXIT.usage, 'This address does not take that method.'),
   'origin-forbidden': spec(403, false, EXIT.refused, 'This request came from a page of another site.'),
@@ -93,6 +118,12 @@ export const ERRORS = {
   'not-enough-nodes': spec(503, true, EXIT.busy, 'The cluster has too few active nodes right now.'),
   'no-controller': spec(503, true, EXIT.busy, 'No controller can be reached right now.'),
   'cluster-full': spec(507, true, EXIT.busy, 'The cluster is full.'),
+  'space-full': spec(
+    507,
+    true,
+    EXIT.busy,
+    'The space for files like this one is used up. Please come back later.'
+  ),
   'chunk-unavailable': spec(503, true, EXIT.busy, 'No node that holds this part of the file can be reached.'),
   busy: spec(503, true, EXIT.busy, 'The server is busy. Please try again shortly.'),
   'shutting-down': spec(503, true, EXIT.busy, 'The process is stopping.'),

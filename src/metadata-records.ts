@@ -14,7 +14,8 @@ import type {
   PeerId,
   SecretHash,
   Tier,
-  UploadId
+  UploadId,
+  UserRole
 } from './types.ts'
 
 /** A node as last recorded. Liveness is not stored: it is judged from heartbeats by a running process. */
@@ -44,12 +45,23 @@ export interface CopyRecord {
   boot: number
 }
 
+/** What an upload takes of the space of its role, from its opening until it is committed or given up; then its file does. */
+export interface UploadSpace {
+  role: UserRole
+  /** Most that the file can have. */
+  bytes: number
+  /** For all files and open uploads of the role together; undefined: there is no limit. */
+  bytesMax: number | undefined
+}
+
 export interface OpenUpload {
   id: UploadId
   name: string
   mediaType: string
   metadata: Record<string, string>
   openedAt: number
+  /** Default: anonymous, nothing reserved, no limit. */
+  space?: UploadSpace | undefined
   /** When an upload that was neither committed nor abandoned is given up, unless it goes on: reservations move it. */
   expiresAt: number
 }
@@ -249,4 +261,6 @@ export interface StoreStats {
   chunksWithoutCopy: number
   ordersPending: number
   linksSuspended: number
+  /** Bytes of each role's live files and open uploads. */
+  spaceUsed: Record<UserRole, number>
 }

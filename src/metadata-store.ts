@@ -76,7 +76,10 @@ export interface ClusterRecords {
 }
 
 export interface UploadRecords {
-  /** Idempotent by id. `upload-closed` when that id has been committed or abandoned. */
+  /**
+   * Idempotent by id. `upload-closed` when that id has been committed or abandoned. Takes the upload's space from its role's, by one conditional update: `space-full`,
+   * and nothing is opened, when that would be more than its limit.
+   */
   openUpload(upload: OpenUpload): Promise<void>
   /**
    * Counts one reference of the upload on the chunk's row (once per upload and chunk, however often it is called) before anything is
@@ -93,11 +96,11 @@ export interface UploadRecords {
   /**
    * The upload is open, indexes 0…chunkCount-1 and the manifest are reserved, their sizes add up, and each reserved generation is live with at least
    * `copiesMin` recorded copies on at least `hostsMin` hosts, else `upload-conflict` or `copies-missing` and nothing changes. The upload's references become
-   * the file's; file and link become visible. Idempotent: the same upload, file and link again answers the same file.
+   * the file's; file and link become visible; of the space that was reserved the role keeps what the file has. Idempotent: the same upload, file and link again answers the same file.
    */
   commitUpload(commit: CommitUpload): Promise<FileRecord>
   /**
-   * Drops the upload's references. Idempotent; an upload that was never opened is closed for good; a committed one is left alone and answers false, and so is
+   * Drops the upload's references, and gives its space back. Idempotent; an upload that was never opened is closed for good; a committed one is left alone and answers false, and so is
    * one that `expiresAt` keeps beyond `staleAt`, if that is given.
    */
   abandonUpload(upload: UploadId, options?: { staleAt?: number }): Promise<boolean>
@@ -174,7 +177,7 @@ export interface LinkRecords {
 export interface GarbageRecords {
   /**
    * One bounded step of ending what is over: leases that ran out become consumed, live links past their expiry with no running claim `expired`, links whose slots are all
-   * consumed (grace over) `consumed`, and files with no link left become `deleted` and drop their references. Answers how many rows it changed.
+   * consumed (grace over) `consumed`, and files with no link left become `deleted`, give their space back and drop their references. Answers how many rows it changed.
    */
   settleLinks(now: number, limit: number): Promise<number>
   /** Live chunks with no reference become condemned, with a delete order for each recorded copy. Conditional on the row itself. Answers how many. */

@@ -38,6 +38,10 @@ export const ROLES = ['node', 'controller', 'edge', 'admin'] as const
 /** What a process is in the cluster. `admin` is a short-lived command of an operator. */
 export type Role = (typeof ROLES)[number]
 
+export const USER_ROLES = ['anonymous'] as const
+/** Whose limits hold for an upload or a download. Whoever shows no account is `anonymous`. */
+export type UserRole = (typeof USER_ROLES)[number]
+
 export const NODE_STATES = ['active', 'draining', 'full', 'read-only'] as const
 /** What a node says of itself. `full`: below its reserve of free space; `read-only`: a write failed and it wants a restart. */
 export type NodeState = (typeof NODE_STATES)[number]

@@ -2,7 +2,6 @@
 
 import cookie from '@fastify/cookie'
 import multipart from '@fastify/multipart'
-import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import { fastify } from 'fastify'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -14,6 +13,7 @@ import { createHttpServer, onClientError, pathOf } from './http-server.ts'
 import { headerOf } from './http/accept.ts'
 import { senderPath } from './http/origin.ts'
 import { bodyUnread, lingering } from './http/linger.ts'
+import { clientAddress } from './limits/client-address.ts'
 import { MethodTable } from './methods.ts'
 import { swaggerOptions } from './openapi.ts'
 import { errorPage } from './pages/error-page.ts'
@@ -55,7 +55,6 @@ const ROUTES: readonly Route[] = [
 
 /** Request lines are at most 16 KiB (Node's limit for headers); a longer parameter than Fastify's default is for us to judge. */
 const PARAM_LENGTH_MAX = 16 * 1024
-const MINUTE_MS = 60_000
 
 /** Not started, not listening. @param stopping tells that no new request is to be begun */
 export async function createApp(
@@ -89,22 +88,6 @@ export async function createApp(
   await app.register(cookie)
   await app.register(multipart, { throwFileSizeLimit: false })
   await app.register(swagger, swaggerOptions(version))
-  await app.register(rateLimit, {
-    max: config.edge.ratePerMinute,
-    timeWindow: MINUTE_MS,
-    addHeadersOnExceeding: {
-      'x-ratelimit-limit': false,
-      'x-ratelimit-remaining': false,
-      'x-ratelimit-reset': false
-    },
-    addHeaders: {
-      'x-ratelimit-limit': false,
-      'x-ratelimit-remaining': false,
-      'x-ratelimit-reset': false,
-      'retry-after': false
-    },
-    errorResponseBuilder: (_request, { ttl }) => new PeerbinError('rate-limited', '', { retryAfterMs: ttl })
-  })
   addHooks(app, context, stopping)
   const methods = new MethodTable()
   // `PUT /{name}` takes any name: it says nothing about what else an address could be
@@ -118,9 +101,10 @@ export async function createApp(
 }
 
 function addHooks(app: App, context: EdgeContext, stopping: () => boolean): void {
-  const { clock, config, logger } = context
-  app.addHook('onRequest', async () => {
+  const { addresses, clock, config, logger } = context
+  app.addHook('onRequest', async (request) => {
     if (stopping()) throw new PeerbinError('shutting-down', '', { retryAfterMs: config.edge.stopMs })
+    if (request.routeOptions.config?.unlimited !== true) addresses.request(clientAddress(request))
   })
   app.addHook('onSend', async (request, reply, payload: unknown) => {
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) reply.header(name, value)
@@ -172,7 +156,7 @@ function addErrorHandlers(app: App, context: EdgeContext, methods: MethodTable):
         : new PeerbinError('method-not-allowed', '', { details: { allow: allowed.join(', ') } })
     return sendProblem(request, reply, error, page)
   }
-  app.setNotFoundHandler({ preHandler: app.rateLimit() }, notFound)
+  app.setNotFoundHandler(notFound)
 }
 
 /** Where a person starts over: the download of a claim that was made, the page of the link that was pressed or of its sender, or the page itself. */

@@ -10,6 +10,7 @@ import { createApp } from './app.ts'
 import { loadAssets } from './assets.ts'
 import type { App, EdgeDeps } from './context.ts'
 import { Sockets } from './http-server.ts'
+import { AddressLimits } from './limits/address-limits.ts'
 import { CertificateReloader, readCertificate } from './tls.ts'
 import { ClaimTable } from './transfer/claim-table.ts'
 import { Transfers } from './transfer/transfers.ts'
@@ -76,6 +77,7 @@ export class Edge implements Service {
         transfers,
         claims: new ClaimTable(config.link),
         passwords: new PasswordHasher(this.#deps),
+        addresses: new AddressLimits(clock, config),
         url: () => this.url
       },
       certificate,

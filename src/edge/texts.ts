@@ -230,7 +230,13 @@ export const texts = {
       'rate-limited': 'One moment, please',
       'password-required': 'This link asks for a password',
       'password-wrong': 'That is not the password',
-      'password-attempts': 'Too many wrong passwords'
+      'password-attempts': 'Too many wrong passwords',
+      'too-many-uploads': 'That is enough for now',
+      'daily-bytes-used': 'That is enough for today',
+      'too-many-transfers': 'One moment, please',
+      'space-full': 'There is no room left',
+      'file-infected': 'This file is not safe',
+      'scanner-unavailable': 'The virus scanner is not there'
     } satisfies Partial<Record<ErrorCode, string>> as Partial<Record<ErrorCode, string>>,
     otherTitle: 'That did not work',
     hints: {
@@ -246,7 +252,11 @@ export const texts = {
       'chunk-unavailable': 'The link has not been used up. Please try again shortly.',
       'password-wrong': 'The link has not been used up.',
       'password-attempts': 'The link has not been used up. Please wait before you try again.',
-      'not-enough-nodes': 'Nothing was kept. Please try again shortly.'
+      'not-enough-nodes': 'Nothing was kept. Please try again shortly.',
+      'too-many-transfers': 'A link that you were about to use has not been used up.',
+      'space-full': 'Room is made whenever a file is fetched or expires. Nothing was kept.',
+      'file-infected': 'Nothing was kept.',
+      'scanner-unavailable': 'Nothing was kept. Please try again later.'
     } satisfies Partial<Record<ErrorCode, string>> as Partial<Record<ErrorCode, string>>
   }
 } as const

@@ -12,7 +12,7 @@ import {
   PASSWORD_MEMORY_KIB_MAX,
   PASSWORD_PASSES_MAX
 } from './limits.ts'
-import { NODE_STATES, ROLES, TIERS } from '../types.ts'
+import { NODE_STATES, ROLES, TIERS, USER_ROLES } from '../types.ts'
 import type { Address, ChunkId, FileId, Generation, PeerId, SecretHash, Term, UploadId } from '../types.ts'
 
 const utf8Bytes = (text: string): number => Buffer.byteLength(text, 'utf8')
@@ -63,6 +63,7 @@ export const metadata = z
     'metadata too large'
   )
 export const role = z.enum(ROLES)
+export const userRole = z.enum(USER_ROLES)
 export const nodeState = z.enum(NODE_STATES)
 export const tier = z.enum(TIERS)
 export const addresses = z.array(address).max(16)

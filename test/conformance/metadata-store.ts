@@ -18,6 +18,7 @@ import { testReconcile } from './metadata-reconcile.ts'
 import { testRecovery } from './metadata-recovery.ts'
 import { testRepair } from './metadata-repair.ts'
 import { testSent } from './metadata-sent.ts'
+import { testSpace } from './metadata-space.ts'
 import { testSuspended } from './metadata-suspended.ts'
 import { testTombstones } from './metadata-tombstones.ts'
 import { testUploads } from './metadata-uploads.ts'
@@ -41,7 +42,8 @@ const PARTS = {
   repair: testRepair,
   inventories: testInventory,
   reconciling: testReconcile,
-  recovery: testRecovery
+  recovery: testRecovery,
+  'space of roles': testSpace
 }
 
 export async function testMetadataStore(t: Test, makeStore: MakeStore): Promise<void> {

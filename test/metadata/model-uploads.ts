@@ -22,10 +22,20 @@ import {
 } from './model-world.ts'
 import type { Step } from './model-world.ts'
 
+/** Space is taken or not, and short at times. */
+const space = fc.option(
+  fc.record({
+    role: fc.constant('anonymous' as const),
+    bytes: fc.constantFrom(0, CHUNK_BYTES, 3 * CHUNK_BYTES),
+    bytesMax: fc.constantFrom(undefined, 0, 3 * CHUNK_BYTES, 5 * CHUNK_BYTES)
+  }),
+  { nil: undefined }
+)
+
 export const open = operation(
   'open',
-  name,
-  (each): Step =>
+  fc.tuple(name, space),
+  ([each, space]): Step =>
     ({ now }) =>
     (store) =>
       store.openUpload({
@@ -33,6 +43,7 @@ export const open = operation(
         name: each,
         mediaType: 'text/plain',
         metadata: { each },
+        space,
         openedAt: now,
         expiresAt: now + 500
       })

@@ -148,7 +148,9 @@ export const controlSamples: Samples<ControlMessages> = {
       id: upload,
       name: file.name,
       mediaType: file.mediaType,
-      metadata: file.metadata
+      metadata: file.metadata,
+      role: 'anonymous',
+      bytesMax: file.sizeBytes
     },
     response: { now }
   },
@@ -282,6 +284,7 @@ export const controlSamples: Samples<ControlMessages> = {
       snapshot: { behindMs: 1500, nodes: 3, baseBytes: 1_000_000, changesBytes: 2000, lastError: null },
       scrub: { oldestAt: now - 1000, overdue: false, quarantined: 1 },
       linksSuspended: 2,
+      spaceUsed: { anonymous: file.sizeBytes },
       nodes: [
         {
           peer,

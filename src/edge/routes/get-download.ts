@@ -12,6 +12,7 @@ import { givenPassword } from '../http/password.ts'
 import { chooseRange, rangeAllowed } from '../http/range.ts'
 import type { RangeChoice } from '../http/range.ts'
 import { visitorOf } from '../http/visitor.ts'
+import { clientAddress } from '../limits/client-address.ts'
 import { problemSchema } from '../problem.ts'
 import { claimLink, findClaim, orRelease, passwordOf, tokenHashOf } from '../redeem.ts'
 import type { ClaimOptions, Redemption } from '../redeem.ts'
@@ -81,13 +82,15 @@ async function download(
   reply: FastifyReply
 ): Promise<FastifyReply> {
   const { token } = request.params
+  const isHead = request.method === 'HEAD'
+  // before a claim is made: a download that is refused must not spend the link; it counts until the last byte, so everything below is awaited
+  using _pass = isHead ? undefined : context.addresses.download(clientAddress(request), 'anonymous')
   const own = request.query.claim
   if (own !== undefined && !isClaimSecret(own))
     throw new PeerbinError('invalid-field', 'claim: 43 characters of base64url are needed', {
       details: { field: 'claim' }
     })
   const visitor = visitorOf(request.headers)
-  const isHead = request.method === 'HEAD'
   const spends = visitor === 'program' && !isHead
   const presented = presentedClaims(own, request.headers, request.cookies)
   const hasRange = request.headers.range !== undefined
@@ -97,7 +100,7 @@ async function download(
       ? undefined
       : await validClaim(context, token, presented)
   if (known !== undefined) {
-    return serveClaim(context, request, reply, {
+    return await serveClaim(context, request, reply, {
       token,
       redemption: known,
       range: rangeOf(request, known.answer.file.sizeBytes, known.secret)
@@ -105,8 +108,8 @@ async function download(
   }
   if (!spends)
     return visitor === 'program'
-      ? sendHead(context, reply, token)
-      : sendLinkPage(context, request, reply, token)
+      ? await sendHead(context, reply, token)
+      : await sendLinkPage(context, request, reply, token)
   const secret = own ?? newClaimSecret(context.random)
   if (hasRange) await checkRange(context, request, { token, secret, isOwn: own !== undefined })
   const password = passwordOf(request, givenPassword(request.headers))
@@ -117,7 +120,7 @@ async function download(
   const range = await orRelease(context, redemption, async () =>
     rangeOf(request, redemption.answer.file.sizeBytes, secret)
   )
-  return serveClaim(context, request, reply, { token, redemption, range })
+  return await serveClaim(context, request, reply, { token, redemption, range })
 }
 
 async function claim(

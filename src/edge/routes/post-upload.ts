@@ -9,7 +9,7 @@ import { declaredBytes, hasBody } from '../http/request-body.ts'
 import { FORM_OVERHEAD_BYTES_MAX, UploadForm } from '../http/upload-form.ts'
 import { problemSchema } from '../problem.ts'
 import { sendUploadAnswer, uploadAnswerSchema } from '../upload-answer.ts'
-import { protectedBy, receive } from './receive.ts'
+import { passFor, protectedBy, receive } from './receive.ts'
 
 /** Documentation of the form; the parts are read as they come, in any order. */
 const form = z.object({
@@ -64,9 +64,13 @@ export const postUpload: Route = (app, context) => {
     },
     async (request, reply) => {
       check(request)
+      const length =
+        request.headers['transfer-encoding'] === undefined ? declaredBytes(request.raw) : undefined
+      using pass = passFor(context, request, length)
       const parts = new UploadForm(request, clock, config)
       const file = await parts.file()
-      const result = await receive(context, reply, {
+      const result = await receive(context, reply, pass, {
+        ...(length !== undefined && { mostBytes: length }),
         name: formName(file.filename ?? ''),
         mediaType: cleanMediaType(file.mimetype),
         source: parts.bytes(),

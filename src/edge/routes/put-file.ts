@@ -12,7 +12,7 @@ import { passwordHeader } from '../http/password.ts'
 import { declaredBytes, hasBody, readBody } from '../http/request-body.ts'
 import { problemSchema } from '../problem.ts'
 import { sendUploadAnswer, uploadAnswerSchema } from '../upload-answer.ts'
-import { protectedBy, receive } from './receive.ts'
+import { passFor, protectedBy, receive } from './receive.ts'
 
 const params = z.object({ name: z.string().describe('name of the file, percent-encoded') })
 
@@ -55,11 +55,13 @@ export const putFile: Route = (app, context) => {
     if (!hasBody(request.raw)) throw new PeerbinError('empty-file')
     const size = declaredBytes(request.raw)
     if (size > config.edge.uploadBytesMax) throw new PeerbinError('too-large')
-    const result = await receive(context, reply, {
+    const length = request.headers['transfer-encoding'] === undefined ? size : undefined
+    using pass = passFor(context, request, length)
+    const result = await receive(context, reply, pass, {
       name: cleanName(name),
       mediaType: cleanMediaType(request.headers['content-type']),
       source: readBody(request.raw),
-      ...(request.headers['transfer-encoding'] === undefined && { declaredBytes: size }),
+      ...(length !== undefined && { declaredBytes: length }),
       expect: () => digests,
       link: async () => ({ ...terms, ...(await protectedBy(context, reply, password)) })
     })

@@ -24,7 +24,7 @@ export function adoptFile(state: State, { file, manifest, chunks, link }: AdoptF
     manifest: manifest.id,
     state: 'live'
   }
-  state.files.set(file.id, { record, pieces, links: isRevoked ? 0 : 1, linkRows: 1 })
+  state.files.set(file.id, { record, role: 'anonymous', pieces, links: isRevoked ? 0 : 1, linkRows: 1 })
   const { tokenHash, deleteHash, downloads, expiresAt, password = null } = link
   state.links.set(tokenHash, {
     record: {

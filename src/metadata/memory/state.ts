@@ -12,7 +12,8 @@ import type {
   PeerId,
   SecretHash,
   Term,
-  UploadId
+  UploadId,
+  UserRole
 } from '../../types.ts'
 import type { StoredClaim } from '../claim-rules.ts'
 
@@ -54,6 +55,7 @@ export interface UploadRow {
 
 export interface FileRow {
   record: FileRecord
+  role: UserRole
   pieces: Map<number, Piece>
   /** Links that are not at their end. */
   links: number

@@ -11,12 +11,16 @@ import type {
 import type { ChunkId, FileRecord, Generation, PeerId, Receipt, UploadId } from '../../types.ts'
 import { ABANDONED_PIECES_MAX } from '../limits.ts'
 import { dropPage } from './garbage.ts'
+import { NO_SPACE, usedSpace } from './space.ts'
 import { addOrder, byDigest, byText, copiesOf, isLinkKnown, isRetired } from './state.ts'
 import type { ChunkRow, State, UploadRow } from './state.ts'
 
 export function openUpload(state: State, upload: OpenUpload): void {
   const known = state.uploads.get(upload.id)
   if (known === undefined) {
+    const { role, bytes, bytesMax } = upload.space ?? NO_SPACE
+    if (bytesMax !== undefined && usedSpace(state, role) + bytes > bytesMax)
+      throw new PeerbinError('space-full')
     const opened = structuredClone(upload)
     state.uploads.set(upload.id, {
       state: 'open',
@@ -105,7 +109,7 @@ export function commitUpload(state: State, commit: CommitUpload): FileRecord {
   checkPieces(state, upload, commit)
   if (state.files.has(commit.file) || isLinkKnown(state, commit.link))
     throw new PeerbinError('upload-conflict')
-  const { name, mediaType, metadata } = upload.opened
+  const { name, mediaType, metadata, space = NO_SPACE } = upload.opened
   const { file: id, sizeBytes, sha256, uploadedAt, chunkCount } = commit
   const record: FileRecord = {
     id,
@@ -119,7 +123,7 @@ export function commitUpload(state: State, commit: CommitUpload): FileRecord {
     manifest: manifest.chunk,
     state: 'live'
   }
-  state.files.set(id, { record, pieces: upload.pieces, links: 1, linkRows: 1 })
+  state.files.set(id, { record, role: space.role, pieces: upload.pieces, links: 1, linkRows: 1 })
   addLink(state, commit)
   close(state, upload, 'committed')
   upload.pieces = new Map() // they are the file's now

@@ -12,6 +12,7 @@ import { ATTEMPTS_MAX, LIVE, countReference } from './chunks.ts'
 import { nextNumber, raiseNumber, readNumber } from './counters.ts'
 import { readLink } from './links.ts'
 import { readSentLink } from './sent.ts'
+import { changeSpace } from './space.ts'
 
 export async function adoptFile(db: Kysely<Schema>, adopt: AdoptFile): Promise<boolean> {
   const { file, manifest, chunks, link } = adopt
@@ -19,6 +20,7 @@ export async function adoptFile(db: Kysely<Schema>, adopt: AdoptFile): Promise<b
   if ((await readSentLink(db, link.deleteHash)) !== undefined) return false
   const holder = await nextNumber(db, 'holder')
   if (!(await insertFile(db, adopt, holder))) return false
+  await changeSpace(db, 'anonymous', file.sizeBytes) // manifests name nobody else yet
   await insertLink(db, link, file)
   const context = { peers: await peersWithOrders(db), readAt: await readNumber(db, 'time') }
   let greatest = 0

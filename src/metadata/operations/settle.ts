@@ -7,6 +7,7 @@ import type { Schema } from '../schema.ts'
 import { LIVE } from './chunks.ts'
 import { countEndedLink, endOf } from './links.ts'
 import { dropPieces } from './pieces.ts'
+import { changeSpace } from './space.ts'
 import { SUSPENDED } from './suspension.ts'
 import { ABANDONED } from './uploads.ts'
 
@@ -114,12 +115,15 @@ async function deleteFiles(db: Kysely<Schema>, limit: number): Promise<number> {
     .limit(limit)
     .execute()
   for (const { id } of unlinked) {
-    await db
+    const deleted = await db
       .updateTable('files')
       .set({ state: 'deleted' })
       .where('id', '=', id)
+      .where('state', '=', LIVE)
       .where('links', '=', 0)
-      .execute()
+      .returning(['role', 'size'])
+      .executeTakeFirst()
+    if (deleted !== undefined) await changeSpace(db, deleted.role, -deleted.size)
   }
   return unlinked.length
 }

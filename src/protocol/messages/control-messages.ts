@@ -26,7 +26,11 @@ export const controlMessages = {
       id: s.uploadId,
       name: s.fileName,
       mediaType: s.mediaType,
-      metadata: s.metadata
+      metadata: s.metadata,
+      /** Whose limits hold; without it, those of `anonymous`. */
+      role: s.userRole.optional(),
+      /** Most that the file can have: so much of the role's space is taken until the commit. */
+      bytesMax: s.count.optional()
     }),
     response: z.object({ now: s.timeMs }),
     requestBody: false,
@@ -267,6 +271,8 @@ export const controlMessages = {
       snapshot: snapshotStatus.nullable().default(null),
       scrub: scrubStatus.default({ oldestAt: 0, overdue: false, quarantined: 0 }),
       linksSuspended: s.count.default(0),
+      /** Bytes of live files and open uploads, by whose they are. */
+      spaceUsed: z.object({ anonymous: s.count }).default({ anonymous: 0 }),
       /** As recorded by the controller: also nodes that are down. */
       nodes: z
         .array(
