@@ -9,7 +9,7 @@ import { hashSecret } from '../protocol/secrets.ts'
 import { sleep } from '../runtime/deadline.ts'
 import type { SecretHash } from '../types.ts'
 import type { EdgeContext } from './context.ts'
-import { addressKey } from './http/address-key.ts'
+import { clientHash } from './limits/client-address.ts'
 import { refusal } from './link-state.ts'
 
 export type Granted = Extract<ClaimAnswer, { outcome: 'claimed' }>
@@ -45,7 +45,7 @@ export type SecretOrigin = 'edge' | 'page' | 'client'
 
 /** A password as it counts for the limits: an attempt of whoever sent the request. */
 export const passwordOf = (request: FastifyRequest, text: string | undefined): GivenPassword | undefined =>
-  text === undefined ? undefined : { text, client: addressKey(request.ip) }
+  text === undefined ? undefined : { text, client: clientHash(request) }
 
 export interface ClaimOptions {
   readonly origin: SecretOrigin

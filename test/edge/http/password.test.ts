@@ -1,5 +1,4 @@
 import t from 'tap'
-import { addressGroup, addressKey } from '../../../src/edge/http/address-key.ts'
 import { formPassword, givenPassword, passwordHeader } from '../../../src/edge/http/password.ts'
 
 /** A header as Node reads the bytes that were sent. */
@@ -37,15 +36,4 @@ t.test('in UTF-8, or in the older way where it is not that', async (t) => {
   )
   t.equal(passwordHeader({ 'x-password': sent(Buffer.from('Cafe\u0301')) }), 'Caf\u00e9')
   t.throws(() => passwordHeader({ 'x-password': 'x'.repeat(1025) }), { code: 'invalid-field' })
-})
-
-t.test('an address counts with its network, and is not told', async (t) => {
-  t.equal(addressGroup('10.0.0.7'), '10.0.0.7')
-  t.equal(addressGroup('::ffff:10.0.0.7'), '10.0.0.7')
-  t.equal(addressGroup('2001:db8::1'), addressGroup('2001:0db8:0:0:ffff::2'))
-  t.not(addressGroup('2001:db8::1'), addressGroup('2001:db8:0:1::1'))
-  t.equal(addressGroup('fe80::1%eth0'), 'fe80:0:0:0')
-  t.equal(addressGroup('::1'), '0:0:0:0')
-  t.match(addressKey('10.0.0.7'), /^[0-9a-f]{64}$/)
-  t.equal(addressKey('::ffff:10.0.0.7'), addressKey('10.0.0.7'))
 })

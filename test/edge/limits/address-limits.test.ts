@@ -14,9 +14,10 @@ const HOUR_MS = 3_600_000
 t.test('an IPv6 address counts by its /64, an IPv4 one by itself, however it is written', async (t) => {
   const same = [
     ['2001:db8:1:2::1', '2001:db8:1:2:ffff:ffff:ffff:ffff', '2001:0DB8:0001:0002::%eth0', '2001:db8:1:2::'],
-    ['192.0.2.1', '::ffff:192.0.2.1', '::ffff:c000:201', '0:0:0:0:0:ffff:c000:0201'],
+    ['192.0.2.1', '::ffff:192.0.2.1', '::ffff:c000:201', '0:0:0:0:0:ffff:c000:0201', '0:0::ffff:192.0.2.1'],
     ['::1', '::2', '0:0:0:0:1:2:3:4'],
-    ['2001:db8::', '2001:db8:0:0:5::', '2001:db8::5:6:7:8']
+    ['2001:db8::', '2001:db8:0:0:5::', '2001:db8::5:6:7:8'],
+    ['64:ff9b::192.0.2.1', '64:ff9b::']
   ]
   for (const group of same) t.equal(new Set(group.map(addressKey)).size, 1, group.join(' '))
   t.equal(new Set(same.map(([first = '']) => addressKey(first))).size, same.length)
