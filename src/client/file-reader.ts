@@ -28,6 +28,8 @@ export interface ReadRequest {
   /** Chunks from index 0, as the claim's answer brought them. */
   firstPage: readonly PlacedChunk[]
   range: ByteRange
+  /** Whether others that wait for memory come first: it is one of many connections that somebody has. Asked at each turn. */
+  isLate?: () => boolean
   signal?: AbortSignal
 }
 
@@ -78,7 +80,7 @@ export class FileReader {
   async *read(request: ReadRequest): AsyncGenerator<Uint8Array, void, undefined> {
     using scope = abortScope(request.signal)
     const { signal } = scope
-    const held = new Held()
+    const held = new Held(request.isLate)
     const onAbort = (): void => held.giveAllBack()
     signal.addEventListener('abort', onAbort, { once: true })
     try {
@@ -156,7 +158,17 @@ class Held {
   /** The piece that was handed out. */
   piece: ChunkBuffer | undefined
   /** This reader has held others up. */
-  late = false
+  #isSlow = false
+  readonly #isLate: () => boolean
+
+  constructor(isLate: () => boolean = () => false) {
+    this.#isLate = isLate
+  }
+
+  /** Others that wait come first. */
+  get late(): boolean {
+    return this.#isSlow || this.#isLate()
+  }
 
   /** The first of those ahead is read from now on. */
   take(chunk: ChunkBuffer): void {
@@ -166,7 +178,7 @@ class Held {
 
   /** Others wait for memory: all but the piece, which is in the reader's hands. @param rest of the chunk that is being read */
   giveBack(rest: PlannedChunk): void {
-    this.late = true
+    this.#isSlow = true
     const planned = this.ahead.map((fetch) => fetch.planned)
     this.again.unshift(...(rest.start < rest.end ? [rest] : []), ...planned)
     this.#releaseAhead()

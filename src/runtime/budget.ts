@@ -71,7 +71,7 @@ export class Budget {
 
   /**
    * Waits for its turn.
-   * @param late for one that has held others up before: while others wait too, it is served one time in LATE_SHARE
+   * @param late for one that has held others up before, or asks many times: while others wait too, it is served one time in LATE_SHARE
    * @throws `busy` when too many wait already or `amount` can never fit; the signal's reason when it aborts.
    */
   async acquire(amount: number, signal?: AbortSignal, late = false): Promise<Lease> {

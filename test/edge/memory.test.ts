@@ -182,3 +182,34 @@ t.test('senders that are slow give their memory to others, and their files arriv
   }
   await until('all of it is given back', () => memoryOf(edges).used === 0)
 })
+
+t.test('however many connections a claim has, others are served next', async (t) => {
+  const edges = await startEdges(t, {
+    config: { edge: { port: 0, headersMs: 120_000, memoryBytes: MIB, memoryWaitMs: 60_000 } }
+  })
+  const { url } = edges
+  const memory = memoryOf(edges)
+  const share = async (bytes: Uint8Array): Promise<string> =>
+    ((await (await put(url(), bytes)).json()) as { directUrl: string }).directUrl
+  const honest = await share(sampleBytes(MIB, 2))
+  const claimed = `${await share(sampleBytes(MIB))}?claim=${'g'.repeat(43)}`
+  await (await fetch(claimed)).arrayBuffer()
+  await until('all of it is given back', () => memory.used === 0)
+  const lease = await memory.acquire(MIB)
+  const order: string[] = []
+  const get = async (name: string, from: string, headers: Record<string, string>): Promise<void> => {
+    await (await fetch(from, { headers })).arrayBuffer()
+    order.push(name)
+  }
+  const CONNECTIONS = 12
+  const all = Array.from({ length: CONNECTIONS }, (_, i) =>
+    get('greedy', claimed, { range: `bytes=${i}-${i + 1}` })
+  )
+  await until('all of them wait', () => memory.waiting === CONNECTIONS)
+  all.push(get('honest', honest, {}))
+  await until('the honest one waits behind them', () => memory.waiting === CONNECTIONS + 1)
+  lease.release()
+  await Promise.all(all)
+  const place = order.indexOf('honest')
+  t.ok(place < 4, `the honest one came behind ${place} of ${CONNECTIONS}`)
+})
