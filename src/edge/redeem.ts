@@ -47,6 +47,26 @@ export type SecretOrigin = 'edge' | 'page' | 'client'
 export const passwordOf = (request: FastifyRequest, text: string | undefined): GivenPassword | undefined =>
   text === undefined ? undefined : { text, client: clientHash(request) }
 
+/**
+ * Whether what the file is may be told to whoever gives this password: true when it is right, or the link needs none; false when there is no such link. Counts as an attempt like
+ * that of a claim, and claims nothing.
+ * @throws `password-required`, `password-wrong`, `password-attempts`, `busy`; the signal's reason
+ */
+export async function checkPassword(
+  context: EdgeContext,
+  tokenHash: SecretHash,
+  given: GivenPassword | undefined,
+  signal: AbortSignal
+): Promise<boolean> {
+  const { outcome } = await withPassword(
+    context.passwords,
+    given,
+    (shown) => context.controller.call('checkPassword', { tokenHash, ...shown }),
+    signal
+  )
+  return outcome !== 'unknown'
+}
+
 export interface ClaimOptions {
   readonly origin: SecretOrigin
   readonly password: GivenPassword | undefined

@@ -261,11 +261,29 @@ t.test('several downloads, each with the password, and each resumed without', as
 })
 
 t.test('a range outside a file does not spend its link', async (t) => {
-  const { url } = await startEdges(t)
+  const { url } = await startEdges(t, { config: { link: { passwordAttempts: 2 } } })
   const { directUrl } = await guarded(url())
-  const outside = await fetch(directUrl, { headers: { range: 'bytes=999999999-', ...header(PASSWORD) } })
-  t.equal(outside.status, 416)
-  const whole = await fetch(directUrl, { headers: header(PASSWORD) })
+  for (const address of [directUrl, `${directUrl}?claim=${newSecret()}`]) {
+    const ask = (headers: Record<string, string>) =>
+      fetch(address, { headers: { ...JSON_ONLY, range: 'bytes=999999999-', ...headers } })
+    t.equal((await ask(header(PASSWORD))).status, 416)
+    t.equal((await ask({})).status, 401)
+    const wrong = await ask(header('a guess'))
+    t.equal(wrong.status, 403, 'which is one attempt')
+    t.equal(wrong.headers.get('content-range'), null)
+  }
+  const other = await fetch(directUrl, { headers: { ...JSON_ONLY, ...header('a guess') } })
+  t.equal(other.status, 429)
+  const later = await guarded(url())
+  t.equal(
+    (
+      await fetch(`${later.directUrl}?claim=${newSecret()}`, {
+        headers: { range: 'bytes=999999999-', ...header(PASSWORD) }
+      })
+    ).status,
+    416
+  )
+  const whole = await fetch(later.directUrl, { headers: header(PASSWORD) })
   t.equal(whole.status, 200)
   await whole.arrayBuffer()
 })

@@ -2,7 +2,8 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { hasCode, PeerbinError } from '../../errors.ts'
+import type { GivenPassword } from '../../client/with-password.ts'
+import { PeerbinError } from '../../errors.ts'
 import { isClaimSecret, newClaimSecret } from '../../protocol/secrets.ts'
 import type { EdgeContext, Route } from '../context.ts'
 import { fileHeaders } from '../download-headers.ts'
@@ -13,8 +14,9 @@ import { chooseRange, rangeAllowed } from '../http/range.ts'
 import type { RangeChoice } from '../http/range.ts'
 import { visitorOf } from '../http/visitor.ts'
 import { clientAddress } from '../limits/client-address.ts'
+import { refusal } from '../link-state.ts'
 import { problemSchema } from '../problem.ts'
-import { claimLink, findClaim, orRelease, passwordOf, tokenHashOf } from '../redeem.ts'
+import { checkPassword, claimLink, findClaim, orRelease, passwordOf, tokenHashOf } from '../redeem.ts'
 import type { ClaimOptions, Redemption } from '../redeem.ts'
 import { serveClaim } from '../transfer/serve-claim.ts'
 import { liveLink, passwordHeaders, sendLinkPage, tokenParams } from './get-link.ts'
@@ -51,19 +53,39 @@ function rangeOf(
   return choice
 }
 
+interface Stranger {
+  readonly token: string
+  readonly secret: string
+  /** The program brought the secret of the claim that it wants. */
+  readonly isOwn: boolean
+  readonly password: GivenPassword | undefined
+}
+
 /** A range outside the file must not spend the link, so this looks before a claim is made. @throws `range-not-satisfiable`, and why a stranger gets nothing */
 async function checkRange(
   context: EdgeContext,
   request: FastifyRequest,
-  { token, secret, isOwn }: { token: string; secret: string; isOwn: boolean }
+  reply: FastifyReply,
+  { token, secret, isOwn, password }: Stranger
 ): Promise<void> {
+  let found: Awaited<ReturnType<typeof liveLink>>
   try {
-    const { link, file } = await liveLink(context, token)
-    // of a protected one nobody learns the size so
-    if (!link.isProtected) rangeOf(request, file.sizeBytes, secret)
+    found = await liveLink(context, token)
   } catch (error) {
     // another request with the same secret may have made the claim just now: whether it did, the claim itself answers
-    if (!isOwn || hasCode(error, 'range-not-satisfiable')) throw error
+    if (isOwn) return
+    throw error
+  }
+  try {
+    rangeOf(request, found.file.sizeBytes, secret)
+  } catch (error) {
+    // of a protected one only those learn the size who know the password
+    if (found.link.isProtected) {
+      using transfer = context.transfers.begin(reply.raw)
+      if (!(await checkPassword(context, tokenHashOf(token), password, transfer.signal)))
+        throw refusal('unknown')
+    }
+    throw error
   }
 }
 
@@ -111,8 +133,9 @@ async function download(
       ? await sendHead(context, reply, token)
       : await sendLinkPage(context, request, reply, token)
   const secret = own ?? newClaimSecret(context.random)
-  if (hasRange) await checkRange(context, request, { token, secret, isOwn: own !== undefined })
   const password = passwordOf(request, givenPassword(request.headers))
+  if (hasRange)
+    await checkRange(context, request, reply, { token, secret, isOwn: own !== undefined, password })
   const redemption = await claim(context, reply, token, secret, {
     origin: own === undefined ? 'edge' : 'client',
     password

@@ -2,7 +2,6 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { withPassword } from '../../client/with-password.ts'
 import { newClaimSecret } from '../../protocol/secrets.ts'
 import type { PeerbinError } from '../../errors.ts'
 import type { FileRecord, LinkRecord, LinkToken } from '../../types.ts'
@@ -14,7 +13,7 @@ import { visitorOf } from '../http/visitor.ts'
 import { obstacle, refusal } from '../link-state.ts'
 import { linkPage, shellCommand } from '../pages/link-page.ts'
 import { errorHeaders, problemSchema } from '../problem.ts'
-import { passwordOf, tokenHashOf } from '../redeem.ts'
+import { checkPassword, passwordOf, tokenHashOf } from '../redeem.ts'
 import { requestOrigin } from '../upload-answer.ts'
 import { sizeText, texts } from '../texts.ts'
 
@@ -66,14 +65,7 @@ async function mayTell(
   const given = passwordOf(request, givenPassword(request.headers))
   if (given === undefined || request.method !== 'GET' || visitor !== 'program') return false
   using transfer = context.transfers.begin(reply.raw)
-  const tokenHash = tokenHashOf(token)
-  const { outcome } = await withPassword(
-    context.passwords,
-    given,
-    (shown) => context.controller.call('checkPassword', { tokenHash, ...shown }),
-    transfer.signal
-  )
-  return outcome !== 'unknown'
+  return await checkPassword(context, tokenHashOf(token), given, transfer.signal)
 }
 
 /**
