@@ -112,21 +112,30 @@ t.test('a file of version 1 is opened, with everything that is in it', async (t)
   t.strictSame(auditFile(file), [])
 })
 
-t.test('a file of version 2 is opened, and none of its links asks for a password', async (t) => {
-  const { store, file } = await openOldFile(t, VERSION_2)
-  for (const name of ['live', 'suspended', 'used'])
-    t.match(await store.findLink(tokenOf(name)), { link: { isProtected: false }, password: null })
-  t.match(await claim(store, 'live', 'me'), { outcome: 'claimed', claim: { bytesSent: 5 } })
-  t.match(await claim(store, 'live', 'you'), { outcome: 'claimed' })
-  t.match(await claim(store, 'used', 'you'), { outcome: 'used' })
-  t.match(await claim(store, 'suspended', 'you'), { outcome: 'suspended' })
-  t.equal(await store.resumeLinks([tokenOf('suspended')]), 1)
-  t.match(await claim(store, 'suspended', 'you'), { outcome: 'claimed' })
-  t.match(await commitOpenOne(store), { name: 'open' })
-  t.match(await claim(store, 'open', 'me'), { outcome: 'password-required' })
-  await store.close()
-  t.strictSame(auditFile(file), [])
-})
+t.test(
+  'a file of version 2 is opened: none of its links asks for a password, senders find theirs, and space is counted',
+  async (t) => {
+    const { store, file } = await openOldFile(t, VERSION_2)
+    for (const name of ['live', 'suspended', 'used']) {
+      const found = await store.findLink(tokenOf(name))
+      t.match(found, { link: { isProtected: false }, password: null })
+      t.match(await store.findSentLink(hash(`delete ${name}`)), { link: found?.link })
+    }
+    const { spaceUsed } = await store.stats(3)
+    t.ok(spaceUsed.anonymous > 0)
+    t.match(await claim(store, 'live', 'me'), { outcome: 'claimed', claim: { bytesSent: 5 } })
+    t.match(await claim(store, 'live', 'you'), { outcome: 'claimed' })
+    t.match(await claim(store, 'used', 'you'), { outcome: 'used' })
+    t.match(await claim(store, 'suspended', 'you'), { outcome: 'suspended' })
+    t.equal(await store.resumeLinks([tokenOf('suspended')]), 1)
+    t.match(await claim(store, 'suspended', 'you'), { outcome: 'claimed' })
+    t.match(await commitOpenOne(store), { name: 'open' })
+    t.match(await store.stats(3), { spaceUsed: { anonymous: spaceUsed.anonymous + 10 } })
+    t.match(await claim(store, 'open', 'me'), { outcome: 'password-required' })
+    await store.close()
+    t.strictSame(auditFile(file), [])
+  }
+)
 
 t.test('and it comes to its end like any other', async (t) => {
   const { store } = await openOldFile(t)
