@@ -87,6 +87,14 @@ export interface ListOptions {
   manifests?: boolean
 }
 
+/** Of ChunkStore.get; offset and length in bytes, default: the whole chunk. */
+export interface ReadOptions extends SignalOptions {
+  offset?: number
+  length?: number
+  /** The read is there to find rot: that the chunk was verified is recorded however lately it was before, or it would be due again at once. */
+  scrub?: boolean
+}
+
 /**
  * Chunks on one machine, by content. At most CHUNK_BYTES_MAX bytes each.
  *
@@ -96,7 +104,8 @@ export interface ListOptions {
  *   the stored generation to the greater of both, durably, and keeps the bytes — after verifying that the stored copy is not rotten,
  *   else it is replaced. Two puts at once of one chunk are safe. An error means unknown, not failed. The caller may reuse `bytes` once it settled.
  * - get: resolves with exactly the bytes of the range, verified as part of the whole chunk against `id`; `chunk-not-found` when it is not there,
- *   `chunk-corrupt` when what is there does not match, also after a second read. The caller owns the answer.
+ *   `chunk-corrupt` when what is there does not match, also after a second read. The caller owns the answer. `verifiedAt` moves to now: always for a scrub, else
+ *   when it is more than an hour old.
  * - quarantine: a chunk that a get found rotten is no longer held, durably: stat answers undefined, list and usage leave it out, get answers `chunk-corrupt`;
  *   its bytes are kept for salvage until a put replaces it, a delete of its generation or a greater one removes it, or `dropQuarantined` does.
  * - raise: lifts the stored generation to the greater of both, durably, without reading the bytes; undefined when the chunk is not held.
@@ -111,7 +120,7 @@ export interface ChunkStore {
   /** Resolves when nothing of the store is open any more. Idempotent. */
   close(): Promise<void>
   put(id: ChunkId, bytes: Uint8Array, generation: Generation, options?: SignalOptions): Promise<ChunkInfo>
-  get(id: ChunkId, options?: SignalOptions & { offset?: number; length?: number }): Promise<Uint8Array>
+  get(id: ChunkId, options?: ReadOptions): Promise<Uint8Array>
   /** What is recorded of a chunk, without reading its bytes; undefined when it is not there. */
   stat(id: ChunkId): Promise<ChunkInfo | undefined>
   raise(id: ChunkId, generation: Generation): Promise<ChunkInfo | undefined>

@@ -1,6 +1,7 @@
 /** Where a node keeps its chunks, with what guards it: the order of the guards is decided here, and only here. */
 
 import { join } from 'node:path'
+import type { PeerbinError } from '../errors.ts'
 import type { ChunkStore } from '../interfaces.ts'
 import { isDamage, withRemedy } from '../node/store/leveldb.ts'
 import { LevelChunkStore } from '../node/store/level-chunk-store.ts'
@@ -25,13 +26,19 @@ function ownStore(peer: Peer): ChunkStore {
   const { capacityBytes, reserveBytes, ballastBytes } = peer.config.node
   if (peer.state.folder === undefined) return new MemoryChunkStore({ clock: peer.clock, capacityBytes })
   const folder = join(peer.state.folder, CHUNK_FOLDER)
+  // it is tried again and again, and fails each time: a program that embeds a node is told once
+  let isReported = false
+  const reportDamage = (failure: PeerbinError): void => {
+    if (!isReported) peer.reportFailure(withRemedy(failure, folder))
+    isReported = true
+  }
   const level = new LevelChunkStore({
     folder,
     clock: peer.clock,
     capacityBytes,
     onFailure: (failure) => {
       // LevelDB cannot rewrite what it cannot read: what was deleted would stay on the disk for good
-      if (isDamage(failure.cause)) peer.reportFailure(withRemedy(failure, folder))
+      if (isDamage(failure.cause)) reportDamage(failure)
       // one that was a write makes the next put or delete fail, and that one is reported
       else peer.logger.warn('background work of the chunk store failed', { err: failure })
     },

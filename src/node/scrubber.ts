@@ -135,7 +135,7 @@ export class Scrubber implements Worker {
     const startedAt = clock.monotonic()
     let failure: unknown
     try {
-      await store.get(chunk.id, { signal })
+      await store.get(chunk.id, { signal, scrub: true })
     } catch (error) {
       if (signal.aborted || hasCode(error, 'shutting-down')) throw error
       if (hasCode(error, 'busy')) return { retryAfterMs: BUSY_MS }

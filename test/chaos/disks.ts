@@ -108,10 +108,14 @@ export class NeedleSearch {
     const entries = await readdir(folder, { recursive: true, withFileTypes: true })
     for (const entry of entries.filter((candidate) => candidate.isFile())) {
       const path = join(entry.parentPath, entry.name)
-      const bytes = await readFile(path).catch(() => Buffer.alloc(0)) // compacted away meanwhile
-      for (const name of this.#in(bytes)) found.set(name, path)
+      for (const name of await this.inFile(path)) found.set(name, path)
     }
     return found
+  }
+
+  /** Names of the sequences in one file; none when it is gone. */
+  async inFile(path: string): Promise<Set<number>> {
+    return this.#in(await readFile(path).catch(() => Buffer.alloc(0))) // compacted away meanwhile
   }
 
   #in(bytes: Buffer): Set<number> {

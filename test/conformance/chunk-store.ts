@@ -105,6 +105,15 @@ async function putsAndGets(t: Test, place: PlaceForChunks): Promise<void> {
     await store.get(id, { offset: 1, length: 1 })
     t.match(await store.stat(id), { storedAt, verifiedAt: storedAt + VERIFIED_STEP_MS })
   })
+
+  await t.test('notes each time that a scrub has verified a chunk', async (t) => {
+    const { store, clock } = await opened(t, place)
+    const { id, bytes } = someChunk()
+    const { storedAt } = await store.put(id, bytes, G1)
+    clock.jump(5)
+    await store.get(id, { scrub: true })
+    t.match(await store.stat(id), { storedAt, verifiedAt: storedAt + 5 })
+  })
 }
 
 async function ranges(t: Test, place: PlaceForChunks): Promise<void> {

@@ -1,6 +1,6 @@
 /** A chunk store whose calls can be made to fail, hang or answer late. */
 
-import type { ChunkStore, ListOptions, SignalOptions, StoreUsage } from '../../src/interfaces.ts'
+import type { ChunkStore, ListOptions, ReadOptions, SignalOptions, StoreUsage } from '../../src/interfaces.ts'
 import { ForwardingChunkStore } from '../../src/node/store/forwarding.ts'
 import type { ChunkId, ChunkInfo, Generation } from '../../src/types.ts'
 
@@ -50,10 +50,7 @@ export class FaultyChunkStore extends ForwardingChunkStore {
     return this.#around('put', id, () => this.inner.put(id, bytes, generation, options))
   }
 
-  override get(
-    id: ChunkId,
-    options?: SignalOptions & { offset?: number; length?: number }
-  ): Promise<Uint8Array> {
+  override get(id: ChunkId, options?: ReadOptions): Promise<Uint8Array> {
     return this.#around('get', id, () => this.inner.get(id, options))
   }
 

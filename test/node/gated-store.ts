@@ -1,7 +1,7 @@
 /** A chunk store whose calls a test holds up or makes fail; everything else goes to the store inside. */
 
 import type { PeerbinError } from '../../src/errors.ts'
-import type { ChunkStore, ListOptions, SignalOptions, StoreUsage } from '../../src/interfaces.ts'
+import type { ChunkStore, ListOptions, ReadOptions, StoreUsage } from '../../src/interfaces.ts'
 import { MemoryChunkStore } from '../../src/node/store/memory-chunk-store.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import type { ChunkId, ChunkInfo, Generation } from '../../src/types.ts'
@@ -56,10 +56,7 @@ export class GatedStore implements ChunkStore {
     this.held--
   }
 
-  async get(
-    id: ChunkId,
-    options?: SignalOptions & { offset?: number; length?: number }
-  ): Promise<Uint8Array> {
+  async get(id: ChunkId, options?: ReadOptions): Promise<Uint8Array> {
     if (this.failing.get !== undefined) throw this.failing.get
     return await this.#inner.get(id, options)
   }

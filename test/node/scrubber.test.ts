@@ -69,6 +69,17 @@ t.test('also when clients are always busy, and all of it takes more than a day a
   checkReads(t, world, await month(world))
 })
 
+t.test('a chunk that was just read is not due again, however short the interval', async (t) => {
+  const MINUTE = HOUR / 60
+  const world = new ScrubWorld(t, { intervalMs: 20 * MINUTE, newAfterMs: 5 * MINUTE, roundMs: MINUTE })
+  await world.start()
+  const chunks = await world.add(5)
+  await world.clock.advance(2 * HOUR)
+  // due after three quarters of the interval
+  for (const { id } of chunks) t.ok(world.readsOf(id).length <= 9, `${world.readsOf(id).length} times`)
+  for (const { id } of chunks) t.ok(world.readsOf(id).length >= 6, `${world.readsOf(id).length} times`)
+})
+
 t.test('also when the wall clock is set by an hour again and again', async (t) => {
   const world = new ScrubWorld(t, { roundMs: HOUR })
   const arrivals = await month(world, (quarter) => world.clock.jump(quarter % 2 === 0 ? HOUR : -HOUR))

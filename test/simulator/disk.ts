@@ -1,7 +1,7 @@
 /** The disk of a simulated node: it outlives processes, and can fill, rot, be wiped and come back old. */
 
 import { PeerbinError } from '../../src/errors.ts'
-import type { ChunkStore, ListOptions, SignalOptions, StoreUsage } from '../../src/interfaces.ts'
+import type { ChunkStore, ListOptions, ReadOptions, SignalOptions, StoreUsage } from '../../src/interfaces.ts'
 import {
   checkCapacity,
   checkChunk,
@@ -128,10 +128,7 @@ export class DiskChunkStore implements ChunkStore {
     return await this.#write('put', () => this.#put(id, own, generation))
   }
 
-  async get(
-    id: ChunkId,
-    options: SignalOptions & { offset?: number; length?: number } = {}
-  ): Promise<Uint8Array> {
+  async get(id: ChunkId, options: ReadOptions = {}): Promise<Uint8Array> {
     this.#check()
     throwIfAborted(options.signal)
     return await this.#process.io('chunks.get', () => {
@@ -143,7 +140,7 @@ export class DiskChunkStore implements ChunkStore {
         held.quarantinedAt ??= now
         throw corrupt(id)
       }
-      if (verificationIsOld(held.info, now)) held.info.verifiedAt = now
+      if (options.scrub === true || verificationIsOld(held.info, now)) held.info.verifiedAt = now
       return held.bytes.slice(start, end)
     })
   }

@@ -1,4 +1,4 @@
-import type { ChunkStore, ListOptions, SignalOptions, StoreUsage } from '../../interfaces.ts'
+import type { ChunkStore, ListOptions, ReadOptions, SignalOptions, StoreUsage } from '../../interfaces.ts'
 import type { ChunkId, ChunkInfo, Generation } from '../../types.ts'
 
 /** A decorator that changes nothing: others extend it and override what they are about. */
@@ -25,7 +25,7 @@ export class ForwardingChunkStore implements ChunkStore {
     return this.inner.put(id, bytes, generation, options)
   }
 
-  get(id: ChunkId, options?: SignalOptions & { offset?: number; length?: number }): Promise<Uint8Array> {
+  get(id: ChunkId, options?: ReadOptions): Promise<Uint8Array> {
     return this.inner.get(id, options)
   }
 

@@ -1,6 +1,13 @@
 import { mkdir } from 'node:fs/promises'
 import type { PeerbinError } from '../../errors.ts'
-import type { ChunkStore, Clock, ListOptions, SignalOptions, StoreUsage } from '../../interfaces.ts'
+import type {
+  ChunkStore,
+  Clock,
+  ListOptions,
+  ReadOptions,
+  SignalOptions,
+  StoreUsage
+} from '../../interfaces.ts'
 import { throwIfAborted } from '../../runtime/deadline.ts'
 import type { ChunkId, ChunkInfo, Generation } from '../../types.ts'
 import { checkChunk, checkGeneration, checkLimit } from './chunk-rules.ts'
@@ -87,10 +94,10 @@ export class LevelChunkStore implements ChunkStore {
     })
   }
 
-  get(id: ChunkId, options: SignalOptions & { offset?: number; length?: number } = {}): Promise<Uint8Array> {
+  get(id: ChunkId, options: ReadOptions = {}): Promise<Uint8Array> {
     return this.#run(async (chunks) => {
       throwIfAborted(options.signal)
-      return await chunks.get(id, options, options.signal)
+      return await chunks.get(id, options)
     })
   }
 

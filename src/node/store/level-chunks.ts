@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { PeerbinError } from '../../errors.ts'
-import type { Clock, ListOptions, StoreUsage } from '../../interfaces.ts'
+import type { Clock, ListOptions, ReadOptions, StoreUsage } from '../../interfaces.ts'
 import { chunkIdFromDigest, digestOf } from '../../protocol/ids.ts'
 import { looksLikeManifest } from '../../protocol/manifest.ts'
 import { throwIfAborted } from '../../runtime/deadline.ts'
@@ -123,12 +123,8 @@ export class LevelChunks {
   }
 
   /** See ChunkStore.get. */
-  get(
-    id: ChunkId,
-    range: { offset?: number | undefined; length?: number | undefined },
-    signal?: AbortSignal
-  ): Promise<Uint8Array> {
-    return this.#reads.get(id, range, signal)
+  get(id: ChunkId, options: ReadOptions): Promise<Uint8Array> {
+    return this.#reads.get(id, options)
   }
 
   async stat(id: ChunkId): Promise<ChunkInfo | undefined> {

@@ -1,5 +1,5 @@
 import { hasCode, type PeerbinError } from '../../errors.ts'
-import type { Clock } from '../../interfaces.ts'
+import type { Clock, ReadOptions } from '../../interfaces.ts'
 import { digestOf, matchesId } from '../../protocol/ids.ts'
 import { CHUNK_BYTES_MAX } from '../../protocol/limits.ts'
 import { looksLikeManifest } from '../../protocol/manifest.ts'
@@ -34,11 +34,7 @@ export class LevelReads {
   }
 
   /** See ChunkStore.get. */
-  async get(
-    id: ChunkId,
-    range: { offset?: number | undefined; length?: number | undefined },
-    signal?: AbortSignal
-  ): Promise<Uint8Array> {
+  async get(id: ChunkId, options: ReadOptions): Promise<Uint8Array> {
     const { index, stock } = this.#deps
     const digest = digestOf(id)
     for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
@@ -46,12 +42,13 @@ export class LevelReads {
       if (record === undefined) throw notFound(id)
       if (record === UNREADABLE) stock.lost(id)
       if (record === UNREADABLE || !isHeld(record)) throw corrupt(id)
-      const { start, end } = checkRange(record.sizeBytes, range)
+      const { start, end } = checkRange(record.sizeBytes, options)
       // a second read, for the first may have failed on its way from the disk
       const bytes = (await this.#verified(id, record)) ?? (await this.#verified(id, record))
-      throwIfAborted(signal)
+      throwIfAborted(options.signal)
       if (bytes !== undefined) {
-        await this.#noteVerified(id, digest, record, bytes)
+        const isOld = options.scrub === true || verificationIsOld(record, this.#deps.clock.now())
+        if (isOld || record.manifest === undefined) await this.#noteVerified(id, digest, record, bytes)
         return bytes.subarray(start, end)
       }
       if (await this.#quarantine(id, digest, record)) throw corrupt(id)
@@ -101,17 +98,15 @@ export class LevelReads {
   }
 
   /**
-   * Moves `verifiedAt` now and then, and notes what an old record does not know yet. Not synced: after a power cut a scrub reads the chunk
+   * Moves `verifiedAt`, and notes what an old record does not know yet. Not synced: after a power cut a scrub reads the chunk
    * once more.
    */
   async #noteVerified(id: ChunkId, digest: Uint8Array, read: ChunkRecord, bytes: Uint8Array): Promise<void> {
     const { index, locks, clock, onFailure } = this.#deps
-    const now = clock.now()
-    if (!verificationIsOld(read, now) && read.manifest !== undefined) return
     await locks.run(id, async () => {
       const record = await index.get(digest)
       if (record === UNREADABLE || !isHeld(record) || record.sequence !== read.sequence) return
-      const noted = { ...record, verifiedAt: now, manifest: looksLikeManifest(bytes) }
+      const noted = { ...record, verifiedAt: clock.now(), manifest: looksLikeManifest(bytes) }
       try {
         await index.put(digest, noted, { sync: false })
       } catch (error) {

@@ -1,4 +1,4 @@
-import type { ChunkStore, SignalOptions } from '../../interfaces.ts'
+import type { ChunkStore, ReadOptions, SignalOptions } from '../../interfaces.ts'
 import { Budget } from '../../runtime/budget.ts'
 import type { ChunkId, ChunkInfo, Generation } from '../../types.ts'
 import { ForwardingChunkStore } from './forwarding.ts'
@@ -37,10 +37,7 @@ export class LimitedChunkStore extends ForwardingChunkStore {
     }
   }
 
-  override async get(
-    id: ChunkId,
-    options?: SignalOptions & { offset?: number; length?: number }
-  ): Promise<Uint8Array> {
+  override async get(id: ChunkId, options?: ReadOptions): Promise<Uint8Array> {
     const place = await this.#gets.acquire(1, options?.signal)
     try {
       return await this.inner.get(id, options)

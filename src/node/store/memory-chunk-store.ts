@@ -1,4 +1,11 @@
-import type { ChunkStore, Clock, ListOptions, SignalOptions, StoreUsage } from '../../interfaces.ts'
+import type {
+  ChunkStore,
+  Clock,
+  ListOptions,
+  ReadOptions,
+  SignalOptions,
+  StoreUsage
+} from '../../interfaces.ts'
 import { digestOf, matchesId } from '../../protocol/ids.ts'
 import { looksLikeManifest } from '../../protocol/manifest.ts'
 import { throwIfAborted } from '../../runtime/deadline.ts'
@@ -34,6 +41,8 @@ export class MemoryChunkStore implements ChunkStore {
   readonly #clock: Clock
   readonly #capacityBytes: number
   readonly #kept = new Map<ChunkId, Kept>()
+  /** The same, in the order of their digests. */
+  readonly #order: Kept[] = []
   readonly #operations = new Operations()
   readonly #stock = new Stock()
 
@@ -84,7 +93,7 @@ export class MemoryChunkStore implements ChunkStore {
     })
   }
 
-  get(id: ChunkId, options: SignalOptions & { offset?: number; length?: number } = {}): Promise<Uint8Array> {
+  get(id: ChunkId, options: ReadOptions = {}): Promise<Uint8Array> {
     return this.#operations.run(async () => {
       throwIfAborted(options.signal)
       const kept = this.#kept.get(id)
@@ -96,7 +105,7 @@ export class MemoryChunkStore implements ChunkStore {
         this.#keep({ ...kept, quarantinedAt: now })
         throw corrupt(id)
       }
-      if (verificationIsOld(kept.info, now)) kept.info.verifiedAt = now
+      if (options.scrub === true || verificationIsOld(kept.info, now)) kept.info.verifiedAt = now
       return kept.bytes.slice(start, end)
     })
   }
@@ -132,22 +141,22 @@ export class MemoryChunkStore implements ChunkStore {
   list(options: ListOptions): Promise<ChunkInfo[]> {
     return this.#operations.run(async () => {
       const limit = checkLimit(options.limit)
-      const after = options.after === undefined ? undefined : digestOf(options.after)
-      return [...this.#kept.values()]
-        .filter((kept) => kept.quarantinedAt === undefined)
-        .filter((held) => options.manifests !== true || held.info.manifest)
-        .filter((held) => after === undefined || Buffer.compare(held.digest, after) > 0)
-        .sort((a, b) => Buffer.compare(a.digest, b.digest))
-        .slice(0, limit)
-        .map((held) => ({ ...held.info }))
+      const page: ChunkInfo[] = []
+      let position =
+        options.after === undefined ? 0 : this.#positionAfter(Buffer.from(digestOf(options.after)))
+      for (; position < this.#order.length && page.length < limit; position++) {
+        const kept = this.#order[position]
+        if (kept === undefined || kept.quarantinedAt !== undefined) continue
+        if (options.manifests !== true || kept.info.manifest) page.push({ ...kept.info })
+      }
+      return page
     })
   }
 
   dropQuarantined(before: number, limit: number): Promise<number> {
     return this.#operations.run(async () => {
-      const ripe = [...this.#kept.values()]
+      const ripe = this.#order
         .filter(({ quarantinedAt }) => quarantinedAt !== undefined && quarantinedAt < before)
-        .sort((a, b) => Buffer.compare(a.digest, b.digest))
         .slice(0, checkLimit(limit))
       for (const kept of ripe) this.#forget(kept)
       return ripe.length
@@ -175,13 +184,31 @@ export class MemoryChunkStore implements ChunkStore {
   #keep(kept: Pick<Kept, 'info' | 'quarantinedAt' | 'bytes'>): void {
     const { id, sizeBytes } = kept.info
     const whole = { ...kept, sizeBytes, digest: Buffer.from(digestOf(id)) }
-    this.#stock.change(this.#kept.get(id), whole)
+    const old = this.#kept.get(id)
+    this.#stock.change(old, whole)
     this.#kept.set(id, whole)
+    const next = this.#positionAfter(whole.digest)
+    if (old === undefined) this.#order.splice(next, 0, whole)
+    else this.#order[next - 1] = whole
   }
 
   #forget(kept: Kept): void {
     this.#stock.change(kept, undefined)
     this.#kept.delete(kept.info.id)
+    this.#order.splice(this.#positionAfter(kept.digest) - 1, 1)
+  }
+
+  /** Of the first chunk with a greater digest; the one before it is the chunk of this digest, if it is kept. */
+  #positionAfter(digest: Buffer): number {
+    let low = 0
+    let high = this.#order.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const kept = this.#order[middle]
+      if (kept !== undefined && Buffer.compare(kept.digest, digest) <= 0) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 }
 

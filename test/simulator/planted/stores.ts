@@ -1,7 +1,13 @@
 /** Mistakes of a chunk store, around the simulator's. */
 
 import { PeerbinError } from '../../../src/errors.ts'
-import type { ChunkStore, ListOptions, SignalOptions, SnapshotStore } from '../../../src/interfaces.ts'
+import type {
+  ChunkStore,
+  ListOptions,
+  ReadOptions,
+  SignalOptions,
+  SnapshotStore
+} from '../../../src/interfaces.ts'
 import { ForwardingChunkStore } from '../../../src/node/store/forwarding.ts'
 import { matchesId } from '../../../src/protocol/ids.ts'
 import type { ChunkId, ChunkInfo, Generation } from '../../../src/types.ts'
@@ -40,10 +46,7 @@ class AckBeforeSync extends ForwardingChunkStore {
     return info
   }
 
-  override async get(
-    id: ChunkId,
-    options: SignalOptions & { offset?: number; length?: number } = {}
-  ): Promise<Uint8Array> {
+  override async get(id: ChunkId, options: ReadOptions = {}): Promise<Uint8Array> {
     const held = this.#unsynced.get(id)
     if (held === undefined) return await this.inner.get(id, options)
     const start = options.offset ?? 0
@@ -70,10 +73,7 @@ class DeleteUnsynced extends ForwardingChunkStore {
     return info
   }
 
-  override async get(
-    id: ChunkId,
-    options?: SignalOptions & { offset?: number; length?: number }
-  ): Promise<Uint8Array> {
+  override async get(id: ChunkId, options?: ReadOptions): Promise<Uint8Array> {
     if (this.#hidden.has(id)) throw new PeerbinError('chunk-not-found')
     return await this.inner.get(id, options)
   }
@@ -138,10 +138,7 @@ class TrustDisk extends ForwardingChunkStore {
     this.#machine = machine
   }
 
-  override async get(
-    id: ChunkId,
-    options: SignalOptions & { offset?: number; length?: number } = {}
-  ): Promise<Uint8Array> {
+  override async get(id: ChunkId, options: ReadOptions = {}): Promise<Uint8Array> {
     const held = this.#machine.disk.chunks.get(id)
     if (held === undefined) return await this.inner.get(id, options)
     const start = options.offset ?? 0
