@@ -6,11 +6,13 @@
  * with one another; figures of different machines or days cannot, so quote the shares of the ceilings.
  */
 
+import { spawnSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { levelRate, sha256Rate, streamRate } from './ceilings.ts'
-import { download, inParallel, percentile, settled, upload } from './load.ts'
+import { download, inParallel, percentile, settled, upload } from './clients.ts'
 import { type BenchCluster, type ProcessUse, startCluster } from './processes.ts'
 import { measureRepair, printRepair } from './repair.ts'
 import { type Row, printReport } from './report.ts'
@@ -173,6 +175,9 @@ async function run(): Promise<void> {
     process.stderr.write('repair of a dead node\n')
     const repair = await measureRepair(times(REPAIR_BYTES))
     printRepair(repair)
+    process.stderr.write('many at once: `node bench/load.ts` does 1000\n')
+    const load = join(import.meta.dirname, 'load.ts')
+    spawnSync(process.execPath, [load, '--clients', String(times(200))], { stdio: 'inherit' })
     if (values.json !== undefined) {
       await writeFile(values.json, `${JSON.stringify({ ...report, repair }, null, 2)}\n`)
     }

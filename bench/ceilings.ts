@@ -4,6 +4,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { Agent, get } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Level } from 'level'
@@ -64,4 +66,28 @@ export async function streamRate(totalBytes: number): Promise<number> {
   const [seconds] = (await once(sender, 'message')) as [number]
   await Promise.all([received, sent])
   return totalBytes / MB / seconds
+}
+
+/** HTTP over the loopback interface between two processes, 64 downloads at once, nothing done with the bytes, MB/s. */
+export async function loopbackRate(totalBytes: number): Promise<number> {
+  const server = fork(join(import.meta.dirname, 'loopback-server.ts'))
+  const exited = once(server, 'exit')
+  const [port] = (await once(server, 'message')) as [number]
+  const at64 = Math.ceil(totalBytes / 64)
+  const startedAt = performance.now()
+  const agent = new Agent({ keepAlive: true })
+  await Promise.all(
+    Array.from({ length: 64 }, async () => {
+      const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+        get({ port, agent, host: '127.0.0.1', path: `/${at64}` }, resolve).once('error', reject)
+      })
+      answer.resume()
+      await once(answer, 'end')
+    })
+  )
+  const result = rate(at64 * 64, startedAt)
+  agent.destroy()
+  server.kill()
+  await exited
+  return result
 }

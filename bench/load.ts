@@ -1,112 +1,165 @@
-/** Clients of the bench: uploads of unique bytes, downloads that are counted, many at once. */
+/**
+ * `node bench/load.ts [--clients 1000] [--mb 5] [--json FILE] [--profile DIR]`: so many uploads at once, then so many downloads at once, through real processes on this
+ * machine (controller, three nodes, one edge; every write synced), each checked by SHA-256. All clients live in this process and take their share of the machine, so
+ * the figures say what the machine does with both ends on it.
+ */
 
-import { randomBytes, randomUUID } from 'node:crypto'
-import { Agent, request, type IncomingMessage } from 'node:http'
-import { z } from 'zod'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import { levelRate, loopbackRate, sha256Rate } from './ceilings.ts'
+import { downloadHashed, inParallel, percentile, settled, uploadHashed } from './clients.ts'
+import type { Uploaded } from './clients.ts'
+import { startCluster } from './processes.ts'
+import type { BenchCluster, ProcessUse } from './processes.ts'
+import { selfTimes } from './self-times.ts'
 
-const PIECE = 256 * 1024
-const STAMP_EVERY = 4 * 1024 * 1024
-const noise = randomBytes(STAMP_EVERY)
-const agent = new Agent({ keepAlive: true, maxSockets: 1024 })
+const MB = 1e6
 
-const uploaded = z.object({ directUrl: z.string() })
-const status = z.object({ chunksOwed: z.number() })
-
-/** Bytes nobody has stored before, in pieces: equal chunks would be stored once and measure nothing. */
-function* uniqueBytes(size: number): Generator<Uint8Array> {
-  const stamp = Buffer.from(randomUUID())
-  for (let at = 0; at < size; at += PIECE) {
-    const offset = at % STAMP_EVERY
-    const piece = noise.subarray(offset, offset + Math.min(PIECE, size - at))
-    if (offset !== 0) {
-      yield piece
-      continue
-    }
-    const stamped = Buffer.from(piece)
-    stamp.copy(stamped)
-    stamped.writeUInt32BE(at / STAMP_EVERY, stamp.byteLength)
-    yield stamped
+const { values } = parseArgs({
+  options: {
+    clients: { type: 'string', default: '1000' },
+    mb: { type: 'string', default: '5' },
+    json: { type: 'string' },
+    profile: { type: 'string' },
+    set: { type: 'string', multiple: true, default: [] },
+    help: { type: 'boolean', default: false }
   }
+})
+if (values.help) {
+  console.log(
+    'load [--clients 1000] [--mb 5] [--json FILE] [--profile DIR: CPU profiles of every process, and the functions of the edge that took longest] [--set section.key=value]'
+  )
+  process.exit(0)
+}
+const clients = Number(values.clients)
+const size = Number(values.mb) * MB
+
+interface Phase {
+  name: string
+  mbPerSecond: number
+  seconds: number
+  p50Ms: number
+  p95Ms: number
+  p99Ms: number
+  maxMs: number
+  failures: string[]
+  cpuSeconds: Record<string, number>
 }
 
-async function bodyOf(answer: IncomingMessage): Promise<string> {
-  const pieces: Buffer[] = []
-  for await (const piece of answer) pieces.push(piece as Buffer)
-  return Buffer.concat(pieces).toString('utf8')
-}
-
-/** Uploads `size` unique bytes; answers the direct link once it was acknowledged. */
-export async function upload(url: string, size: number): Promise<string> {
-  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    const outgoing = request(`${url}/bench.bin`, {
-      method: 'PUT',
-      agent,
-      headers: {
-        'content-length': size,
-        accept: 'application/json',
-        'content-type': 'application/octet-stream'
-      }
-    })
-    outgoing.once('response', resolve).once('error', reject)
-    const pieces = uniqueBytes(size)
-    const more = (): void => {
-      for (let next = pieces.next(); next.done !== true; next = pieces.next()) {
-        if (!outgoing.write(next.value)) {
-          outgoing.once('drain', more)
-          return
-        }
-      }
-      outgoing.end()
-    }
-    more()
-  })
-  const text = await bodyOf(answer)
-  if (answer.statusCode !== 201) throw new Error(`upload answered ${answer.statusCode}: ${text}`)
-  return uploaded.parse(JSON.parse(text)).directUrl
-}
-
-/** Redeems a link and counts its bytes. */
-export async function download(directUrl: string): Promise<number> {
-  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    request(directUrl, { agent }).once('response', resolve).once('error', reject).end()
-  })
-  if (answer.statusCode !== 200)
-    throw new Error(`download answered ${answer.statusCode}: ${await bodyOf(answer)}`)
-  let bytes = 0
-  for await (const piece of answer) bytes += (piece as Buffer).byteLength
-  return bytes
-}
-
-/** Waits until no copy is owed any more. */
-export async function settled(url: string): Promise<void> {
-  for (;;) {
-    const answer = await fetch(`${url}/status`)
-    if (status.parse(await answer.json()).chunksOwed === 0) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
-
-/** Runs `count` pieces of work, `clients` at once; answers how long each took, in ms. */
-export async function inParallel(
-  clients: number,
-  count: number,
+/** All at once; a failure is told with what it said, and the others go on. */
+async function phase(
+  name: string,
+  cluster: BenchCluster,
   work: (index: number) => Promise<void>
-): Promise<number[]> {
-  const times: number[] = []
-  let next = 0
-  const client = async (): Promise<void> => {
-    for (let index = next++; index < count; index = next++) {
-      const startedAt = performance.now()
+): Promise<Phase> {
+  process.stderr.write(`${name}: ${clients} at once\n`)
+  const failures: string[] = []
+  const before = cluster.use()
+  const startedAt = performance.now()
+  const took = await inParallel(clients, clients, async (index) => {
+    try {
       await work(index)
-      times.push(performance.now() - startedAt)
+    } catch (error) {
+      failures.push(error instanceof Error ? error.message : String(error))
     }
+  })
+  const seconds = (performance.now() - startedAt) / 1000
+  const cpuSeconds = Object.fromEntries(
+    cluster.use().map((use, i) => [use.name, use.cpuSeconds - (before[i]?.cpuSeconds ?? 0)])
+  )
+  return {
+    name,
+    mbPerSecond: ((clients - failures.length) * size) / MB / seconds,
+    seconds,
+    p50Ms: percentile(took, 0.5),
+    p95Ms: percentile(took, 0.95),
+    p99Ms: percentile(took, 0.99),
+    maxMs: percentile(took, 1),
+    failures,
+    cpuSeconds
   }
-  await Promise.all(Array.from({ length: Math.min(clients, count) }, client))
-  return times
 }
 
-/** The value below which `share` of the times lie. */
-export function percentile(times: readonly number[], share: number): number {
-  const sorted = [...times].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
+async function measure(cluster: BenchCluster): Promise<{ phases: Phase[]; use: ProcessUse[] }> {
+  await uploadHashed(cluster.url, size) // warm-up, not counted
+  const stored: Uploaded[] = []
+  const up = await phase('uploads', cluster, async (index) => {
+    stored[index] = await uploadHashed(cluster.url, size)
+  })
+  await settled(cluster.url)
+  const down = await phase('downloads', cluster, async (index) => {
+    const link = stored[index]
+    if (link === undefined) throw new Error('it was not uploaded')
+    const sha256 = await downloadHashed(link.directUrl)
+    if (sha256 !== link.sha256) throw new Error('other bytes came than were sent')
+  })
+  return { phases: [up, down], use: cluster.use() }
+}
+
+const round = (value: number): number => Math.round(value * 10) / 10
+
+function print(
+  ceilings: Record<string, number>,
+  { phases, use }: { phases: Phase[]; use: ProcessUse[] }
+): void {
+  console.log(`${cpus().length} cores, Node ${process.version}, 3 nodes, 3 copies, every write synced`)
+  const rates = Object.entries(ceilings).map(([name, rate]) => `${name} ${round(rate)}`)
+  console.log(`ceilings, MB/s: ${rates.join('; ')}`)
+  console.table(
+    phases.map(({ failures, cpuSeconds, ...row }) => ({
+      ...Object.fromEntries(
+        Object.entries(row).map(([key, value]) => [key, typeof value === 'number' ? round(value) : value])
+      ),
+      failures: failures.length,
+      'CPU s': round(Object.values(cpuSeconds).reduce((sum, each) => sum + each, 0))
+    }))
+  )
+  console.table(
+    use.map(({ name, peakMb, peakRssMb }) => ({
+      process: name,
+      'peak anonymous MB': peakMb,
+      'peak RSS MB': peakRssMb,
+      ...Object.fromEntries(phases.map((each) => [`CPU s, ${each.name}`, round(each.cpuSeconds[name] ?? 0)]))
+    }))
+  )
+  for (const { name, failures } of phases) {
+    for (const [text, count] of Object.entries(Object.groupBy(failures, (each) => each)))
+      console.log(`${name} failed ${count?.length ?? 0} times: ${text}`)
+  }
+}
+
+/** The profile of a process is named by its pid. */
+function printProfile(folder: string, use: readonly ProcessUse[]): void {
+  const pid = use.find(({ name }) => name.startsWith('edge'))?.pid
+  const file = readdirSync(folder).find((name) => name.includes(`.${pid}.`))
+  if (file === undefined) return
+  console.log('functions of the edge by their own time')
+  console.table(selfTimes(readFileSync(`${folder}/${file}`, 'utf8'), 25))
+}
+
+process.stderr.write('ceilings\n')
+const ceilings = {
+  'SHA-256 on one core': sha256Rate(1e9),
+  'loopback HTTP between two processes': await loopbackRate(1e9),
+  'synced LevelDB writes of one process': await levelRate(5e8)
+}
+const profile = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`]
+const cluster = await startCluster(
+  [`edge.uploadBytesMax=${Math.max(size, 10_485_760)}`, 'log.level=warn', ...values.set],
+  profile
+)
+try {
+  const report = await measure(cluster)
+  print(ceilings, report)
+  if (values.json !== undefined)
+    writeFileSync(
+      values.json,
+      `${JSON.stringify({ cores: cpus().length, node: process.version, clients, size, ceilings, ...report }, null, 2)}\n`
+    )
+  await cluster.stop()
+  if (values.profile !== undefined) printProfile(values.profile, report.use)
+  process.exitCode = report.phases.some(({ failures }) => failures.length > 0) ? 1 : 0
+} finally {
+  await cluster.stop()
 }

@@ -20,8 +20,11 @@ const READY_TIMEOUT_MS = 30_000
 export interface ProcessUse {
   name: string
   cpuSeconds: number
+  pid: number
   /** Most anonymous memory seen so far, in MB. Not the resident set: LevelDB maps its tables, and the system may keep all of them in memory. */
   peakMb: number
+  /** Most of the resident set, with mapped files (VmHWM of proc(5)), in MB. */
+  peakRssMb: number
 }
 
 export interface BenchCluster {
@@ -40,12 +43,27 @@ function anonymousMb(pid: number): number {
   }
 }
 
+/** VmHWM of proc(5), in MB; 0 for a process that has gone. */
+function highWaterMb(pid: number): number {
+  try {
+    return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
+  } catch {
+    return 0
+  }
+}
+
 function useOf(name: string, pid: number, peakMb: number): ProcessUse {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   // the second field is the command in brackets and may contain spaces: count from behind it
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const ticks = Number(fields[11]) + Number(fields[12])
-  return { name, cpuSeconds: ticks / TICKS_PER_SECOND, peakMb: Math.round(peakMb) }
+  return {
+    name,
+    pid,
+    cpuSeconds: ticks / TICKS_PER_SECOND,
+    peakMb: Math.round(peakMb),
+    peakRssMb: Math.round(highWaterMb(pid))
+  }
 }
 
 async function readyUrl(child: ChildProcess): Promise<string> {

@@ -7,7 +7,7 @@
 
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { download, inParallel, percentile, upload } from './load.ts'
+import { download, inParallel, percentile, upload } from './clients.ts'
 import { startCluster } from './processes.ts'
 import { recoveryTime } from './recovery-time.ts'
 import type { RecoveryTime } from './recovery-time.ts'

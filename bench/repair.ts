@@ -26,7 +26,7 @@ import { createCaller } from '../src/protocol/rpc-client.ts'
 import { systemClock } from '../src/runtime/clock.ts'
 import { silentLogger } from '../src/runtime/logger.ts'
 import type { ChunkId, Generation, PeerId } from '../src/types.ts'
-import { inParallel } from './load.ts'
+import { inParallel } from './clients.ts'
 
 const MB = 1e6
 const NODES = 4

@@ -10,12 +10,14 @@ import { pathToFileURL } from 'node:url'
 /** Folders of src/ and what they may import beside themselves and the vocabulary. */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
+  // QR codes: text in, modules out
+  qr: [],
   protocol: ['runtime'],
   cluster: ['protocol', 'runtime'],
   client: ['cluster', 'protocol', 'runtime'],
   node: ['client', 'cluster', 'protocol', 'runtime'],
   controller: ['client', 'cluster', 'protocol', 'runtime'],
-  edge: ['client', 'cluster', 'protocol', 'runtime'],
+  edge: ['client', 'cluster', 'protocol', 'qr', 'runtime'],
   // implementations of seams: they see what they implement, nobody but compose sees them
   'node/store': ['protocol', 'runtime'],
   metadata: ['protocol', 'runtime'],
@@ -33,7 +35,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'runtime'
   ],
   // commands start roles through what bin hands them, and speak HTTP to a cluster
-  cli: ['compose', 'protocol', 'runtime']
+  cli: ['compose', 'protocol', 'qr', 'runtime']
 }
 
 /** Files directly in src/ that everybody may import. */

@@ -5,6 +5,7 @@
 
 import { z } from 'zod'
 import { PeerbinError } from './errors.ts'
+import { PASSWORD_LANES_MAX, PASSWORD_MEMORY_KIB_MAX, PASSWORD_PASSES_MAX } from './protocol/limits.ts'
 
 const MIB = 1024 * 1024
 const SECOND = 1000
@@ -22,6 +23,9 @@ const ms = (fallback: number, why: string) =>
 const bytes = (fallback: number, why: string) => z.int().min(0).default(fallback).describe(`${why} (bytes)`)
 const num = (min: number, max: number, fallback: number, why: string) =>
   z.int().min(min).max(max).default(fallback).describe(why)
+
+const text = (fallback: string, why: string) => z.string().default(fallback).describe(why)
+const list = (why: string) => z.array(z.string()).default([]).describe(why)
 
 const heartbeat = z.strictObject({
   intervalMs: ms(1 * SECOND, 'pause between two heartbeats'),
@@ -186,6 +190,22 @@ const link = z.strictObject({
   ),
   budgetFactor: num(1, 100, 3, 'a claim may send so many times the size of the file'),
   connectionsMax: num(1, 1000, 16, 'connections at once for one claim, on one edge'),
+  passwordMemoryKiB: num(
+    128,
+    PASSWORD_MEMORY_KIB_MAX,
+    19 * 1024,
+    'memory that hashing the password of a link takes (argon2id; KiB); with passes and lanes as OWASP advises'
+  ),
+  passwordPasses: num(1, PASSWORD_PASSES_MAX, 2, 'passes over that memory'),
+  passwordLanes: num(1, PASSWORD_LANES_MAX, 1, 'lanes of argon2id'),
+  passwordAttempts: num(
+    1,
+    1_000_000,
+    10,
+    'wrong passwords that are heard for one link within passwordWindowMs'
+  ),
+  passwordAttemptsPerAddress: num(1, 1_000_000, 30, 'and from one address, for all links together'),
+  passwordWindowMs: ms(1 * HOUR, 'within so long all attempts come back, one by one'),
   reportIntervalMs: ms(2 * SECOND, 'progress of a download is reported to the controller at least so often')
 })
 
@@ -199,14 +219,14 @@ const edge = z.strictObject({
   tlsCert: z.string().default('').describe('certificate chain (PEM file); empty: plain HTTP'),
   tlsKey: z.string().default('').describe('key of the certificate (PEM file)'),
   tlsReloadMs: ms(1 * MINUTE, 'certificate files are looked at again so often'),
-  trustedProxies: z
-    .array(z.string())
-    .default([])
-    .describe('addresses or networks whose X-Forwarded-* headers are believed'),
+  trustedProxies: list('addresses or networks whose X-Forwarded-* headers are believed'),
   uploadBytesMax: bytes(10 * MIB, 'largest anonymous upload (L5)'),
   memoryBytes: bytes(64 * MIB, 'chunks held in memory at once, by all uploads and downloads together'),
   memoryWaitersMax: num(1, 100_000, 4096, 'transfers that wait for memory; more are turned away'),
-  memoryWaitMs: ms(2 * MINUTE, 'longest wait for memory before a transfer is turned away'),
+  memoryWaitMs: ms(
+    5 * MINUTE,
+    'longest wait for memory before a transfer is turned away; 1000 uploads of 5 MB at once take two on a small machine'
+  ),
   chunksInFlight: num(1, 64, 3, 'chunks of one upload on their way at once'),
   chunksAhead: num(0, 64, 2, 'chunks of one download fetched ahead'),
   stallMs: ms(30 * SECOND, 'a body that makes no progress for so long is cut off'),
@@ -217,12 +237,67 @@ const edge = z.strictObject({
   headersMs: ms(20 * SECOND, 'request headers must have arrived after so long'),
   keepAliveMs: ms(10 * SECOND, 'an idle connection is kept so long'),
   connectionsMax: num(1, 1_000_000, 10_000, 'open connections'),
+  passwordsAtOnce: num(
+    1,
+    64,
+    2,
+    'passwords hashed at once, each with link.passwordMemoryKiB of memory beside memoryBytes, on a thread of its own'
+  ),
+  passwordWaitersMax: num(0, 10_000, 64, 'passwords that wait for that; more are turned away'),
+  connectionsPerAddress: num(
+    1,
+    1_000_000,
+    4000,
+    'open connections of one address that is no trusted proxy; 1000 transfers at once must pass'
+  ),
+  addressesMax: num(
+    16,
+    10_000_000,
+    50_000,
+    'addresses whose requests and uploads are counted; of more, those that asked least are forgotten'
+  ),
+  slowMs: ms(
+    5 * SECOND,
+    'a transfer whose other side takes longer over one chunk gives its memory to others that wait for it'
+  ),
   ratePerMinute: num(1, 10_000_000, 6000, 'requests from one address within a minute; 300 at once must pass'),
-  forbiddenTypes: z
-    .array(z.string())
-    .default([])
-    .describe('media types that are refused, e.g. "application/x-msdownload" or "video/*"'),
+  forbiddenTypes: list('what is refused: media types ("video/mp4", "video/*") and extensions (".exe")'),
   stopMs: ms(3 * SECOND, 'transfers under way get so long to finish when the edge stops')
+})
+
+/**
+ * What people of one role may do. Each role has a section of this shape: one that is added gets limits of its own. `edge.uploadBytesMax` is the size of
+ * one anonymous file; it is older than roles, and stays where it was.
+ */
+const roleLimits = (defaults: { uploadsPerHour: number; dailyBytesMax: number; spaceBytesMax: number }) =>
+  z.strictObject({
+    uploadsPerHour: num(
+      0,
+      1e9,
+      defaults.uploadsPerHour,
+      'uploads of one address in an hour, per edge; 0: any'
+    ),
+    dailyBytesMax: bytes(defaults.dailyBytesMax, 'uploaded by one address in a day, per edge; 0: any'),
+    uploadsAtOnce: num(1, 1_000_000, 2000, 'uploads of one address at once, on one edge'),
+    downloadsAtOnce: num(1, 1_000_000, 2000, 'downloads of one address at once, on one edge'),
+    spaceBytesMax: bytes(
+      defaults.spaceBytesMax,
+      'files of this role in the whole cluster, those being uploaded included; 0: what the nodes have'
+    )
+  })
+
+const anonymous = roleLimits({ uploadsPerHour: 36_000, dailyBytesMax: 256 * 1024 * MIB, spaceBytesMax: 0 })
+
+const scan = z.strictObject({
+  command: list('program that gets each file on its input, and ends with 0 (clean) or 1 (infected)'),
+  clamd: text('', 'in place of a program: clamd, as host:port or the path of its socket'),
+  required: z
+    .boolean()
+    .default(true)
+    .describe('without a verdict an upload is refused; false: it passes, and is logged and counted'),
+  timeoutMs: ms(1 * MINUTE, 'the scanner must take each chunk within so long, and then give its verdict'),
+  scansMax: num(1, 10_000, 8, 'files being scanned at once on one edge; others wait'),
+  waitMs: ms(1 * MINUTE, 'longest wait for the scanner before an upload is turned away')
 })
 
 const network = z.strictObject({
@@ -231,10 +306,7 @@ const network = z.strictObject({
     .default('127.0.0.1')
     .describe('address the peer network listens on; 0.0.0.0 for other machines'),
   port: num(0, 65_535, 0, 'port of the peer network; 0: any, and the same again at the next start'),
-  announce: z
-    .array(z.string())
-    .default([])
-    .describe('multiaddrs to announce in place of those found, e.g. behind NAT'),
+  announce: list('multiaddrs to announce in place of those found, e.g. behind NAT'),
   connectionsMax: num(1, 10_000, 300, 'open connections to peers'),
   machine: z.string().default('').describe('name of this machine for placement; empty: its host name'),
   zone: z.string().default('').describe('rack, room or site; copies are spread over zones'),
@@ -260,6 +332,8 @@ const sections = {
   snapshot,
   link,
   edge,
+  anonymous,
+  scan,
   network,
   log
 }
@@ -277,11 +351,15 @@ export const configSchema = z.strictObject({
   snapshot: snapshot.prefault({}),
   link: link.prefault({}),
   edge: edge.prefault({}),
+  anonymous: anonymous.prefault({}),
+  scan: scan.prefault({}),
   network: network.prefault({}),
   log: log.prefault({})
 })
 
 export type Config = z.output<typeof configSchema>
+/** Limits of one role: the section of its name. */
+export type RoleLimits = Config['anonymous']
 export type ConfigInput = z.input<typeof configSchema>
 
 /** @throws `config-invalid`, naming each wrong key. */

@@ -51,8 +51,34 @@ export const ERRORS = {
   ),
   'upload-stalled': spec(408, true, EXIT.unreachable, 'The upload stood still for too long.'),
   'rate-limited': spec(429, true, EXIT.busy, 'Too many requests. Please wait a moment.'),
+  'too-many-uploads': spec(
+    429,
+    true,
+    EXIT.busy,
+    'Too many uploads from your address. Please come back later.'
+  ),
+  'daily-bytes-used': spec(
+    429,
+    true,
+    EXIT.busy,
+    'Your address has uploaded as much as is possible in a day. Please come back later.'
+  ),
+  'too-many-transfers': spec(
+    429,
+    true,
+    EXIT.busy,
+    'Too many uploads or downloads from your address at once. Please wait for one to end.'
+  ),
+  'file-infected': spec(422, false, EXIT.refused, 'A virus scanner found something in this file.'),
+  'scanner-unavailable': spec(
+    503,
+    true,
+    EXIT.busy,
+    'The file could not be looked at by the virus scanner. Please try again later.'
+  ),
   'not-found': spec(404, false, EXIT.refused, 'There is nothing here.'),
   'method-not-allowed': spec(405, false, EXIT.usage, 'This address does not take that method.'),
+  'origin-forbidden': spec(403, false, EXIT.refused, 'This request came from a page of another site.'),
   // links
   'link-unknown': spec(404, false, EXIT.refused, 'This link does not exist.'),
   'link-used': spec(410, false, EXIT.refused, 'This link has been used already.'),
@@ -63,6 +89,15 @@ export const ERRORS = {
     true,
     EXIT.busy,
     'This link is suspended until an administrator has looked at it.'
+  ),
+  'password-required': spec(401, false, EXIT.refused, 'This link asks for a password.'),
+  'password-wrong': spec(403, false, EXIT.refused, 'That is not the password of this link.'),
+  // refused and not busy: a program that tries again by itself in a few seconds would do so in vain
+  'password-attempts': spec(
+    429,
+    true,
+    EXIT.refused,
+    'Too many wrong passwords were given. Please try again later.'
   ),
   'delete-forbidden': spec(403, false, EXIT.refused, 'The delete secret does not belong to this link.'),
   'claim-unknown': spec(410, false, EXIT.refused, 'This link has been used already.'),
@@ -83,6 +118,12 @@ export const ERRORS = {
   'not-enough-nodes': spec(503, true, EXIT.busy, 'The cluster has too few active nodes right now.'),
   'no-controller': spec(503, true, EXIT.busy, 'No controller can be reached right now.'),
   'cluster-full': spec(507, true, EXIT.busy, 'The cluster is full.'),
+  'space-full': spec(
+    507,
+    true,
+    EXIT.busy,
+    'The space for files like this one is used up. Please come back later.'
+  ),
   'chunk-unavailable': spec(503, true, EXIT.busy, 'No node that holds this part of the file can be reached.'),
   busy: spec(503, true, EXIT.busy, 'The server is busy. Please try again shortly.'),
   'shutting-down': spec(503, true, EXIT.busy, 'The process is stopping.'),

@@ -8,7 +8,7 @@
  */
 
 export { createClient, RunningClient } from './compose/client.ts'
-export type { ClientOptions, Download, Share, ShareOptions } from './compose/client.ts'
+export type { ClientOptions, Download, DownloadOptions, Share, ShareOptions } from './compose/client.ts'
 export { createCluster, RunningCluster } from './compose/cluster.ts'
 export type { ClusterOptions, ClusterShare } from './compose/cluster.ts'
 export { createController, RunningController } from './compose/controller.ts'

@@ -8,11 +8,14 @@ import type {
   FileId,
   FileRecord,
   Generation,
+  LinkRecord,
   NodeState,
+  PasswordRecord,
   PeerId,
   SecretHash,
   Tier,
-  UploadId
+  UploadId,
+  UserRole
 } from './types.ts'
 
 /** A node as last recorded. Liveness is not stored: it is judged from heartbeats by a running process. */
@@ -42,12 +45,23 @@ export interface CopyRecord {
   boot: number
 }
 
+/** What an upload takes of the space of its role, from its opening until it is committed or given up; then its file does. */
+export interface UploadSpace {
+  role: UserRole
+  /** Most that the file can have. */
+  bytes: number
+  /** For all files and open uploads of the role together; undefined: there is no limit. */
+  bytesMax: number | undefined
+}
+
 export interface OpenUpload {
   id: UploadId
   name: string
   mediaType: string
   metadata: Record<string, string>
   openedAt: number
+  /** Default: anonymous, nothing reserved, no limit. */
+  space?: UploadSpace | undefined
   /** When an upload that was neither committed nor abandoned is given up, unless it goes on: reservations move it. */
   expiresAt: number
 }
@@ -84,6 +98,7 @@ export interface CommitUpload {
     deleteHash: SecretHash
     downloads: number
     expiresAt: number
+    password?: PasswordRecord | undefined
   }
   /** Fewest copies on different nodes that every chunk must have. */
   copiesMin: number
@@ -98,10 +113,33 @@ export interface NodeBoot {
   boot: number
 }
 
-export type Claim =
+/** `claimHash` claims a slot; `shown` is the hash of what a password was turned into (protocol/password.ts), where one was given. */
+export interface ClaimRequest {
+  tokenHash: SecretHash
+  claimHash: SecretHash
+  now: number
+  leaseMs: number
+  shown?: SecretHash | undefined
+}
+
+export type HeldClaim =
   | { outcome: 'claimed'; claim: ClaimRecord; file: FileRecord }
   /** Why not; `released` is a late duplicate of a claim that was taken back. */
   | { outcome: 'unknown' | 'used' | 'expired' | 'revoked' | 'suspended' | 'released' }
+
+export type Claim =
+  | HeldClaim
+  | { outcome: 'password-wrong' }
+  /** Nothing was shown, and the link has a password. */
+  | { outcome: 'password-required'; password: PasswordRecord }
+
+/** A link with what belongs to it. */
+export interface FoundLink {
+  link: LinkRecord
+  file: FileRecord
+  /** Null: it has none. */
+  password: PasswordRecord | null
+}
 
 export interface ClaimProgress {
   tokenHash: SecretHash
@@ -119,6 +157,23 @@ export interface ClaimProgress {
   /** Makes a repeated report (an answer was lost) count once. Unique per report. */
   reportId: string
 }
+
+/** A claim as the sender of its link may see it: without what the claimant alone may know, and with how much of the file was covered in place of the ranges. */
+export interface SentClaim {
+  claimHash: SecretHash
+  state: ClaimRecord['state']
+  /** 0 for a claim that was given back before it was made. */
+  claimedAt: number
+  leaseUntil: number
+  /** Bytes handed to sockets in all, repeats included. */
+  bytesSent: number
+  /** Different bytes of the file among those. */
+  coveredBytes: number
+  consumedAt: number | null
+}
+
+/** Where a page of claims begins: after this one, in the order of listClaims. */
+export type ClaimCursor = Pick<SentClaim, 'claimedAt' | 'claimHash'>
 
 /** A standing order to one node; it stays until that node has confirmed it or is retired. */
 export interface DeleteOrder {
@@ -180,6 +235,7 @@ export interface AdoptFile {
     downloads: number
     expiresAt: number
     state: 'live' | 'suspended' | 'revoked'
+    password?: PasswordRecord | undefined
   }
 }
 
@@ -205,4 +261,6 @@ export interface StoreStats {
   chunksWithoutCopy: number
   ordersPending: number
   linksSuspended: number
+  /** Bytes of each role's live files and open uploads. */
+  spaceUsed: Record<UserRole, number>
 }

@@ -18,6 +18,9 @@ import type {
   NodeBoot,
   Claim,
   ClaimProgress,
+  ClaimRequest,
+  FoundLink,
+  HeldClaim,
   DeleteOrder,
   OwedChunk,
   PlacedChunkRecord,
@@ -27,6 +30,8 @@ import type {
   CopySummary,
   AdoptFile,
   SuspendedLink,
+  SentClaim,
+  ClaimCursor,
   StoreStats
 } from './metadata-records.ts'
 import type {
@@ -71,7 +76,10 @@ export interface ClusterRecords {
 }
 
 export interface UploadRecords {
-  /** Idempotent by id. `upload-closed` when that id has been committed or abandoned. */
+  /**
+   * Idempotent by id. `upload-closed` when that id has been committed or abandoned. Takes the upload's space from its role's, by one conditional update: `space-full`,
+   * and nothing is opened, when that would be more than its limit.
+   */
   openUpload(upload: OpenUpload): Promise<void>
   /**
    * Counts one reference of the upload on the chunk's row (once per upload and chunk, however often it is called) before anything is
@@ -88,11 +96,11 @@ export interface UploadRecords {
   /**
    * The upload is open, indexes 0…chunkCount-1 and the manifest are reserved, their sizes add up, and each reserved generation is live with at least
    * `copiesMin` recorded copies on at least `hostsMin` hosts, else `upload-conflict` or `copies-missing` and nothing changes. The upload's references become
-   * the file's; file and link become visible. Idempotent: the same upload, file and link again answers the same file.
+   * the file's; file and link become visible; of the space that was reserved the role keeps what the file has. Idempotent: the same upload, file and link again answers the same file.
    */
   commitUpload(commit: CommitUpload): Promise<FileRecord>
   /**
-   * Drops the upload's references. Idempotent; an upload that was never opened is closed for good; a committed one is left alone and answers false, and so is
+   * Drops the upload's references, and gives its space back. Idempotent; an upload that was never opened is closed for good; a committed one is left alone and answers false, and so is
    * one that `expiresAt` keeps beyond `staleAt`, if that is given.
    */
   abandonUpload(upload: UploadId, options?: { staleAt?: number }): Promise<boolean>
@@ -118,23 +126,19 @@ export interface FileRecords {
 
 export interface LinkRecords {
   /** The link and its file; undefined when the token never existed or its tombstone has gone. Spends nothing. */
-  findLink(tokenHash: SecretHash): Promise<{ link: LinkRecord; file: FileRecord } | undefined>
+  findLink(tokenHash: SecretHash): Promise<FoundLink | undefined>
   /**
    * At most `downloads` claims: looks for the claim first and answers it as before (`released` for one that was taken back); otherwise takes a slot
    * by one conditional update (live, claimed < downloads, not expired) and inserts the claim with a lease of `leaseMs`.
-   * A claim whose lease or grace is over answers `used`.
+   * A claim whose lease or grace is over answers `used`. Where a slot is free and the link has a password, it is taken only if `shown` belongs to that, by the same update;
+   * `password-required` without `shown`, `password-wrong` with another one: then nothing has changed. A claim that was made needs no password.
    */
-  claimLink(request: {
-    tokenHash: SecretHash
-    claimHash: SecretHash
-    now: number
-    leaseMs: number
-  }): Promise<Claim>
+  claimLink(request: ClaimRequest): Promise<Claim>
   /**
    * The claim if it may be served now (lease or grace runs); never makes one. The others as in claimLink: `unknown` when the token is; a claim that is not known
    * answers as the link stands (expired, revoked, suspended), otherwise `used`.
    */
-  findClaim(request: { tokenHash: SecretHash; claimHash: SecretHash; now: number }): Promise<Claim>
+  findClaim(request: { tokenHash: SecretHash; claimHash: SecretHash; now: number }): Promise<HeldClaim>
   /** Adds what was sent and moves the lease; covering every byte makes it `consumed` with the grace from then. Undefined when the claim is not there. */
   reportClaim(progress: ClaimProgress): Promise<ClaimRecord | undefined>
   /**
@@ -144,6 +148,25 @@ export interface LinkRecords {
   releaseClaim(request: { tokenHash: SecretHash; claimHash: SecretHash }): Promise<boolean>
   /** Revokes with the right delete secret; `delete-forbidden` otherwise, `link-unknown` when there is none. Idempotent. Running claims end. */
   revokeLink(request: { tokenHash: SecretHash; deleteHash: SecretHash; now: number }): Promise<LinkRecord>
+  /** As findLink, for the sender, who knows the delete secret and not the token. No two links have the same. */
+  findSentLink(deleteHash: SecretHash): Promise<{ link: LinkRecord; file: FileRecord } | undefined>
+  /** Claims of that link, the newest first (by time, then hash), the released ones too; empty when there is no such link. */
+  listClaims(request: {
+    deleteHash: SecretHash
+    after?: ClaimCursor | undefined
+    limit: number
+  }): Promise<SentClaim[]>
+  /**
+   * Lets a link that can still be redeemed expire at `expiresAt`, by one conditional update; never earlier than it would have: then nothing changes, so that it is
+   * idempotent. Otherwise: `link-unknown`, `link-revoked`, `link-suspended`, `link-expired` (past its end, settled or not), `link-used` (every slot taken);
+   * `invalid-field` for a time more than `ttlMaxMs` after the link was made.
+   */
+  extendLink(request: {
+    deleteHash: SecretHash
+    expiresAt: number
+    ttlMaxMs: number
+    now: number
+  }): Promise<LinkRecord>
   /** Live links become suspended: nobody is served until they are resumed. Undefined: all that are live, in steps of `limit`. Answers how many. */
   suspendLinks(tokenHashes: readonly SecretHash[] | undefined, limit: number): Promise<number>
   /** Suspended links are live again (or at their end, if that has come meanwhile). Answers how many. */
@@ -154,7 +177,7 @@ export interface LinkRecords {
 export interface GarbageRecords {
   /**
    * One bounded step of ending what is over: leases that ran out become consumed, live links past their expiry with no running claim `expired`, links whose slots are all
-   * consumed (grace over) `consumed`, and files with no link left become `deleted` and drop their references. Answers how many rows it changed.
+   * consumed (grace over) `consumed`, and files with no link left become `deleted`, give their space back and drop their references. Answers how many rows it changed.
    */
   settleLinks(now: number, limit: number): Promise<number>
   /** Live chunks with no reference become condemned, with a delete order for each recorded copy. Conditional on the row itself. Answers how many. */

@@ -38,6 +38,10 @@ export const ROLES = ['node', 'controller', 'edge', 'admin'] as const
 /** What a process is in the cluster. `admin` is a short-lived command of an operator. */
 export type Role = (typeof ROLES)[number]
 
+export const USER_ROLES = ['anonymous'] as const
+/** Whose limits hold for an upload or a download. Whoever shows no account is `anonymous`. */
+export type UserRole = (typeof USER_ROLES)[number]
+
 export const NODE_STATES = ['active', 'draining', 'full', 'read-only'] as const
 /** What a node says of itself. `full`: below its reserve of free space; `read-only`: a write failed and it wants a restart. */
 export type NodeState = (typeof NODE_STATES)[number]
@@ -139,6 +143,24 @@ export interface FileRecord {
  */
 export type LinkState = 'live' | 'consumed' | 'expired' | 'revoked' | 'suspended'
 
+/**
+ * How the password of a link is recognised, and no more than that: `hash` is the SHA-256 of an argon2id tag, so that neither the password nor what opens
+ * the link can be read out of metadata, snapshots or manifests. protocol/password.ts computes it. A version that is not known opens nothing.
+ */
+export interface PasswordRecord {
+  v: 1
+  /** Cost of argon2id (RFC 9106): memory in KiB, passes over it, lanes. */
+  memoryKiB: number
+  passes: number
+  parallelism: number
+  /** Lower-case hex, 16 bytes. */
+  salt: string
+  hash: SecretHash
+}
+
+/** What has to be known to compute the tag for a password that somebody gives. */
+export type PasswordChallenge = Omit<PasswordRecord, 'hash'>
+
 export interface LinkRecord {
   tokenHash: SecretHash
   fileId: FileId
@@ -149,6 +171,8 @@ export interface LinkRecord {
   claimed: number
   createdAt: number
   expiresAt: number
+  /** Whether a new claim needs a password. */
+  isProtected: boolean
 }
 
 /** `claimed`: lease runs; `consumed`: everything was sent or the lease ended; `released`: nothing was sent, slot is free again. */

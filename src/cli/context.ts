@@ -13,6 +13,15 @@ export interface Output {
   readonly columns?: number
 }
 
+export interface Input {
+  /** A person is there, who can be asked. */
+  readonly isTTY?: boolean
+  /** Everything up to its end, as text. */
+  readAll(): Promise<string>
+  /** One line that is not shown while it is typed. @throws the reason of an interruption */
+  ask(question: string): Promise<string>
+}
+
 /** What came from and goes to a process that supervises this one. */
 export interface SupervisorLink {
   send(message: object): void
@@ -25,6 +34,7 @@ export interface CliContext {
   readonly cwd: string
   readonly stdout: Output & { writeBytes(bytes: Uint8Array): Promise<void> }
   readonly stderr: Output
+  readonly stdin: Input
   /** Aborts at SIGINT or SIGTERM. */
   readonly interrupted: AbortSignal
   /** The executable's own file: child processes are started from it. */

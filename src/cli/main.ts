@@ -3,6 +3,7 @@ import { systemClock } from '../runtime/clock.ts'
 import { systemRandom } from '../runtime/random.ts'
 import type { CliContext, Roles, SupervisorLink } from './context.ts'
 import { runCommandLine } from './program.ts'
+import { processInput } from './stdin.ts'
 
 /** Handles that somebody forgot may keep a finished process for so long; unref'd, so a clean one ends at once. */
 const EXIT_GRACE_MS = 500
@@ -21,6 +22,7 @@ export async function main(deps: MainDeps): Promise<void> {
   ignoreClosedPipe(process.stdout)
   process.stderr.on('error', () => {}) // nobody can be told that nobody can be told
   const supervisor = supervisorLink()
+  const interrupted = interruption(supervisor !== undefined)
   process.exitCode = await runCommandLine(process.argv.slice(2), {
     env: process.env,
     cwd: process.cwd(),
@@ -33,7 +35,8 @@ export async function main(deps: MainDeps): Promise<void> {
       isTTY: process.stdout.isTTY
     },
     stderr: process.stderr,
-    interrupted: interruption(supervisor !== undefined),
+    stdin: processInput(process.stdin, process.stderr, interrupted),
+    interrupted,
     program: deps.program,
     roles: deps.roles,
     supervisor,

@@ -39,6 +39,7 @@ export const collectSettings = (text: string, previous: readonly Setting[] = [])
 
 function typed(standard: unknown, key: string, raw: string): unknown {
   if (Array.isArray(standard)) return parseList(raw)
+  if (typeof standard === 'boolean') return raw === 'true' ? true : raw === 'false' ? false : raw
   if (typeof standard !== 'number') return raw
   if (/^-?\d+$/.test(raw)) return Number(raw)
   if (key.endsWith('Ms')) return parseDuration(raw)

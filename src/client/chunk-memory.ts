@@ -1,7 +1,7 @@
 /** Memory for chunks under way: leased from the process's budget before it is used, and used again where that is safe. */
 
 import { PeerbinError } from '../errors.ts'
-import type { Clock } from '../interfaces.ts'
+import type { Clock, Timer } from '../interfaces.ts'
 import { CHUNK_BYTES_MAX } from '../protocol/limits.ts'
 import type { Budget, Lease } from '../runtime/budget.ts'
 import { deadline, throwIfAborted } from '../runtime/deadline.ts'
@@ -10,7 +10,7 @@ import { deadline, throwIfAborted } from '../runtime/deadline.ts'
 const RETRY_AFTER_MS = 2000
 
 /**
- * Free buffers of a whole chunk each, shared by all who lease from one budget: leased and free memory together stay within it. Fresh buffers
+ * Free buffers of a whole unit each (a chunk, unless said otherwise), shared by all who lease from one budget: leased and free memory together stay within it. Fresh buffers
  * for every chunk keep the garbage collector busy with full collections (measured on a bare prototype: a quarter of the CPU time).
  */
 const freeBuffers = new WeakMap<Budget, Uint8Array[]>()
@@ -20,6 +20,12 @@ export interface ChunkBuffer {
   readonly sizeBytes: number
   /** `sizeBytes` long; taken at the first use, its content not defined. */
   readonly bytes: Uint8Array
+  /**
+   * Others may have the memory when they wait for it, once it was held for `heldMs`: `onWanted` is called at most once, and is to release it soon. For a holder
+   * that waits for somebody outside, who may be slow; `keep` takes it back.
+   */
+  offer(heldMs: number, onWanted: () => void): void
+  keep(): void
   /** Something may still refer to the bytes: they are never used again, and the next use of `bytes` gives other ones. */
   spoil(): void
   /** Gives the share back. Idempotent. Nobody may use the bytes afterwards, unless they were spoilt. */
@@ -30,11 +36,21 @@ export class ChunkMemory {
   readonly #budget: Budget
   readonly #clock: Clock
   readonly #waitMs: number
+  readonly #unitBytes: number
   readonly #free: Uint8Array[]
 
-  /** @param deps.waitMs longest wait for memory (`edge.memoryWaitMs`). */
-  constructor(deps: { readonly budget: Budget; readonly clock: Clock; readonly waitMs: number }) {
+  /**
+   * @param deps.waitMs longest wait for memory (`edge.memoryWaitMs`).
+   * @param deps.unitBytes size of the buffers that are used again; the same for all who lease from one budget. Default: CHUNK_BYTES_MAX.
+   */
+  constructor(deps: {
+    readonly budget: Budget
+    readonly clock: Clock
+    readonly waitMs: number
+    readonly unitBytes?: number
+  }) {
     this.#budget = deps.budget
+    this.#unitBytes = deps.unitBytes ?? CHUNK_BYTES_MAX
     this.#clock = deps.clock
     this.#waitMs = deps.waitMs
     this.#free = freeBuffers.get(deps.budget) ?? []
@@ -46,12 +62,16 @@ export class ChunkMemory {
     return this.#free.length
   }
 
-  /** Waits its turn. @throws `busy` when that takes too long or too many wait; the signal's reason. */
-  async lease(sizeBytes: number, signal: AbortSignal | undefined): Promise<ChunkBuffer> {
+  /**
+   * Waits its turn.
+   * @param late see Budget.acquire
+   * @throws `busy` when that takes too long or too many wait; the signal's reason.
+   */
+  async lease(sizeBytes: number, signal: AbortSignal | undefined, late = false): Promise<ChunkBuffer> {
     using limit = deadline(this.#clock, this.#waitMs, signal)
     let lease: Lease
     try {
-      lease = await this.#budget.acquire(sizeBytes, limit.signal)
+      lease = await this.#budget.acquire(sizeBytes, limit.signal, late)
     } catch (error) {
       throwIfAborted(signal)
       throw new PeerbinError('busy', '', { retryAfterMs: RETRY_AFTER_MS, cause: error })
@@ -67,23 +87,39 @@ export class ChunkMemory {
 
   #bufferFor(lease: Lease): ChunkBuffer {
     const sizeBytes = lease.amount
-    this.#trim(sizeBytes === CHUNK_BYTES_MAX ? 1 : 0)
+    this.#trim(sizeBytes === this.#unitBytes ? 1 : 0)
     let bytes: Uint8Array | undefined
     let held = true
     const take = (): Uint8Array => (bytes ??= this.#take(sizeBytes))
+    const leasedAt = this.#clock.monotonic()
+    let patience: Timer | undefined
+    const keep = (): void => {
+      patience?.cancel()
+      patience = undefined
+      lease.keep()
+    }
     return {
       sizeBytes,
       get bytes() {
         return take()
       },
+      offer: (heldMs, onWanted) => {
+        keep()
+        if (!held || heldMs === Infinity) return
+        const afterMs = leasedAt + heldMs - this.#clock.monotonic()
+        if (afterMs <= 0) lease.offer(onWanted)
+        else patience = this.#clock.setTimer(afterMs, () => lease.offer(onWanted), { unref: true })
+      },
+      keep,
       spoil: () => {
         bytes = undefined
       },
       release: () => {
         if (!held) return
         held = false
+        keep()
         // before the lease: whoever waits for it then finds this buffer
-        if (bytes?.byteLength === CHUNK_BYTES_MAX) this.#free.push(bytes)
+        if (bytes?.byteLength === this.#unitBytes) this.#free.push(bytes)
         bytes = undefined
         lease.release()
       }
@@ -91,13 +127,13 @@ export class ChunkMemory {
   }
 
   #take(sizeBytes: number): Uint8Array {
-    const free = sizeBytes === CHUNK_BYTES_MAX ? this.#free.pop() : undefined
+    const free = sizeBytes === this.#unitBytes ? this.#free.pop() : undefined
     return free ?? Buffer.allocUnsafeSlow(sizeBytes)
   }
 
   /** Lets free buffers go that no longer fit beside what is leased; `spare` of them are about to be taken. */
   #trim(spare: number): void {
-    const room = Math.floor((this.#budget.total - this.#budget.used) / CHUNK_BYTES_MAX) + spare
+    const room = Math.floor((this.#budget.total - this.#budget.used) / this.#unitBytes) + spare
     if (this.#free.length > room) this.#free.length = Math.max(0, room)
   }
 }

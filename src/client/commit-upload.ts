@@ -1,7 +1,7 @@
 /** The last step of an upload. */
 
 import type { Config } from '../config.ts'
-import { hasCode } from '../errors.ts'
+import { hasCode, PeerbinError } from '../errors.ts'
 import type { Clock, Logger } from '../interfaces.ts'
 import type { ControlMessages, RequestOf } from '../protocol/messages.ts'
 import { sleep } from '../runtime/deadline.ts'
@@ -22,6 +22,8 @@ export interface CommitUploadDeps {
  * Commits, and repeats it while copies are missing, for `controller.commitWaitMs` at most. Every chunk was durable on enough nodes when it was written, but one of
  * them may have stopped or started again since: the controller asks it, or has another copy made, and the same commit succeeds a moment later.
  *
+ * A controller of an earlier version passes over a password: the link it made is then not handed out.
+ *
  * @throws `copies-missing` after that time, the signal's reason, and what else the commit is answered with
  */
 export async function commitUpload(
@@ -32,7 +34,9 @@ export async function commitUpload(
   const endsAt = clock.monotonic() + config.controller.commitWaitMs
   for (;;) {
     try {
-      const { file } = await controller.call('commitUpload', commit, { signal })
+      const { file, isProtected } = await controller.call('commitUpload', commit, { signal })
+      if (commit.link.password !== undefined && !isProtected)
+        throw new PeerbinError('no-controller', 'the controller is of a version that knows no passwords')
       return file
     } catch (error) {
       if (!hasCode(error, 'copies-missing')) throw error

@@ -4,10 +4,9 @@ import type { Membership } from '../cluster/membership.ts'
 import type { Config } from '../config.ts'
 import { PeerbinError } from '../errors.ts'
 import type { Clock, Logger } from '../interfaces.ts'
-import { FRAME_BYTES_MAX } from '../protocol/limits.ts'
 import type { ChunkMessages, PlacedChunk } from '../protocol/messages.ts'
 import type { RpcCaller } from '../protocol/rpc.ts'
-import type { Budget } from '../runtime/budget.ts'
+import { Budget } from '../runtime/budget.ts'
 import { abortScope, throwIfAborted } from '../runtime/deadline.ts'
 import type { ByteRange, FileId } from '../types.ts'
 import { ChunkFetcher } from './chunk-fetcher.ts'
@@ -17,8 +16,10 @@ import { ChunkPlan } from './chunk-plan.ts'
 import type { PlannedChunk } from './chunk-plan.ts'
 import type { ControllerClient } from './controller-client.ts'
 
-/** Bytes are handed out in pieces of this size: a slow recipient then shows progress long before a whole chunk has gone. */
-const PIECE_BYTES = FRAME_BYTES_MAX
+/** Bytes are handed out in pieces of this size: what a slow recipient holds of our memory, and shows progress by. */
+const PIECE_BYTES = 64 * 1024
+/** Pieces in the hands of readers take up this part of what chunks may, beside it. */
+const PIECES_SHARE = 4
 
 export interface ReadRequest {
   file: FileId
@@ -27,6 +28,8 @@ export interface ReadRequest {
   /** Chunks from index 0, as the claim's answer brought them. */
   firstPage: readonly PlacedChunk[]
   range: ByteRange
+  /** Whether others that wait for memory come first: it is one of many connections that somebody has. Asked at each turn. */
+  isLate?: () => boolean
   signal?: AbortSignal
 }
 
@@ -38,6 +41,8 @@ interface Fetch {
 
 export class FileReader {
   readonly #memory: ChunkMemory
+  readonly #pieces: ChunkMemory
+  readonly #slowMs: number
   readonly #fetcher: ChunkFetcher
   readonly #controller: ControllerClient
   readonly #chunksAhead: number
@@ -52,51 +57,63 @@ export class FileReader {
     readonly logger: Logger
   }) {
     const { config, clock } = deps
-    this.#memory = new ChunkMemory({ budget: deps.memory, clock, waitMs: config.edge.memoryWaitMs })
+    const { memoryWaitMs: waitMs, memoryWaitersMax, slowMs } = config.edge
+    this.#memory = new ChunkMemory({ budget: deps.memory, clock, waitMs })
+    const piecesBytes = Math.max(PIECE_BYTES, Math.floor(deps.memory.total / PIECES_SHARE))
+    const pieces = new Budget(piecesBytes, memoryWaitersMax)
+    this.#pieces = new ChunkMemory({ budget: pieces, clock, waitMs, unitBytes: PIECE_BYTES })
+    this.#slowMs = slowMs
     this.#fetcher = new ChunkFetcher({ ...deps, memory: this.#memory, config: config.replication })
     this.#controller = deps.controller
     this.#chunksAhead = config.edge.chunksAhead
   }
 
   /**
-   * The bytes of the range, in order, in pieces of at most 256 KiB. A piece is valid until the next one is asked for. Ending the generator, and aborting the
+   * The bytes of the range, in order, in pieces of at most 64 KiB. A piece is valid until the next one is asked for. Ending the generator, and aborting the
    * signal, give all memory back.
+   *
+   * Pieces are copies: whoever is slow to take one holds that, and not its chunk. A chunk that takes its reader longer than `edge.slowMs` is given to those that
+   * wait for memory; when the reader comes for more it waits its turn behind them, and the chunk is fetched again.
    *
    * @throws `chunk-unavailable`, `busy` (no memory in time), the signal's reason.
    */
   async *read(request: ReadRequest): AsyncGenerator<Uint8Array, void, undefined> {
     using scope = abortScope(request.signal)
     const { signal } = scope
-    const ahead: Fetch[] = []
-    let current: ChunkBuffer | undefined
-    const giveBack = (): void => {
-      // what is still arriving is given back when it has ended
-      for (const { done } of ahead.splice(0))
-        void done.then((buffer) => buffer.release()).catch(() => undefined)
-      current?.spoil() // a socket may still refer to the piece that was handed out last
-      current?.release()
-      current = undefined
-    }
-    signal.addEventListener('abort', giveBack, { once: true })
+    const held = new Held(request.isLate)
+    const onAbort = (): void => held.giveAllBack()
+    signal.addEventListener('abort', onAbort, { once: true })
     try {
       const plan = new ChunkPlan({ ...request, controller: this.#controller, signal })
       for (;;) {
-        await this.#fill(ahead, plan, request.file, signal)
-        const head = ahead[0]
+        await this.#fill(held, plan, request.file, signal)
+        const head = held.ahead[0]
         if (head === undefined) return
-        current = await head.done
-        ahead.shift()
+        const chunk = await head.done
+        held.take(chunk)
         throwIfAborted(signal) // an abort just now has given back what it knew of: not this one
-        const { start, end } = head.planned
-        for (let from = start; from < end; from += PIECE_BYTES) {
+        const { placed, end } = head.planned
+        let { start } = head.planned
+        const pieceBytes = Math.min(PIECE_BYTES, end - start)
+        held.piece = await this.#pieces.lease(pieceBytes, signal, held.late)
+        throwIfAborted(signal)
+        while (start < end && held.chunk !== undefined) {
           throwIfAborted(signal)
-          yield current.bytes.subarray(from, Math.min(end, from + PIECE_BYTES))
+          const size = Math.min(pieceBytes, end - start)
+          held.piece.bytes.set(chunk.bytes.subarray(start, start + size))
+          start += size
+          const rest = { placed, start, end }
+          if (start === end && held.ahead.length === 0) held.releaseChunk()
+          else chunk.offer(this.#slowMs, () => held.giveBack(rest))
+          yield held.piece.bytes.subarray(0, size)
+          held.chunk?.keep()
         }
-        current.release() // asked for the next bytes, the reader is done with these
-        current = undefined
+        held.releasePiece() // asked for the next bytes, the reader is done with these
+        held.releaseChunk()
       }
     } finally {
-      giveBack()
+      held.giveAllBack()
+      signal.removeEventListener('abort', onAbort)
       scope.abort(new PeerbinError('aborted', 'the reader has gone'))
     }
   }
@@ -111,21 +128,84 @@ export class FileReader {
   }
 
   /** Begins fetches: the next chunk in any case, waiting its turn for memory; those behind it only when memory is free. */
-  async #fill(ahead: Fetch[], plan: ChunkPlan, file: FileId, signal: AbortSignal): Promise<void> {
+  async #fill(held: Held, plan: ChunkPlan, file: FileId, signal: AbortSignal): Promise<void> {
+    const { ahead, again } = held
     while (ahead.length <= this.#chunksAhead) {
-      const planned = await plan.peek()
+      const planned = again[0] ?? (await plan.peek())
       if (planned === undefined) return
       const { placed } = planned
       const buffer =
         ahead.length === 0
-          ? await this.#memory.lease(placed.sizeBytes, signal)
+          ? await this.#memory.lease(placed.sizeBytes, signal, held.late)
           : this.#memory.tryLease(placed.sizeBytes)
       if (buffer === undefined) return
-      plan.take()
+      if (again.shift() === undefined) plan.take()
       const done = this.#fetcher.fetch({ file, placed, buffer, signal })
       done.catch(() => undefined) // its turn may never come; when it does, the error is thrown there
       ahead.push({ planned, done })
     }
+  }
+}
+
+/** What one read holds, and what of it was given to others. */
+class Held {
+  /** On their way or there already, in order. */
+  readonly ahead: Fetch[] = []
+  /** Chunks that were given back before they were read, in order; they come before those of the plan. */
+  readonly again: PlannedChunk[] = []
+  /** The one that is being read. */
+  chunk: ChunkBuffer | undefined
+  /** The piece that was handed out. */
+  piece: ChunkBuffer | undefined
+  /** This reader has held others up. */
+  #isSlow = false
+  readonly #isLate: () => boolean
+
+  constructor(isLate: () => boolean = () => false) {
+    this.#isLate = isLate
+  }
+
+  /** Others that wait come first. */
+  get late(): boolean {
+    return this.#isSlow || this.#isLate()
+  }
+
+  /** The first of those ahead is read from now on. */
+  take(chunk: ChunkBuffer): void {
+    this.ahead.shift()
+    this.chunk = chunk
+  }
+
+  /** Others wait for memory: all but the piece, which is in the reader's hands. @param rest of the chunk that is being read */
+  giveBack(rest: PlannedChunk): void {
+    this.#isSlow = true
+    const planned = this.ahead.map((fetch) => fetch.planned)
+    this.again.unshift(...(rest.start < rest.end ? [rest] : []), ...planned)
+    this.#releaseAhead()
+    this.releaseChunk()
+  }
+
+  releaseChunk(): void {
+    this.chunk?.release()
+    this.chunk = undefined
+  }
+
+  releasePiece(): void {
+    this.piece?.release()
+    this.piece = undefined
+  }
+
+  giveAllBack(): void {
+    this.#releaseAhead()
+    this.releaseChunk()
+    this.piece?.spoil() // a socket may still refer to it
+    this.releasePiece()
+  }
+
+  /** What is still arriving is given back when it has ended. */
+  #releaseAhead(): void {
+    for (const { done } of this.ahead.splice(0))
+      void done.then((buffer) => buffer.release()).catch(() => undefined)
   }
 }
 

@@ -13,7 +13,15 @@ import type { Budget } from '../runtime/budget.ts'
 import { abortScope, throwIfAborted } from '../runtime/deadline.ts'
 import type { AbortScope } from '../runtime/deadline.ts'
 import { randomUuid } from '../runtime/random.ts'
-import type { FileId, FileRecord, LinkToken, SecretHash, UploadId } from '../types.ts'
+import type {
+  FileId,
+  FileRecord,
+  LinkToken,
+  PasswordRecord,
+  SecretHash,
+  UploadId,
+  UserRole
+} from '../types.ts'
 import { Checksums, checkExpected } from './checksums.ts'
 import type { Digests } from './checksums.ts'
 import { ChunkMemory } from './chunk-memory.ts'
@@ -24,6 +32,7 @@ import { commitUpload } from './commit-upload.ts'
 import type { ControllerClient } from './controller-client.ts'
 import { forEachInFlight } from './in-flight.ts'
 import { ReceiptLog } from './receipt-log.ts'
+import type { FileScan, ScanGate } from './scan/scan-gate.ts'
 import { guardSource } from './source-guard.ts'
 
 export interface UploadRequest {
@@ -35,13 +44,21 @@ export interface UploadRequest {
   /** Length of the file, where the sender gave one. */
   declaredBytes?: number
   limitBytes: number
+  /** Whose limits of space hold; default: `anonymous`. */
+  role?: UserRole
   /** Hex digests the file must have; asked when the source has ended, since form fields may come after the file. */
   expect?: () => Partial<Digests>
-  /** Redemptions and life of the link; asked when the source has ended. */
-  link: () => { downloads: number; ttlMs: number }
+  /** Redemptions, life and password of the link; asked when the source has ended. */
+  link: () => LinkTerms | Promise<LinkTerms>
   signal?: AbortSignal
   /** Told after each chunk how many bytes of the file are stored durably. */
   onProgress?: (bytes: number) => void
+}
+
+export interface LinkTerms {
+  downloads: number
+  ttlMs: number
+  password?: PasswordRecord | undefined
 }
 
 export interface UploadResult {
@@ -50,6 +67,7 @@ export interface UploadResult {
   deleteSecret: string
   expiresAt: number
   downloads: number
+  isProtected: boolean
 }
 
 export interface FileWriterDeps {
@@ -63,9 +81,14 @@ export interface FileWriterDeps {
   /** The cluster secret: manifests are encrypted with a key derived from it. */
   readonly clusterKey: Uint8Array
   readonly logger: Logger
+  /** Looks at every file before it is committed; without it nobody does. */
+  readonly scans?: ScanGate | undefined
   /** Size of all chunks of a file but its last; default: CHUNK_BYTES_MAX. The simulator's files are small. */
   readonly chunkBytes?: number | undefined
 }
+
+/** Of up to this many bytes the budget takes no notice; a manifest has some hundred, and 40 for each chunk. */
+const SMALL_BYTES = 64 * 1024
 
 /** An upload under way. */
 interface Upload {
@@ -97,7 +120,7 @@ export class FileWriter {
    * Resolves when file and link are committed, and every chunk and the manifest are durable on enough nodes.
    *
    * @throws `empty-file`, `too-large`, `upload-incomplete`, `upload-stalled`, `checksum-mismatch`, `busy` (no memory in time), `not-enough-nodes`,
-   * `cluster-full`, `no-controller`, the signal's reason, and what a chunk or the commit failed with. Nothing is visible then; what was
+   * `cluster-full`, `space-full`, `file-infected`, `scanner-unavailable`, `no-controller`, the signal's reason, and what a chunk or the commit failed with. Nothing is visible then; what was
    * stored is given up in the background and collected later.
    */
   async upload(request: UploadRequest): Promise<UploadResult> {
@@ -138,30 +161,36 @@ export class FileWriter {
         id: upload.id,
         name: request.name,
         mediaType: request.mediaType,
-        metadata: request.metadata ?? {}
+        metadata: request.metadata ?? {},
+        role: request.role ?? 'anonymous',
+        bytesMax: request.declaredBytes ?? request.limitBytes
       },
       { signal: stop.signal }
     )
     const openedAt = clock.monotonic()
-    await this.#writeChunks(upload)
+    using scan = this.#deps.scans?.begin(stop.signal)
+    await this.#writeChunks(upload, scan)
     const digests = upload.checksums.digests()
     checkExpected(digests, request.expect?.() ?? {})
+    await scan?.passed()
     // the controller's time, so that edges with a wrong clock give no wrong expiry
     const uploadedAt = now + Math.floor(clock.monotonic() - openedAt)
     return await this.#commit(upload, digests.sha256, uploadedAt)
   }
 
-  async #writeChunks(upload: Upload): Promise<void> {
+  async #writeChunks(upload: Upload, scan: FileScan | undefined): Promise<void> {
     const { clock, config, chunkBytes } = this.#deps
     const { request, stop, checksums } = upload
     const { declaredBytes, limitBytes } = request
-    const { stallMs, rateMinBytes } = config.edge
+    const { stallMs, rateMinBytes, slowMs } = config.edge
     const { signal } = stop
     await pipe(
       request.source,
       (source) => guardSource(source, { clock, stallMs, rateMinBytes, signal }),
-      (pieces) => cutChunks(pieces, { memory: this.#memory, declaredBytes, limitBytes, chunkBytes, signal }),
+      (pieces) =>
+        cutChunks(pieces, { memory: this.#memory, declaredBytes, limitBytes, chunkBytes, slowMs, signal }),
       (chunks) => checksums.watch(chunks),
+      (chunks) => scan?.watch(chunks) ?? chunks,
       async (chunks) => {
         await forEachInFlight(
           chunks,
@@ -197,7 +226,7 @@ export class FileWriter {
   async #commit(upload: Upload, sha256: string, uploadedAt: number): Promise<UploadResult> {
     const { random } = this.#deps
     const { id, request, checksums, chunks, stop } = upload
-    const { downloads, ttlMs } = request.link()
+    const { downloads, ttlMs, password } = await request.link()
     const file = randomUuid(random) as FileId
     const token = newLinkToken(random)
     const deleteSecret = newDeleteSecret(random)
@@ -205,7 +234,8 @@ export class FileWriter {
       tokenHash: hashSecret(token),
       deleteHash: hashSecret(deleteSecret),
       downloads,
-      expiresAt: uploadedAt + ttlMs
+      expiresAt: uploadedAt + ttlMs,
+      ...(password !== undefined && { password })
     }
     const { sizeBytes } = checksums
     await this.#writeManifest(upload, { id: file, sizeBytes, sha256, uploadedAt, link })
@@ -216,7 +246,8 @@ export class FileWriter {
       { upload: id, file, sizeBytes, sha256, chunkCount: chunks.length, uploadedAt, link },
       stop.signal
     )
-    return { file: committed, token, deleteSecret, expiresAt: link.expiresAt, downloads }
+    const isProtected = password !== undefined
+    return { file: committed, token, deleteSecret, expiresAt: link.expiresAt, downloads, isProtected }
   }
 
   /** Before the commit: from the acknowledgement on the nodes alone must hold all that is needed to find the file again. */
@@ -228,8 +259,12 @@ export class FileWriter {
     const { name, mediaType, metadata = {} } = upload.request
     const manifest = { ...facts, name, mediaType, metadata, chunks: upload.chunks }
     const bytes = encodeManifest(manifest, clusterKey, random)
-    // no chunk of this upload holds memory any more, so that waiting for this little more cannot block others
-    const buffer = await this.#memory.lease(bytes.byteLength, upload.stop.signal)
+    // no chunk of this upload holds memory any more, so that waiting for this little more cannot block others. Most manifests are so small that they are not
+    // worth another turn behind everybody who waits for a chunk
+    const buffer =
+      bytes.byteLength > SMALL_BYTES
+        ? await this.#memory.lease(bytes.byteLength, upload.stop.signal)
+        : undefined
     try {
       const written = await chunks.write({
         upload: upload.id,
@@ -239,7 +274,7 @@ export class FileWriter {
       })
       await upload.receipts.add(written.receipts)
     } finally {
-      buffer.release()
+      buffer?.release()
     }
   }
 

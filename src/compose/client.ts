@@ -1,7 +1,10 @@
 import type { FileWriter } from '../client/file-writer.ts'
 import type { FileReader } from '../client/file-reader.ts'
+import { PasswordHasher } from '../client/password-hasher.ts'
+import { withPassword } from '../client/with-password.ts'
 import { PeerbinError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
+import { cleanPassword } from '../protocol/password.ts'
 import { hashSecret, isLinkToken, newClaimSecret } from '../protocol/secrets.ts'
 import { randomUuid } from '../runtime/random.ts'
 import type { FileRecord, LinkToken } from '../types.ts'
@@ -23,6 +26,8 @@ export interface ShareOptions {
   downloads?: number | undefined
   /** How long the link works; default: the setting `link.ttlMs`, 2 days. */
   ttlMs?: number | undefined
+  /** Whoever redeems the link has to give it: 1 to 1024 bytes of UTF-8, compared after NFC. */
+  password?: string | undefined
   signal?: AbortSignal | undefined
 }
 
@@ -36,6 +41,13 @@ export interface Share {
   /** Milliseconds since the epoch. */
   readonly expiresAt: number
   readonly downloads: number
+  readonly isProtected: boolean
+}
+
+export interface DownloadOptions {
+  /** For a link that has one. */
+  password?: string | undefined
+  signal?: AbortSignal | undefined
 }
 
 /** A link that was redeemed. */
@@ -55,6 +67,7 @@ export class RunningClient extends RunningPeer {
   readonly #peer: Peer
   readonly #writer: FileWriter
   readonly #reader: FileReader
+  readonly #passwords: PasswordHasher
 
   constructor(peer: Peer) {
     super(peer, {})
@@ -62,6 +75,7 @@ export class RunningClient extends RunningPeer {
     const { writer, reader } = shareParts(peer)
     this.#writer = writer
     this.#reader = reader
+    this.#passwords = new PasswordHasher(peer)
   }
 
   /** Resolves when an upload would succeed: a controller and enough nodes are active. Rejects when the signal aborts. */
@@ -93,9 +107,14 @@ export class RunningClient extends RunningPeer {
    */
   async upload(source: Uint8Array | AsyncIterable<Uint8Array>, options: ShareOptions): Promise<Share> {
     const { config } = this.#peer
+    const { password } = options
     const terms = {
       downloads: options.downloads ?? config.link.downloads,
-      ttlMs: options.ttlMs ?? config.link.ttlMs
+      ttlMs: options.ttlMs ?? config.link.ttlMs,
+      password:
+        password === undefined
+          ? undefined
+          : await this.#passwords.record(cleanPassword(password), options.signal)
     }
     return await this.#writer.upload({
       name: options.name,
@@ -111,20 +130,29 @@ export class RunningClient extends RunningPeer {
 
   /**
    * Redeems a link: a token, or a URL with `/d/` or `/download/`. One of its downloads is spent when this resolves.
-   * @throws `link-unknown`, `link-used`, `link-expired`, `link-revoked`, `link-suspended`, `chunk-unavailable` (nothing is spent then), `no-controller`
+   * @throws `link-unknown`, `link-used`, `link-expired`, `link-revoked`, `link-suspended`, `password-required`, `password-wrong`, `password-attempts`,
+   *   `chunk-unavailable` (nothing is spent then), `no-controller`
    */
-  async download(link: LinkToken | string, options: { signal?: AbortSignal } = {}): Promise<Download> {
+  async download(link: LinkToken | string, options: DownloadOptions = {}): Promise<Download> {
+    const { password } = options
+    const signal = options.signal === undefined ? {} : { signal: options.signal }
     const secrets = {
       tokenHash: hashSecret(tokenOf(link)),
       claimHash: hashSecret(newClaimSecret(this.#peer.random))
     }
     // an outcome that is not known is not a no: a claim that was made after all must not burn the link, since nobody has its secret
-    const answer = await this.#peer.controller
-      .call('claimLink', secrets, options)
-      .catch(async (error: unknown) => {
-        await this.#release(secrets)
-        throw error
-      })
+    const answer = await withPassword(
+      this.#passwords,
+      password === undefined ? undefined : { text: cleanPassword(password) },
+      (shown) =>
+        this.#peer.controller
+          .call('claimLink', { ...secrets, ...shown }, signal)
+          .catch(async (error: unknown) => {
+            await this.#release(secrets)
+            throw error
+          }),
+      options.signal
+    )
     if (answer.outcome !== 'claimed') throw new PeerbinError(REFUSALS[answer.outcome])
     const { file } = answer
     const reading = this.#reader.prepare({
@@ -133,7 +161,7 @@ export class RunningClient extends RunningPeer {
       chunkCount: file.chunkCount,
       firstPage: answer.chunks,
       range: { start: 0, end: file.sizeBytes },
-      ...options
+      ...signal
     })
     const bytes = this.#reporting(
       await reading.catch(async (error: unknown) => {

@@ -7,7 +7,7 @@ import { deadline } from '../runtime/deadline.ts'
 import { silentLogger } from '../runtime/logger.ts'
 import { systemRandom } from '../runtime/random.ts'
 import { createClient } from './client.ts'
-import type { Download, RunningClient, Share, ShareOptions } from './client.ts'
+import type { Download, DownloadOptions, RunningClient, Share, ShareOptions } from './client.ts'
 import { parseJoinString } from './cluster-key.ts'
 import type { ClusterKey } from './cluster-key.ts'
 import { createController } from './controller.ts'
@@ -113,7 +113,7 @@ export class RunningCluster implements Service {
   }
 
   /** As RunningClient.download. */
-  download(link: string, options: { signal?: AbortSignal } = {}): Promise<Download> {
+  download(link: string, options: DownloadOptions = {}): Promise<Download> {
     return this.#client.download(link, options)
   }
 }

@@ -1,6 +1,8 @@
 import { FileReader } from '../client/file-reader.ts'
 import { FileWriter } from '../client/file-writer.ts'
 import { ChunkWriter } from '../client/chunk-writer.ts'
+import { createScanGate } from '../client/scan/scan-gate.ts'
+import type { ScanGate } from '../client/scan/scan-gate.ts'
 import { Budget } from '../runtime/budget.ts'
 import type { Peer } from './peer.ts'
 
@@ -9,6 +11,7 @@ export interface ShareParts {
   readonly writer: FileWriter
   readonly reader: FileReader
   readonly memory: Budget
+  readonly scans: ScanGate | undefined
 }
 
 /** @param options.chunkBytes size of the chunks of a file; default: CHUNK_BYTES_MAX */
@@ -23,6 +26,7 @@ export function shareParts(peer: Peer, options: { chunkBytes?: number } = {}): S
     logger,
     config: config.replication
   })
+  const scans = createScanGate({ clock, logger, config })
   const writer = new FileWriter({
     chunks,
     controller,
@@ -32,8 +36,9 @@ export function shareParts(peer: Peer, options: { chunkBytes?: number } = {}): S
     config,
     logger,
     clusterKey: peer.cluster.secret,
+    scans,
     ...options
   })
   const reader = new FileReader({ rpc: peer.chunkRpc, controller, membership, memory, clock, config, logger })
-  return { writer, reader, memory }
+  return { writer, reader, memory, scans }
 }

@@ -36,6 +36,7 @@ import { StoreTime } from './store-time.ts'
 import { TrimWatch } from './trim-watch.ts'
 import { UploadService } from './upload-service.ts'
 import { NodeRecorder } from './workers/node-recorder.ts'
+import { PasswordAttempts } from './password-attempts.ts'
 
 export interface ControllerDeps {
   readonly network: Network
@@ -118,10 +119,10 @@ export class Controller implements Service {
           onGarbage
         }),
         links: new LinkService({
+          ...shared,
           self: network.self,
-          store,
           chunks,
-          time,
+          attempts: new PasswordAttempts(clock, config.link),
           config: config.link,
           notes: parts.snapshots,
           onEnded

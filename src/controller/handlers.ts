@@ -41,10 +41,14 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
     abandonUpload: led((message) => uploads.abandon(message)),
     findLink: led((message) => links.find(message)),
     claimLink: led((message) => links.claim(message)),
+    checkPassword: led((message) => links.check(message)),
     findClaim: led((message) => links.findClaim(message)),
     reportClaim: led((message) => links.report(message)),
     releaseClaim: led((message) => links.release(message)),
     revokeLink: led((message) => links.revoke(message)),
+    findSentLink: led((message) => links.findSent(message)),
+    listClaims: led((message) => links.listClaims(message)),
+    extendLink: led((message) => links.extend(message)),
     listFileChunks: led(async ({ file, from, limit }) => ({ chunks: await chunks.page(file, from, limit) })),
     reportBadCopy: led(async ({ peer, chunk, generation }, signal) => {
       await check.dropIfBad({ peer, chunk, generation }, signal)

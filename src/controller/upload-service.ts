@@ -26,6 +26,8 @@ const NODES_AT_ONCE = 8
  */
 const LACKING_MAX = 1024
 const ROUNDS_MAX = 8
+/** Files end all the time, by being fetched or by expiring; nobody knows which is next. */
+const SPACE_RETRY_AFTER_MS = 10 * 60 * 1000
 /** Repair makes a missing copy in about so long. */
 const COPIES_RETRY_AFTER_MS = 500
 
@@ -81,7 +83,16 @@ export class UploadService {
     const { store, time, config } = this.#deps
     this.#assertWritable()
     const now = time.now()
-    await store.openUpload({ ...message, openedAt: now, expiresAt: now + config.controller.uploadTtlMs })
+    const { role = 'anonymous', bytesMax: bytes = 0, ...upload } = message
+    const { spaceBytesMax } = config[role]
+    const space = { role, bytes, bytesMax: spaceBytesMax === 0 ? undefined : spaceBytesMax }
+    try {
+      const expiresAt = now + config.controller.uploadTtlMs
+      await store.openUpload({ ...upload, space, openedAt: now, expiresAt })
+    } catch (error) {
+      if (!hasCode(error, 'space-full')) throw error
+      throw new PeerbinError('space-full', '', { cause: error, retryAfterMs: SPACE_RETRY_AFTER_MS })
+    }
     return { now }
   }
 
@@ -193,7 +204,7 @@ export class UploadService {
     if (failpoints.armed) await failpoints.hit('upload.commit.beforeStore', self)
     const file = (await this.#tryCommit(message)) ?? (await this.#commitVerified(message, signal))
     if (failpoints.armed) await failpoints.hit('upload.commit.afterStore', self)
-    return { file }
+    return { file, isProtected: message.link.password !== undefined }
   }
 
   /**

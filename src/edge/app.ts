@@ -2,7 +2,6 @@
 
 import cookie from '@fastify/cookie'
 import multipart from '@fastify/multipart'
-import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import { fastify } from 'fastify'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -12,7 +11,9 @@ import { PeerbinError } from '../errors.ts'
 import type { App, EdgeContext, Route } from './context.ts'
 import { createHttpServer, onClientError, pathOf } from './http-server.ts'
 import { headerOf } from './http/accept.ts'
+import { senderPath } from './http/origin.ts'
 import { bodyUnread, lingering } from './http/linger.ts'
+import { clientAddress } from './limits/client-address.ts'
 import { MethodTable } from './methods.ts'
 import { swaggerOptions } from './openapi.ts'
 import { errorPage } from './pages/error-page.ts'
@@ -25,6 +26,8 @@ import { getAsset, getHome } from './routes/get-home.ts'
 import { getLink } from './routes/get-link.ts'
 import { getOpenapi } from './routes/get-openapi.ts'
 import { postLink } from './routes/post-link.ts'
+import { getSent } from './routes/get-sent.ts'
+import { postSent } from './routes/post-sent.ts'
 import { getUpload, postUpload } from './routes/post-upload.ts'
 import { putFile } from './routes/put-file.ts'
 import { NO_POLICY, PAGE_POLICY, SECURITY_HEADERS } from './security-headers.ts'
@@ -41,6 +44,8 @@ const ROUTES: readonly Route[] = [
   getLink,
   postLink,
   deleteLink,
+  getSent,
+  postSent,
   getDownload,
   getActiveNodes,
   getHealth,
@@ -50,7 +55,6 @@ const ROUTES: readonly Route[] = [
 
 /** Request lines are at most 16 KiB (Node's limit for headers); a longer parameter than Fastify's default is for us to judge. */
 const PARAM_LENGTH_MAX = 16 * 1024
-const MINUTE_MS = 60_000
 
 /** Not started, not listening. @param stopping tells that no new request is to be begun */
 export async function createApp(
@@ -84,22 +88,6 @@ export async function createApp(
   await app.register(cookie)
   await app.register(multipart, { throwFileSizeLimit: false })
   await app.register(swagger, swaggerOptions(version))
-  await app.register(rateLimit, {
-    max: config.edge.ratePerMinute,
-    timeWindow: MINUTE_MS,
-    addHeadersOnExceeding: {
-      'x-ratelimit-limit': false,
-      'x-ratelimit-remaining': false,
-      'x-ratelimit-reset': false
-    },
-    addHeaders: {
-      'x-ratelimit-limit': false,
-      'x-ratelimit-remaining': false,
-      'x-ratelimit-reset': false,
-      'retry-after': false
-    },
-    errorResponseBuilder: (_request, { ttl }) => new PeerbinError('rate-limited', '', { retryAfterMs: ttl })
-  })
   addHooks(app, context, stopping)
   const methods = new MethodTable()
   // `PUT /{name}` takes any name: it says nothing about what else an address could be
@@ -113,9 +101,10 @@ export async function createApp(
 }
 
 function addHooks(app: App, context: EdgeContext, stopping: () => boolean): void {
-  const { clock, config, logger } = context
-  app.addHook('onRequest', async () => {
+  const { addresses, clock, config, logger } = context
+  app.addHook('onRequest', async (request) => {
     if (stopping()) throw new PeerbinError('shutting-down', '', { retryAfterMs: config.edge.stopMs })
+    if (request.routeOptions.config?.unlimited !== true) addresses.request(clientAddress(request))
   })
   app.addHook('onSend', async (request, reply, payload: unknown) => {
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) reply.header(name, value)
@@ -167,10 +156,10 @@ function addErrorHandlers(app: App, context: EdgeContext, methods: MethodTable):
         : new PeerbinError('method-not-allowed', '', { details: { allow: allowed.join(', ') } })
     return sendProblem(request, reply, error, page)
   }
-  app.setNotFoundHandler({ preHandler: app.rateLimit() }, notFound)
+  app.setNotFoundHandler(notFound)
 }
 
-/** Where a person starts over: the download of a claim that was made, the page of the link that was pressed, or the page itself. */
+/** Where a person starts over: the download of a claim that was made, the page of the link that was pressed or of its sender, or the page itself. */
 function retryPath(request: FastifyRequest): string | undefined {
   const { params, query } = request
   const isClaimed = typeof query === 'object' && query !== null && 'claim' in query
@@ -178,6 +167,9 @@ function retryPath(request: FastifyRequest): string | undefined {
   if (isClaimed && request.raw.url?.startsWith('/download/') === true) return request.raw.url
   const token = typeof params === 'object' && params !== null && 'token' in params ? params.token : undefined
   if (typeof token === 'string') return `/d/${encodeURIComponent(token)}`
+  const secret =
+    typeof params === 'object' && params !== null && 'secret' in params ? params.secret : undefined
+  if (typeof secret === 'string') return senderPath(secret)
   return headerOf(request.headers, 'sec-fetch-mode') === 'navigate' && request.method === 'GET'
     ? pathOf(request.raw)
     : undefined

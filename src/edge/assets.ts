@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 
 /** Every file of src/edge/assets; a page names them by these keys. */
-const NAMES = ['style.css', 'upload.js', 'actions.js', 'icon.svg'] as const
+const NAMES = ['style.css', 'upload.js', 'actions.js', 'sender.js', 'icon.svg'] as const
 export type AssetName = (typeof NAMES)[number]
 
 const TYPES: Record<string, string> = {

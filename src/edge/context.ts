@@ -11,11 +11,14 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { ControllerClient } from '../client/controller-client.ts'
 import type { FileReader } from '../client/file-reader.ts'
 import type { FileWriter } from '../client/file-writer.ts'
+import type { PasswordHasher } from '../client/password-hasher.ts'
+import type { ScanGate } from '../client/scan/scan-gate.ts'
 import type { Membership } from '../cluster/membership.ts'
 import type { Config } from '../config.ts'
 import type { Clock, Logger, Random } from '../interfaces.ts'
 import type { Budget } from '../runtime/budget.ts'
 import type { Assets } from './assets.ts'
+import type { AddressLimits } from './limits/address-limits.ts'
 import type { ClaimTable } from './transfer/claim-table.ts'
 import type { Transfers } from './transfer/transfers.ts'
 
@@ -27,6 +30,8 @@ export interface EdgeDeps {
   readonly reader: FileReader
   /** Memory that the writer and the reader share. */
   readonly memory: Budget
+  /** Where files are looked at, if they are. */
+  readonly scans?: ScanGate | undefined
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -39,6 +44,8 @@ export interface EdgeContext extends EdgeDeps {
   readonly assets: Assets
   readonly transfers: Transfers
   readonly claims: ClaimTable
+  readonly passwords: PasswordHasher
+  readonly addresses: AddressLimits
   /** The edge's own address, for requests that do not say by which name they came. */
   readonly url: () => string
 }
@@ -47,6 +54,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** A page to go back to when this route fails for a browser. */
     failurePage?: 'upload'
+    /** Asked often, and from one address: its requests are not counted. */
+    unlimited?: true
     /** The route says itself what it has to say of its failures: it is asked all the time. */
     logsFailures?: true
     /** JSON schema of a body that is not parsed by Fastify, for /openapi.json: media type → schema. */

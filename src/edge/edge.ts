@@ -2,6 +2,7 @@
 
 import type { AddressInfo } from 'node:net'
 import { Server as TlsServer } from 'node:https'
+import { PasswordHasher } from '../client/password-hasher.ts'
 import { PeerbinError } from '../errors.ts'
 import type { Service } from '../interfaces.ts'
 import { sleep } from '../runtime/deadline.ts'
@@ -9,6 +10,7 @@ import { createApp } from './app.ts'
 import { loadAssets } from './assets.ts'
 import type { App, EdgeDeps } from './context.ts'
 import { Sockets } from './http-server.ts'
+import { AddressLimits } from './limits/address-limits.ts'
 import { CertificateReloader, readCertificate } from './tls.ts'
 import { ClaimTable } from './transfer/claim-table.ts'
 import { Transfers } from './transfer/transfers.ts'
@@ -74,6 +76,8 @@ export class Edge implements Service {
         assets: await loadAssets(),
         transfers,
         claims: new ClaimTable(config.link),
+        passwords: new PasswordHasher(this.#deps),
+        addresses: new AddressLimits(clock, config),
         url: () => this.url
       },
       certificate,

@@ -6,6 +6,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Config } from '../config.ts'
 import { expectContinue } from './http/request-body.ts'
+import { limitConnections } from './limits/connections.ts'
 import type { Certificate } from './tls.ts'
 
 /** How often Node looks for connections whose headers are late: part of the limit, within reason. */
@@ -35,6 +36,7 @@ export function createHttpServer(
           listener
         ) as unknown as Server)
   server.maxConnections = config.connectionsMax
+  limitConnections(server, config, certificate !== undefined)
   // Node would tell such clients to go on at once, and they would send what is then refused
   server.on('checkContinue', (request, response) => {
     expectContinue(request, response)

@@ -4,7 +4,7 @@ import { PeerbinError } from '../errors.ts'
 import type { ClaimAnswer } from '../protocol/messages.ts'
 import type { LinkRecord } from '../types.ts'
 
-type Refusal = Exclude<ClaimAnswer['outcome'], 'claimed'>
+type Refusal = Exclude<ClaimAnswer['outcome'], 'claimed' | 'password-required' | 'password-wrong'>
 
 /** A suspended link waits for a person; asking sooner is of no use. */
 const SUSPENDED_RETRY_MS = 60 * 60 * 1000

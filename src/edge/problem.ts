@@ -5,6 +5,8 @@ import { z } from 'zod'
 import { asPeerbinError, ERRORS, PeerbinError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { formatOf } from './http/accept.ts'
+import type { Format } from './http/accept.ts'
+import { challengeFor } from './http/password.ts'
 
 export const problemSchema = z.object({
   type: z.string().describe('`urn:peerbin:error:` and the code'),
@@ -63,9 +65,10 @@ export const problemOf = (error: PeerbinError): Problem => ({
   ...(error.retryAfterMs !== undefined && { retryAfterMs: Math.ceil(error.retryAfterMs) })
 })
 
-/** Sets what goes with an error whatever its form: status, Retry-After, Content-Range, Allow. */
-export function errorHeaders(error: PeerbinError): Record<string, string> {
+/** What goes with an error: Retry-After, Content-Range, Allow, WWW-Authenticate. */
+export function errorHeaders(error: PeerbinError, format: Format): Record<string, string> {
   const headers: Record<string, string> = {}
+  if (error.status === 401) headers['www-authenticate'] = challengeFor(format === 'html')
   if (error.retryAfterMs !== undefined)
     headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)))
   if (error.code === 'range-not-satisfiable' && error.details['sizeBytes'] !== undefined)
@@ -84,12 +87,13 @@ export async function sendProblem(
   error: PeerbinError,
   page: ErrorPage
 ): Promise<FastifyReply> {
+  const format = formatOf(request.headers.accept)
   reply
     .code(error.status)
-    .headers(errorHeaders(error))
+    .headers(errorHeaders(error, format))
     .header('cache-control', 'no-store')
     .header('vary', 'accept')
-  switch (formatOf(request.headers.accept)) {
+  switch (format) {
     case 'html':
       return reply.type('text/html; charset=utf-8').send(page(error, request))
     case 'json':

@@ -1,11 +1,15 @@
 /** Claims: asking the controller for one, and giving one back that could not be used. */
 
+import type { FastifyRequest } from 'fastify'
+import { withPassword } from '../client/with-password.ts'
+import type { GivenPassword } from '../client/with-password.ts'
 import { asPeerbinError, hasCode, PeerbinError } from '../errors.ts'
 import type { ClaimAnswer } from '../protocol/messages.ts'
 import { hashSecret } from '../protocol/secrets.ts'
 import { sleep } from '../runtime/deadline.ts'
 import type { SecretHash } from '../types.ts'
 import type { EdgeContext } from './context.ts'
+import { clientHash } from './limits/client-address.ts'
 import { refusal } from './link-state.ts'
 
 export type Granted = Extract<ClaimAnswer, { outcome: 'claimed' }>
@@ -39,6 +43,37 @@ export async function findClaim(
  */
 export type SecretOrigin = 'edge' | 'page' | 'client'
 
+/** A password as it counts for the limits: an attempt of whoever sent the request. */
+export const passwordOf = (request: FastifyRequest, text: string | undefined): GivenPassword | undefined =>
+  text === undefined ? undefined : { text, client: clientHash(request) }
+
+/**
+ * Whether what the file is may be told to whoever gives this password: true when it is right, or the link needs none; false when there is no such link. Counts as an attempt like
+ * that of a claim, and claims nothing.
+ * @throws `password-required`, `password-wrong`, `password-attempts`, `busy`; the signal's reason
+ */
+export async function checkPassword(
+  context: EdgeContext,
+  tokenHash: SecretHash,
+  given: GivenPassword | undefined,
+  signal: AbortSignal
+): Promise<boolean> {
+  const { outcome } = await withPassword(
+    context.passwords,
+    given,
+    (shown) => context.controller.call('checkPassword', { tokenHash, ...shown }),
+    signal
+  )
+  return outcome !== 'unknown'
+}
+
+export interface ClaimOptions {
+  readonly origin: SecretOrigin
+  readonly password: GivenPassword | undefined
+  /** Aborts when the client goes away: its password need not be hashed any more. */
+  readonly signal: AbortSignal
+}
+
 /**
  * Makes a claim with this secret, or finds the one that was made with it.
  * @throws why not
@@ -47,21 +82,28 @@ export async function claimLink(
   context: EdgeContext,
   tokenHash: SecretHash,
   secret: string,
-  origin: SecretOrigin
+  { origin, password, signal }: ClaimOptions
 ): Promise<Redemption> {
   const claimHash = hashSecret(secret)
-  try {
-    const answer = await context.controller.call('claimLink', { tokenHash, claimHash })
-    if (answer.outcome !== 'claimed') throw refusal(answer.outcome)
-    // of a page's claim nothing was sent yet: another request with its secret that is about to send reports a byte first, and then it is not given back
-    const unused = answer.claim.bytesSent === 0
-    return { tokenHash, secret, answer, made: origin === 'edge' || (origin === 'page' && unused) }
-  } catch (error) {
-    // the outcome is unknown: a claim may have been made, or still be, whose secret nobody will ever come with
-    if (origin !== 'client' && hasCode(error) && error.retryable)
-      context.transfers.follow(releaseUntilHeard(context, tokenHash, claimHash))
-    throw error
-  }
+  const answer = await withPassword(
+    context.passwords,
+    password,
+    async (shown) => {
+      try {
+        return await context.controller.call('claimLink', { tokenHash, claimHash, ...shown })
+      } catch (error) {
+        // the outcome is unknown: a claim may have been made, or still be, whose secret nobody will ever come with
+        if (origin !== 'client' && hasCode(error) && error.retryable)
+          context.transfers.follow(releaseUntilHeard(context, tokenHash, claimHash))
+        throw error
+      }
+    },
+    signal
+  )
+  if (answer.outcome !== 'claimed') throw refusal(answer.outcome)
+  // of a page's claim nothing was sent yet: another request with its secret that is about to send reports a byte first, and then it is not given back
+  const unused = answer.claim.bytesSent === 0
+  return { tokenHash, secret, answer, made: origin === 'edge' || (origin === 'page' && unused) }
 }
 
 /** Gives a claim back that this request made and sent nothing of; says whether the controller has heard of it. Never rejects. */

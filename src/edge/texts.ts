@@ -44,6 +44,16 @@ export function timeText(ms: number): string {
   return `${day}, ${time} UTC`
 }
 
+const timesText = (count: number): string => (count === 1 ? 'once' : `${count} times`)
+
+/** What a sentence about a link is made of: slots in all and taken, and among the newest downloads those that run and that broke off. */
+interface SentCounts {
+  downloads: number
+  taken: number
+  running: number
+  broken: number
+}
+
 export const texts = {
   product: 'peerbin',
   skip: 'Skip to content',
@@ -60,6 +70,9 @@ export const texts = {
     downloads: 'Downloads allowed',
     downloadsHint: (max: number) => `The link stops working after so many downloads. At most ${max}.`,
     expires: 'Link expires after',
+    password: 'Password (optional)',
+    passwordHint:
+      'Whoever downloads the file has to give it, and cannot even see the name without. Tell it in another way than the link.',
     submit: 'Upload',
     cancel: 'Cancel',
     again: 'Share another file',
@@ -91,18 +104,27 @@ export const texts = {
     size: 'Size',
     expires: 'Expires',
     downloads: 'Downloads',
-    downloadsText: (count: number) => (count === 1 ? 'once' : `${count} times`),
+    downloadsText: timesText,
     once: 'It can be downloaded once. Opening it does not use it up, pressing Download does.',
     several: (count: number) =>
       `It can be downloaded ${count} times. Opening it does not use it up, pressing Download does.`,
+    follow: 'Follow and manage it',
     withdraw: 'Withdraw the link',
     withdrawn: 'The link was withdrawn. Nobody can use it any more.',
     withdrawFailed: 'The link could not be withdrawn. Please try again.',
-    digest: 'SHA-256'
+    digest: 'SHA-256',
+    password: 'Password',
+    passwordText: 'asked for before the download; nobody can look it up here',
+    code: 'The link as a QR code, for a phone’s camera',
+    codeAlt: 'QR code of the link'
   },
 
   link: {
     title: 'A file for you',
+    protectedTitle: 'A file for you, with a password',
+    password: 'Password',
+    passwordHint: 'Whoever sent you the link knows it. A wrong one does not use the link up.',
+    nameless: 'a file with a password',
     size: 'Size',
     expires: 'Available until',
     downloads: 'Downloads left',
@@ -111,6 +133,85 @@ export const texts = {
     several: (left: number) => `This file can be downloaded ${plural(left, 'more time', 'more times')}.`,
     started: 'The download has started. If it breaks, press the button again on this page.',
     shell: 'From a shell'
+  },
+
+  sender: {
+    title: 'Your shared file',
+    states: {
+      live: ({ taken, downloads, running }) => {
+        const left = plural(downloads - taken, 'download is', 'downloads are')
+        if (running > 0) return `It is being downloaded now; ${left} left.`
+        if (taken > 0) return `It was downloaded ${timesText(taken)} so far; ${left} left.`
+        return downloads === 1
+          ? 'Waiting for its recipient: nobody has downloaded it yet.'
+          : `Waiting for its recipients: nobody has downloaded it yet, ${left} left.`
+      },
+      taken: ({ downloads, running, broken }) => {
+        if (running > 0)
+          return downloads === 1 ? 'It is being downloaded now.' : 'The last of its downloads is under way.'
+        if (broken > 0) return 'All its downloads have been used, and the file is about to be deleted.'
+        return 'It was downloaded. For a few minutes its recipient can repeat that, then the file is deleted.'
+      },
+      used: ({ downloads, broken }) => {
+        if (downloads === 1)
+          return broken > 0
+            ? 'The download broke off and was not continued, so the link is used up and the file deleted. If your recipient needs it, share it again.'
+            : 'It was downloaded, and the file has been deleted.'
+        return `It was downloaded ${timesText(downloads)}, as often as it could be, and the file has been deleted.`
+      },
+      expired: ({ running }) =>
+        running > 0
+          ? 'Its time is over. A download that had begun before may still be finished.'
+          : 'Its time is over, and the file has been deleted.',
+      revoked: () => 'You withdrew it: nobody can download it any more, and the file has been deleted.',
+      suspended: () =>
+        'It is suspended until an administrator of this server has looked at it; nobody is served until then.'
+    } satisfies Record<string, (counts: SentCounts) => string>,
+    outcomes: {
+      running: { title: 'Downloading', detail: (sent, size) => `${sent} of ${size} sent.` },
+      interrupted: {
+        title: 'Interrupted',
+        detail: (sent, size) => `${sent} of ${size} sent so far.`
+      },
+      finished: { title: 'Finished', detail: (_sent, size) => `All of it was sent, ${size}.` },
+      'broken-off': {
+        title: 'Broken off',
+        detail: (sent, size) =>
+          `${sent} of ${size} were sent, and it was not continued in time. It counts as a download.`
+      },
+      'given-back': {
+        title: 'Not begun',
+        detail: () => 'Nothing could be sent, so it does not count as a download.'
+      }
+    } satisfies Record<string, { title: string; detail: (sent: string, size: string) => string }>,
+    until: 'The recipient can come back until',
+    link: 'Link to share',
+    size: 'Size',
+    created: 'Shared',
+    expires: 'Expires',
+    left: 'Downloads left',
+    leftText: (left: number | string, downloads: number) => `${left} of ${downloads}`,
+    claims: 'Downloads',
+    noClaims: 'None so far. Whoever opens the link sees a page first; only pressing Download counts.',
+    sent: 'Part of the file that was sent',
+    older: 'Earlier downloads',
+    newer: 'Back to the newest downloads',
+    reload: 'Reload',
+    stale: 'The server cannot be reached at the moment, so this may be out of date. Trying again.',
+    manage: 'Manage the link',
+    extend: 'Keep it longer',
+    extendButton: 'Extend',
+    longer: (seconds: number) => `${durationText(seconds)} longer`,
+    longest: 'as long as possible',
+    latest: (ttlMaxSeconds: number) =>
+      `A link can live for ${durationText(ttlMaxSeconds)} in all. This one: until`,
+    withdraw: 'Withdraw the link…',
+    withdrawText:
+      'Nobody will be able to download it any more, and a download that is running ends. The file is deleted with its last link: its bytes leave the disks of all machines, usually within seconds. This cannot be undone.',
+    withdrawButton: 'Withdraw it for good',
+    preview: 'What your recipient sees',
+    previewText: 'Only a picture of that page: nothing here counts as a download.',
+    secret: 'Keep the address of this page to yourself: whoever has it can withdraw the link.'
   },
 
   error: {
@@ -126,7 +227,16 @@ export const texts = {
       'claim-unknown': 'This download is over',
       'claim-over-budget': 'This download is over',
       'not-found': 'There is nothing here',
-      'rate-limited': 'One moment, please'
+      'rate-limited': 'One moment, please',
+      'password-required': 'This link asks for a password',
+      'password-wrong': 'That is not the password',
+      'password-attempts': 'Too many wrong passwords',
+      'too-many-uploads': 'That is enough for now',
+      'daily-bytes-used': 'That is enough for today',
+      'too-many-transfers': 'One moment, please',
+      'space-full': 'There is no room left',
+      'file-infected': 'This file is not safe',
+      'scanner-unavailable': 'The virus scanner is not there'
     } satisfies Partial<Record<ErrorCode, string>> as Partial<Record<ErrorCode, string>>,
     otherTitle: 'That did not work',
     hints: {
@@ -140,7 +250,13 @@ export const texts = {
       'claim-over-budget': 'Ask the sender for a new link if you still need the file.',
       'checksum-mismatch': 'The file that arrived is not the one that was described. Nothing was kept.',
       'chunk-unavailable': 'The link has not been used up. Please try again shortly.',
-      'not-enough-nodes': 'Nothing was kept. Please try again shortly.'
+      'password-wrong': 'The link has not been used up.',
+      'password-attempts': 'The link has not been used up. Please wait before you try again.',
+      'not-enough-nodes': 'Nothing was kept. Please try again shortly.',
+      'too-many-transfers': 'A link that you were about to use has not been used up.',
+      'space-full': 'Room is made whenever a file is fetched or expires. Nothing was kept.',
+      'file-infected': 'Nothing was kept.',
+      'scanner-unavailable': 'Nothing was kept. Please try again later.'
     } satisfies Partial<Record<ErrorCode, string>> as Partial<Record<ErrorCode, string>>
   }
 } as const

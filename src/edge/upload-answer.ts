@@ -6,7 +6,7 @@ import type { UploadResult } from '../client/file-writer.ts'
 import type { EdgeContext } from './context.ts'
 import { formatOf } from './http/accept.ts'
 import type { Format } from './http/accept.ts'
-import { deleteUrl, linkUrls, originOf } from './http/origin.ts'
+import { deleteUrl, linkUrls, originOf, senderUrl } from './http/origin.ts'
 import { uploadedPage } from './pages/uploaded-page.ts'
 
 export const uploadAnswerSchema = z.object({
@@ -17,8 +17,10 @@ export const uploadAnswerSchema = z.object({
   url: z.string().describe('the link to send: safe to open, spends nothing'),
   directUrl: z.string().describe('for programs: a GET redeems the link'),
   deleteUrl: z.string().describe('DELETE here withdraws the link'),
+  senderUrl: z.string().describe('page of the sender: what became of the link; extending and withdrawing it'),
   expiresAt: z.string().describe('ISO 8601'),
-  downloads: z.int().describe('how often the link can be redeemed')
+  downloads: z.int().describe('how often the link can be redeemed'),
+  passwordRequired: z.boolean().describe('whether whoever redeems it has to give a password')
 })
 export type UploadAnswer = z.output<typeof uploadAnswerSchema>
 
@@ -35,8 +37,10 @@ export function uploadAnswer(origin: string, result: UploadResult): UploadAnswer
     sha256: file.sha256,
     ...linkUrls(origin, token),
     deleteUrl: deleteUrl(origin, token, result.deleteSecret),
+    senderUrl: senderUrl(origin, result.deleteSecret),
     expiresAt: new Date(result.expiresAt).toISOString(),
-    downloads: result.downloads
+    downloads: result.downloads,
+    passwordRequired: result.isProtected
   }
 }
 
@@ -53,6 +57,7 @@ export async function sendUploadAnswer(
     .code(201)
     .header('location', answer.url)
     .header('x-url-delete', answer.deleteUrl)
+    .header('x-url-sender', answer.senderUrl)
     .header('x-expires', answer.expiresAt)
     .header('vary', 'accept')
   switch (format) {

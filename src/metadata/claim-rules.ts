@@ -4,11 +4,13 @@
  */
 
 import { CLAIM_RANGES_MAX } from '../protocol/limits.ts'
-import type { Claim, ClaimProgress } from '../metadata-store.ts'
-import type { ByteRange, ClaimRecord, LinkRecord } from '../types.ts'
+import { PeerbinError } from '../errors.ts'
+import { isPassword } from '../protocol/password.ts'
+import type { Claim, ClaimProgress, HeldClaim, SentClaim } from '../metadata-store.ts'
+import type { ByteRange, ClaimRecord, LinkRecord, PasswordRecord, SecretHash } from '../types.ts'
 
 /** Why a claim or a link serves nobody. */
-export type Refusal = Exclude<Claim['outcome'], 'claimed'>
+export type Refusal = Exclude<HeldClaim['outcome'], 'claimed'>
 
 /** Ids of reports remembered for one claim: a report is repeated before the next is sent, so a few for each of its connections do. */
 export const REPORTS_REMEMBERED_MAX = 32
@@ -19,10 +21,23 @@ export interface StoredClaim extends ClaimRecord {
 }
 
 /** Why a stranger gets no slot of this link; undefined when one is free. */
-export function refusalOf(link: LinkRecord, now: number): Refusal | undefined {
+export function refusalOf(
+  link: LinkRecord,
+  now: number
+): Exclude<Refusal, 'unknown' | 'released'> | undefined {
   if (link.state === 'revoked' || link.state === 'suspended' || link.state === 'expired') return link.state
   if (link.state === 'consumed' || link.claimed >= link.downloads) return 'used'
   return link.expiresAt <= now ? 'expired' : undefined
+}
+
+/** What keeps a stranger from a slot that is free; undefined when nothing does. */
+export function passwordRefusal(
+  password: PasswordRecord | null,
+  shown: SecretHash | undefined
+): Claim | undefined {
+  if (password === null) return undefined
+  if (shown === undefined) return { outcome: 'password-required', password }
+  return isPassword(password, shown) ? undefined : { outcome: 'password-wrong' }
 }
 
 /** What a claim that was made answers now: it is served while its lease or grace runs and the link was not withdrawn. */
@@ -98,6 +113,32 @@ export function mergeRanges(ranges: readonly ByteRange[], limit: number): ByteRa
   if (merged.length <= CLAIM_RANGES_MAX) return merged
   const longest = merged.toSorted((a, b) => b.end - b.start - (a.end - a.start) || a.start - b.start)
   return longest.slice(0, CLAIM_RANGES_MAX).toSorted((a, b) => a.start - b.start)
+}
+
+/** What the sender of a link sees of a claim. */
+export const sentClaimOf = (claim: ClaimRecord): SentClaim => ({
+  claimHash: claim.claimHash,
+  state: claim.state,
+  claimedAt: claim.claimedAt,
+  leaseUntil: claim.leaseUntil,
+  bytesSent: claim.bytesSent,
+  coveredBytes: claim.covered.reduce((sum, { start, end }) => sum + end - start, 0),
+  consumedAt: claim.consumedAt
+})
+
+/** Why a link may not be given a longer life; undefined when it may. */
+export function extensionRefusal(link: LinkRecord, now: number): PeerbinError | undefined {
+  const why = refusalOf(link, now)
+  return why === undefined ? undefined : new PeerbinError(`link-${why}`)
+}
+
+/** A life that ends beyond what any link may have, counted from when it was made: a link cannot be kept for ever by extending it. */
+export function checkExtension(link: LinkRecord, expiresAt: number, ttlMaxMs: number): void {
+  if (expiresAt - link.createdAt <= ttlMaxMs) return
+  const latest = new Date(link.createdAt + ttlMaxMs).toISOString()
+  throw new PeerbinError('invalid-field', `expiresAt: this link can live until ${latest} at most`, {
+    details: { field: 'expiresAt' }
+  })
 }
 
 /** The record without what only the store needs. */

@@ -3,9 +3,10 @@
 import { z } from 'zod'
 import { PeerbinError } from '../errors.ts'
 import { chunkIdFromDigest, digestOf } from '../protocol/ids.ts'
+import { passwordRecord } from '../protocol/schema.ts'
 import type { NodeRecord } from '../metadata-store.ts'
 import { NODE_STATES, TIERS } from '../types.ts'
-import type { Address, ChunkId, FileId, PeerId, SecretHash, UploadId } from '../types.ts'
+import type { Address, ChunkId, FileId, PasswordRecord, PeerId, SecretHash, UploadId } from '../types.ts'
 import type { StoredClaim } from './claim-rules.ts'
 
 // ---------------------------------------------------------------- bytes
@@ -79,6 +80,12 @@ export function decodeProgress(text: string): Progress {
   const { covered, reports } = decode(progressRecord, text)
   return { covered: covered.map(([start, end]) => ({ start, end })), reports }
 }
+
+/** The same text for the same record: a slot is taken of a link that has exactly the record that was looked at. */
+export const encodePassword = ({ v, memoryKiB, passes, parallelism, salt, hash }: PasswordRecord): string =>
+  JSON.stringify({ v, memoryKiB, passes, parallelism, salt, hash })
+/** @throws `data-incompatible` for a version that is not known: nobody gets in, rather than everybody. */
+export const decodePassword = (text: string): PasswordRecord => decode(passwordRecord, text)
 
 const nodeRecord = z.object({
   v: z.literal(1),

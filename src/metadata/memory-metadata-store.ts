@@ -13,6 +13,7 @@ import * as recovery from './memory/recovery.ts'
 import * as repair from './memory/repair.ts'
 import { emptyState } from './memory/state.ts'
 import type { State } from './memory/state.ts'
+import * as sent from './memory/sent.ts'
 import * as suspension from './memory/suspension.ts'
 import * as uploads from './memory/uploads.ts'
 
@@ -69,6 +70,9 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly reportClaim = this.#step(links.reportClaim)
   readonly releaseClaim = this.#step(links.releaseClaim)
   readonly revokeLink = this.#step(links.revokeLink)
+  readonly findSentLink = this.#step(sent.findSentLink)
+  readonly listClaims = this.#step(sent.listClaims)
+  readonly extendLink = this.#step(sent.extendLink)
   readonly suspendLinks = this.#step(suspension.suspendLinks)
   readonly resumeLinks = this.#step(suspension.resumeLinks)
   readonly listSuspended = this.#step(suspension.listSuspended)

@@ -7,11 +7,16 @@ import type { Kysely } from 'kysely'
 import type { Ddl } from './migrations/create-table.ts'
 import { toVersion1 } from './migrations/version-1.ts'
 import { toVersion2 } from './migrations/version-2.ts'
+import { toVersion3 } from './migrations/version-3.ts'
 import type { Schema } from './schema.ts'
 
 export const SQLITE_DDL: Ddl = { int: 'integer', bytes: 'blob', tableEnd: sql`without rowid, strict` }
 
-const STEPS: ReadonlyArray<(db: Kysely<Schema>, ddl: Ddl) => Promise<void>> = [toVersion1, toVersion2]
+const STEPS: ReadonlyArray<(db: Kysely<Schema>, ddl: Ddl) => Promise<void>> = [
+  toVersion1,
+  toVersion2,
+  toVersion3
+]
 
 export const SCHEMA_VERSION = STEPS.length
 

@@ -5,6 +5,9 @@
  * What each column is for stands in docs/decisions/0003-metadata.md, with the measured bytes of a file.
  */
 
+import type { ColumnType } from 'kysely'
+import type { UserRole } from '../types.ts'
+
 /** Counters of the cluster: `term`, `generation`, `time`, `holder`, `name`, and the version of the schema. */
 export interface MetaTable {
   key: string
@@ -91,6 +94,9 @@ export interface DecisionsTable {
 
 export interface UploadsTable {
   id: Uint8Array
+  role: ColumnType<UserRole, UserRole | undefined, UserRole>
+  /** Bytes of `spaces` that it holds while it is open. */
+  reserved: ColumnType<number, number | undefined, number>
   /** 0 for an upload that was given up before it was opened, or whose pieces have all been dropped since. */
   holder: number
   state: 'open' | 'committed' | 'abandoned'
@@ -108,6 +114,8 @@ export interface UploadsTable {
 
 export interface FilesTable {
   id: Uint8Array
+  /** Counted in `spaces` while it is live. */
+  role: ColumnType<UserRole, UserRole | undefined, UserRole>
   /** Null once no piece is left. */
   holder: number | null
   state: 'live' | 'deleted'
@@ -126,6 +134,12 @@ export interface FilesTable {
   link_rows: number
 }
 
+/** One row for each role, and what its live files and open uploads take up. */
+export interface SpacesTable {
+  role: UserRole
+  bytes: number
+}
+
 export interface LinksTable {
   token: Uint8Array
   delete_hash: Uint8Array
@@ -139,6 +153,8 @@ export interface LinksTable {
   expires_at: number
   /** When the tombstone began to age: the later of end and expiry. Null before. */
   ended_at: number | null
+  /** encodePassword; null: the link needs none. */
+  password: string | null
 }
 
 export interface ClaimsTable {
@@ -170,6 +186,7 @@ export interface Schema {
   decisions: DecisionsTable
   uploads: UploadsTable
   files: FilesTable
+  spaces: SpacesTable
   links: LinksTable
   claims: ClaimsTable
 }

@@ -21,6 +21,7 @@ import { recordReceipts } from './operations/receipts.ts'
 import * as reconcile from './operations/reconcile.ts'
 import * as recovery from './operations/recovery.ts'
 import * as repair from './operations/repair.ts'
+import * as sent from './operations/sent.ts'
 import { settleLinks } from './operations/settle.ts'
 import { stats } from './operations/stats.ts'
 import * as suspension from './operations/suspension.ts'
@@ -162,6 +163,9 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly reportClaim = this.#write(claims.reportClaim)
   readonly releaseClaim = this.#write(claims.releaseClaim)
   readonly revokeLink = this.#write(links.revokeLink)
+  readonly findSentLink = this.#read(sent.findSentLink)
+  readonly listClaims = this.#read(sent.listClaims)
+  readonly extendLink = this.#write(sent.extendLink)
   readonly suspendLinks = this.#write(suspension.suspendLinks)
   readonly resumeLinks = this.#write(suspension.resumeLinks)
   readonly listSuspended = this.#read(suspension.listSuspended)

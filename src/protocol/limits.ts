@@ -24,6 +24,12 @@ export const MEDIA_TYPE_BYTES_MAX = 255
 export const FILE_CHUNKS_MAX = 1024 * 1024
 /** Slots of one link. */
 export const LINK_DOWNLOADS_MAX = 10_000
+/** A link's password, in UTF-8 bytes: far beyond any phrase, and little enough to hash whatever is sent. */
+export const PASSWORD_BYTES_MAX = 1024
+/** Most that argon2id may cost for one password, whatever an edge was told to use: 1 GiB, and as many passes and lanes as make sense. */
+export const PASSWORD_MEMORY_KIB_MAX = 1024 * 1024
+export const PASSWORD_PASSES_MAX = 64
+export const PASSWORD_LANES_MAX = 16
 /** Ranges in one report of progress, and kept for one claim once merged. */
 export const CLAIM_RANGES_MAX = 64
 

@@ -10,7 +10,7 @@ import * as cbor from '@ipld/dag-cbor'
 import { z } from 'zod'
 import { PeerbinError } from '../errors.ts'
 import type { Random } from '../interfaces.ts'
-import type { ChunkId, FileId, SecretHash } from '../types.ts'
+import type { ChunkId, FileId, PasswordRecord, SecretHash } from '../types.ts'
 import { DIGEST_BYTES, chunkIdFromDigest, digestOf } from './ids.ts'
 import { CHUNK_BYTES_MAX, LINK_DOWNLOADS_MAX } from './limits.ts'
 import * as s from './schema.ts'
@@ -53,6 +53,11 @@ export interface Manifest {
     deleteHash: SecretHash
     downloads: number
     expiresAt: number
+    /**
+     * Here too, so that a link that is found by its manifest alone still asks for its password. A program that does not know this field cannot read the manifest, and
+     * so makes no link of it.
+     */
+    password?: PasswordRecord | undefined
   }
 }
 
@@ -72,7 +77,8 @@ const schema = z
       tokenHash: s.secretHash,
       deleteHash: s.secretHash,
       downloads: z.int().min(1).max(LINK_DOWNLOADS_MAX),
-      expiresAt: s.timeMs
+      expiresAt: s.timeMs,
+      password: s.passwordRecord.optional()
     })
   })
   .transform((record) => ({ ...record, chunks: unpackChunks(record.chunks) }))

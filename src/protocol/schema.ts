@@ -7,9 +7,12 @@ import {
   CLAIM_RANGES_MAX,
   MEDIA_TYPE_BYTES_MAX,
   METADATA_BYTES_MAX,
-  NAME_BYTES_MAX
+  NAME_BYTES_MAX,
+  PASSWORD_LANES_MAX,
+  PASSWORD_MEMORY_KIB_MAX,
+  PASSWORD_PASSES_MAX
 } from './limits.ts'
-import { NODE_STATES, ROLES, TIERS } from '../types.ts'
+import { NODE_STATES, ROLES, TIERS, USER_ROLES } from '../types.ts'
 import type { Address, ChunkId, FileId, Generation, PeerId, SecretHash, Term, UploadId } from '../types.ts'
 
 const utf8Bytes = (text: string): number => Buffer.byteLength(text, 'utf8')
@@ -60,9 +63,21 @@ export const metadata = z
     'metadata too large'
   )
 export const role = z.enum(ROLES)
+export const userRole = z.enum(USER_ROLES)
 export const nodeState = z.enum(NODE_STATES)
 export const tier = z.enum(TIERS)
 export const addresses = z.array(address).max(16)
+
+/** What is needed to compute the tag for a password; without what it is compared with. */
+export const passwordChallenge = z.object({
+  v: z.literal(1),
+  memoryKiB: z.int().min(8).max(PASSWORD_MEMORY_KIB_MAX),
+  passes: z.int().min(1).max(PASSWORD_PASSES_MAX),
+  parallelism: z.int().min(1).max(PASSWORD_LANES_MAX),
+  salt: z.string().regex(/^[0-9a-f]{32}$/, 'not 16 bytes in hex')
+})
+/** Strict: a field that is not known could change what the others mean. */
+export const passwordRecord = z.strictObject({ ...passwordChallenge.shape, hash: secretHash })
 
 export const byteRange = z
   .object({ start: count, end: count })

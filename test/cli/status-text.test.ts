@@ -8,6 +8,7 @@ const calm: ClusterStatus = {
   ...sample,
   chunksOwed: 0,
   linksSuspended: 0,
+  spaceUsed: { anonymous: 0 },
   repair: { ...sample.repair, lastCopy: 0, under: 0, misplaced: 0, surplus: 0, running: 0, looked: 1 },
   collector: { frozen: null, held: [], unknown: 0 }
 }

@@ -2,6 +2,8 @@
 
 import t from 'tap'
 import type { Test } from 'tap'
+import type { ControlMessages, RequestOf } from '../../src/protocol/messages.ts'
+import type { SecretHash } from '../../src/types.ts'
 import type { MemoryClusterOptions } from '../kit/memory-cluster.ts'
 import { failpoints } from '../../src/runtime/failpoints.ts'
 import { PeerbinError } from '../../src/errors.ts'
@@ -108,4 +110,34 @@ t.test('a sender that leaves while the commit waits for copies ends it', async (
   })
   await t.rejects(edge.writer.upload(upload(bytesOf(100), { signal: stop.signal })), { code: 'aborted' })
   await nothingStays(t, edge)
+})
+
+t.test('a link whose password an earlier controller passed over is not handed out', async (t) => {
+  const edge = await setUp(t)
+  const { controller } = edge.client
+  const call = controller.call.bind(controller)
+  const made: SecretHash[] = []
+  // as a controller of version 0.1.0 before passwords: fields that it does not know are dropped when it reads the message
+  controller.call = async (op, message, options) => {
+    if (op !== 'commitUpload') return await call(op, message, options)
+    const { link, ...rest } = message as RequestOf<ControlMessages, 'commitUpload'>
+    const { password: _password, ...known } = link
+    made.push(known.tokenHash)
+    return await call(op, { ...rest, link: known } as typeof message, options)
+  }
+  const password = {
+    v: 1 as const,
+    memoryKiB: 128,
+    passes: 1,
+    parallelism: 1,
+    salt: '5a'.repeat(16),
+    hash: '78'.repeat(32) as SecretHash
+  }
+  const link = () => ({ downloads: 1, ttlMs: 60_000, password })
+  await t.rejects(edge.writer.upload(upload(bytesOf(1000), { link })), { code: 'no-controller' })
+  await edge.writer.settled()
+  const [tokenHash] = made
+  if (tokenHash === undefined) throw new Error('nothing was committed')
+  const { found } = await call('findLink', { tokenHash })
+  t.match(found, { link: { state: 'revoked' } }, 'and nobody can use it, should anybody guess it')
 })

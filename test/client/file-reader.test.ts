@@ -76,7 +76,14 @@ t.test('a file of chunks of any size, longer than one page, is found page by pag
       expiresAt: now + 60_000
     }
   })
-  const request = await claim(edge, { file, token, deleteSecret: '', expiresAt: 0, downloads: 1 })
+  const request = await claim(edge, {
+    file,
+    token,
+    deleteSecret: '',
+    expiresAt: 0,
+    downloads: 1,
+    isProtected: false
+  })
   t.equal(request.firstPage.length, 256)
   t.ok((await collect(edge.reader.read(request))).equals(bytes))
   for (const [start, end] of [

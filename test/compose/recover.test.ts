@@ -53,6 +53,26 @@ t.test(
   }
 )
 
+t.test('a link that only a manifest tells of still asks for its password', async (t) => {
+  const kit = new RecoveryKit(t)
+  await kit.start()
+  const before = await kit.client.upload(bytes, { name: 'before', password: 'in the snapshot' })
+  await kit.shipBase()
+  const after = await kit.client.upload(bytes, { name: 'after', password: 'in the manifest' })
+  t.ok(after.isProtected)
+  await kit.loseController()
+  t.match(await kit.recover(), { found: { adopted: 1 }, holds: { linksLive: 2 } })
+  for (const [{ token }, password] of [
+    [before, 'in the snapshot'],
+    [after, 'in the manifest']
+  ] as const) {
+    t.equal(await kit.redeem(token), 'password-required')
+    t.equal(await kit.redeem(token, 'a guess'), 'password-wrong')
+    t.ok(bytes.equals((await kit.redeem(token, password)) as Buffer))
+    t.equal(await kit.redeem(token, password), 'link-used')
+  }
+})
+
 t.test(
   'a node that is absent may know of a redemption, unless it was on the machine that is lost',
   async (t) => {

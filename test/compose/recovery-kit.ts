@@ -164,9 +164,9 @@ export class RecoveryKit {
   }
 
   /** What redeeming a link comes to: the bytes, or the code of the refusal. */
-  async redeem(token: string): Promise<Buffer | string> {
+  async redeem(token: string, password?: string): Promise<Buffer | string> {
     try {
-      return Buffer.from(await (await this.client.download(token)).buffer())
+      return Buffer.from(await (await this.client.download(token, { password })).buffer())
     } catch (error) {
       return error instanceof Error && 'code' in error ? String(error.code) : String(error)
     }

@@ -20,6 +20,7 @@ import type {
   FileId,
   FileRecord,
   Generation,
+  PasswordRecord,
   PeerId,
   Receipt,
   SecretHash,
@@ -105,11 +106,22 @@ export interface FileOptions {
   chunks?: string[]
   downloads?: number
   expiresAt?: number
+  password?: string
   /** Nodes that hold every chunk. */
   peers?: number[]
 }
 
 const manifestOf = (name: string): ChunkId => chunk(`manifest of ${name}`)
+
+/** The record of a password, as if its hash were the tag: stores only compare. */
+export const passwordOf = (text: string): PasswordRecord => ({
+  v: 1,
+  memoryKiB: 19_456,
+  passes: 2,
+  parallelism: 1,
+  salt: '5a'.repeat(16),
+  hash: hash(`shown ${text}`)
+})
 
 /** Everything before the commit: opened, reserved, received. */
 export async function prepareFile(
@@ -131,7 +143,13 @@ export async function prepareFile(
     sha256: hash(`content of ${name}`),
     chunkCount: chunks.length,
     uploadedAt: START,
-    link: { tokenHash: hash(`token ${name}`), deleteHash: hash(`delete ${name}`), downloads, expiresAt },
+    link: {
+      tokenHash: hash(`token ${name}`),
+      deleteHash: hash(`delete ${name}`),
+      downloads,
+      expiresAt,
+      ...(options.password !== undefined && { password: passwordOf(options.password) })
+    },
     copiesMin: 2,
     hostsMin: 2,
     boots: BOOTS
@@ -150,6 +168,21 @@ export const tokenOf = (name: string): SecretHash => hash(`token ${name}`)
 
 export const claim = (store: MetadataStore, name: string, secret: string, now = START): Promise<Claim> =>
   store.claimLink({ tokenHash: tokenOf(name), claimHash: hash(secret), now, leaseMs: LEASE_MS })
+
+export const claimWith = (
+  store: MetadataStore,
+  name: string,
+  secret: string,
+  password: string,
+  now = START
+): Promise<Claim> =>
+  store.claimLink({
+    tokenHash: tokenOf(name),
+    claimHash: hash(secret),
+    now,
+    leaseMs: LEASE_MS,
+    shown: passwordOf(password).hash
+  })
 
 export const find = (store: MetadataStore, name: string, secret: string, now = START): Promise<Claim> =>
   store.findClaim({ tokenHash: tokenOf(name), claimHash: hash(secret), now })

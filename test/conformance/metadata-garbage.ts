@@ -171,7 +171,8 @@ async function testReferences(t: Test, makeStore: MakeStore): Promise<void> {
       chunksOwed: 0,
       chunksWithoutCopy: 0,
       ordersPending: 0,
-      linksSuspended: 0
+      linksSuspended: 0,
+      spaceUsed: { anonymous: 0 }
     })
     t.equal(await store.settleLinks(EXPIRY * 2, 100), 0, 'nothing is left to settle')
   })

@@ -11,11 +11,14 @@ import { testGarbage } from './metadata-garbage.ts'
 import { testInventory } from './metadata-inventory.ts'
 import { testLinks } from './metadata-links.ts'
 import { testNodes } from './metadata-nodes.ts'
+import { testPasswords } from './metadata-passwords.ts'
 import { testProgress } from './metadata-progress.ts'
 import { testReceipts } from './metadata-receipts.ts'
 import { testReconcile } from './metadata-reconcile.ts'
 import { testRecovery } from './metadata-recovery.ts'
 import { testRepair } from './metadata-repair.ts'
+import { testSent } from './metadata-sent.ts'
+import { testSpace } from './metadata-space.ts'
 import { testSuspended } from './metadata-suspended.ts'
 import { testTombstones } from './metadata-tombstones.ts'
 import { testUploads } from './metadata-uploads.ts'
@@ -30,14 +33,17 @@ const PARTS = {
   files: testFiles,
   links: testLinks,
   claims: testClaims,
+  'passwords of links': testPasswords,
   'progress of claims': testProgress,
+  'what senders ask': testSent,
   garbage: testGarbage,
   tombstones: testTombstones,
   'suspended links': testSuspended,
   repair: testRepair,
   inventories: testInventory,
   reconciling: testReconcile,
-  recovery: testRecovery
+  recovery: testRecovery,
+  'space of roles': testSpace
 }
 
 export async function testMetadataStore(t: Test, makeStore: MakeStore): Promise<void> {

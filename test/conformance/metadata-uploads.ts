@@ -164,11 +164,13 @@ async function testCommit(t: Test, makeStore: MakeStore): Promise<void> {
         fileId: file.id,
         state: 'live',
         downloads: 1,
+        isProtected: false,
         claimed: 0,
         createdAt: START,
         expiresAt: EXPIRY
       },
-      file
+      file,
+      password: null
     })
     const { files, fileBytes, linksLive, uploadsOpen } = await store.stats(3)
     t.strictSame([files, fileBytes, linksLive, uploadsOpen], [1, 2 * CHUNK_BYTES, 1, 0])

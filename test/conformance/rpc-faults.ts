@@ -2,14 +2,38 @@
 
 import { z } from 'zod'
 import { PeerbinError, hasCode } from '../../src/errors.ts'
+import type { Timer } from '../../src/interfaces.ts'
 import { encodeHeader, encodeHello } from '../../src/protocol/codec.ts'
 import { CHUNK_BYTES_MAX } from '../../src/protocol/limits.ts'
 import { createCaller } from '../../src/protocol/rpc-client.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
+import { ManualClock, settle } from '../kit/manual-clock.ts'
 import { until } from '../kit/until.ts'
 import { pattern, readToEnd } from './network-steps.ts'
 import { PROTOCOL, messages, options, storing } from './rpc-world.ts'
 import type { Define } from './rpc-world.ts'
+
+/** Of a server with one stream: what it waits for does not end with time, but when it is told to. */
+class IdleClock extends ManualClock {
+  #end: (() => void) | undefined
+
+  override setTimer(_delayMs: number, callback: () => void): Timer {
+    this.#end = callback
+    return {
+      cancel: () => {
+        if (this.#end === callback) this.#end = undefined
+      }
+    }
+  }
+
+  get waits(): boolean {
+    return this.#end !== undefined
+  }
+
+  end(): void {
+    this.#end?.()
+  }
+}
 
 export function refusals(test: Define): void {
   test('a role that may not send a message is refused', async (t, make) => {
@@ -114,33 +138,45 @@ export function refusals(test: Define): void {
 export function losses(test: Define): void {
   test('a call ends at its limit or when it is given up, and the handler is told', async (t, make) => {
     const told: string[] = []
-    const { caller, server } = await make({
-      double: async ({ signal }) => {
-        await new Promise<void>((resolve) =>
-          signal.addEventListener('abort', () => resolve(), { once: true })
-        )
-        told.push(hasCode(signal.reason) ? signal.reason.code : 'unknown')
-        return { message: { n: 0 } }
-      }
-    })
-    await t.rejects(caller.call(server.self, 'double', { n: 1 }, { timeoutMs: 100 }), {
+    let running = 0
+    const client = new ManualClock()
+    const double = async ({ signal }: { signal: AbortSignal }): Promise<{ message: { n: number } }> => {
+      running++
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+      told.push(hasCode(signal.reason) ? signal.reason.code : 'unknown')
+      return { message: { n: 0 } }
+    }
+    const { caller, server } = await make({ double }, {}, { client })
+    const late = t.rejects(caller.call(server.self, 'double', { n: 1 }, { timeoutMs: 100 }), {
       code: 'deadline-exceeded'
     })
+    await until('the first is under way', () => running === 1)
+    await client.advance(100)
+    await late
     const giveUp = new AbortController()
     const given = caller.call(server.self, 'double', { n: 1 }, options({ signal: giveUp.signal }))
     const outcome = t.rejects(given, { code: 'aborted' })
-    setTimeout(() => giveUp.abort(), 50)
+    await until('the second is under way', () => running === 2)
+    giveUp.abort()
     await outcome
     await until('both handlers were told', () => told.length === 2)
     t.same(told, ['peer-unreachable', 'peer-unreachable'])
   })
 
   test('a kept stream that has died is replaced without a word', async (t, make) => {
-    const { caller, server, opened } = await make({}, { idleMs: 40 })
-    for (let n = 0; n < 10; n++) {
-      // about when the server gives up the idle stream: before it, after it, and at the same time
-      await new Promise((resolve) => setTimeout(resolve, 36 + n))
-      t.equal((await caller.call(server.self, 'double', { n }, options())).message.n, n * 2)
+    // on a clock of its own: when a machine stands still for a moment, no new stream may be taken for an idle one
+    const idle = new IdleClock()
+    const { caller, server, opened } = await make({}, {}, { server: idle })
+    for (let n = 0; n < 12; n++) {
+      const double = () => caller.call(server.self, 'double', { n }, options())
+      t.equal((await double()).message.n, n * 2)
+      await until('the server waits for the next request', () => idle.waits)
+      // it gives the stream up long before the next request, just before it, and when that is on its way
+      if (n % 3 < 2) idle.end()
+      if (n % 3 === 0) await settle()
+      const asked = double()
+      if (n % 3 === 2) idle.end()
+      t.equal((await asked).message.n, n * 2)
     }
     t.ok(opened() > 1, `${opened()} streams`)
   })

@@ -2,7 +2,7 @@
 
 import type { Test } from 'tap'
 import { z } from 'zod'
-import type { Network } from '../../src/interfaces.ts'
+import type { Clock, Network } from '../../src/interfaces.ts'
 import { createCaller } from '../../src/protocol/rpc-client.ts'
 import { serve } from '../../src/protocol/rpc-server.ts'
 import type { ServeLimits } from '../../src/protocol/rpc-server.ts'
@@ -53,21 +53,33 @@ export interface World {
   readonly stopServing: () => Promise<void>
 }
 
-export type Make = (handlers?: Partial<Handlers>, limits?: Partial<ServeLimits>) => Promise<World>
+/** Where the time of one side is not the real one. */
+export interface Clocks {
+  readonly client?: Clock
+  readonly server?: Clock
+}
+
+export type Make = (
+  handlers?: Partial<Handlers>,
+  limits?: Partial<ServeLimits>,
+  clocks?: Clocks
+) => Promise<World>
 export type Define = (name: string, body: (t: Test, make: Make) => Promise<void>) => void
 
 export async function createWorld(
   t: Test,
   factory: NetworkFactory,
   handlers: Partial<Handlers>,
-  limits: Partial<ServeLimits>
+  limits: Partial<ServeLimits>,
+  clocks: Clocks = {}
 ): Promise<World> {
   const [client, server] = [await factory.create(), await factory.create()]
   // deadlines alone do not keep a process alive, and a network in memory has nothing that does
   const alive = setInterval(() => {}, 1000)
-  const shared = { protocol: PROTOCOL, messages, clock: systemClock }
+  const shared = { protocol: PROTOCOL, messages }
   const serving = serve({
     ...shared,
+    clock: clocks.server ?? systemClock,
     network: server,
     policy,
     handlers: { ...working, ...handlers },
@@ -85,7 +97,12 @@ export async function createWorld(
       }
     }
   }) as Network
-  const caller = createCaller({ ...shared, network: counting, role: 'edge' })
+  const caller = createCaller({
+    ...shared,
+    clock: clocks.client ?? systemClock,
+    network: counting,
+    role: 'edge'
+  })
   t.teardown(async () => {
     clearInterval(alive)
     caller.close()

@@ -13,7 +13,10 @@ import type { Define } from './rpc-world.ts'
 export function rpcConformance(t: Test, factory: NetworkFactory): void {
   const test: Define = (name, body) => {
     void t.test(`${factory.name}: ${name}`, async (t) => {
-      await body(t, async (handlers = {}, limits = {}) => await createWorld(t, factory, handlers, limits))
+      await body(
+        t,
+        async (handlers = {}, limits = {}, clocks) => await createWorld(t, factory, handlers, limits, clocks)
+      )
     })
   }
   calls(test)

@@ -131,6 +131,32 @@ overEachStore(t, 'a revoked link ends at once, running download and all', async 
   t.ok(world.clock.monotonic() - revokedAt < 1500, 'within moments, not after several rounds')
 })
 
+overEachStore(t, 'a sender sees the claims of a link, and lets it live longer', async (t, makeStore) => {
+  const { world, sender, gone } = await startCluster(t, {
+    makeStore,
+    config: { link: { ttlMaxMs: 200_000 } }
+  })
+  const { tokenHash, deleteHash, file, chunks } = await sender.send({ ttlMs: 4000, downloads: 2 })
+  t.match(await sender.call('findSentLink', { deleteHash: tokenHash }), { found: null, now: Number })
+  t.match(await sender.call('findSentLink', { deleteHash }), { found: { link: { tokenHash }, file } })
+  await sender.claim(tokenHash, mine)
+  await sender.report(tokenHash, mine, 0, 3)
+  t.match(await sender.call('listClaims', { deleteHash, limit: 10 }), {
+    claims: [{ claimHash: mine, state: 'claimed', bytesSent: 3, coveredBytes: 3 }]
+  })
+  const { found } = await sender.call('findSentLink', { deleteHash })
+  const { createdAt = 0 } = found?.link ?? {}
+  const tooLate = { deleteHash, expiresAt: createdAt + 200_001 }
+  await t.rejects(sender.call('extendLink', tooLate), { code: 'invalid-field' })
+  const expiresAt = createdAt + 20_000
+  t.match(await sender.call('extendLink', { deleteHash, expiresAt }), { link: { expiresAt } })
+  await world.pass(8000)
+  t.match(await sender.claim(tokenHash, theirs), { outcome: 'claimed' }, 'after its first end')
+  await sender.call('revokeLink', { tokenHash, deleteHash })
+  await t.rejects(sender.call('extendLink', { deleteHash, expiresAt }), { code: 'link-revoked' })
+  await gone(chunks)
+})
+
 t.test('a claim serves so many times the size of the file and no more', async (t) => {
   const { sender } = await startCluster(t)
   const { tokenHash, file } = await sender.send()

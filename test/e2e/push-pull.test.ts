@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { qrCode } from '../../src/qr/qr-code.ts'
+import { terminalText } from '../../src/qr/terminal.ts'
 import { PeerbinProcess, runPeerbin, startUp } from '../kit/processes.ts'
 import { stallingProxy } from '../kit/stalling-proxy.ts'
 import { testFolder } from '../kit/test-folder.ts'
@@ -59,9 +61,46 @@ t.test('push --json says everything, and the options reach the link', async (t) 
     size: number
     deleteUrl: string
   }
-  t.match(answer, { downloads: 3, name: 'small.txt', size: 12, deleteUrl: String })
+  t.match(answer, { downloads: 3, name: 'small.txt', size: 12, deleteUrl: String, senderUrl: /\/s\// })
   const hours = (Date.parse(answer.expiresAt) - Date.now()) / 3_600_000
   t.ok(hours > 1.9 && hours <= 2, 'it expires in two hours')
+})
+
+t.test('a password is read from a file or standard input, and pulls need it once', async (t) => {
+  await writeFile(join(folder, 'password.txt'), 'Großmutters Geburtstag\n')
+  await writeFile(join(folder, 'wrong.txt'), 'a guess\n')
+  const link = await push('small.txt', '--password-file', 'password.txt', '--downloads', '2')
+  const there = join(folder, 'there')
+  await mkdir(there)
+  const without = await runPeerbin(['pull', link], { cwd: there })
+  t.equal(without.code, 2)
+  t.match(without.stderr, /give --password-file or --password-stdin \(usage\)/)
+  const wrong = await runPeerbin(['pull', link, '--password-file', '../wrong.txt'], { cwd: there })
+  t.equal(wrong.code, 4)
+  t.match(wrong.stderr, /\(password-wrong\)/)
+  t.same(await readdir(there), [])
+  const right = await runPeerbin(['pull', link, '--password-file', '../password.txt'], { cwd: there })
+  t.same(right, { code: 0, stdout: `${join(there, 'small.txt')}\n`, stderr: '' })
+  const toOutput = await runPeerbin(['pull', link, '-o', '-', '--password-file', '../password.txt'], {
+    cwd: there
+  })
+  t.same(toOutput, { code: 0, stdout: 'a small file', stderr: '' })
+  const used = await runPeerbin(['pull', link, '--password-file', '../password.txt', '-o', '-'], {
+    cwd: there
+  })
+  t.match(used.stderr, /\(link-used\)/)
+  const both = await runPeerbin(['push', 'small.txt', '--password-stdin', '--password-file', 'wrong.txt'], {
+    env,
+    cwd: folder
+  })
+  t.equal(both.code, 2, 'one source is enough')
+})
+
+t.test('push --qr draws the link beside it', async (t) => {
+  const { code, stdout, stderr } = await runPeerbin(['push', '--qr', 'small.txt'], { env, cwd: folder })
+  t.equal(code, 0)
+  t.match(stdout, /^http:\S+\n$/)
+  t.equal(stderr, terminalText(qrCode(stdout.trim()) ?? { size: 0, isDark: () => false }, false))
 })
 
 t.test('push says what is wrong with a file, and goes on with the others', async (t) => {

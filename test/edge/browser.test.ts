@@ -1,6 +1,8 @@
 /** The pages in a real browser. Needs Chromium; where there is none the tests are skipped and say so, in CI they fail. */
 
-import { existsSync, readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import type { Browser, Page } from 'playwright-core'
 import t from 'tap'
@@ -35,7 +37,7 @@ t.test('pages in a browser', { skip }, async (t) => {
 
   /** A page whose console must stay clean: a blocked script or style would show there. */
   const open = async (
-    options: { javaScriptEnabled?: boolean } = {}
+    options: { javaScriptEnabled?: boolean; colorScheme?: 'dark' } = {}
   ): Promise<{ page: Page; complaints: string[] }> => {
     const context = await browser.newContext(options)
     const page = await context.newPage()
@@ -178,6 +180,58 @@ t.test('pages in a browser', { skip }, async (t) => {
     await throttle(-1)
     await page.click('#send')
     await page.waitForSelector('.result', WAIT)
+    t.same(complaints, [])
+  })
+
+  for (const javaScriptEnabled of [true, false]) {
+    t.test(
+      `a password is chosen and asked for, wrong and right, ${javaScriptEnabled ? 'with' : 'without'} JavaScript`,
+      async (t) => {
+        const sender = await open({ javaScriptEnabled })
+        await sender.page.goto(url())
+        await sender.page.setInputFiles('#file', path)
+        await sender.page.fill('#password', 'Großmutters Geburtstag')
+        await sender.page.click('#send')
+        const field = await sender.page.waitForSelector('.result #link', WAIT)
+        const link = await field.inputValue()
+        t.match(await sender.page.textContent('.result'), 'asked for before the download')
+
+        const { page, complaints } = await open({ javaScriptEnabled })
+        await page.goto(link)
+        t.notMatch(await page.content(), 'holiday')
+        await page.fill('#password', 'a guess')
+        const [answer] = await Promise.all([
+          page.waitForResponse((response) => response.request().method() === 'POST', WAIT),
+          page.click('button[type=submit]')
+        ])
+        t.equal(answer.status(), 403)
+        await page.waitForSelector('[role=alert]', WAIT)
+        t.match(await page.textContent('[role=alert]'), 'That is not the password')
+        t.equal(await page.inputValue('#password'), '')
+        if (javaScriptEnabled)
+          t.ok(await page.evaluate(`document.activeElement?.id === 'password'`), 'the focus is on the field')
+        await page.fill('#password', 'Großmutters Geburtstag')
+        t.ok(bytes.equals(await downloaded(page)))
+        await page.goto(link)
+        t.equal(await page.textContent('h1'), 'This link has been used')
+        t.same([...complaints, ...sender.complaints], [])
+      }
+    )
+  }
+
+  t.test('the link is there as a QR code too, black on white in the dark', async (t) => {
+    const { page, complaints } = await open({ colorScheme: 'dark' })
+    await page.goto(url())
+    await page.setInputFiles('#file', path)
+    await page.click('#send')
+    const link = await page.waitForSelector('.result #link', WAIT).then((field) => field.inputValue())
+    const code = page.getByRole('img', { name: 'QR code of the link' })
+    t.ok(await code.isVisible())
+    const picture = join(dir, 'code.png')
+    writeFileSync(picture, await code.screenshot())
+    const reader = spawnSync('zbarimg', ['--quiet', '--raw', '-Sdisable', '-Sqrcode.enable', picture])
+    if (reader.error === undefined) t.equal(reader.stdout.toString().trim(), link, 'and is read as that')
+    else t.equal(process.env['CI'], undefined, 'CI needs zbarimg')
     t.same(complaints, [])
   })
 

@@ -8,6 +8,7 @@
 import { FileReader } from '../../src/client/file-reader.ts'
 import { FileWriter } from '../../src/client/file-writer.ts'
 import { ChunkWriter } from '../../src/client/chunk-writer.ts'
+import { createScanGate } from '../../src/client/scan/scan-gate.ts'
 import { Edge } from '../../src/edge/edge.ts'
 import type { Logger } from '../../src/interfaces.ts'
 import { Budget } from '../../src/runtime/budget.ts'
@@ -70,9 +71,10 @@ async function makeEdge(cluster: MemoryCluster, logger: Logger): Promise<Running
   const memory = new Budget(config.edge.memoryBytes, config.edge.memoryWaitersMax)
   const shared = { controller, membership, memory, clock, random, logger, config }
   const chunks = new ChunkWriter({ rpc: participant.chunkRpc, ...shared, config: config.replication })
-  const writer = new FileWriter({ ...shared, chunks, clusterKey })
+  const scans = createScanGate({ clock, logger, config })
+  const writer = new FileWriter({ ...shared, chunks, clusterKey, scans })
   const reader = new FileReader({ ...shared, rpc: participant.chunkRpc })
-  const edge = new Edge({ ...shared, writer, reader, version: '0.0.0-test' })
+  const edge = new Edge({ ...shared, writer, reader, scans, version: '0.0.0-test' })
   return { edge, participant, memory }
 }
 

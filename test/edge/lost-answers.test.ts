@@ -2,54 +2,13 @@
 
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
-import { MemoryMetadataStore } from '../../src/metadata/memory-metadata-store.ts'
-import type { MetadataStore } from '../../src/metadata-store.ts'
 import { hashSecret } from '../../src/protocol/secrets.ts'
 import { until } from '../kit/until.ts'
 import { RawClient } from './clients.ts'
 import { sampleBytes, startEdges, upload } from './edge-cluster.ts'
-import type { EdgeCluster } from './edge-cluster.ts'
+import { gatedClaims, IMPATIENT, lineOf, patientUpload } from './gated-claims.ts'
 
 const JSON_ONLY = { accept: 'application/json' }
-/** So short that the edge gives up on a controller soon. */
-const IMPATIENT = { controller: { requestTimeoutMs: 100, retryMs: 20, callTimeoutMs: 300 } }
-
-/** A store whose claims wait at a gate before they take effect; everything else passes. */
-function gatedClaims() {
-  const store = new MemoryMetadataStore()
-  const claim = store.claimLink
-  const claimLink: MetadataStore['claimLink'] = async (...args) => {
-    gated.waiting++
-    await gated.gate
-    return await claim(...args)
-  }
-  const gated: MemoryMetadataStore & { gate: Promise<void> | undefined; waiting: number } = Object.assign(
-    store,
-    { gate: undefined, waiting: 0, claimLink }
-  )
-  return gated
-}
-
-/** The edge gives up on a controller soon, and so also now and then on one that is only slow. */
-async function patientUpload(url: string, bytes: Buffer): ReturnType<typeof upload> {
-  let answer: Awaited<ReturnType<typeof upload>> | undefined
-  await until('the upload is taken', async () => {
-    answer = await upload(url, bytes).catch(() => undefined)
-    return answer !== undefined
-  })
-  if (answer === undefined) throw new Error('until waits for it')
-  return answer
-}
-
-function parts({ cluster, edges }: EdgeCluster) {
-  const edge = edges[0]?.participant.peer
-  const controller = edges[0]?.participant.membership.all().find(({ roles }) => roles.includes('controller'))
-  if (edge === undefined || controller === undefined) throw new Error('nobody there')
-  return {
-    cut: () => cluster.hub.cut(edge, controller.peer),
-    heal: () => cluster.hub.heal(edge, controller.peer)
-  }
-}
 
 t.test('a client that leaves while its claim is being made spends nothing', async (t) => {
   const metadata = gatedClaims()
@@ -108,7 +67,7 @@ for (const way of ['a program', 'the page']) {
         ? fetch(directUrl, { headers: JSON_ONLY })
         : fetch(page, { method: 'POST', body: new URLSearchParams({ claim }), headers: JSON_ONLY })
     await until('the claim is under way', () => metadata.waiting > 0)
-    const { cut, heal } = parts(cluster)
+    const { cut, heal } = lineOf(cluster)
     cut()
     t.equal((await asked).status, 503)
     gate.resolve()

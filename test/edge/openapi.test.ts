@@ -27,6 +27,7 @@ t.test('the description lists every route, made from its schemas', async (t) => 
     'get /download/{token}',
     'get /healthz',
     'get /readyz',
+    'get /s/{secret}',
     'get /status',
     'head /',
     'head /active-nodes',
@@ -34,8 +35,10 @@ t.test('the description lists every route, made from its schemas', async (t) => 
     'head /download/{token}',
     'head /healthz',
     'head /readyz',
+    'head /s/{secret}',
     'head /status',
     'post /d/{token}',
+    'post /s/{secret}',
     'post /upload',
     'put /',
     'put /{name}'

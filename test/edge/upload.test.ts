@@ -85,6 +85,7 @@ t.test('uploads', async (t) => {
     t.match(line, new RegExp(`^${base}/d/[\\w-]{24}\n$`))
     t.equal(answer.headers.get('location'), line.trim())
     t.ok(answer.headers.get('x-url-delete')?.startsWith(`${line.trim()}?secret=`))
+    t.match(answer.headers.get('x-url-sender'), new RegExp(`^${base}/s/[\\w-]{24}$`))
     const expires = Date.parse(answer.headers.get('x-expires') ?? '')
     t.ok(Math.abs(expires - Date.now() - 12 * 3600_000) < 60_000)
     const page = (await (

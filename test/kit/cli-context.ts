@@ -13,9 +13,17 @@ export interface CommandResult {
 
 export async function runInProcess(
   argv: readonly string[],
-  options: { cwd?: string; env?: Record<string, string> } = {}
+  options: {
+    cwd?: string
+    env?: Record<string, string>
+    /** Standard input. */
+    input?: string
+    /** What a person types when asked; given, standard input is a terminal. */
+    answers?: string[]
+  } = {}
 ): Promise<CommandResult> {
   const result: CommandResult = { code: -1, stdout: '', stderr: '' }
+  const answers = [...(options.answers ?? [])]
   const context: CliContext = {
     env: options.env ?? {},
     cwd: options.cwd ?? process.cwd(),
@@ -24,6 +32,11 @@ export async function runInProcess(
       writeBytes: async (bytes) => void (result.stdout += Buffer.from(bytes).toString('utf8'))
     },
     stderr: { write: (text) => void (result.stderr += text) },
+    stdin: {
+      isTTY: options.answers !== undefined,
+      readAll: async () => options.input ?? '',
+      ask: async () => answers.shift() ?? ''
+    },
     interrupted: new AbortController().signal,
     program: '/nowhere',
     roles: () => import('../../src/compose/roles.ts'),

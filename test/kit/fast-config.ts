@@ -25,6 +25,6 @@ export const FAST_CONFIG: ConfigInput = {
   inventory: { intervalMs: 2000, quarantineMs: 300 },
   scrub: { roundMs: 200, bytesPerSecond: 0 },
   snapshot: { intervalMs: 200, noteTimeoutMs: 5000, recoverQuietMs: 2000, gatherMs: 1000 },
-  link: { reportIntervalMs: 50 },
+  link: { reportIntervalMs: 50, passwordMemoryKiB: 128, passwordPasses: 1 },
   edge: { port: 0, memoryWaitMs: 10_000, stallMs: 5000, stopMs: 1000 }
 }

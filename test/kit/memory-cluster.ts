@@ -34,7 +34,7 @@ import { REFUSALS } from './impostor.ts'
 import { FAST_CONFIG } from './fast-config.ts'
 import { newNodeMemory } from './memory-node.ts'
 import type { NodeMemory } from './memory-node.ts'
-import { createParticipant } from './participant.ts'
+import { createParticipant, newProcessMemory } from './participant.ts'
 import type { Participant, Parts, ProcessMemory, RoleParts } from './participant.ts'
 import { RecordingController } from './recording-controller.ts'
 import { until } from './until.ts'
@@ -76,6 +76,8 @@ export class MemoryCluster {
   /** The key that FileWriter takes; any 32 bytes do. */
   readonly clusterKey = new Uint8Array(hkdfSync('sha256', 'memory cluster', '', 'key', 32))
   #controller: Controller | undefined
+  /** The real controller's process, and what it has over its restarts. */
+  #leading: { controller: Participant; store: MetadataStore; memory: ProcessMemory } | undefined
   #recording: RecordingController | undefined
   readonly #options: MemoryClusterOptions
   readonly #participants: Participant[] = []
@@ -230,9 +232,22 @@ export class MemoryCluster {
     for (const participant of this.#participants.toReversed()) await participant.stop()
   }
 
+  /** Ends the controller's process and starts it again over the same metadata, so that it leads in a higher term. Resolves when everybody has heard of it. */
+  async restartController(): Promise<void> {
+    const { controller, store, memory } = this.#leading ?? {}
+    if (controller === undefined || store === undefined || memory === undefined)
+      throw new Error('this cluster has no real controller')
+    await this.remove(controller)
+    await this.#runController(store, memory, controller.peer)
+    await this.meet()
+  }
+
   async #addController(): Promise<void> {
-    const store = this.#options.metadata ?? new MemoryMetadataStore()
-    await this.#join('controller', 'controller-host', (parts) => {
+    await this.#runController(this.#options.metadata ?? new MemoryMetadataStore(), newProcessMemory())
+  }
+
+  async #runController(store: MetadataStore, memory: ProcessMemory, peer?: PeerId): Promise<void> {
+    const makeRole = (parts: Parts): RoleParts => {
       const controller = new Controller({ ...parts, store })
       this.#controller = controller
       return {
@@ -240,7 +255,10 @@ export class MemoryCluster {
         stop: () => controller.stop(),
         describe: () => controller.describe()
       }
-    })
+    }
+    const again = { memory, ...(peer !== undefined && { peer }) }
+    const controller = await this.#join('controller', 'controller-host', makeRole, again)
+    this.#leading = { controller, store, memory }
   }
 
   async #addRecording(): Promise<void> {

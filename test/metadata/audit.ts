@@ -37,6 +37,11 @@ const RULES: Record<string, string> = {
     select * from (select f.id, f.links, (select count(*) from links l
       where l.file = f.id and l.state in ('live', 'suspended')) n from files f)
     where links <> n`,
+  'a role takes up what its live files and open uploads have': `
+    select * from (select s.role, s.bytes,
+      (select coalesce(sum(size), 0) from files f where f.role = s.role and f.state = 'live') +
+      (select coalesce(sum(reserved), 0) from uploads u where u.role = s.role and u.state = 'open') n from spaces s)
+    where bytes <> n`,
   'pieces belong to a file, or an upload that is open or being given up': `
     select * from pieces p where not exists (select 1 from uploads u where u.holder = p.holder and u.state <> 'committed')
       and not exists (select 1 from files f where f.holder = p.holder)`,

@@ -4,9 +4,12 @@ import {
   abandon,
   all,
   claim,
+  claimWith,
   claimedBy,
   commit,
   condemn,
+  extend,
+  guarded,
   open,
   prepared,
   receive,
@@ -40,6 +43,24 @@ testMeetings(t, {
     second: claim('me'),
     after: async ({ first, second, plain }) =>
       claimedBy(first) && claimedBy(second) && claimedBy(await claim('you')(plain))
+  },
+  'two right passwords for one slot: one wins': {
+    prepare: guarded,
+    first: claimWith('me', 'open sesame'),
+    second: claimWith('you', 'open sesame'),
+    after: ({ first, second }) => claimedBy(first) !== claimedBy(second)
+  },
+  'a wrong password beside a right one': {
+    prepare: guarded,
+    first: claimWith('me', 'guess'),
+    second: claimWith('you', 'open sesame'),
+    after: ({ first, second }) => !claimedBy(first) && claimedBy(second)
+  },
+  'a right password while the link is revoked': {
+    prepare: guarded,
+    first: claimWith('me', 'open sesame'),
+    second: revoke,
+    after: ({ first }) => !claimedBy(first)
   },
   'a claim while the link is revoked': {
     prepare: shared,
@@ -148,5 +169,42 @@ testMeetings(t, {
     after: ({ first, second }) => JSON.stringify(first) === JSON.stringify(second)
   },
   'one upload opened twice': { prepare: async () => {}, first: open('a'), second: open('a') },
+  'extending a link that is being withdrawn': {
+    prepare: shared,
+    first: extend(),
+    second: revoke,
+    after: ({ first }) => first === 'link-revoked'
+  },
+  'withdrawing a link that is being extended: its tombstone ages from the later end': {
+    prepare: shared,
+    first: revoke,
+    second: extend(),
+    after: ({ database }) =>
+      database.prepare('select ended_at from links').get()?.['ended_at'] === EXPIRY + LEASE_MS
+  },
+  'extending a link whose last slot is being taken': {
+    prepare: shared,
+    first: extend(),
+    second: claim('me'),
+    after: ({ first, second }) => claimedBy(second) && first === 'link-used'
+  },
+  'extending a link that expires': {
+    prepare: shared,
+    first: extend(EXPIRY - 1),
+    second: settle(EXPIRY),
+    after: ({ first }) => first === 'link-expired'
+  },
+  'expiring a link that is being extended': {
+    prepare: shared,
+    first: settle(EXPIRY),
+    second: extend(EXPIRY - 1),
+    after: async ({ plain }) => claimedBy(await claim('me', EXPIRY)(plain))
+  },
+  'two extend at once': {
+    prepare: shared,
+    first: extend(),
+    second: extend(),
+    after: ({ first, second }) => JSON.stringify(first) === JSON.stringify(second)
+  },
   'two revoke at once': { prepare: all(shared, claim('me')), first: revoke, second: revoke }
 })

@@ -6,6 +6,7 @@ import { commitUpload } from '../../src/metadata/operations/commit.ts'
 import { condemnChunks } from '../../src/metadata/operations/garbage.ts'
 import { revokeLink } from '../../src/metadata/operations/links.ts'
 import { recordReceipts } from '../../src/metadata/operations/receipts.ts'
+import { extendLink } from '../../src/metadata/operations/sent.ts'
 import { settleLinks } from '../../src/metadata/operations/settle.ts'
 import { abandonUpload, openUpload, reserveChunk } from '../../src/metadata/operations/uploads.ts'
 import {
@@ -20,6 +21,7 @@ import {
   fileId,
   generation,
   hash,
+  passwordOf,
   receipt,
   tokenOf,
   uploadId
@@ -62,7 +64,7 @@ export const abandon =
   (db) =>
     abandonUpload(db, uploadId(name))
 export const commit =
-  (name: string, downloads = 1): Run =>
+  (name: string, downloads = 1, password?: string): Run =>
   (db) =>
     commitUpload(db, {
       upload: uploadId(name),
@@ -71,7 +73,13 @@ export const commit =
       sha256: hash(name),
       chunkCount: 1,
       uploadedAt: START,
-      link: { tokenHash: tokenOf(name), deleteHash: hash(`delete ${name}`), downloads, expiresAt: EXPIRY },
+      link: {
+        tokenHash: tokenOf(name),
+        deleteHash: hash(`delete ${name}`),
+        downloads,
+        expiresAt: EXPIRY,
+        ...(password !== undefined && { password: passwordOf(password) })
+      },
       copiesMin: 2,
       hostsMin: 2,
       boots: BOOTS
@@ -85,6 +93,16 @@ export const claim =
   (secret: string, now = START): Run =>
   (db) =>
     claimLink(db, { tokenHash: tokenOf('a'), claimHash: hash(secret), now, leaseMs: LEASE_MS })
+export const claimWith =
+  (secret: string, password: string): Run =>
+  (db) =>
+    claimLink(db, {
+      tokenHash: tokenOf('a'),
+      claimHash: hash(secret),
+      now: START,
+      leaseMs: LEASE_MS,
+      shown: passwordOf(password).hash
+    })
 export const release =
   (secret: string): Run =>
   (db) =>
@@ -106,6 +124,16 @@ export const report =
 export const revoke: Run = (db) =>
   revokeLink(db, { tokenHash: tokenOf('a'), deleteHash: hash('delete a'), now: START })
 
+export const extend =
+  (now = START): Run =>
+  (db) =>
+    extendLink(db, {
+      deleteHash: hash('delete a'),
+      expiresAt: EXPIRY + LEASE_MS,
+      ttlMaxMs: EXPIRY,
+      now
+    })
+
 export const all =
   (...runs: Run[]): Run =>
   async (db) => {
@@ -115,6 +143,7 @@ export const all =
 export const prepared = all(open('a'), reserve('a', -1, 'm'), reserve('a', 0, 'x'))
 export const received = all(prepared, receive('m', 1, 1, 2), receive('x', 2, 1, 2))
 export const shared = all(received, commit('a'))
+export const guarded = all(received, commit('a', 1, 'open sesame'))
 export const shared2 = all(received, commit('a', 2))
 
 export const claimedBy = (answer: unknown): boolean =>

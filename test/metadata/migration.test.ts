@@ -1,4 +1,7 @@
-/** version-1.db.gz was made by the program that had schema version 1: files live, revoked, open and given up, claims, orders, nodes. */
+/**
+ * version-1.db.gz was made by the program that had schema version 1: files live, revoked, open and given up, claims, orders, nodes; version-2.db.gz by the one that had version 2: with
+ * a suspended link, a link in use, decisions and settings.
+ */
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,10 +23,12 @@ import {
   START,
   chunk,
   claim,
+  claimWith,
   collectAll,
   fileId,
   hash,
   node,
+  passwordOf,
   peer,
   settleAll,
   tokenOf,
@@ -33,15 +38,20 @@ import { auditFile } from './audit.ts'
 import { dumpFile } from './dump.ts'
 import { testFolder } from '../kit/test-folder.ts'
 
-const VERSION_1 = gunzipSync(readFileSync(new URL('version-1.db.gz', import.meta.url)))
+const read = (name: string): Buffer => gunzipSync(readFileSync(new URL(name, import.meta.url)))
+const VERSION_1 = read('version-1.db.gz')
+const VERSION_2 = read('version-2.db.gz')
 
 async function* streamOf(...pieces: Uint8Array[]): AsyncGenerator<Uint8Array, void, undefined> {
   yield* pieces
 }
 
-async function openOldFile(t: Test): Promise<{ store: SqliteMetadataStore; file: string }> {
+async function openOldFile(
+  t: Test,
+  bytes = VERSION_1
+): Promise<{ store: SqliteMetadataStore; file: string }> {
   const file = join(testFolder(t), 'metadata.db')
-  writeFileSync(file, VERSION_1)
+  writeFileSync(file, bytes)
   const store = new SqliteMetadataStore({ file, operationsWaitingMax: 1000, logger: silentLogger })
   await store.open()
   t.teardown(() => store.close())
@@ -56,7 +66,13 @@ const commitOpenOne = (store: MetadataStore) =>
     sha256: hash('open'),
     chunkCount: 1,
     uploadedAt: START,
-    link: { tokenHash: tokenOf('open'), deleteHash: hash('delete open'), downloads: 1, expiresAt: EXPIRY },
+    link: {
+      tokenHash: tokenOf('open'),
+      deleteHash: hash('delete open'),
+      downloads: 1,
+      expiresAt: EXPIRY,
+      password: passwordOf('open sesame')
+    },
     copiesMin: 2,
     hostsMin: 2,
     boots: BOOTS
@@ -76,10 +92,50 @@ t.test('a file of version 1 is opened, with everything that is in it', async (t)
   t.match(await store.findChunk(chunk('live 0')), { readAt: START, reads: 0, copies: [{}, {}, {}] })
   t.equal((await store.listCopies(peer(3), undefined, 100)).length, 3)
   t.strictSame(await store.listDecisions(), [])
+  t.match(await store.findLink(tokenOf('live')), { link: { isProtected: false }, password: null })
+  t.match(await store.stats(3), { spaceUsed: { anonymous: 20 } }, 'what was there takes up space')
   t.match(await commitOpenOne(store), { name: 'open' })
+  t.match(await store.stats(3), { spaceUsed: { anonymous: 30 } })
+  for (const name of ['live', 'revoked', 'open']) {
+    const found = await store.findSentLink(hash(`delete ${name}`))
+    t.match(await store.findLink(tokenOf(name)), found ?? {}, `the sender finds ${name}`)
+    t.ok(found, name)
+  }
+  t.match(await store.listClaims({ deleteHash: hash('delete live'), limit: 10 }), [
+    { state: 'claimed', claimedAt: START },
+    { state: 'claimed', claimedAt: START }
+  ])
+  t.match(await claim(store, 'open', 'me'), { outcome: 'password-required' })
+  t.match(await claimWith(store, 'open', 'me', 'guess'), { outcome: 'password-wrong' })
+  t.match(await claimWith(store, 'open', 'me', 'open sesame'), { outcome: 'claimed' })
   await store.close()
   t.strictSame(auditFile(file), [])
 })
+
+t.test(
+  'a file of version 2 is opened: none of its links asks for a password, senders find theirs, and space is counted',
+  async (t) => {
+    const { store, file } = await openOldFile(t, VERSION_2)
+    for (const name of ['live', 'suspended', 'used']) {
+      const found = await store.findLink(tokenOf(name))
+      t.match(found, { link: { isProtected: false }, password: null })
+      t.match(await store.findSentLink(hash(`delete ${name}`)), { link: found?.link })
+    }
+    const { spaceUsed } = await store.stats(3)
+    t.ok(spaceUsed.anonymous > 0)
+    t.match(await claim(store, 'live', 'me'), { outcome: 'claimed', claim: { bytesSent: 5 } })
+    t.match(await claim(store, 'live', 'you'), { outcome: 'claimed' })
+    t.match(await claim(store, 'used', 'you'), { outcome: 'used' })
+    t.match(await claim(store, 'suspended', 'you'), { outcome: 'suspended' })
+    t.equal(await store.resumeLinks([tokenOf('suspended')]), 1)
+    t.match(await claim(store, 'suspended', 'you'), { outcome: 'claimed' })
+    t.match(await commitOpenOne(store), { name: 'open' })
+    t.match(await store.stats(3), { spaceUsed: { anonymous: spaceUsed.anonymous + 10 } })
+    t.match(await claim(store, 'open', 'me'), { outcome: 'password-required' })
+    await store.close()
+    t.strictSame(auditFile(file), [])
+  }
+)
 
 t.test('and it comes to its end like any other', async (t) => {
   const { store } = await openOldFile(t)

@@ -1,15 +1,28 @@
 import fc from 'fast-check'
-import { GRACE_MS, LEASE_MAX_MS, LEASE_MS, hash, tokenOf } from '../conformance/metadata-fixture.ts'
+import {
+  GRACE_MS,
+  LEASE_MAX_MS,
+  LEASE_MS,
+  hash,
+  passwordOf,
+  tokenOf
+} from '../conformance/metadata-fixture.ts'
 import { name, operation, range, secret } from './model-world.ts'
 import type { Step } from './model-world.ts'
 
 export const claim = operation(
   'claim',
-  fc.tuple(name, secret),
-  ([each, who]): Step =>
+  fc.tuple(name, secret, fc.constantFrom(undefined, 'right', 'right', 'wrong')),
+  ([each, who, password]): Step =>
     ({ now }) =>
     (store) =>
-      store.claimLink({ tokenHash: tokenOf(each), claimHash: hash(who), now, leaseMs: LEASE_MS })
+      store.claimLink({
+        tokenHash: tokenOf(each),
+        claimHash: hash(who),
+        now,
+        leaseMs: LEASE_MS,
+        ...(password !== undefined && { shown: passwordOf(password).hash })
+      })
 )
 
 export const report = operation(
@@ -51,4 +64,13 @@ export const revoke = operation(
         deleteHash: hash(isRight ? `delete ${each}` : 'wrong'),
         now
       })
+)
+
+export const extend = operation(
+  'extend',
+  fc.tuple(name, fc.constantFrom(100, 500, 3000, 9000), fc.constantFrom(2000, 8000)),
+  ([each, laterMs, ttlMaxMs]): Step =>
+    ({ now }) =>
+    (store) =>
+      store.extendLink({ deleteHash: hash(`delete ${each}`), expiresAt: now + laterMs, ttlMaxMs, now })
 )

@@ -19,6 +19,7 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 14, arbitrary: links.report },
   { weight: 3, arbitrary: links.release },
   { weight: 2, arbitrary: links.revoke },
+  { weight: 5, arbitrary: links.extend },
   { weight: 1, arbitrary: uploads.abandon },
   { weight: 6, arbitrary: garbage.settle },
   { weight: 6, arbitrary: garbage.condemn },

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { Generation, Term } from '../../src/types.ts'
-import { CHUNK_BYTES, chunk, fileId, hash, tokenOf } from '../conformance/metadata-fixture.ts'
+import { CHUNK_BYTES, chunk, fileId, hash, passwordOf, tokenOf } from '../conformance/metadata-fixture.ts'
 import { chunkName, generationOf, limit, name, operation, remember } from './model-world.ts'
 import type { Step } from './model-world.ts'
 
@@ -47,10 +47,11 @@ export const adopt = operation(
     contents: fc.array(fc.tuple(chunkName, fc.constantFrom(0, 0, 1, 2)), { minLength: 1, maxLength: 2 }),
     state: fc.constantFrom('live', 'suspended', 'revoked'),
     ttlMs: fc.constantFrom(300, 5000),
+    password: fc.constantFrom(undefined, 'right'),
     link: fc.option(name, { nil: undefined, freq: 10 }),
     sizeBytes: fc.constantFrom(CHUNK_BYTES, CHUNK_BYTES, CHUNK_BYTES, CHUNK_BYTES, 7)
   }),
-  ({ each, contents, state, ttlMs, link = each, sizeBytes }): Step =>
+  ({ each, contents, state, ttlMs, password, link = each, sizeBytes }): Step =>
     (world) => {
       const entries = [['z', 0] as const, ...contents].map(([of, back]) => {
         // never beyond what was given out, which stays below what is made up elsewhere
@@ -67,7 +68,11 @@ export const adopt = operation(
         uploadedAt: world.now,
         metadata: {}
       }
-      const secrets = { tokenHash: tokenOf(link), deleteHash: hash(`delete ${link}`) }
+      const secrets = {
+        tokenHash: tokenOf(link),
+        deleteHash: hash(`delete ${link}`),
+        ...(password !== undefined && { password: passwordOf(password) })
+      }
       return async (store) => {
         if (manifest === undefined) return
         const expiresAt = world.now + ttlMs

@@ -5,6 +5,7 @@ import {
   chunk,
   fileId,
   hash,
+  passwordOf,
   receipt,
   tokenOf,
   uploadId
@@ -21,10 +22,20 @@ import {
 } from './model-world.ts'
 import type { Step } from './model-world.ts'
 
+/** Space is taken or not, and short at times. */
+const space = fc.option(
+  fc.record({
+    role: fc.constant('anonymous' as const),
+    bytes: fc.constantFrom(0, CHUNK_BYTES, 3 * CHUNK_BYTES),
+    bytesMax: fc.constantFrom(undefined, 0, 3 * CHUNK_BYTES, 5 * CHUNK_BYTES)
+  }),
+  { nil: undefined }
+)
+
 export const open = operation(
   'open',
-  name,
-  (each): Step =>
+  fc.tuple(name, space),
+  ([each, space]): Step =>
     ({ now }) =>
     (store) =>
       store.openUpload({
@@ -32,6 +43,7 @@ export const open = operation(
         name: each,
         mediaType: 'text/plain',
         metadata: { each },
+        space,
         openedAt: now,
         expiresAt: now + 500
       })
@@ -80,9 +92,10 @@ export const commit = operation(
     ttlMs: fc.constantFrom(100, 5000),
     copiesMin: fc.constantFrom(1, 1, 2),
     boot: bootOf,
+    password: fc.constantFrom(undefined, 'right'),
     file: fc.option(name, { nil: undefined, freq: 10 })
   }),
-  ({ each, chunkCount, downloads, ttlMs, copiesMin, boot, file }): Step =>
+  ({ each, chunkCount, downloads, ttlMs, copiesMin, boot, password, file }): Step =>
     ({ now }) =>
     (store) =>
       store.commitUpload({
@@ -96,7 +109,8 @@ export const commit = operation(
           tokenHash: tokenOf(each),
           deleteHash: hash(`delete ${each}`),
           downloads,
-          expiresAt: now + ttlMs
+          expiresAt: now + ttlMs,
+          ...(password !== undefined && { password: passwordOf(password) })
         },
         copiesMin,
         hostsMin: copiesMin,

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import type { MetadataStore } from '../../src/metadata-store.ts'
-import type { Generation } from '../../src/types.ts'
+import type { Generation, SecretHash } from '../../src/types.ts'
 import { digestOf } from '../../src/protocol/ids.ts'
 import { START, chunk, fileId, hash, peer, tokenOf, uploadId } from '../conformance/metadata-fixture.ts'
 
@@ -53,6 +53,12 @@ export const operation = <A>(
 
 export const newWorld = (): World => ({ now: START, generations: new Map() })
 
+/** A first page of one claim, and the page after it. */
+async function listTwice(store: MetadataStore, deleteHash: SecretHash): Promise<unknown> {
+  const first = await store.listClaims({ deleteHash, limit: 1 })
+  return [first, await store.listClaims({ deleteHash, limit: 5, after: first[0] })]
+}
+
 /** Everything that can be asked, as one value. */
 export async function observe(store: MetadataStore, now: number): Promise<unknown> {
   const links = await Promise.all(NAMES.map((each) => store.findLink(tokenOf(each))))
@@ -61,6 +67,8 @@ export async function observe(store: MetadataStore, now: number): Promise<unknow
       SECRETS.map((who) => store.findClaim({ tokenHash: tokenOf(each), claimHash: hash(who), now }))
     )
   )
+  const sent = await Promise.all(NAMES.map((each) => store.findSentLink(hash(`delete ${each}`))))
+  const listed = await Promise.all(NAMES.map((each) => listTwice(store, hash(`delete ${each}`))))
   const files = await Promise.all(
     NAMES.map(async (each) => [
       await store.getFile(fileId(each)),
@@ -85,6 +93,8 @@ export async function observe(store: MetadataStore, now: number): Promise<unknow
     generation: await store.lastGeneration(),
     links,
     claims,
+    sent,
+    listed,
     files,
     orders,
     orderPeers: await store.listOrderPeers(),

@@ -17,6 +17,7 @@ import {
   addFile,
   chunk,
   claim,
+  claimWith,
   collectAll,
   fileId,
   find,
@@ -115,8 +116,16 @@ async function doEverything(store: SqliteMetadataStore): Promise<void> {
   await claim(store, 'a', 'me')
   await report(store, 'a', 'me', { ranges: [{ start: 0, end: 20 }], bytesSent: 20 })
   await claim(store, 'a', 'you')
+  await addFile(store, 'protected', { password: 'open sesame' })
+  await claim(store, 'protected', 'me')
+  await claimWith(store, 'protected', 'me', 'open sesame')
   await release(store, 'a', 'you')
   await find(store, 'a', 'me')
+  const deleteHash = hash('delete a')
+  await store.findSentLink(deleteHash)
+  const [newest] = await store.listClaims({ deleteHash, limit: 1 })
+  await store.listClaims({ deleteHash, limit: 10, after: newest })
+  await store.extendLink({ deleteHash, expiresAt: EXPIRY, ttlMaxMs: EXPIRY, now: START })
   await store.listFileChunks(file.id, 0, 10)
   await store.listOwed(3, chunk('x'), 10)
   await store.listOwed(2, undefined, 10)

@@ -110,11 +110,16 @@ t.test('bytes of earlier versions are still read, with the fields they had', asy
         t.match(decodeHeartbeat(bytes), { peer: heartbeatSample.peer, quarantined: 0 }, `${version} ${name}`)
         continue
       }
-      const [protocol, op] = name.split('.')
+      const [protocol, op, side] = name.split('.')
       const tables: Record<string, MessageTable> = { chunk: chunkMessages, control: controlMessages }
       const spec = tables[protocol ?? '']?.[op ?? '']
-      const header = await new FrameReader(byteStreamOf([bytes])).header()
-      const answer = decodeHeader(answerHeader, header ?? new Uint8Array(0))
+      const header = (await new FrameReader(byteStreamOf([bytes])).header()) ?? new Uint8Array(0)
+      if (side === 'request') {
+        const { m } = decodeHeader(requestHeader, header)
+        t.match(spec?.request.parse(m), m as object, `${version} ${name}`)
+        continue
+      }
+      const answer = decodeHeader(answerHeader, header)
       if (spec === undefined || !answer.ok) return t.fail(`${name} is an answer`)
       t.match(spec.response.parse(answer.m), answer.m as object, `${version} ${name}`)
     }

@@ -1,3 +1,4 @@
+import * as cbor from '@ipld/dag-cbor'
 import t from 'tap'
 import { chunkIdOf } from '../../src/protocol/ids.ts'
 import { CHUNK_BYTES_MAX } from '../../src/protocol/limits.ts'
@@ -9,6 +10,7 @@ import {
 } from '../../src/protocol/manifest.ts'
 import type { Manifest } from '../../src/protocol/manifest.ts'
 import type { FileId, SecretHash } from '../../src/types.ts'
+import { seal } from '../../src/protocol/sealed.ts'
 import { seededRandom } from '../kit/seeded-random.ts'
 
 const secret = Uint8Array.from({ length: 32 }, (_, index) => index)
@@ -38,6 +40,35 @@ const GOLDEN =
 t.test('old bytes can be read, and the same bytes are written', async (t) => {
   t.same(decodeManifest(Buffer.from(GOLDEN, 'base64'), secret), manifest)
   t.equal(Buffer.from(encodeManifest(manifest, secret, seededRandom(1))).toString('base64'), GOLDEN)
+})
+
+const password = {
+  v: 1 as const,
+  memoryKiB: 19_456,
+  passes: 2,
+  parallelism: 1,
+  salt: '5a'.repeat(16),
+  hash: '78'.repeat(32) as SecretHash
+}
+const guarded: Manifest = { ...manifest, link: { ...manifest.link, password } }
+/** Written by the first program that knew passwords. Never change it either. */
+const GOLDEN_PASSWORD =
+  'UEJNRgHzyev9KzDwXHBxCi69IuCyyhaBDAtBk2OdmoT+NLxcppqX5Vv/uhnsbFNJbeqa/Y06a83tH+rfwmWDkRfH1QE+Xymq5SeLFTkybpU8d78/WvMJygJ1CLNRDjdEADDsQ9lWtw0McwLmnBOKo+HSes8HolfKgt8oQPQE2zWWPfogH3EUmK2K01Vn0mRugkef8y1tNI210o7XD+VBVk8gHzmKDfNzsfqMWHkwmSpG8rIA8NFOgqeJ/7ZT5HIq40sq2McG5lDZqPx2VEqXD0/kY3oJIohi5CMJgenR45tHELPPzzcy4yo2di1WAmVBJrkmLRcxc7l7/OUC+5ApqkPghm9yBz3RqmL7uXsgAhaCwfGFTlpj2ml3jbGyqHze2V6Gx/Mo3oE+ReKKkl4wOJQBWWa33vkpfuZZG+xCuzNTqcY1mq6YbbJ5raVaBKawWCJ7PQH1TfMB/DIgZeLC0v0sLgPjJ6UMGafLCopMQqbAVY3OWXZoLvQoz0WJbZm2W3UuCFd5cvgkY61/ikI1eehoh+BvNKS02v2SBmM2BlJ8FZ+5d6TnO6fbVrTun/6g6rhmDxyzR13Q/O1XhEEqDlngn0uLZWTRtpcFM/7PoEcd08TLb0i8P0yDq5AEfld3HJS+E9/ECQlyweEKUO/Nt1VgvIosb3kCMRq90chjTZeerM2myPAs/pjpAYtJkQ0W4NhSJyEl3d8Aq8CVkhMwWC+INU9sGa58dldEfm35cgmJlgVjxjcl80BZYo4PJn4P/42/KX99Xd+QkikJgjB5d5Zyh+Spq/ilQqn3uvyB1RXnXa3lXPE9mIJf3/oArqQHjmyO5X0rYQz15g4AGyh3l1/eM9GK670qx/sXm0S54suLSdLjYcj6pMsd3uMuvcJLcHD2OO8sNi2S5Dn63L4JYhW4bHNXX8eo9XkK4WIP14KLKw=='
+
+t.test('a password is kept in it, and one of a later kind makes no link without', async (t) => {
+  t.same(decodeManifest(Buffer.from(GOLDEN_PASSWORD, 'base64'), secret), guarded)
+  t.equal(Buffer.from(encodeManifest(guarded, secret, seededRandom(1))).toString('base64'), GOLDEN_PASSWORD)
+  for (const other of [
+    { ...password, v: 2 },
+    { ...password, pepper: 'x' },
+    { ...password, salt: '5a' }
+  ]) {
+    const link = { ...manifest.link, password: other as typeof password }
+    const format = { magic: 'PBMF', version: 1, info: 'peerbin/manifest/1', what: 'the manifest' }
+    const record = { ...manifest, chunks: new Uint8Array(0), sizeBytes: 0, link }
+    const bytes = seal(cbor.encode(record), secret, format, seededRandom(1))
+    t.throws(() => decodeManifest(bytes, secret), { code: 'data-incompatible', message: /password/ })
+  }
 })
 
 t.test('nothing of it can be read without the secret, or changed with nobody noticing', async (t) => {

@@ -71,8 +71,12 @@ const link = {
   downloads: 1,
   claimed: 0,
   createdAt: now,
-  expiresAt: now + 172_800_000
+  expiresAt: now + 172_800_000,
+  isProtected: true
 }
+const challenge = { v: 1 as const, memoryKiB: 19_456, passes: 2, parallelism: 1, salt: '5a'.repeat(16) }
+const proof = '34'.repeat(32)
+const client = '56'.repeat(32)
 const claim = {
   claimHash,
   tokenHash,
@@ -144,7 +148,9 @@ export const controlSamples: Samples<ControlMessages> = {
       id: upload,
       name: file.name,
       mediaType: file.mediaType,
-      metadata: file.metadata
+      metadata: file.metadata,
+      role: 'anonymous',
+      bytesMax: file.sizeBytes
     },
     response: { now }
   },
@@ -161,15 +167,25 @@ export const controlSamples: Samples<ControlMessages> = {
       sha256: file.sha256,
       chunkCount: file.chunkCount,
       uploadedAt: now,
-      link: { tokenHash, deleteHash, downloads: 1, expiresAt: now + 172_800_000 }
+      link: {
+        tokenHash,
+        deleteHash,
+        downloads: 1,
+        expiresAt: now + 172_800_000,
+        password: { ...challenge, hash: '78'.repeat(32) as SecretHash }
+      }
     },
-    response: { file }
+    response: { file, isProtected: true }
   },
   abandonUpload: { request: { upload }, response: { abandoned: true } },
   findLink: { request: { tokenHash }, response: { found: { link, file }, now } },
   claimLink: {
-    request: { tokenHash, claimHash },
+    request: { tokenHash, claimHash, proof, client },
     response: { outcome: 'claimed', claim, file, chunks: [placed], now }
+  },
+  checkPassword: {
+    request: { tokenHash, proof, client },
+    response: { outcome: 'password-required', challenge, retryAfterMs: 360_000 }
   },
   findClaim: { request: { tokenHash, claimHash }, response: { outcome: 'used' } },
   reportClaim: {
@@ -178,6 +194,27 @@ export const controlSamples: Samples<ControlMessages> = {
   },
   releaseClaim: { request: { tokenHash, claimHash }, response: { released: true } },
   revokeLink: { request: { tokenHash, deleteHash }, response: { link: { ...link, state: 'revoked' } } },
+  findSentLink: { request: { deleteHash }, response: { found: { link, file }, now } },
+  listClaims: {
+    request: { deleteHash, after: { claimedAt: now, claimHash }, limit: 50 },
+    response: {
+      claims: [
+        {
+          claimHash,
+          state: 'consumed',
+          claimedAt: now,
+          leaseUntil: now + 600_000,
+          bytesSent: 5_000_000_100,
+          coveredBytes: 5_000_000_000,
+          consumedAt: now + 1
+        }
+      ]
+    }
+  },
+  extendLink: {
+    request: { deleteHash, expiresAt: now + 604_800_000 },
+    response: { link: { ...link, expiresAt: now + 604_800_000 }, now }
+  },
   listFileChunks: { request: { file: fileId, from: 256, limit: 256 }, response: { chunks: [placed] } },
   reportBadCopy: { request: { peer, chunk, generation, code: 'chunk-corrupt' }, response: {} },
   drainNode: { request: { peer, draining: true }, response: {} },
@@ -247,6 +284,7 @@ export const controlSamples: Samples<ControlMessages> = {
       snapshot: { behindMs: 1500, nodes: 3, baseBytes: 1_000_000, changesBytes: 2000, lastError: null },
       scrub: { oldestAt: now - 1000, overdue: false, quarantined: 1 },
       linksSuspended: 2,
+      spaceUsed: { anonymous: file.sizeBytes },
       nodes: [
         {
           peer,

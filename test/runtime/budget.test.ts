@@ -89,3 +89,72 @@ t.test('no order of taking, giving back and giving up passes the total or loses 
     })
   )
 })
+
+t.test(
+  'what is offered is called for when somebody waits, the oldest offer first, and no more than are needed',
+  async (t) => {
+    const budget = new Budget(3, 10)
+    const leases = await Promise.all([1, 2, 3].map(() => budget.acquire(1)))
+    const called: number[] = []
+    for (const [i, lease] of leases.entries()) {
+      lease.offer(() => {
+        called.push(i)
+      })
+    }
+    t.same(called, [], 'while nobody waits they stay')
+    const waiting = budget.acquire(1)
+    t.same(called, [0])
+    const more = budget.acquire(1)
+    t.same(called, [0, 1])
+    leases[2]?.keep()
+    const last = budget.acquire(1)
+    t.same(called, [0, 1], 'what was taken back is not called for')
+    leases[2]?.offer(() => called.push(2))
+    t.same(called, [0, 1, 2], 'what is offered while somebody waits is called for at once')
+    for (const lease of leases) lease.release()
+    for (const lease of await Promise.all([waiting, more, last])) lease.release()
+    t.same([budget.used, budget.waiting], [0, 0])
+  }
+)
+
+t.test('an offer may be given back in the call itself', async (t) => {
+  const budget = new Budget(2, 10)
+  for (let i = 0; i < 2; i++) {
+    const lease = await budget.acquire(1)
+    lease.offer(() => lease.release())
+  }
+  const large = await budget.acquire(2)
+  t.equal(budget.used, 2)
+  large.release()
+  t.equal(budget.used, 0)
+})
+
+t.test('those that held others up have one turn in four, and are not forgotten', async (t) => {
+  const budget = new Budget(1, 100)
+  const first = await budget.acquire(1)
+  const order: string[] = []
+  const turn = (name: string, late: boolean) =>
+    budget.acquire(1, undefined, late).then((lease) => {
+      order.push(name)
+      lease.release()
+    })
+  const all = [
+    ...[1, 2, 3].map(() => turn('late', true)),
+    ...Array.from({ length: 8 }, () => turn('prompt', false))
+  ]
+  first.release()
+  await Promise.all(all)
+  t.same(order, [
+    'prompt',
+    'prompt',
+    'prompt',
+    'late',
+    'prompt',
+    'prompt',
+    'prompt',
+    'late',
+    'prompt',
+    'prompt',
+    'late'
+  ])
+})

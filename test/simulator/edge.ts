@@ -11,6 +11,7 @@ import { ClaimReporter } from '../../src/edge/transfer/claim-reporter.ts'
 import { ClaimTable } from '../../src/edge/transfer/claim-table.ts'
 import type { ClaimShare } from '../../src/edge/transfer/claim-table.ts'
 import { Transfers } from '../../src/edge/transfer/transfers.ts'
+import { PasswordHasher } from '../../src/client/password-hasher.ts'
 import { PeerbinError } from '../../src/errors.ts'
 import { hashSecret } from '../../src/protocol/secrets.ts'
 import { CHUNK_BYTES } from './settings.ts'
@@ -45,7 +46,7 @@ export class SimEdge {
     this.parts = shareParts(peer, { chunkBytes: CHUNK_BYTES })
     const { controller, membership, clock, random, logger, config } = peer
     // what has to do with HTTP is not here
-    const context: Omit<EdgeContext, 'assets' | 'version' | 'url'> = {
+    const context: Omit<EdgeContext, 'assets' | 'version' | 'url' | 'addresses'> = {
       ...this.parts,
       controller,
       membership,
@@ -54,7 +55,8 @@ export class SimEdge {
       logger,
       config,
       transfers: new Transfers(),
-      claims: new ClaimTable(config.link)
+      claims: new ClaimTable(config.link),
+      passwords: new PasswordHasher(peer)
     }
     this.#context = context as EdgeContext
   }
@@ -100,7 +102,9 @@ export class SimEdge {
 
   async #redeem({ token, secret, origin }: DownloadRequest): Promise<Redemption> {
     const tokenHash = hashSecret(token)
-    if (origin !== 'resume') return await claimLink(this.#context, tokenHash, secret, origin)
+    const { signal } = new AbortController()
+    const options = { password: undefined, signal }
+    if (origin !== 'resume') return await claimLink(this.#context, tokenHash, secret, { origin, ...options })
     const found = await findClaim(this.#context, tokenHash, secret)
     if (found !== undefined) return found
     // treated as a stranger, as the edge's route does: a link that a recovery suspended says so

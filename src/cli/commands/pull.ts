@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import type { CliContext } from '../context.ts'
+import { addPasswordOptions } from '../password/sources.ts'
+import type { PasswordOptions } from '../password/sources.ts'
 
-export interface PullOptions {
+export interface PullOptions extends PasswordOptions {
   output?: string
   force?: boolean
 }
@@ -10,6 +12,8 @@ const TEXT = `
 Redeems the link. What has arrived is kept in NAME.peerbin-part, with what is needed to go on beside it: after a break, a Ctrl-C or a
 power cut the same command goes on where it was, within ten minutes of the last byte. The file gets its name only when its SHA-256
 matches what the server says.
+
+For a link with a password you are asked for it, unless an option says where it is. Going on needs it no more.
 
 Examples:
   peerbin pull http://127.0.0.1:8080/d/TOKEN
@@ -26,6 +30,7 @@ export function addPullCommand(program: Command, context: CliContext): void {
       'where to save; - is standard output (default: the file’s own name, here)'
     )
     .option('-f, --force', 'replace a file that is there')
+  addPasswordOptions(command, 'password of the link')
     .addHelpText('after', TEXT)
     .action(async (url: string, options: PullOptions) => {
       const { pull } = await import('../pull/pull.ts')

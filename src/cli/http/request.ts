@@ -158,13 +158,18 @@ export async function failureOf(answer: HttpAnswer): Promise<PeerbinError> {
   const retry = Number.isFinite(retryAfterMs) && retryAfterMs >= 0 ? { retryAfterMs } : {}
   const parsed = problem.safeParse(await readJson(answer).catch(() => undefined)) // a proxy's page, or none
   if (parsed.success && isErrorCode(parsed.data.code))
-    return new PeerbinError(parsed.data.code, parsed.data.detail ?? parsed.data.title ?? '', retry)
+    return new PeerbinError(parsed.data.code, printable(parsed.data.detail ?? parsed.data.title ?? ''), retry)
   return new PeerbinError(
     codeByStatus(answer.status),
     `${answer.url.origin} answered ${answer.status}`,
     retry
   )
 }
+
+/** What a server says must not move a terminal's cursor, nor fill the screen. */
+const printable = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]+/gu, ' ').slice(0, DETAIL_LENGTH_MAX)
+const DETAIL_LENGTH_MAX = 500
 
 const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   404: 'not-found',

@@ -1,13 +1,17 @@
 /** Gets the bytes of a link, however often the connection breaks. */
 
+import { z } from 'zod'
 import { asPeerbinError, EXIT, hasCode, PeerbinError } from '../../errors.ts'
+import { count, sha256Hex } from '../../protocol/schema.ts'
 import { sleep } from '../../runtime/deadline.ts'
 import type { CliContext } from '../context.ts'
-import { failureOf, request } from '../http/request.ts'
+import { failureOf, readJson, request } from '../http/request.ts'
 import type { HttpAnswer } from '../http/request.ts'
 import { claimUrl } from './link.ts'
 import type { ShareLink } from './link.ts'
+import { passwordHeaders } from '../password/sources.ts'
 import { dispositionName } from './file-name.ts'
+import type { LinkPassword } from './link-password.ts'
 
 /** Attempts in a row that brought nothing. */
 const ATTEMPTS_MAX = 6
@@ -25,8 +29,15 @@ export interface LinkInfo {
   readonly sha256: string | null
 }
 
-/** Looks at a link without spending it. */
-export async function lookAt(link: ShareLink, context: CliContext): Promise<LinkInfo> {
+/** What a link says of its file to whoever gives the right password. */
+const told = z.object({ name: z.string(), size: count, sha256: sha256Hex })
+
+/** Looks at a link without spending it. @throws `password-wrong`, `password-attempts`, and what else the server says */
+export async function lookAt(
+  link: ShareLink,
+  password: LinkPassword,
+  context: CliContext
+): Promise<LinkInfo> {
   return await retrying(context, async () => {
     const answer = await request({
       method: 'HEAD',
@@ -39,20 +50,39 @@ export async function lookAt(link: ShareLink, context: CliContext): Promise<Link
       return infoOf(answer)
     }
     answer.body.resume()
+    if (answer.status === 401) return await lookWithPassword(link, await password.get(), context)
     // an answer to HEAD has no body that says why: ask for what is safe to ask for
     throw await whyNot(link, context)
   })
 }
 
-async function whyNot(link: ShareLink, context: CliContext): Promise<PeerbinError> {
+/** Asks for what is safe to ask for. */
+async function askPage(link: ShareLink, password: string | undefined, context: CliContext) {
   const page = new URL(link.download)
   page.pathname = page.pathname.replace(/\/download\/([^/]+)$/, '/d/$1')
-  const answer = await request({
+  return await request({
     method: 'GET',
     url: page,
     signal: context.interrupted,
-    headers: { accept: 'application/problem+json, application/json' }
+    headers: { accept: 'application/problem+json, application/json', ...passwordHeaders(password) }
   })
+}
+
+async function lookWithPassword(link: ShareLink, password: string, context: CliContext): Promise<LinkInfo> {
+  const answer = await askPage(link, password, context)
+  if (answer.status !== 200) throw await failureOf(answer)
+  const parsed = told.safeParse(await readJson(answer))
+  if (!parsed.success)
+    throw new PeerbinError(
+      'protocol-violation',
+      `${link.download.origin} does not answer as a peerbin edge does`
+    )
+  const { name, size, sha256 } = parsed.data
+  return { name, sizeBytes: size, sha256 }
+}
+
+async function whyNot(link: ShareLink, context: CliContext): Promise<PeerbinError> {
+  const answer = await askPage(link, undefined, context)
   if (answer.status !== 200) return await failureOf(answer)
   answer.body.resume()
   return new PeerbinError(
@@ -96,13 +126,14 @@ export async function fetchRest(
   claim: string,
   info: Pick<LinkInfo, 'sizeBytes'>,
   sink: Sink,
+  password: LinkPassword,
   context: CliContext
 ): Promise<void> {
   while (sink.sizeBytes < info.sizeBytes) {
     const before = sink.sizeBytes
     await retrying(context, async () => {
       try {
-        await fetchOnce(link, claim, info, sink, context)
+        await fetchOnce(link, claim, info, sink, password, context)
       } catch (error) {
         // something came: the count of attempts that brought nothing starts anew
         if (sink.sizeBytes > before && isPassing(error)) return
@@ -117,15 +148,28 @@ async function fetchOnce(
   claim: string,
   info: Pick<LinkInfo, 'sizeBytes'>,
   sink: Sink,
+  password: LinkPassword,
   context: CliContext
 ): Promise<void> {
   const from = sink.sizeBytes
-  const answer = await request({
-    method: 'GET',
-    url: claimUrl(link, claim),
-    signal: context.interrupted,
-    headers: { accept: ACCEPT, ...(from === 0 ? {} : { range: `bytes=${from}-` }) }
-  })
+  const ask = () =>
+    request({
+      method: 'GET',
+      url: claimUrl(link, claim),
+      signal: context.interrupted,
+      headers: {
+        accept: ACCEPT,
+        ...(from === 0 ? {} : { range: `bytes=${from}-` }),
+        ...passwordHeaders(password.known)
+      }
+    })
+  let answer = await ask()
+  if (answer.status === 401 && password.known === undefined) {
+    // an earlier run got no further than to choose its claim
+    answer.body.resume()
+    await password.get()
+    answer = await ask()
+  }
   if (answer.status !== 200 && answer.status !== 206) throw await failureOf(answer)
   checkRange(answer, from, info.sizeBytes)
   try {

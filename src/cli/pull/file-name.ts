@@ -1,11 +1,14 @@
 /** Names of files to save, from what a server says. The server is not trusted: a name must not leave the folder, hide, or be a device. */
 
+import { parse } from 'content-disposition'
+
 /** What file systems take, less what a part file's suffix needs. */
 const NAME_BYTES_MAX = 230
 const NAMELESS = 'download'
 
-/** Controls, and the marks that change the order in which a name is shown. */
-const INVISIBLE = /[\p{Cc}\p{Zl}\p{Zp}\u200B\u200E\u200F\u202A-\u202E\u2060-\u206F\uFEFF]/gu
+/** Controls, the marks that change the order in which a name is shown, and what does not show at all: the same as an edge removes (edge/http/names.ts). */
+const INVISIBLE =
+  /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200B\u200E\u200F\u202A-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E007F}]/gu
 /** Not allowed by Windows; some of them mean something to shells. */
 const UNSAFE = /[<>:"|?*]/g
 const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i
@@ -35,15 +38,5 @@ function cut(name: string): string {
 }
 
 /** The file name of a Content-Disposition header (RFC 6266): `filename*` before `filename`. Not cleaned yet. */
-export function dispositionName(header: string | undefined): string {
-  const extended = /filename\*\s*=\s*utf-8'[^']*'([^;\s]+)/i.exec(header ?? '')?.[1]
-  if (extended !== undefined) {
-    try {
-      return decodeURIComponent(extended)
-    } catch {
-      // not percent-encoded UTF-8: the plain form is left
-    }
-  }
-  const plain = /filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))/i.exec(header ?? '')
-  return plain?.[1]?.replace(/\\(.)/g, '$1') ?? plain?.[2] ?? ''
-}
+export const dispositionName = (header: string | undefined): string =>
+  parse(header ?? '').parameters['filename'] ?? ''

@@ -11,13 +11,22 @@ import { FailedQuietly } from '../failed-quietly.ts'
 import { multipartForm } from '../http/multipart.ts'
 import type { FormFile } from '../http/multipart.ts'
 import { failureOf, readJson, request } from '../http/request.ts'
+import { askTwice, namedPassword } from '../password/sources.ts'
 import { Progress } from '../progress.ts'
+import { drawLink } from './qr.ts'
 import { openSource } from './source-file.ts'
 
 const SHA256_HEX_LENGTH = 64
 
-/** What the edge answers to an upload; fields it may add are passed on in --json. */
-const uploaded = z.looseObject({ url: z.string() })
+/**
+ * What the edge answers to an upload; fields it may add are passed on in --json. The address is printed as it comes, so it must be one: no blanks, and nothing that
+ * moves a terminal's cursor.
+ */
+const uploaded = z.looseObject({
+  url: z.string().regex(/^[\x21-\x7E]+$/),
+  deleteUrl: z.string().optional(),
+  passwordRequired: z.boolean().optional()
+})
 
 /** One after the other. A file that fails is reported and does not keep the others back; its exit code is kept. */
 export async function push(
@@ -25,11 +34,14 @@ export async function push(
   options: PushOptions,
   context: CliContext
 ): Promise<void> {
+  const password =
+    options.askPassword === true ? await askTwice(context) : await namedPassword(options, context)
   let failure: PeerbinError | undefined
   for (const file of files) {
     try {
-      const answer = await pushFile(resolve(context.cwd, file), options, context)
+      const answer = await pushFile(resolve(context.cwd, file), options, password, context)
       context.stdout.write(`${options.json === true ? JSON.stringify(answer) : answer.url}\n`)
+      if (options.qr === true) drawLink(answer.url, context)
     } catch (error) {
       if (files.length === 1 || context.interrupted.aborted) throw error
       const known = asPeerbinError(error)
@@ -43,6 +55,7 @@ export async function push(
 async function pushFile(
   path: string,
   options: PushOptions,
+  password: string | undefined,
   context: CliContext
 ): Promise<z.output<typeof uploaded>> {
   await using file = await openSource(path)
@@ -63,7 +76,7 @@ async function pushFile(
     })()
   }
   const late = { name: 'sha256', sizeBytes: SHA256_HEX_LENGTH, value: () => hash.digest('hex') }
-  const form = multipartForm(fieldsOf(options), source, late, context.random)
+  const form = multipartForm(fieldsOf(options, password), source, late, context.random)
   try {
     const answer = await request({
       method: 'POST',
@@ -80,13 +93,37 @@ async function pushFile(
     const parsed = uploaded.safeParse(await readJson(answer))
     if (!parsed.success)
       throw new PeerbinError('protocol-violation', `${options.server.origin} is no peerbin edge`)
+    // an edge of an earlier version passes over a field that it does not know
+    if (password !== undefined && parsed.data.passwordRequired !== true) {
+      await withdraw(parsed.data, context)
+      throw new PeerbinError(
+        'protocol-violation',
+        `${options.server.origin} made a link without the password; it was withdrawn`
+      )
+    }
     return parsed.data
   } finally {
     progress.end()
   }
 }
 
-const fieldsOf = (options: PushOptions): Record<string, string> => ({
+/** A link that must not be used by anybody. @throws `protocol-violation` when that cannot be seen to */
+async function withdraw({ deleteUrl }: z.output<typeof uploaded>, context: CliContext): Promise<void> {
+  const url = deleteUrl === undefined || !URL.canParse(deleteUrl) ? undefined : new URL(deleteUrl)
+  const answer =
+    url === undefined
+      ? undefined
+      : await request({ method: 'DELETE', url, signal: context.interrupted }).catch(() => undefined) // told below
+  answer?.body.resume()
+  if (answer?.status !== 204)
+    throw new PeerbinError(
+      'protocol-violation',
+      'the server made a link without the password, and it could not be withdrawn'
+    )
+}
+
+const fieldsOf = (options: PushOptions, password: string | undefined): Record<string, string> => ({
+  ...(password === undefined ? {} : { password }),
   ...(options.downloads === undefined ? {} : { downloads: String(options.downloads) }),
   ...(options.expires === undefined ? {} : { expires: String(Math.round(options.expires / 1000)) })
 })

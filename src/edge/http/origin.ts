@@ -36,6 +36,10 @@ export const linkUrls = (origin: string, token: LinkToken): LinkUrls => ({
 export const deleteUrl = (origin: string, token: LinkToken, secret: string): string =>
   `${origin}/d/${token}?secret=${secret}`
 
+/** The sender's own page of a link. The secret is all it takes: it is as good as the delete URL. */
+export const senderPath = (secret: string): string => `/s/${encodeURIComponent(secret)}`
+export const senderUrl = (origin: string, secret: string): string => `${origin}${senderPath(secret)}`
+
 /** Path of the claim URL: the download for whoever holds the claim. */
 export const claimPath = (token: string, claim: string): string =>
   `/download/${encodeURIComponent(token)}?claim=${encodeURIComponent(claim)}`

@@ -9,6 +9,7 @@ import { mergeDigests, parseDigest } from './digests.ts'
 import type { Digests } from './digests.ts'
 import { linkTerms } from './link-terms.ts'
 import type { LinkTerms } from './link-terms.ts'
+import { formPassword } from './password.ts'
 import { bodyError, sendContinue } from './request-body.ts'
 import { stallLimited } from './stall.ts'
 
@@ -19,8 +20,14 @@ const LIMITS = { fields: 16, files: 2, parts: 20, fieldNameSize: 64, fieldSize: 
 export const FORM_OVERHEAD_BYTES_MAX = 128 * 1024
 
 /** Field names; others are ignored, as browsers and scripts add their own (a submit button's name, a CSRF token). */
-type FieldName = 'md5' | 'sha256' | 'expires' | 'downloads'
-const FIELD_NAMES: ReadonlySet<string> = new Set<FieldName>(['md5', 'sha256', 'expires', 'downloads'])
+type FieldName = 'md5' | 'sha256' | 'expires' | 'downloads' | 'password'
+const FIELD_NAMES: ReadonlySet<string> = new Set<FieldName>([
+  'md5',
+  'sha256',
+  'expires',
+  'downloads',
+  'password'
+])
 
 /** What the parser says of a form that is not one; its own errors with a code are told apart by problem.ts. */
 function formError(error: unknown): unknown {
@@ -50,6 +57,7 @@ export class UploadForm {
     // a wrong field before the file is told before the file is stored
     this.digests()
     this.terms()
+    this.password()
     return file
   }
 
@@ -68,6 +76,7 @@ export class UploadForm {
       })
     this.digests()
     this.terms()
+    this.password()
   }
 
   digests(): Digests {
@@ -81,6 +90,11 @@ export class UploadForm {
   terms(): LinkTerms {
     const given = { downloads: this.#fields.get('downloads'), expires: this.#fields.get('expires') }
     return linkTerms(given, { downloads: 'downloads', expires: 'expires', days: '' }, this.#link)
+  }
+
+  /** Clean; undefined when none is asked for. */
+  password(): string | undefined {
+    return formPassword(this.#fields.get('password'))
   }
 
   /** Takes in fields up to the next file; undefined at the form's end. */

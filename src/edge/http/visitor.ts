@@ -55,13 +55,24 @@ const PREVIEW_AGENTS = new RegExp(
 /** What a browser sends when a link is followed, or a page embeds one; a browser's own `fetch` says `cors` or `same-origin`. */
 const BROWSER_MODES = new Set(['navigate', 'nested-navigate', 'no-cors', 'websocket'])
 
+/** Where browsers say that nobody has asked for a page yet: Chromium and Firefox now, both before, old Firefox, Safari. */
+const PURPOSE_HEADERS = ['sec-purpose', 'purpose', 'x-moz', 'x-purpose'] as const
+
+/**
+ * A browser's engine in the user agent. Mail scanners (Outlook's Safe Links) pretend to be Chrome and need not ask for HTML; what a real browser asks for by script says
+ * so in Sec-Fetch-Mode and Sec-Fetch-Site.
+ */
+const BROWSER_AGENT = /^Mozilla\/5\.0 .*(?:AppleWebKit|Gecko|Trident|Presto)\//
+
 export function visitorOf(headers: RequestHeaders): Visitor {
-  const purpose =
-    headerOf(headers, 'sec-purpose') ?? headerOf(headers, 'purpose') ?? headerOf(headers, 'x-moz')
-  if (purpose !== undefined && /prefetch|prerender|preview/i.test(purpose)) return 'prefetch'
-  if (PREVIEW_AGENTS.test(headerOf(headers, 'user-agent') ?? '')) return 'preview'
+  for (const name of PURPOSE_HEADERS)
+    if (/prefetch|prerender|preview/i.test(headerOf(headers, name) ?? '')) return 'prefetch'
+  const agent = headerOf(headers, 'user-agent') ?? ''
+  if (PREVIEW_AGENTS.test(agent)) return 'preview'
   const mode = headerOf(headers, 'sec-fetch-mode')
   if (mode !== undefined && BROWSER_MODES.has(mode.toLowerCase())) return 'browser'
+  const isReal = mode !== undefined && headers['sec-fetch-site'] !== undefined
+  if (!isReal && BROWSER_AGENT.test(agent)) return 'browser'
   // a script on a page of somebody else's must not be able to use up a link; programs that call themselves `cors` (fetch in Node) name no site
   if (headerOf(headers, 'sec-fetch-site')?.toLowerCase() === 'cross-site') return 'browser'
   return formatOf(headerOf(headers, 'accept')) === 'html' ? 'browser' : 'program'

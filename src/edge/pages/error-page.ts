@@ -1,6 +1,7 @@
 /** What went wrong, in words, and what to do now. */
 
 import { html } from '../html.ts'
+import type { Html } from '../html.ts'
 import { ERRORS } from '../../errors.ts'
 import type { PeerbinError } from '../../errors.ts'
 import type { Assets } from '../assets.ts'
@@ -10,8 +11,8 @@ import { page } from './layout.ts'
 
 const words = texts.error
 
-/** @param retryPath where trying again starts, if that can help */
-export function errorPage(assets: Assets, error: PeerbinError, retryPath?: string): string {
+/** Its heading, and what to say below it. */
+export function errorWords(error: PeerbinError): { title: string; text: Html } {
   const title = words.titles[error.code] ?? words.otherTitle
   const hint = words.hints[error.code]
   // the title says it already, unless there is more to say than the registry's sentence
@@ -19,9 +20,18 @@ export function errorPage(assets: Assets, error: PeerbinError, retryPath?: strin
     words.titles[error.code] !== undefined && error.message === ERRORS[error.code].text
       ? undefined
       : detailOf(error)
+  return {
+    title,
+    text: html`${detail !== undefined && html`<p>${detail}</p>`} ${hint !== undefined && html`<p>${hint}</p>`}`
+  }
+}
+
+/** @param retryPath where trying again starts, if that can help */
+export function errorPage(assets: Assets, error: PeerbinError, retryPath?: string): string {
+  const { title, text } = errorWords(error)
   const content = html`<section class="card">
     <h1>${title}</h1>
-    ${detail !== undefined && html`<p>${detail}</p>`} ${hint !== undefined && html`<p>${hint}</p>`}
+    ${text}
     <div class="actions">
       ${error.retryable && retryPath !== undefined && html`<a class="button primary" href="${retryPath}">${words.retry}</a>`}
       <a class="button secondary" href="/">${words.back}</a>

@@ -1,6 +1,7 @@
 /** `GET /`: choose a file, get a link. The form works by itself; upload.js adds dropping, pasting, progress and cancelling. */
 
 import type { Config } from '../../config.ts'
+import { PASSWORD_BYTES_MAX } from '../../protocol/limits.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
 import type { Assets } from '../assets.ts'
@@ -49,6 +50,18 @@ function optionFields(link: Config['link']): Html {
       />
     </div>
     <p id="downloads-hint" class="hint">${words.downloadsHint(link.downloadsMax)}</p>
+    <div class="field password">
+      <label for="password">${words.password}</label>
+      <input
+        id="password"
+        name="password"
+        type="password"
+        maxlength="${PASSWORD_BYTES_MAX}"
+        autocomplete="new-password"
+        aria-describedby="password-hint"
+      />
+    </div>
+    <p id="password-hint" class="hint">${words.passwordHint}</p>
   </fieldset>`
 }
 

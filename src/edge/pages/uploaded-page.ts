@@ -6,8 +6,12 @@ import type { Assets } from '../assets.ts'
 import type { UploadAnswer } from '../upload-answer.ts'
 import { sizeText, texts, timeText } from '../texts.ts'
 import { page } from './layout.ts'
+import { qrFigure } from './qr-figure.ts'
 
 const words = texts.uploaded
+
+/** The token goes along in the fragment, which no server ever sees: so the sender's page can show the link again. */
+const senderHref = ({ senderUrl, url }: UploadAnswer): string => `${senderUrl}#${url.split('/').at(-1) ?? ''}`
 
 /** The part that upload.js puts into the upload page as well. */
 export function uploadedCard(answer: UploadAnswer): Html {
@@ -30,6 +34,7 @@ export function uploadedCard(answer: UploadAnswer): Html {
       </button>
     </div>
     <p class="visually-hidden" role="status" data-announce></p>
+    ${qrFigure(answer.url, words.codeAlt, words.code)}
     <dl class="facts">
       <div>
         <dt>${words.file}</dt>
@@ -47,12 +52,20 @@ export function uploadedCard(answer: UploadAnswer): Html {
         <dt>${words.downloads}</dt>
         <dd>${words.downloadsText(downloads)}</dd>
       </div>
+      ${
+        answer.passwordRequired &&
+        html`<div>
+          <dt>${words.password}</dt>
+          <dd>${words.passwordText}</dd>
+        </div>`
+      }
       <div>
         <dt>${words.digest}</dt>
         <dd class="digest">${answer.sha256}</dd>
       </div>
     </dl>
     <div class="actions">
+      <a class="button secondary" href="${senderHref(answer)}">${words.follow}</a>
       <a class="button secondary" href="/">${texts.upload.again}</a>
       <button
         class="button danger"

@@ -72,8 +72,8 @@ function readinessLog(logger: Logger): (code: ErrorCode | undefined) => void {
   }
 }
 
-/** Load balancers ask often and from one address: not rate-limited. */
-const UNLIMITED = { rateLimit: false } as const
+/** Load balancers ask often and from one address. */
+const UNLIMITED = { unlimited: true } as const
 
 export const getHealth: Route = (app, context) => {
   const say = readinessLog(context.logger)
@@ -112,15 +112,38 @@ export const getHealth: Route = (app, context) => {
   })
 }
 
-export const getStatus: Route = (app, { controller }) => {
+/** What this edge says of itself, beside what the controller says of the cluster. */
+const edgeStatusSchema = z.object({
+  transfers: z.int().describe('uploads and downloads under way'),
+  memoryUsedBytes: z.int().describe('chunks in memory'),
+  memoryWaiting: z.int().describe('transfers that wait for memory'),
+  addresses: z.int().describe('addresses whose requests are counted'),
+  scans: z
+    .object({ clean: z.int(), infected: z.int(), skipped: z.int(), refused: z.int() })
+    .nullable()
+    .describe('what the scanner said since the start; skipped and refused: it said nothing')
+})
+
+const statusSchema = controlMessages.status.response.extend({ edge: edgeStatusSchema })
+
+export const getStatus: Route = (app, { controller, transfers, memory, addresses, scans }) => {
   app.route({
     method: ['GET', 'HEAD'],
     url: '/status',
     schema: {
-      summary: 'Nodes, space, files, chunks owed, workers',
+      summary: 'Nodes, space, files, chunks owed, workers; and this edge',
       tags: ['cluster'],
-      response: { 200: controlMessages.status.response }
+      response: { 200: statusSchema }
     },
-    handler: () => controller.call('status', {})
+    handler: async () => ({
+      ...(await controller.call('status', {})),
+      edge: {
+        transfers: transfers.running,
+        memoryUsedBytes: memory.used,
+        memoryWaiting: memory.waiting,
+        addresses: addresses.size,
+        scans: scans?.counts ?? null
+      }
+    })
   })
 }

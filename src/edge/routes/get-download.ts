@@ -2,20 +2,24 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import type { GivenPassword } from '../../client/with-password.ts'
 import { PeerbinError } from '../../errors.ts'
 import { isClaimSecret, newClaimSecret } from '../../protocol/secrets.ts'
 import type { EdgeContext, Route } from '../context.ts'
 import { fileHeaders } from '../download-headers.ts'
 import { headerOf } from '../http/accept.ts'
 import { presentedClaims } from '../http/claims.ts'
+import { givenPassword } from '../http/password.ts'
 import { chooseRange, rangeAllowed } from '../http/range.ts'
 import type { RangeChoice } from '../http/range.ts'
 import { visitorOf } from '../http/visitor.ts'
+import { clientAddress } from '../limits/client-address.ts'
+import { refusal } from '../link-state.ts'
 import { problemSchema } from '../problem.ts'
-import { claimLink, findClaim, tokenHashOf } from '../redeem.ts'
-import type { Redemption } from '../redeem.ts'
+import { checkPassword, claimLink, findClaim, orRelease, passwordOf, tokenHashOf } from '../redeem.ts'
+import type { ClaimOptions, Redemption } from '../redeem.ts'
 import { serveClaim } from '../transfer/serve-claim.ts'
-import { liveLink, sendLinkPage, tokenParams } from './get-link.ts'
+import { liveLink, passwordHeaders, sendLinkPage, tokenParams } from './get-link.ts'
 
 const query = z.object({
   claim: z.string().optional().describe('the secret of a claim, or one for a new claim')
@@ -49,9 +53,47 @@ function rangeOf(
   return choice
 }
 
+interface Stranger {
+  readonly token: string
+  readonly secret: string
+  /** The program brought the secret of the claim that it wants. */
+  readonly isOwn: boolean
+  readonly password: GivenPassword | undefined
+}
+
+/** A range outside the file must not spend the link, so this looks before a claim is made. @throws `range-not-satisfiable`, and why a stranger gets nothing */
+async function checkRange(
+  context: EdgeContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { token, secret, isOwn, password }: Stranger
+): Promise<void> {
+  let found: Awaited<ReturnType<typeof liveLink>>
+  try {
+    found = await liveLink(context, token)
+  } catch (error) {
+    // another request with the same secret may have made the claim just now: whether it did, the claim itself answers
+    if (isOwn) return
+    throw error
+  }
+  try {
+    rangeOf(request, found.file.sizeBytes, secret)
+  } catch (error) {
+    // of a protected one only those learn the size who know the password
+    if (found.link.isProtected) {
+      using transfer = context.transfers.begin(reply.raw)
+      if (!(await checkPassword(context, tokenHashOf(token), password, transfer.signal)))
+        throw refusal('unknown')
+    }
+    throw error
+  }
+}
+
 /** Headers of the file for a HEAD by a program: nothing is claimed. */
 async function sendHead(context: EdgeContext, reply: FastifyReply, token: string): Promise<FastifyReply> {
-  const { file } = await liveLink(context, token)
+  const { link, file } = await liveLink(context, token)
+  // a HEAD never counts as an attempt, so it must not tell whether a password is right either
+  if (link.isProtected) throw new PeerbinError('password-required')
   // Fastify would count the length of a payload, and there is none
   return reply.headers({ ...fileHeaders(file), 'content-length': String(file.sizeBytes) }).send()
 }
@@ -62,22 +104,25 @@ async function download(
   reply: FastifyReply
 ): Promise<FastifyReply> {
   const { token } = request.params
+  const isHead = request.method === 'HEAD'
+  // before a claim is made: a download that is refused must not spend the link; it counts until the last byte, so everything below is awaited
+  using _pass = isHead ? undefined : context.addresses.download(clientAddress(request), 'anonymous')
   const own = request.query.claim
   if (own !== undefined && !isClaimSecret(own))
     throw new PeerbinError('invalid-field', 'claim: 43 characters of base64url are needed', {
       details: { field: 'claim' }
     })
   const visitor = visitorOf(request.headers)
-  const isHead = request.method === 'HEAD'
   const spends = visitor === 'program' && !isHead
   const presented = presentedClaims(own, request.headers, request.cookies)
+  const hasRange = request.headers.range !== undefined
   // a program that brings its own secret is answered by the claim itself: that finds what is there and makes what is not
   const known =
-    spends && presented[0] === own && own !== undefined
+    spends && presented[0] === own && own !== undefined && !hasRange
       ? undefined
       : await validClaim(context, token, presented)
   if (known !== undefined) {
-    return serveClaim(context, request, reply, {
+    return await serveClaim(context, request, reply, {
       token,
       redemption: known,
       range: rangeOf(request, known.answer.file.sizeBytes, known.secret)
@@ -85,24 +130,31 @@ async function download(
   }
   if (!spends)
     return visitor === 'program'
-      ? sendHead(context, reply, token)
-      : sendLinkPage(context, request, reply, token)
+      ? await sendHead(context, reply, token)
+      : await sendLinkPage(context, request, reply, token)
   const secret = own ?? newClaimSecret(context.random)
-  if (request.headers.range !== undefined && own === undefined) {
-    // a range outside the file must not spend the link
-    rangeOf(request, (await liveLink(context, token)).file.sizeBytes, secret)
-  }
-  const redemption = await claimLink(
-    context,
-    tokenHashOf(token),
-    secret,
-    own === undefined ? 'edge' : 'client'
-  )
-  return serveClaim(context, request, reply, {
-    token,
-    redemption,
-    range: rangeOf(request, redemption.answer.file.sizeBytes, secret)
+  const password = passwordOf(request, givenPassword(request.headers))
+  if (hasRange)
+    await checkRange(context, request, reply, { token, secret, isOwn: own !== undefined, password })
+  const redemption = await claim(context, reply, token, secret, {
+    origin: own === undefined ? 'edge' : 'client',
+    password
   })
+  const range = await orRelease(context, redemption, async () =>
+    rangeOf(request, redemption.answer.file.sizeBytes, secret)
+  )
+  return await serveClaim(context, request, reply, { token, redemption, range })
+}
+
+async function claim(
+  context: EdgeContext,
+  reply: FastifyReply,
+  token: string,
+  secret: string,
+  options: Omit<ClaimOptions, 'signal'>
+): Promise<Redemption> {
+  using transfer = context.transfers.begin(reply.raw)
+  return await claimLink(context, tokenHashOf(token), secret, { ...options, signal: transfer.signal })
 }
 
 export const getDownload: Route = (app, context) => {
@@ -113,10 +165,12 @@ export const getDownload: Route = (app, context) => {
       summary: 'Redeem a link and get the file',
       description:
         'For programs. Browser navigations, prefetches, link previews and HEAD spend nothing and get the page or headers, unless they present a valid claim ' +
-        '(query, ETag in If-Range, or cookie). Ranges and resume are for the claimant.',
+        '(query, ETag in If-Range, or cookie). Ranges and resume are for the claimant. A link with a password wants it in X-Password or as Basic credentials, ' +
+        'with any user name; a claimant needs it no more.',
       tags: ['link'],
       params: tokenParams,
       querystring: query,
+      headers: passwordHeaders,
       response: {
         200: {
           description: 'The file',
@@ -128,7 +182,7 @@ export const getDownload: Route = (app, context) => {
         },
         '4xx': {
           description:
-            '410 link-used, link-expired, link-revoked; 404 link-unknown; 416 range-not-satisfiable',
+            '401 password-required; 403 password-wrong; 404 link-unknown; 410 link-used, link-expired, link-revoked; 416 range-not-satisfiable; 429 password-attempts',
           content: { 'application/problem+json': { schema: problemSchema } }
         }
       }

@@ -1,18 +1,23 @@
 /** `POST /d/{token}`: the Download button. Claims the link and sends the browser to the claim URL. */
 
 import { z } from 'zod'
-import { PeerbinError } from '../../errors.ts'
+import { hasCode, PeerbinError } from '../../errors.ts'
 import { isClaimSecret, newClaimSecret } from '../../protocol/secrets.ts'
 import type { EdgeContext, Route } from '../context.ts'
+import { formatOf } from '../http/accept.ts'
 import { claimPath } from '../http/origin.ts'
+import { formPassword, givenPassword } from '../http/password.ts'
 import { hasBody, readText } from '../http/request-body.ts'
 import { problemSchema } from '../problem.ts'
-import { claimLink, orRelease, tokenHashOf } from '../redeem.ts'
+import { claimLink, orRelease, passwordOf, tokenHashOf } from '../redeem.ts'
 import type { Redemption, SecretOrigin } from '../redeem.ts'
-import { tokenParams } from './get-link.ts'
+import { passwordHeaders, sendLinkPage, tokenParams } from './get-link.ts'
 
-/** A form with one claim in it. */
+/** A form with one claim and one password in it, all of whose bytes may be percent codes. */
 const FORM_BYTES_MAX = 4096
+
+/** Errors of a claim that was not made for want of the right password. */
+const PASSWORD_CODES = ['password-required', 'password-wrong', 'password-attempts'] as const
 
 const query = z.object({
   claim: z.string().optional().describe('a claim secret of the client: 256 random bits, base64url')
@@ -51,6 +56,7 @@ export const postLink: Route = (app, context) => {
         tags: ['link'],
         params: tokenParams,
         querystring: query,
+        headers: passwordHeaders,
         response: {
           303: { description: 'Location: the claim URL', content: { 'text/plain': { schema: z.string() } } },
           '4xx': {
@@ -61,7 +67,10 @@ export const postLink: Route = (app, context) => {
       },
       config: {
         bodyContent: {
-          'application/x-www-form-urlencoded': { type: 'object', properties: { claim: { type: 'string' } } }
+          'application/x-www-form-urlencoded': {
+            type: 'object',
+            properties: { claim: { type: 'string' }, password: { type: 'string' } }
+          }
         }
       }
     },
@@ -71,14 +80,28 @@ export const postLink: Route = (app, context) => {
         ? await readText(request.raw, FORM_BYTES_MAX, context.clock, context.config.edge.stallMs)
         : ''
       const fromProgram = request.query.claim
-      const given = fromProgram ?? new URLSearchParams(text).get('claim') ?? undefined
+      const form = new URLSearchParams(text)
+      const given = fromProgram ?? form.get('claim') ?? undefined
+      const password = formPassword(form.get('password') ?? undefined) ?? givenPassword(request.headers)
       if (given !== undefined && !isClaimSecret(given))
         throw new PeerbinError('invalid-field', 'claim: 43 characters of base64url are needed', {
           details: { field: 'claim' }
         })
       using transfer = context.transfers.begin(reply.raw)
       const secret = given ?? newClaimSecret(context.random)
-      const redemption = await claimLink(context, tokenHashOf(token), secret, originOf(fromProgram, given))
+      const claiming = claimLink(context, tokenHashOf(token), secret, {
+        origin: originOf(fromProgram, given),
+        password: passwordOf(request, password),
+        signal: transfer.signal
+      })
+      let redemption: Redemption
+      try {
+        redemption = await claiming
+      } catch (error) {
+        // a person is asked again where they were asked
+        if (!hasCode(error, ...PASSWORD_CODES) || formatOf(request.headers.accept) !== 'html') throw error
+        return await sendLinkPage(context, request, reply, token, error)
+      }
       await orRelease(context, redemption, () => probe(context, redemption, transfer.signal))
       const path = claimPath(token, secret)
       return reply.code(303).header('location', path).type('text/plain; charset=utf-8').send(`${path}\n`)

@@ -9,7 +9,7 @@ import { declaredBytes, hasBody } from '../http/request-body.ts'
 import { FORM_OVERHEAD_BYTES_MAX, UploadForm } from '../http/upload-form.ts'
 import { problemSchema } from '../problem.ts'
 import { sendUploadAnswer, uploadAnswerSchema } from '../upload-answer.ts'
-import { receive } from './receive.ts'
+import { passFor, protectedBy, receive } from './receive.ts'
 
 /** Documentation of the form; the parts are read as they come, in any order. */
 const form = z.object({
@@ -20,7 +20,8 @@ const form = z.object({
     .describe('MD5 of the file, hex or base64: a file that does not match is refused'),
   sha256: z.string().optional().describe('SHA-256 of the file, hex or base64'),
   expires: z.int().optional().describe('seconds until the link expires'),
-  downloads: z.int().optional().describe('how often the link can be redeemed')
+  downloads: z.int().optional().describe('how often the link can be redeemed'),
+  password: z.string().optional().describe('whoever redeems the link has to give it; 1 to 1024 bytes')
 })
 
 /** Whoever comes back to the address of an answered form wants the form. */
@@ -63,14 +64,18 @@ export const postUpload: Route = (app, context) => {
     },
     async (request, reply) => {
       check(request)
+      const length =
+        request.headers['transfer-encoding'] === undefined ? declaredBytes(request.raw) : undefined
+      using pass = passFor(context, request, length)
       const parts = new UploadForm(request, clock, config)
       const file = await parts.file()
-      const result = await receive(context, reply, {
+      const result = await receive(context, reply, pass, {
+        ...(length !== undefined && { mostBytes: length }),
         name: formName(file.filename ?? ''),
         mediaType: cleanMediaType(file.mimetype),
         source: parts.bytes(),
         expect: () => parts.digests(),
-        link: () => parts.terms()
+        link: async () => ({ ...parts.terms(), ...(await protectedBy(context, reply, parts.password())) })
       })
       return sendUploadAnswer(context, request, reply, result)
     }

@@ -8,16 +8,18 @@ import { formatOf, headerOf } from '../http/accept.ts'
 import { mergeDigests, parseDigest, parseDigestField } from '../http/digests.ts'
 import { linkTerms } from '../http/link-terms.ts'
 import { cleanMediaType, cleanName } from '../http/names.ts'
+import { passwordHeader } from '../http/password.ts'
 import { declaredBytes, hasBody, readBody } from '../http/request-body.ts'
 import { problemSchema } from '../problem.ts'
 import { sendUploadAnswer, uploadAnswerSchema } from '../upload-answer.ts'
-import { receive } from './receive.ts'
+import { passFor, protectedBy, receive } from './receive.ts'
 
 const params = z.object({ name: z.string().describe('name of the file, percent-encoded') })
 
 /** Documentation of the headers; they are read one by one, so that a wrong one is named. */
 const headers = z.object({
   'max-downloads': z.string().optional().describe('how often the link can be redeemed'),
+  'x-password': z.string().optional().describe('whoever redeems the link has to give it; 1 to 1024 bytes'),
   'max-days': z.string().optional().describe('days until the link expires, fractions allowed'),
   'content-md5': z.string().optional().describe('MD5 of the file, base64 (RFC 1864)'),
   'repr-digest': z.string().optional().describe('sha-256=:BASE64: (RFC 9530)'),
@@ -47,18 +49,21 @@ export const putFile: Route = (app, context) => {
     }
     const terms = linkTerms(given, { downloads: 'Max-Downloads', expires: '', days: 'Max-Days' }, config.link)
     const digests = digestsOf(request)
+    const password = passwordHeader(request.headers)
     if (request.headers['content-range'] !== undefined)
       throw new PeerbinError('bad-request', 'A part of a file cannot be put: please send all of it.')
     if (!hasBody(request.raw)) throw new PeerbinError('empty-file')
     const size = declaredBytes(request.raw)
     if (size > config.edge.uploadBytesMax) throw new PeerbinError('too-large')
-    const result = await receive(context, reply, {
+    const length = request.headers['transfer-encoding'] === undefined ? size : undefined
+    using pass = passFor(context, request, length)
+    const result = await receive(context, reply, pass, {
       name: cleanName(name),
       mediaType: cleanMediaType(request.headers['content-type']),
       source: readBody(request.raw),
-      ...(request.headers['transfer-encoding'] === undefined && { declaredBytes: size }),
+      ...(length !== undefined && { declaredBytes: length }),
       expect: () => digests,
-      link: () => terms
+      link: async () => ({ ...terms, ...(await protectedBy(context, reply, password)) })
     })
     const format = formatOf(request.headers.accept)
     return sendUploadAnswer(context, request, reply, result, format === 'json' ? 'json' : 'text')

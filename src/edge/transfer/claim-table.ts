@@ -4,7 +4,8 @@ import { PeerbinError } from '../../errors.ts'
 import type { ClaimRecord, SecretHash } from '../../types.ts'
 
 interface Entry {
-  connections: number
+  /** Oldest first. */
+  readonly connections: Set<ClaimShare>
   /** Bytes sent in all, as far as this edge knows. */
   spentBytes: number
   /** Of those, what the controller has not been told yet. */
@@ -13,6 +14,8 @@ interface Entry {
 
 /** One connection's part in a claim. */
 export interface ClaimShare {
+  /** The claim has an older connection here: this one is extra, and what it waits for goes to others first. */
+  isFurther(): boolean
   /** Takes up to so many bytes from the claim's budget before they are sent; says how many, 0 when it is spent. */
   spend(bytes: number): number
   /** The controller has been told of so many bytes, and answered with what it knows. */
@@ -41,15 +44,21 @@ export class ClaimTable {
   /** @throws `claim-too-many-connections`, `claim-over-budget` */
   enter(claim: ClaimRecord, sizeBytes: number): ClaimShare {
     const budgetBytes = sizeBytes * this.#budgetFactor
-    const entry = this.#entries.get(claim.claimHash) ?? { connections: 0, spentBytes: 0, unreportedBytes: 0 }
-    if (entry.connections >= this.#connectionsMax)
+    const entry = this.#entries.get(claim.claimHash) ?? {
+      connections: new Set(),
+      spentBytes: 0,
+      unreportedBytes: 0
+    }
+    if (entry.connections.size >= this.#connectionsMax)
       throw new PeerbinError('claim-too-many-connections', '', { retryAfterMs: CONNECTION_RETRY_MS })
     learn(entry, claim)
     if (entry.spentBytes >= budgetBytes) throw new PeerbinError('claim-over-budget')
-    entry.connections++
     this.#entries.set(claim.claimHash, entry)
-    let left = false
-    return {
+    const share: ClaimShare = {
+      isFurther: () => {
+        const [oldest] = entry.connections
+        return oldest !== share
+      },
       spend: (bytes) => {
         const granted = Math.max(0, Math.min(bytes, budgetBytes - entry.spentBytes))
         entry.spentBytes += granted
@@ -61,12 +70,12 @@ export class ClaimTable {
         if (answer !== null) learn(entry, answer)
       },
       leave: () => {
-        if (left) return
-        left = true
-        entry.connections--
-        if (entry.connections === 0) this.#entries.delete(claim.claimHash)
+        if (entry.connections.delete(share) && entry.connections.size === 0)
+          this.#entries.delete(claim.claimHash)
       }
     }
+    entry.connections.add(share)
+    return share
   }
 }
 

@@ -7,16 +7,12 @@ import { abortReason } from '../../runtime/deadline.ts'
 import { failpoints } from '../../runtime/failpoints.ts'
 import { StallWatch } from '../http/stall.ts'
 
-/**
- * A chunk goes out in pieces of this size, two of them waiting at once: small enough that a slow but honest reader takes one within the stall limit
- * (8 KiB/s at 30 s), large enough that writing costs little.
- */
-const PIECE_BYTES = 256 * 1024
-const PIECES_WAITING_MAX = 2
-
 export interface SendOptions {
   readonly response: ServerResponse
-  /** Each item stays as it is until the next one is asked for. */
+  /**
+   * Each item stays as it is until the next one is asked for. Small ones (64 KiB): each has to go out within the stall limit, and is all that a slow reader holds of
+   * our memory. The system's own buffer keeps the connection busy between two of them.
+   */
   readonly body: AsyncIterable<Uint8Array>
   /** Asked before a piece is written, how much of it may be; less than all of it ends the transfer. */
   readonly allow: (bytes: number) => number
@@ -27,13 +23,12 @@ export interface SendOptions {
   readonly signal: AbortSignal
 }
 
-/** Pieces of one response on their way, and what became of them. */
+/** One response on its way: one piece at a time, and what may end it in between. */
 class PieceWriter {
   readonly #options: SendOptions
   readonly #watch: StallWatch
-  #waiting = 0
   #failure: Error | undefined
-  #wake: (() => void) | undefined
+  #reject: ((error: Error) => void) | undefined
 
   constructor(options: SendOptions) {
     this.#options = options
@@ -44,11 +39,11 @@ class PieceWriter {
 
   fail(error: Error): void {
     this.#failure ??= error
-    this.#wake?.()
+    this.#reject?.(this.#failure)
   }
 
   /**
-   * Writes what comes next; false at the end. A loop over `pieces` in one function would remember its last piece, and with it a chunk's memory, while it
+   * Writes what comes next; false at the end. A loop over `pieces` in one function would remember its last piece, and with it its memory, while it
    * waits for the next one.
    */
   async writeNext(pieces: AsyncIterator<Uint8Array>): Promise<boolean> {
@@ -58,41 +53,26 @@ class PieceWriter {
     return true
   }
 
-  /** Resolves when all of `chunk` is out of our hands: its memory may change then. */
-  async #write(chunk: Uint8Array): Promise<void> {
-    for (let offset = 0; offset < chunk.byteLength; offset += PIECE_BYTES) {
-      await this.#until(PIECES_WAITING_MAX - 1)
-      const wanted = Math.min(PIECE_BYTES, chunk.byteLength - offset)
-      const granted = this.#options.allow(wanted)
-      if (granted > 0) this.#send(chunk.subarray(offset, offset + granted))
-      if (granted < wanted) {
-        await this.#until(0) // what was granted still arrives
-        throw new PeerbinError('claim-over-budget')
-      }
-    }
-    await this.#until(0)
-  }
-
-  #send(piece: Uint8Array): void {
-    this.#waiting++
-    this.#options.response.write(piece, (error) => {
-      this.#waiting--
-      if (error instanceof Error) this.#failure ??= error
-      else this.#options.onSent(piece.byteLength)
-      this.#wake?.()
-    })
-  }
-
-  /** Waits until at most so many pieces are on their way. */
-  async #until(waitingMax: number): Promise<void> {
-    while (this.#waiting > waitingMax && this.#failure === undefined) {
-      this.#watch.wait()
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-      this.#watch.moved()
-    }
+  /** Resolves when all of the piece is out of our hands: its memory may change then. */
+  async #write(piece: Uint8Array): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
+    const granted = this.#options.allow(piece.byteLength)
+    if (granted > 0) await this.#send(piece.subarray(0, granted))
+    if (granted < piece.byteLength) throw new PeerbinError('claim-over-budget')
+  }
+
+  async #send(piece: Uint8Array): Promise<void> {
+    const { response, onSent } = this.#options
+    this.#watch.wait()
+    await new Promise<void>((resolve, reject) => {
+      this.#reject = reject
+      response.write(piece, (error) => {
+        this.#watch.moved()
+        if (error instanceof Error) return this.fail(error)
+        onSent(piece.byteLength)
+        resolve()
+      })
+    })
   }
 
   stop(): void {

@@ -46,7 +46,7 @@ async function prepare(
   context: EdgeContext,
   { redemption }: ClaimedDownload,
   range: ByteRange,
-  parts: { reporter: ClaimReporter; transfer: Transfer }
+  parts: { reporter: ClaimReporter; share: ClaimShare; transfer: Transfer }
 ): Promise<AsyncGenerator<Uint8Array>> {
   const { file, claim, chunks } = redemption.answer
   const { signal } = parts.transfer
@@ -57,6 +57,7 @@ async function prepare(
       chunkCount: file.chunkCount,
       firstPage: chunks,
       range,
+      isLate: () => parts.share.isFurther(),
       signal
     })
     try {
@@ -124,7 +125,7 @@ export async function serveClaim(
   const over = new AbortController()
   const reporter = makeReporter(context, redemption, range, share, over)
   try {
-    const body = await prepare(context, download, range, { reporter, transfer })
+    const body = await prepare(context, download, range, { reporter, share, transfer })
     writeHead(context, request, reply, download, range)
     await send(context, reply, {
       body,

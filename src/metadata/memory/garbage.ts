@@ -163,6 +163,7 @@ function isFileGone(state: State, id: Parameters<State['files']['get']>[0]): boo
 function removeLink(state: State, token: SecretHash): void {
   const link = state.links.get(token)
   state.links.delete(token)
+  if (link !== undefined) state.sent.delete(link.deleteHash)
   const file = link === undefined ? undefined : state.files.get(link.record.fileId)
   if (file === undefined) return
   file.linkRows--

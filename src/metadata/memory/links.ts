@@ -1,6 +1,13 @@
 import { PeerbinError } from '../../errors.ts'
 import { sameHash } from '../../protocol/secrets.ts'
-import type { Claim, ClaimProgress, LinkRecords } from '../../metadata-store.ts'
+import type {
+  Claim,
+  ClaimProgress,
+  ClaimRequest,
+  FoundLink,
+  HeldClaim,
+  LinkRecords
+} from '../../metadata-store.ts'
 import type { ClaimRecord, FileRecord, LinkRecord, SecretHash } from '../../types.ts'
 import {
   afterReport,
@@ -8,14 +15,13 @@ import {
   isReleasable,
   leaseEnded,
   neverMade,
+  passwordRefusal,
   refusalOf,
   standingOf
 } from '../claim-rules.ts'
 import type { ClaimRow, LinkRow, State } from './state.ts'
 
-type Request<Name extends 'claimLink' | 'findClaim' | 'releaseClaim' | 'revokeLink'> = Parameters<
-  LinkRecords[Name]
->[0]
+type Request<Name extends 'findClaim' | 'releaseClaim' | 'revokeLink'> = Parameters<LinkRecords[Name]>[0]
 
 function fileOf(state: State, link: LinkRow): FileRecord {
   const file = state.files.get(link.record.fileId)
@@ -25,27 +31,28 @@ function fileOf(state: State, link: LinkRow): FileRecord {
 
 const publicClaim = ({ ended: _ended, ...claim }: ClaimRow): ClaimRecord => claimRecordOf(claim)
 
-export function findLink(
-  state: State,
-  tokenHash: SecretHash
-): { link: LinkRecord; file: FileRecord } | undefined {
+export function findLink(state: State, tokenHash: SecretHash): FoundLink | undefined {
   const link = state.links.get(tokenHash)
-  return link === undefined ? undefined : { link: { ...link.record }, file: fileOf(state, link) }
+  if (link === undefined) return undefined
+  return { link: { ...link.record }, file: fileOf(state, link), password: structuredClone(link.password) }
 }
 
-function answer(state: State, link: LinkRow, claim: ClaimRow, now: number): Claim {
+function answer(state: State, link: LinkRow, claim: ClaimRow, now: number): HeldClaim {
   const outcome = standingOf(link.record, claim, now)
   if (outcome !== 'claimed') return { outcome }
   return { outcome, claim: publicClaim(claim), file: fileOf(state, link) }
 }
 
-export function claimLink(state: State, { tokenHash, claimHash, now, leaseMs }: Request<'claimLink'>): Claim {
+export function claimLink(state: State, request: ClaimRequest): Claim {
+  const { tokenHash, claimHash, now, leaseMs, shown } = request
   const link = state.links.get(tokenHash)
   if (link === undefined) return { outcome: 'unknown' }
   const known = link.claims.get(claimHash)
   if (known !== undefined) return answer(state, link, known, now)
   const refusal = refusalOf(link.record, now)
   if (refusal !== undefined) return { outcome: refusal }
+  const closed = passwordRefusal(link.password, shown)
+  if (closed !== undefined) return structuredClone(closed)
   const claim: ClaimRow = {
     claimHash,
     tokenHash,
@@ -63,7 +70,7 @@ export function claimLink(state: State, { tokenHash, claimHash, now, leaseMs }: 
   return answer(state, link, claim, now)
 }
 
-export function findClaim(state: State, { tokenHash, claimHash, now }: Request<'findClaim'>): Claim {
+export function findClaim(state: State, { tokenHash, claimHash, now }: Request<'findClaim'>): HeldClaim {
   const link = state.links.get(tokenHash)
   if (link === undefined) return { outcome: 'unknown' }
   const claim = link.claims.get(claimHash)

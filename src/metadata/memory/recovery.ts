@@ -2,12 +2,13 @@ import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
 import type { AdoptFile, CopyRecord } from '../../metadata-store.ts'
 import type { ChunkId, FileRecord, Generation, PeerId } from '../../types.ts'
+import { isLinkKnown } from './state.ts'
 import type { ChunkRow, Piece, State } from './state.ts'
 
 type AdoptedChunk = AdoptFile['chunks'][number]
 
 export function adoptFile(state: State, { file, manifest, chunks, link }: AdoptFile): boolean {
-  if (state.files.has(file.id) || state.links.has(link.tokenHash)) return false
+  if (state.files.has(file.id) || isLinkKnown(state, link)) return false
   const all = [manifest, ...chunks]
   if (all.some(({ id, sizeBytes }) => hasOtherSize(state, id, sizeBytes)))
     throw new PeerbinError('upload-conflict')
@@ -23,8 +24,8 @@ export function adoptFile(state: State, { file, manifest, chunks, link }: AdoptF
     manifest: manifest.id,
     state: 'live'
   }
-  state.files.set(file.id, { record, pieces, links: isRevoked ? 0 : 1, linkRows: 1 })
-  const { tokenHash, deleteHash, downloads, expiresAt } = link
+  state.files.set(file.id, { record, role: 'anonymous', pieces, links: isRevoked ? 0 : 1, linkRows: 1 })
+  const { tokenHash, deleteHash, downloads, expiresAt, password = null } = link
   state.links.set(tokenHash, {
     record: {
       tokenHash,
@@ -33,13 +34,16 @@ export function adoptFile(state: State, { file, manifest, chunks, link }: AdoptF
       downloads,
       claimed: 0,
       createdAt: file.uploadedAt,
-      expiresAt
+      expiresAt,
+      isProtected: password !== null
     },
     deleteHash,
     claims: new Map(),
     ended: 0,
-    endedAt: isRevoked ? Math.max(state.time, expiresAt) : undefined
+    endedAt: isRevoked ? Math.max(state.time, expiresAt) : undefined,
+    password: structuredClone(password)
   })
+  state.sent.set(deleteHash, tokenHash)
   return true
 }
 

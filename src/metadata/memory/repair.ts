@@ -6,6 +6,7 @@ import type {
   StoreStats
 } from '../../metadata-store.ts'
 import type { ChunkId, FileChunk, FileId, FileRecord, Generation, PeerId } from '../../types.ts'
+import { usedSpace } from './space.ts'
 import { byDigest, copiesOf, forgetChunk } from './state.ts'
 import type { ChunkRow, State } from './state.ts'
 
@@ -129,6 +130,7 @@ export function stats(state: State, copies: number): StoreStats {
     chunksOwed: held.filter((count) => count > 0 && count < copies).length,
     chunksWithoutCopy: held.filter((count) => count === 0).length,
     ordersPending: [...state.orders.values()].reduce((sum, orders) => sum + orders.size, 0),
-    linksSuspended: links.filter((is) => is === 'suspended').length
+    linksSuspended: links.filter((is) => is === 'suspended').length,
+    spaceUsed: { anonymous: usedSpace(state, 'anonymous') }
   }
 }

@@ -8,10 +8,12 @@ import type {
   FileRecord,
   Generation,
   LinkRecord,
+  PasswordRecord,
   PeerId,
   SecretHash,
   Term,
-  UploadId
+  UploadId,
+  UserRole
 } from '../../types.ts'
 import type { StoredClaim } from '../claim-rules.ts'
 
@@ -53,6 +55,7 @@ export interface UploadRow {
 
 export interface FileRow {
   record: FileRecord
+  role: UserRole
   pieces: Map<number, Piece>
   /** Links that are not at their end. */
   links: number
@@ -73,6 +76,7 @@ export interface LinkRow {
   ended: number
   /** When the tombstone began to age: the later of end and expiry. */
   endedAt: number | undefined
+  password: PasswordRecord | null
 }
 
 export interface State {
@@ -88,6 +92,8 @@ export interface State {
   uploads: Map<UploadId, UploadRow>
   files: Map<FileId, FileRow>
   links: Map<SecretHash, LinkRow>
+  /** Tokens of the links by the hashes of their delete secrets. */
+  sent: Map<SecretHash, SecretHash>
 }
 
 export const emptyState = (): State => ({
@@ -102,7 +108,8 @@ export const emptyState = (): State => ({
   orders: new Map(),
   uploads: new Map(),
   files: new Map(),
-  links: new Map()
+  links: new Map(),
+  sent: new Map()
 })
 
 export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
@@ -121,6 +128,12 @@ export function digestFrom(id: ChunkId): Uint8Array {
 }
 
 export const byDigest = (a: ChunkId, b: ChunkId): number => Buffer.compare(digestFrom(a), digestFrom(b))
+
+/** By its token, or by its delete secret: neither may lead to two links. */
+export const isLinkKnown = (
+  state: State,
+  { tokenHash, deleteHash }: { tokenHash: SecretHash; deleteHash: SecretHash }
+): boolean => state.links.has(tokenHash) || state.sent.has(deleteHash)
 
 /** Copies that count: those at the chunk's present generation, in order of peers. */
 export const copiesOf = (chunk: ChunkRow): CopyRecord[] =>

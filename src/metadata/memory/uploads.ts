@@ -11,12 +11,16 @@ import type {
 import type { ChunkId, FileRecord, Generation, PeerId, Receipt, UploadId } from '../../types.ts'
 import { ABANDONED_PIECES_MAX } from '../limits.ts'
 import { dropPage } from './garbage.ts'
-import { addOrder, byDigest, byText, copiesOf, isRetired } from './state.ts'
+import { NO_SPACE, usedSpace } from './space.ts'
+import { addOrder, byDigest, byText, copiesOf, isLinkKnown, isRetired } from './state.ts'
 import type { ChunkRow, State, UploadRow } from './state.ts'
 
 export function openUpload(state: State, upload: OpenUpload): void {
   const known = state.uploads.get(upload.id)
   if (known === undefined) {
+    const { role, bytes, bytesMax } = upload.space ?? NO_SPACE
+    if (bytesMax !== undefined && usedSpace(state, role) + bytes > bytesMax)
+      throw new PeerbinError('space-full')
     const opened = structuredClone(upload)
     state.uploads.set(upload.id, {
       state: 'open',
@@ -103,9 +107,9 @@ export function commitUpload(state: State, commit: CommitUpload): FileRecord {
   const manifest = upload.pieces.get(MANIFEST_INDEX)
   if (manifest === undefined) throw new PeerbinError('upload-conflict')
   checkPieces(state, upload, commit)
-  if (state.files.has(commit.file) || state.links.has(commit.link.tokenHash))
+  if (state.files.has(commit.file) || isLinkKnown(state, commit.link))
     throw new PeerbinError('upload-conflict')
-  const { name, mediaType, metadata } = upload.opened
+  const { name, mediaType, metadata, space = NO_SPACE } = upload.opened
   const { file: id, sizeBytes, sha256, uploadedAt, chunkCount } = commit
   const record: FileRecord = {
     id,
@@ -119,7 +123,7 @@ export function commitUpload(state: State, commit: CommitUpload): FileRecord {
     manifest: manifest.chunk,
     state: 'live'
   }
-  state.files.set(id, { record, pieces: upload.pieces, links: 1, linkRows: 1 })
+  state.files.set(id, { record, role: space.role, pieces: upload.pieces, links: 1, linkRows: 1 })
   addLink(state, commit)
   close(state, upload, 'committed')
   upload.pieces = new Map() // they are the file's now
@@ -170,7 +174,8 @@ export function listLacking(state: State, id: UploadId, rule: CopiesRule, limit:
 }
 
 function addLink(state: State, commit: CommitUpload): void {
-  const { tokenHash, deleteHash, downloads, expiresAt } = commit.link
+  const { tokenHash, deleteHash, downloads, expiresAt, password = null } = commit.link
+  state.sent.set(deleteHash, tokenHash)
   state.links.set(tokenHash, {
     record: {
       tokenHash,
@@ -179,12 +184,14 @@ function addLink(state: State, commit: CommitUpload): void {
       downloads,
       claimed: 0,
       expiresAt,
-      createdAt: commit.uploadedAt
+      createdAt: commit.uploadedAt,
+      isProtected: password !== null
     },
     deleteHash,
     claims: new Map(),
     ended: 0,
-    endedAt: undefined
+    endedAt: undefined,
+    password: structuredClone(password)
   })
 }
 

@@ -1,12 +1,20 @@
 import type { Kysely, Selectable } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
-import type { Claim, ClaimProgress, LinkRecords } from '../../metadata-store.ts'
+import type { Claim, ClaimProgress, ClaimRequest, HeldClaim } from '../../metadata-store.ts'
 import type { ClaimRecord, LinkRecord, SecretHash } from '../../types.ts'
-import { afterReport, claimRecordOf, isReleasable, neverMade, refusalOf, standingOf } from '../claim-rules.ts'
+import {
+  afterReport,
+  claimRecordOf,
+  isReleasable,
+  neverMade,
+  passwordRefusal,
+  refusalOf,
+  standingOf
+} from '../claim-rules.ts'
 import type { StoredClaim } from '../claim-rules.ts'
 import { decodeProgress, encodeProgress, hashBytes, hashOf } from '../columns.ts'
 import type { ClaimsTable, LinksTable, Schema } from '../schema.ts'
-import { fileOfLink, linkRecordOf, readLink } from './links.ts'
+import { fileOfLink, linkRecordOf, passwordOf, readLink } from './links.ts'
 
 /** A report is computed from a row and written over that row only; another one can come between. */
 const ATTEMPTS_MAX = 8
@@ -16,7 +24,7 @@ export interface ClaimKey {
   claimHash: SecretHash
 }
 
-const storedClaimOf = (row: Selectable<ClaimsTable>): StoredClaim => ({
+export const storedClaimOf = (row: Selectable<ClaimsTable>): StoredClaim => ({
   claimHash: hashOf(row.claim),
   tokenHash: hashOf(row.token),
   state: row.state,
@@ -35,20 +43,31 @@ const readClaim = (db: Kysely<Schema>, key: ClaimKey): Promise<Selectable<Claims
     .where('claim', '=', hashBytes(key.claimHash))
     .executeTakeFirst()
 
-async function answer(db: Kysely<Schema>, link: LinkRecord, claim: StoredClaim, now: number): Promise<Claim> {
+async function answer(
+  db: Kysely<Schema>,
+  link: LinkRecord,
+  claim: StoredClaim,
+  now: number
+): Promise<HeldClaim> {
   const outcome = standingOf(link, claim, now)
   if (outcome !== 'claimed') return { outcome }
   return { outcome, claim: claimRecordOf(claim), file: await fileOfLink(db, link) }
 }
 
-/** The claim first; a slot only when there is none. */
-export async function claimLink(
-  db: Kysely<Schema>,
-  request: Parameters<LinkRecords['claimLink']>[0]
-): Promise<Claim> {
-  const { now } = request
+/** The claim first; a slot only when there is none, and only of a link whose password was shown. */
+export async function claimLink(db: Kysely<Schema>, request: ClaimRequest): Promise<Claim> {
+  const { now, shown } = request
   if ((await readClaim(db, request)) !== undefined) return await findClaim(db, request)
-  const taken = await takeSlot(db, request.tokenHash, now)
+  // most links have no password, and nothing more is looked at then
+  let taken = shown === undefined ? await takeSlot(db, request.tokenHash, now, null) : undefined
+  if (taken === undefined) {
+    const link = await readLink(db, request.tokenHash)
+    if (link !== undefined && refusalOf(linkRecordOf(link), now) === undefined) {
+      const refusal = passwordRefusal(passwordOf(link), shown)
+      if (refusal !== undefined) return refusal
+      taken = await takeSlot(db, request.tokenHash, now, link.password)
+    }
+  }
   // a refusal, or another transaction has just made this very claim with the last slot
   if (taken === undefined) return await findClaim(db, request)
   const claim: StoredClaim = {
@@ -68,10 +87,12 @@ export async function claimLink(
   return await findClaim(db, request)
 }
 
+/** @param password what was shown belongs to this record (encoded); null: the link has none */
 const takeSlot = (
   db: Kysely<Schema>,
   tokenHash: SecretHash,
-  now: number
+  now: number,
+  password: string | null
 ): Promise<Selectable<LinksTable> | undefined> =>
   db
     .updateTable('links')
@@ -80,6 +101,7 @@ const takeSlot = (
     .where('state', '=', 'live')
     .where('expires_at', '>', now)
     .whereRef('claimed', '<', 'downloads')
+    .where((eb) => (password === null ? eb('password', 'is', null) : eb('password', '=', password)))
     .returningAll()
     .executeTakeFirst()
 
@@ -111,7 +133,7 @@ async function insertClaim(db: Kysely<Schema>, claim: StoredClaim): Promise<bool
   return inserted.numInsertedOrUpdatedRows === 1n
 }
 
-export async function findClaim(db: Kysely<Schema>, request: ClaimKey & { now: number }): Promise<Claim> {
+export async function findClaim(db: Kysely<Schema>, request: ClaimKey & { now: number }): Promise<HeldClaim> {
   const row = await readLink(db, request.tokenHash)
   if (row === undefined) return { outcome: 'unknown' }
   const link = linkRecordOf(row)

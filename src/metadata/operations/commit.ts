@@ -3,11 +3,12 @@ import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
 import type { CommitUpload } from '../../metadata-store.ts'
 import type { FileRecord } from '../../types.ts'
-import { decodeOpened, encodeMetadata, hashBytes, uuidBytes } from '../columns.ts'
+import { decodeOpened, encodeMetadata, encodePassword, hashBytes, uuidBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
 import { readNumber } from './counters.ts'
 import { getFile } from './files.ts'
 import { lacksCopies } from './lacking.ts'
+import { changeSpace } from './space.ts'
 import { endedAt, whyNotOpen } from './uploads.ts'
 
 /** The upload's pieces become the file's as they are: both name the same holder. */
@@ -32,7 +33,7 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
     })
     .where('id', '=', upload)
     .where('state', '=', 'open')
-    .returning('holder')
+    .returning(['holder', 'role', 'reserved'])
     .executeTakeFirst()
   if (closed === undefined || typeof opened?.record !== 'string') return await committedBefore(db, commit)
   await checkPieces(db, closed.holder, commit)
@@ -49,6 +50,7 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
     .values({
       id: file,
       holder: closed.holder,
+      role: closed.role,
       state: 'live',
       name,
       size: commit.sizeBytes,
@@ -64,6 +66,7 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
     .onConflict((oc) => oc.column('id').doNothing())
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new PeerbinError('upload-conflict')
+  await changeSpace(db, closed.role, commit.sizeBytes - closed.reserved)
   await insertLink(db, commit)
   return await fileThere(db, commit)
 }
@@ -145,9 +148,10 @@ async function insertLink(db: Kysely<Schema>, { link, file, uploadedAt }: Commit
       claimed: 0,
       ended: 0,
       created_at: uploadedAt,
-      expires_at: link.expiresAt
+      expires_at: link.expiresAt,
+      password: link.password === undefined ? null : encodePassword(link.password)
     })
-    .onConflict((oc) => oc.column('token').doNothing())
+    .onConflict((oc) => oc.doNothing()) // of the token, or of the delete secret
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new PeerbinError('upload-conflict')
 }

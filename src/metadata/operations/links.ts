@@ -1,9 +1,10 @@
-import type { Kysely, Selectable, Updateable } from 'kysely'
+import { sql } from 'kysely'
+import type { Kysely, Selectable } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
-import type { LinkRecords } from '../../metadata-store.ts'
+import type { FoundLink, LinkRecords } from '../../metadata-store.ts'
 import { sameHash } from '../../protocol/secrets.ts'
-import type { FileId, FileRecord, LinkRecord, SecretHash } from '../../types.ts'
-import { fileOf, hashBytes, hashOf, uuidBytes } from '../columns.ts'
+import type { FileId, FileRecord, LinkRecord, PasswordRecord, SecretHash } from '../../types.ts'
+import { decodePassword, fileOf, hashBytes, hashOf, uuidBytes } from '../columns.ts'
 import type { LinksTable, Schema } from '../schema.ts'
 import { getFile } from './files.ts'
 
@@ -14,8 +15,12 @@ export const linkRecordOf = (row: Selectable<LinksTable>): LinkRecord => ({
   downloads: row.downloads,
   claimed: row.claimed,
   createdAt: row.created_at,
-  expiresAt: row.expires_at
+  expiresAt: row.expires_at,
+  isProtected: row.password !== null
 })
+
+export const passwordOf = ({ password }: Selectable<LinksTable>): PasswordRecord | null =>
+  password === null ? null : decodePassword(password)
 
 export const readLink = (
   db: Kysely<Schema>,
@@ -30,14 +35,11 @@ export async function fileOfLink(db: Kysely<Schema>, link: LinkRecord): Promise<
   return file
 }
 
-export async function findLink(
-  db: Kysely<Schema>,
-  tokenHash: SecretHash
-): Promise<{ link: LinkRecord; file: FileRecord } | undefined> {
+export async function findLink(db: Kysely<Schema>, tokenHash: SecretHash): Promise<FoundLink | undefined> {
   const row = await readLink(db, tokenHash)
   if (row === undefined) return undefined
   const link = linkRecordOf(row)
-  return { link, file: await fileOfLink(db, link) }
+  return { link, file: await fileOfLink(db, link), password: passwordOf(row) }
 }
 
 export async function revokeLink(
@@ -50,7 +52,7 @@ export async function revokeLink(
   const token = row.token
   const revoked = await db
     .updateTable('links')
-    .set(endOf('revoked', now, row.expires_at))
+    .set(endOf('revoked', now))
     .where('token', '=', token)
     .where('state', 'in', ['live', 'suspended'])
     .returningAll()
@@ -82,12 +84,11 @@ async function endClaims(db: Kysely<Schema>, token: Uint8Array, now: number): Pr
     .execute()
 }
 
-/** What a link that ends is set to. Its tombstone ages from the later of end and expiry. */
-export const endOf = (
-  state: 'consumed' | 'expired' | 'revoked',
-  now: number,
-  expiresAt: number
-): Updateable<LinksTable> => ({ state, ended_at: Math.max(now, expiresAt) })
+/** What a link that ends is set to. Its tombstone ages from the later of end and expiry, as that is on the row: the link may have been extended since it was read. */
+export const endOf = (state: 'consumed' | 'expired' | 'revoked', now: number) => ({
+  state,
+  ended_at: sql<number>`case when expires_at > ${now} then expires_at else ${now} end`
+})
 
 /** A link of the file has come to its end. */
 export async function countEndedLink(db: Kysely<Schema>, file: FileId): Promise<void> {

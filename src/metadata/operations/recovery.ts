@@ -6,17 +6,21 @@ import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
 import type { AdoptFile } from '../../metadata-store.ts'
 import type { ChunkId } from '../../types.ts'
-import { chunkBytes, encodeMetadata, hashBytes, uuidBytes } from '../columns.ts'
+import { chunkBytes, encodeMetadata, encodePassword, hashBytes, uuidBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
 import { ATTEMPTS_MAX, LIVE, countReference } from './chunks.ts'
 import { nextNumber, raiseNumber, readNumber } from './counters.ts'
-import { endOf, readLink } from './links.ts'
+import { readLink } from './links.ts'
+import { readSentLink } from './sent.ts'
+import { changeSpace } from './space.ts'
 
 export async function adoptFile(db: Kysely<Schema>, adopt: AdoptFile): Promise<boolean> {
   const { file, manifest, chunks, link } = adopt
   if ((await readLink(db, link.tokenHash)) !== undefined) return false
+  if ((await readSentLink(db, link.deleteHash)) !== undefined) return false
   const holder = await nextNumber(db, 'holder')
   if (!(await insertFile(db, adopt, holder))) return false
+  await changeSpace(db, 'anonymous', file.sizeBytes) // manifests name nobody else yet
   await insertLink(db, link, file)
   const context = { peers: await peersWithOrders(db), readAt: await readNumber(db, 'time') }
   let greatest = 0
@@ -67,7 +71,7 @@ async function insertLink(
   file: AdoptFile['file']
 ): Promise<void> {
   const { state } = link
-  const ended = state === 'revoked' ? endOf(state, await readNumber(db, 'time'), link.expiresAt) : { state }
+  const endedAt = state === 'revoked' ? Math.max(await readNumber(db, 'time'), link.expiresAt) : null
   await db
     .insertInto('links')
     .values({
@@ -80,7 +84,8 @@ async function insertLink(
       created_at: file.uploadedAt,
       expires_at: link.expiresAt,
       state,
-      ended_at: ended.ended_at ?? null
+      ended_at: endedAt,
+      password: link.password === undefined ? null : encodePassword(link.password)
     })
     .execute()
 }

@@ -7,6 +7,7 @@ import type { Schema } from '../schema.ts'
 import { LIVE } from './chunks.ts'
 import { countEndedLink, endOf } from './links.ts'
 import { dropPieces } from './pieces.ts'
+import { changeSpace } from './space.ts'
 import { SUSPENDED } from './suspension.ts'
 import { ABANDONED } from './uploads.ts'
 
@@ -64,12 +65,12 @@ async function countEndedClaim(db: Kysely<Schema>, token: Uint8Array, now: numbe
     .updateTable('links')
     .set((eb) => ({ ended: eb('ended', '+', 1) }))
     .where('token', '=', token)
-    .returning(['ended', 'downloads', 'expires_at', 'file'])
+    .returning(['ended', 'downloads', 'file'])
     .executeTakeFirst()
   if (link === undefined || link.ended < link.downloads) return
   const consumed = await db
     .updateTable('links')
-    .set(endOf('consumed', now, link.expires_at))
+    .set(endOf('consumed', now))
     .where('token', '=', token)
     .where('state', '=', LIVE)
     .executeTakeFirst()
@@ -81,7 +82,7 @@ function expireLinks(state: RawBuilder<'live' | 'suspended'>) {
   return async (db: Kysely<Schema>, limit: number, now: number): Promise<number> => {
     const over = await db
       .selectFrom('links')
-      .select(['token', 'expires_at', 'file'])
+      .select(['token', 'file'])
       .where('state', '=', state)
       .where('expires_at', '<=', now)
       .whereRef('ended', '=', 'claimed')
@@ -89,12 +90,13 @@ function expireLinks(state: RawBuilder<'live' | 'suspended'>) {
       .orderBy('token')
       .limit(limit)
       .execute()
-    for (const { token, expires_at: expiresAt, file } of over) {
+    for (const { token, file } of over) {
       const expired = await db
         .updateTable('links')
-        .set(endOf('expired', now, expiresAt))
+        .set(endOf('expired', now))
         .where('token', '=', token)
         .where('state', '=', state)
+        .where('expires_at', '<=', now) // it may have been extended meanwhile
         .whereRef('ended', '=', 'claimed')
         .executeTakeFirst()
       if (expired.numUpdatedRows === 1n) await countEndedLink(db, fileOf(file))
@@ -113,12 +115,15 @@ async function deleteFiles(db: Kysely<Schema>, limit: number): Promise<number> {
     .limit(limit)
     .execute()
   for (const { id } of unlinked) {
-    await db
+    const deleted = await db
       .updateTable('files')
       .set({ state: 'deleted' })
       .where('id', '=', id)
+      .where('state', '=', LIVE)
       .where('links', '=', 0)
-      .execute()
+      .returning(['role', 'size'])
+      .executeTakeFirst()
+    if (deleted !== undefined) await changeSpace(db, deleted.role, -deleted.size)
   }
   return unlinked.length
 }

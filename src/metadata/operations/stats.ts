@@ -4,6 +4,7 @@ import type { StoreStats } from '../../metadata-store.ts'
 import type { Schema } from '../schema.ts'
 import { LIVE } from './chunks.ts'
 import { owedChunks } from './repair.ts'
+import { usedSpace } from './space.ts'
 
 /** Counts rows: for status and metrics, not for every request. */
 export async function stats(db: Kysely<Schema>, copies: number): Promise<StoreStats> {
@@ -53,6 +54,7 @@ export async function stats(db: Kysely<Schema>, copies: number): Promise<StoreSt
     chunksOwed: Number(owed.n),
     chunksWithoutCopy: Number(without.n),
     ordersPending: Number(orders.n),
-    linksSuspended: Number(linksSuspended.n)
+    linksSuspended: Number(linksSuspended.n),
+    spaceUsed: { anonymous: await usedSpace(db, 'anonymous') }
   }
 }

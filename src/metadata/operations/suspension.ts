@@ -57,11 +57,11 @@ async function resume(db: Kysely<Schema>, tokenHash: SecretHash, now: number): P
   const suspended = () =>
     db.updateTable('links').where('token', '=', link.token).where('state', '=', 'suspended')
   const consumed = await suspended()
-    .set(endOf('consumed', now, link.expires_at))
+    .set(endOf('consumed', now))
     .whereRef('ended', '>=', 'downloads')
     .executeTakeFirst()
   const expired = await suspended()
-    .set(endOf('expired', now, link.expires_at))
+    .set(endOf('expired', now))
     .whereRef('ended', '=', 'claimed')
     .where('expires_at', '<=', now)
     .executeTakeFirst()

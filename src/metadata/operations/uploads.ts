@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
-import type { OpenUpload, Reservation, ReserveChunk } from '../../metadata-store.ts'
+import type { OpenUpload, Reservation, ReserveChunk, UploadSpace } from '../../metadata-store.ts'
 import type { Generation, UploadId } from '../../types.ts'
 import { chunkBytes, encodeOpened, uploadOf, uuidBytes } from '../columns.ts'
 import { ABANDONED_PIECES_MAX } from '../limits.ts'
@@ -9,7 +9,9 @@ import type { Schema } from '../schema.ts'
 import { addReference, copiesByDigest } from './chunks.ts'
 import { nextNumber, readNumber } from './counters.ts'
 import { dropPieces } from './pieces.ts'
+import { changeSpace, takeSpace } from './space.ts'
 
+const NO_SPACE: UploadSpace = { role: 'anonymous', bytes: 0, bytesMax: undefined }
 const OPEN = sql<'open'>`'open'`
 export const ABANDONED = sql<'abandoned'>`'abandoned'`
 
@@ -18,7 +20,7 @@ export async function openUpload(db: Kysely<Schema>, upload: OpenUpload): Promis
   const known = await db.selectFrom('uploads').select('state').where('id', '=', id).executeTakeFirst()
   if (known === undefined) {
     const holder = await nextNumber(db, 'holder')
-    const { openedAt, expiresAt } = upload
+    const { openedAt, expiresAt, space = NO_SPACE } = upload
     const inserted = await db
       .insertInto('uploads')
       .values({
@@ -28,11 +30,13 @@ export async function openUpload(db: Kysely<Schema>, upload: OpenUpload): Promis
         reservations: 0,
         opened_at: openedAt,
         expires_at: expiresAt,
-        record: encodeOpened(upload)
+        record: encodeOpened(upload),
+        role: space.role,
+        reserved: space.bytes
       })
       .onConflict((oc) => oc.column('id').doNothing())
       .executeTakeFirst()
-    if (inserted.numInsertedOrUpdatedRows === 1n) return
+    if (inserted.numInsertedOrUpdatedRows === 1n) return await takeSpace(db, space) // fails as a whole
     await openHolder(db, id, expiresAt) // somebody else was first: it must be open still
   } else if (known.state !== 'open') throw new PeerbinError('upload-closed')
 }
@@ -92,9 +96,10 @@ export async function abandonUpload(
     .where('id', '=', id)
     .where('state', '=', OPEN)
     .$if(staleAt !== undefined, (query) => query.where('expires_at', '<=', staleAt ?? 0))
-    .returning('holder')
+    .returning(['holder', 'role', 'reserved'])
     .executeTakeFirst()
   if (ended !== undefined) {
+    await changeSpace(db, ended.role, -ended.reserved)
     const { isLast } = await dropPieces(db, ended.holder, ABANDONED_PIECES_MAX)
     if (isLast) await db.updateTable('uploads').set({ holder: 0 }).where('id', '=', id).execute()
     return true

@@ -3,7 +3,21 @@
 import { z } from 'zod'
 import { CHUNKS_PER_PAGE_MAX, FILE_CHUNKS_MAX, LINK_DOWNLOADS_MAX, NODES_MAX } from '../limits.ts'
 import * as s from '../schema.ts'
-import { claim, claimAnswer, empty, file, link, page, pageLimit, receipt, scrubReport } from './shapes.ts'
+import {
+  claim,
+  claimAnswer,
+  empty,
+  file,
+  link,
+  page,
+  pageLimit,
+  passwordGiven,
+  passwordRequired,
+  passwordWrong,
+  receipt,
+  scrubReport,
+  sentClaim
+} from './shapes.ts'
 import { NOTHING_TO_REPAIR, collectorStatus, repairStatus, scrubStatus, snapshotStatus } from './status.ts'
 
 export const controlMessages = {
@@ -12,7 +26,11 @@ export const controlMessages = {
       id: s.uploadId,
       name: s.fileName,
       mediaType: s.mediaType,
-      metadata: s.metadata
+      metadata: s.metadata,
+      /** Whose limits hold; without it, those of `anonymous`. */
+      role: s.userRole.optional(),
+      /** Most that the file can have: so much of the role's space is taken until the commit. */
+      bytesMax: s.count.optional()
     }),
     response: z.object({ now: s.timeMs }),
     requestBody: false,
@@ -49,10 +67,12 @@ export const controlMessages = {
         tokenHash: s.secretHash,
         deleteHash: s.secretHash,
         downloads: z.int().min(1).max(LINK_DOWNLOADS_MAX),
-        expiresAt: s.timeMs
+        expiresAt: s.timeMs,
+        password: s.passwordRecord.optional()
       })
     }),
-    response: z.object({ file }),
+    /** `isProtected`: the password was understood. A controller of an earlier version passes over it, and the edge must not hand out such a link. */
+    response: z.object({ file, isProtected: z.boolean().default(false) }),
     requestBody: false,
     responseBody: false
   },
@@ -69,9 +89,21 @@ export const controlMessages = {
     requestBody: false,
     responseBody: false
   },
+  /** A proof is asked for only where the link has a password and this claim was not made before. */
   claimLink: {
-    request: z.object({ tokenHash: s.secretHash, claimHash: s.secretHash }),
+    request: z.object({ tokenHash: s.secretHash, claimHash: s.secretHash, ...passwordGiven }),
     response: claimAnswer,
+    requestBody: false,
+    responseBody: false
+  },
+  /** Whether a password is right, for whoever wants to know what is behind a link before it is redeemed. A wrong one counts as in claimLink. */
+  checkPassword: {
+    request: z.object({ tokenHash: s.secretHash, ...passwordGiven }),
+    response: z.discriminatedUnion('outcome', [
+      z.object({ outcome: z.enum(['unknown', 'open', 'password-right']) }),
+      passwordWrong,
+      passwordRequired
+    ]),
     requestBody: false,
     responseBody: false
   },
@@ -103,6 +135,31 @@ export const controlMessages = {
   revokeLink: {
     request: z.object({ tokenHash: s.secretHash, deleteHash: s.secretHash }),
     response: z.object({ link }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** As findLink, by the secret of the sender. */
+  findSentLink: {
+    request: z.object({ deleteHash: s.secretHash }),
+    response: z.object({ found: z.object({ link, file }).nullable(), now: s.timeMs }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** Claims of a sent link, the newest first; `after` is the last of the page before. Empty when there is no such link. */
+  listClaims: {
+    request: z.object({
+      deleteHash: s.secretHash,
+      after: z.object({ claimedAt: s.timeMs, claimHash: s.secretHash }).optional(),
+      limit: pageLimit
+    }),
+    response: z.object({ claims: z.array(sentClaim).max(CHUNKS_PER_PAGE_MAX) }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** A later end for a link that can still be redeemed; an earlier one changes nothing. `now` is the store's time. */
+  extendLink: {
+    request: z.object({ deleteHash: s.secretHash, expiresAt: s.timeMs }),
+    response: z.object({ link, now: s.timeMs }),
     requestBody: false,
     responseBody: false
   },
@@ -214,6 +271,8 @@ export const controlMessages = {
       snapshot: snapshotStatus.nullable().default(null),
       scrub: scrubStatus.default({ oldestAt: 0, overdue: false, quarantined: 0 }),
       linksSuspended: s.count.default(0),
+      /** Bytes of live files and open uploads, by whose they are. */
+      spaceUsed: z.object({ anonymous: s.count }).default({ anonymous: 0 }),
       /** As recorded by the controller: also nodes that are down. */
       nodes: z
         .array(

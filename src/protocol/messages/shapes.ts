@@ -62,7 +62,8 @@ export const link = z.object({
   downloads: s.count,
   claimed: s.count,
   createdAt: s.timeMs,
-  expiresAt: s.timeMs
+  expiresAt: s.timeMs,
+  isProtected: z.boolean().default(false)
 })
 export const claim = z.object({
   claimHash: s.secretHash,
@@ -72,6 +73,16 @@ export const claim = z.object({
   leaseUntil: s.timeMs,
   bytesSent: s.count,
   covered: s.byteRanges,
+  consumedAt: s.timeMs.nullable()
+})
+/** A claim as the sender of its link may see it. */
+export const sentClaim = z.object({
+  claimHash: s.secretHash,
+  state: z.enum(['claimed', 'consumed', 'released']),
+  claimedAt: s.timeMs,
+  leaseUntil: s.timeMs,
+  bytesSent: s.count,
+  coveredBytes: s.count,
   consumedAt: s.timeMs.nullable()
 })
 /** A chunk of a file with its recorded copies. */
@@ -86,8 +97,23 @@ export const page = z.array(placedChunk).max(CHUNKS_PER_PAGE_MAX)
 export const pageLimit = z.int().min(1).max(CHUNKS_PER_PAGE_MAX)
 export const empty = z.object({})
 
+/**
+ * The link asks for a password, and none was given, or no more are heard for the moment: then `retryAfterMs`, 0 otherwise, says for how long, and nothing was compared.
+ */
+export const passwordRequired = z.object({
+  outcome: z.literal('password-required'),
+  challenge: s.passwordChallenge,
+  retryAfterMs: s.count
+})
+/** A wrong one was given, and counted. */
+export const passwordWrong = z.object({ outcome: z.literal('password-wrong') })
+/** What somebody who gives a password sends: the argon2id tag of it, and a hash of the address it came from, for the limits on attempts. */
+export const passwordGiven = { proof: s.sha256Hex.optional(), client: s.sha256Hex.optional() }
+
 /** Answer to claim and resume; a `file` comes with the first page of its chunks, so that a small download needs one request. */
 export const claimAnswer = z.discriminatedUnion('outcome', [
   z.object({ outcome: z.literal('claimed'), claim, file, chunks: page, now: s.timeMs }),
-  z.object({ outcome: z.enum(['unknown', 'used', 'expired', 'revoked', 'suspended', 'released']) })
+  z.object({ outcome: z.enum(['unknown', 'used', 'expired', 'revoked', 'suspended', 'released']) }),
+  passwordWrong,
+  passwordRequired
 ])

@@ -8,7 +8,7 @@ import { silentLogger } from '../../../src/runtime/logger.ts'
 import type { Generation, SecretHash } from '../../../src/types.ts'
 import { node } from '../../conformance/metadata-fixture.ts'
 import type { PlacedFile } from './renewal-world.ts'
-import { RenewalWorld, secretHash } from './renewal-world.ts'
+import { NOW, RenewalWorld, secretHash } from './renewal-world.ts'
 import { testFolder } from '../../kit/test-folder.ts'
 
 async function start(t: Test, nodes = 1): Promise<RenewalWorld> {
@@ -105,3 +105,23 @@ t.test('a sweep that was approved before is not approved any more', async (t) =>
   for (const key of keys) t.equal(await store.readSetting(key), null)
   t.equal(await store.readSetting(SETTINGS.frozen), 'recovered')
 })
+
+t.test(
+  'an extended link is as the snapshot says, and as its manifest says where there is none',
+  async (t) => {
+    const world = await start(t)
+    const store = await memoryStore()
+    const file = await world.place('extended', 90)
+    await world.renew(store)
+    const { deleteHash, tokenHash, expiresAt: first } = file.manifest.link
+    const expiresAt = first + 3_600_000
+    await store.extendLink({ deleteHash, expiresAt, ttlMaxMs: 86_400_000, now: NOW })
+    await world.renew(store, { now: first + 1 })
+    t.match(await store.findLink(tokenHash), { link: { state: 'live', expiresAt } })
+    const empty = await memoryStore()
+    await world.renew(empty)
+    t.match(await empty.findLink(tokenHash), { link: { state: 'live', expiresAt: first } }, 'never longer')
+    const late = await memoryStore()
+    t.match(await world.renew(late, { now: first + 1 }), { found: { adopted: 0, expired: 1 } })
+  }
+)

@@ -15,6 +15,10 @@ t.test('programs redeem', async (t) => {
     { 'user-agent': 'python-requests/2.32', accept: '*/*' },
     { 'user-agent': 'Go-http-client/1.1' },
     { 'user-agent': 'node', accept: '*/*', 'sec-fetch-mode': 'cors' },
+    {
+      'user-agent': 'Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.19041.1',
+      accept: '*/*'
+    },
     { 'user-agent': 'peerbin', accept: 'application/problem+json, application/json;q=0.9, */*;q=0.1' },
     {}
   ]
@@ -31,7 +35,30 @@ t.test('browsers that follow or embed a link do not', async (t) => {
   t.equal(visitorOf({ accept: '*/*', 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'cross-site' }), 'browser')
 })
 
+t.test('programs that pretend to be a browser do not: mail scanners are such', async (t) => {
+  const { 'user-agent': firefox } = FIREFOX
+  const chrome =
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/97.0.4692.99 Safari/537.36'
+  for (const agent of [firefox, chrome]) {
+    t.equal(visitorOf({ 'user-agent': agent, accept: '*/*' }), 'browser')
+    t.equal(visitorOf({ 'user-agent': agent }), 'browser')
+    t.equal(
+      visitorOf({ 'user-agent': agent, accept: '*/*', 'sec-fetch-mode': 'cors' }),
+      'browser',
+      'fetch in Node'
+    )
+    const script = { 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'same-origin' }
+    t.equal(
+      visitorOf({ 'user-agent': agent, accept: '*/*', ...script }),
+      'program',
+      'a script of our own page'
+    )
+  }
+})
+
 t.test('prefetches do not', async (t) => {
+  t.equal(visitorOf({ 'x-purpose': 'preview', accept: '*/*' }), 'prefetch')
+  t.equal(visitorOf({ 'sec-purpose': '', purpose: 'prefetch' }), 'prefetch')
   t.equal(visitorOf({ 'sec-purpose': 'prefetch;prerender' }), 'prefetch')
   t.equal(visitorOf({ purpose: 'prefetch' }), 'prefetch')
   t.equal(visitorOf({ 'x-moz': 'prefetch' }), 'prefetch')

@@ -1,0 +1,87 @@
+/** Where the command line gets a password from: a file, standard input, or the person at the terminal. Never an argument: other users of the machine can see those. */
+
+import { Option } from 'commander'
+import type { Command } from 'commander'
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { PeerbinError } from '../../errors.ts'
+import { PASSWORD_BYTES_MAX } from '../../protocol/limits.ts'
+import { cleanPassword } from '../../protocol/password.ts'
+import type { CliContext } from '../context.ts'
+
+export interface PasswordOptions {
+  passwordFile?: string
+  passwordStdin?: boolean
+  askPassword?: boolean
+}
+
+/** `--password-file`, `--password-stdin` and, where it makes sense, `--ask-password`; one of them at most. */
+export const addPasswordOptions = (command: Command, what: string): Command =>
+  command
+    .addOption(
+      new Option('--password-file <file>', `${what}: the first line of a file`).conflicts([
+        'passwordStdin',
+        'askPassword'
+      ])
+    )
+    .addOption(
+      new Option('--password-stdin', `${what}: the first line of standard input`).conflicts('askPassword')
+    )
+
+/**
+ * The password that the options name; undefined when they name none.
+ * @throws `local-file` when the file cannot be read, `usage` for an empty or overlong password
+ */
+export async function namedPassword(
+  options: PasswordOptions,
+  context: CliContext
+): Promise<string | undefined> {
+  if (options.passwordFile !== undefined) {
+    const path = resolve(context.cwd, options.passwordFile)
+    return usable(await readText(path), `--password-file ${path}`)
+  }
+  if (options.passwordStdin === true) return usable(await context.stdin.readAll(), '--password-stdin')
+  return undefined
+}
+
+/** Asks at the terminal, without showing what is typed. @throws `usage` where no person is there; the reason of an interruption */
+export async function askPassword(question: string, context: CliContext): Promise<string> {
+  if (context.stdin.isTTY !== true)
+    throw new PeerbinError(
+      'usage',
+      'a password is needed, and there is no terminal to ask at: give --password-file or --password-stdin'
+    )
+  return usable(await context.stdin.ask(question), 'the password')
+}
+
+/** For a password that is chosen: a slip of the finger would keep everybody out. */
+export async function askTwice(context: CliContext): Promise<string> {
+  const first = await askPassword('Password for the link: ', context)
+  if ((await askPassword('The same again: ', context)) === first) return first
+  throw new PeerbinError('usage', 'the two passwords are not the same')
+}
+
+/** The first line, without its end: editors and `echo` add one. */
+function usable(text: string, source: string): string {
+  const line = /^[^\r\n]*/.exec(text)?.[0] ?? ''
+  if (line === '') throw new PeerbinError('usage', `${source}: there is no password in the first line`)
+  try {
+    return cleanPassword(line)
+  } catch (error) {
+    throw new PeerbinError('usage', `${source}: a password has at most ${PASSWORD_BYTES_MAX} bytes`, {
+      cause: error
+    })
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new PeerbinError('local-file', `cannot read ${path}`, { cause: error })
+  }
+}
+
+/** The header in which a password goes; bytes of UTF-8, as the server expects them. */
+export const passwordHeaders = (password: string | undefined): Record<string, string> =>
+  password === undefined ? {} : { 'x-password': Buffer.from(password, 'utf8').toString('latin1') }

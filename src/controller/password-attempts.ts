@@ -1,0 +1,123 @@
+/**
+ * How many wrong passwords are heard: so many for one link and for one address, from whatever edge they come, each coming back one by one over the window. What goes on is
+ * remembered in memory only, so that a controller that starts again begins anew (docs/share-links.md says what that means).
+ */
+
+import type { Config } from '../config.ts'
+import type { Clock } from '../interfaces.ts'
+import type { SecretHash } from '../types.ts'
+
+/**
+ * Links, and addresses, that are remembered at most, about 150 bytes each. When there are more, the one goes that would be forgotten first anyway: to make the controller forget
+ * a link, somebody has to give as many wrong passwords to each of so many others, and each of those costs an edge the time of a hash.
+ */
+export const ATTEMPT_KEYS_MAX = 20_000
+
+/** One attempt: taken before the password is compared, so that any number of them at once cannot be more than are left. */
+export interface Attempt {
+  /** 0: it may be compared; otherwise it must not be, and the next one may be after so long. */
+  readonly waitMs: number
+  /** The password was right, or was not compared: the attempt does not count. */
+  giveBack(): void
+}
+
+export class PasswordAttempts {
+  readonly #links: AttemptTable
+  readonly #clients: AttemptTable
+
+  constructor(clock: Clock, config: Config['link'], keysMax = ATTEMPT_KEYS_MAX) {
+    const { passwordWindowMs: windowMs } = config
+    this.#links = new AttemptTable({ clock, windowMs, attempts: config.passwordAttempts, keysMax })
+    this.#clients = new AttemptTable({
+      clock,
+      windowMs,
+      attempts: config.passwordAttemptsPerAddress,
+      keysMax
+    })
+  }
+
+  /** How long the next attempt has to wait; 0: it may come now. */
+  waitMs(link: SecretHash, client: string | undefined): number {
+    return Math.max(this.#links.waitMs(link), client === undefined ? 0 : this.#clients.waitMs(client))
+  }
+
+  take(link: SecretHash, client: string | undefined): Attempt {
+    const waitMs = this.waitMs(link, client)
+    if (waitMs > 0) return { waitMs, giveBack: () => {} }
+    this.#links.take(link)
+    if (client !== undefined) this.#clients.take(client)
+    return {
+      waitMs: 0,
+      giveBack: () => {
+        this.#links.giveBack(link)
+        if (client !== undefined) this.#clients.giveBack(client)
+      }
+    }
+  }
+
+  /** Links and addresses that are remembered. */
+  get size(): { links: number; clients: number } {
+    return { links: this.#links.size, clients: this.#clients.size }
+  }
+}
+
+interface AttemptTableDeps {
+  readonly clock: Clock
+  readonly windowMs: number
+  readonly attempts: number
+  readonly keysMax: number
+}
+
+/** One number for a key: when everything it has taken will have come back (the generic cell rate algorithm, ITU-T I.371). */
+class AttemptTable {
+  readonly #deps: AttemptTableDeps
+  /** An attempt comes back after so long; whole milliseconds, so that sums are exact. */
+  readonly #stepMs: number
+  readonly #freeAt = new Map<string, number>()
+
+  constructor(deps: AttemptTableDeps) {
+    this.#deps = deps
+    this.#stepMs = Math.ceil(deps.windowMs / deps.attempts)
+  }
+
+  get size(): number {
+    return this.#freeAt.size
+  }
+
+  waitMs(key: string): number {
+    const takenMs = (this.#freeAt.get(key) ?? 0) - this.#now()
+    return Math.max(0, takenMs - this.#stepMs * (this.#deps.attempts - 1))
+  }
+
+  take(key: string): void {
+    const now = this.#now()
+    if (!this.#freeAt.has(key)) this.#makeRoom(now)
+    this.#freeAt.set(key, Math.max(this.#freeAt.get(key) ?? 0, now) + this.#stepMs)
+  }
+
+  giveBack(key: string): void {
+    const freeAt = this.#freeAt.get(key)
+    if (freeAt === undefined) return // it was forgotten meanwhile, or has come back by itself
+    if (freeAt - this.#stepMs <= this.#now()) this.#freeAt.delete(key)
+    else this.#freeAt.set(key, freeAt - this.#stepMs)
+  }
+
+  /** Looks at all of them, but only when there is no room: each new key is a password that was hashed, which takes far longer. */
+  #makeRoom(now: number): void {
+    if (this.#freeAt.size < this.#deps.keysMax) return
+    let soonest: string | undefined
+    let soonestAt = Infinity
+    for (const [key, freeAt] of this.#freeAt) {
+      if (freeAt <= now) this.#freeAt.delete(key)
+      else if (freeAt < soonestAt) {
+        soonest = key
+        soonestAt = freeAt
+      }
+    }
+    if (this.#freeAt.size >= this.#deps.keysMax && soonest !== undefined) this.#freeAt.delete(soonest)
+  }
+
+  #now(): number {
+    return Math.floor(this.#deps.clock.monotonic())
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * What one address may ask of this edge. Counted in memory, for this edge alone: with n edges behind a balancer an address may do up to n times as much, and a
+ * restart forgets. What has to be exact, the space that files take up, is counted by the controller.
+ */
+
+import type { Config } from '../../config.ts'
+import { PeerbinError } from '../../errors.ts'
+import type { Clock } from '../../interfaces.ts'
+import type { UserRole } from '../../types.ts'
+import { AddressBook } from './address-book.ts'
+import { emptyBucket, pour, shareOf, waitMs } from './leaky-bucket.ts'
+import type { Bucket, Rate } from './leaky-bucket.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
+/** When another transfer of the same address may have ended. */
+const TRANSFER_RETRY_MS = 2000
+
+interface Counters {
+  readonly requests: Bucket
+  readonly uploads: Bucket
+  readonly bytes: Bucket
+  uploading: number
+  downloading: number
+}
+
+/** A transfer that was let in; it counts until it is disposed of. */
+export interface Pass extends Disposable {}
+
+export interface UploadPass extends Pass {
+  /** So many bytes of the file have come. @throws `daily-bytes-used` when more came than were announced, and they do not fit */
+  received(bytes: number): void
+}
+
+export class AddressLimits {
+  readonly #clock: Clock
+  readonly #config: Config
+  readonly #requests: Rate
+  readonly #book: AddressBook<Counters>
+
+  constructor(clock: Clock, config: Config) {
+    this.#clock = clock
+    this.#config = config
+    this.#requests = { limit: config.edge.ratePerMinute, windowMs: MINUTE_MS }
+    this.#book = new AddressBook({
+      addressesMax: config.edge.addressesMax,
+      make: () => ({
+        requests: emptyBucket(),
+        uploads: emptyBucket(),
+        bytes: emptyBucket(),
+        uploading: 0,
+        downloading: 0
+      }),
+      weigh: (counters) => this.#weigh(counters)
+    })
+  }
+
+  /** Addresses that are remembered. */
+  get size(): number {
+    return this.#book.size
+  }
+
+  /** Counts a request. @throws `rate-limited` */
+  request(address: string): void {
+    const { requests } = this.#book.at(address)
+    const now = this.#clock.monotonic()
+    const wait = waitMs(requests, 1, this.#requests, now)
+    if (wait > 0) throw new PeerbinError('rate-limited', '', { retryAfterMs: wait })
+    pour(requests, 1, this.#requests, now)
+  }
+
+  /**
+   * Counts an upload, before its body is read; one that is refused counts for nothing.
+   * @param announcedBytes what the request says that it brings; undefined: it does not say
+   * @throws `too-many-transfers`, `too-many-uploads`, `daily-bytes-used`
+   */
+  upload(address: string, role: UserRole, announcedBytes: number | undefined): UploadPass {
+    const counters = this.#book.at(address)
+    const { uploads, bytes } = this.#rates(role)
+    const now = this.#clock.monotonic()
+    if (counters.uploading >= this.#config[role].uploadsAtOnce) throw tooManyTransfers()
+    const uploadWait = waitMs(counters.uploads, 1, uploads, now)
+    if (uploadWait > 0) throw new PeerbinError('too-many-uploads', '', { retryAfterMs: uploadWait })
+    const bytesWait = waitMs(counters.bytes, announcedBytes ?? 1, bytes, now)
+    if (bytesWait > 0) throw new PeerbinError('daily-bytes-used', '', { retryAfterMs: bytesWait })
+    pour(counters.uploads, 1, uploads, now)
+    pour(counters.bytes, announcedBytes ?? 0, bytes, now)
+    counters.uploading++
+    return this.#uploadPass(counters, bytes, announcedBytes ?? 0)
+  }
+
+  #uploadPass(counters: Counters, rate: Rate, announcedBytes: number): UploadPass {
+    let counted = announcedBytes
+    let received = 0
+    let ended = false
+    return {
+      received: (bytes) => {
+        received += bytes
+        if (received <= counted) return
+        const now = this.#clock.monotonic()
+        const wait = waitMs(counters.bytes, received - counted, rate, now)
+        pour(counters.bytes, received - counted, rate, now) // it has come, whether it is kept or not
+        counted = received
+        if (wait > 0) throw new PeerbinError('daily-bytes-used', '', { retryAfterMs: wait })
+      },
+      [Symbol.dispose]: () => {
+        if (ended) return
+        ended = true
+        counters.uploading--
+        pour(counters.bytes, received - counted, rate, this.#clock.monotonic())
+      }
+    }
+  }
+
+  /** Counts a download until it ends. @throws `too-many-transfers` */
+  download(address: string, role: UserRole): Pass {
+    const counters = this.#book.at(address)
+    if (counters.downloading >= this.#config[role].downloadsAtOnce) throw tooManyTransfers()
+    counters.downloading++
+    let ended = false
+    return {
+      [Symbol.dispose]: () => {
+        if (ended) return
+        ended = true
+        counters.downloading--
+      }
+    }
+  }
+
+  #rates(role: UserRole): { uploads: Rate; bytes: Rate } {
+    const { uploadsPerHour, dailyBytesMax } = this.#config[role]
+    return {
+      uploads: { limit: uploadsPerHour, windowMs: HOUR_MS },
+      bytes: { limit: dailyBytesMax, windowMs: DAY_MS }
+    }
+  }
+
+  /** How near the address is to any of its limits. */
+  #weigh({ requests, uploads, bytes, uploading, downloading }: Counters): number {
+    if (uploading > 0 || downloading > 0) return Infinity
+    const now = this.#clock.monotonic()
+    const rates = this.#rates('anonymous')
+    return Math.max(
+      shareOf(requests, this.#requests, now),
+      shareOf(uploads, rates.uploads, now),
+      shareOf(bytes, rates.bytes, now)
+    )
+  }
+}
+
+const tooManyTransfers = (): PeerbinError =>
+  new PeerbinError('too-many-transfers', '', { retryAfterMs: TRANSFER_RETRY_MS })

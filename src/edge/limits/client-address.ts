@@ -1,0 +1,21 @@
+/** Which address a request is counted under. */
+
+import { createHash } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import { addressKey } from './address-key.ts'
+
+/** Of a socket that is closed already nobody knows where it came from. */
+const NOWHERE = 'unknown'
+
+type Client = Pick<FastifyRequest, 'ip' | 'socket'>
+
+/**
+ * The client's address as the trusted proxies say it (`edge.trustedProxies`), and the connection's own where there are none. A proxy that says something that is
+ * no address speaks for all its clients: what they can write themselves must not give each request an address of its own.
+ */
+export const clientAddress = ({ ip, socket }: Client): string =>
+  addressKey(ip) ?? addressKey(socket.remoteAddress ?? '') ?? NOWHERE
+
+/** Its SHA-256 in hex, for limits that hold across edges: addresses of people stand in no message and no memory of the controller as they are. */
+export const clientHash = (client: Client): string =>
+  createHash('sha256').update(clientAddress(client)).digest('hex')
