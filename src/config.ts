@@ -389,8 +389,6 @@ export const configSchema = z.strictObject({
 })
 
 export type Config = z.output<typeof configSchema>
-/** Limits of one role: the section of its name. */
-export type RoleLimits = Config['anonymous']
 export type ConfigInput = z.input<typeof configSchema>
 
 /** @throws `config-invalid`, naming each wrong key. */
