@@ -10,6 +10,7 @@ import { clamdAddress } from '../../src/client/scan/clamd-scanner.ts'
 import { createScanGate } from '../../src/client/scan/scan-gate.ts'
 import { parseConfig } from '../../src/config.ts'
 import type { ConfigInput } from '../../src/config.ts'
+import { CHUNK_BYTES_MAX } from '../../src/protocol/limits.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { createLogger, silentLogger } from '../../src/runtime/logger.ts'
 import { EICAR, startClamd } from '../kit/clamd.ts'
@@ -100,6 +101,21 @@ t.test('clamd looks at every file, over TCP and over a socket', async (t) => {
       await until('no connection is left', () => clamd.sessions.now === 0)
     })
   }
+})
+
+t.test('clamd sees the end of a chunk although others have its memory by then', async (t) => {
+  const clamd = await clamdFor(t)
+  const { url, cluster } = await edgesWith(t, { clamd: clamd.address })
+  const first = Buffer.concat([sampleBytes(CHUNK_BYTES_MAX - EICAR.length), Buffer.from(EICAR)])
+  const rest = sampleBytes(CHUNK_BYTES_MAX, 1)
+  using sender = await RawClient.open(url())
+  sender.write(`PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: ${first.byteLength + rest.byteLength}\r\n\r\n`)
+  sender.write(first)
+  await until('the first chunk is stored', async () => (await cluster.controller.status()).chunks > 0)
+  for (let i = 0; i < 3; i++) t.equal((await put(url(), sampleBytes(3 * CHUNK_BYTES_MAX, i))).status, 201)
+  sender.write(rest)
+  await until('there is an answer', () => sender.status > 0)
+  t.equal(sender.status, 422)
 })
 
 t.test('without a verdict an upload is refused, for whatever reason there is none', async (t) => {
