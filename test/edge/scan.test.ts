@@ -200,6 +200,34 @@ t.test('a slow sender does not keep the scanner from others', async (t) => {
   t.match(slow.body.toString(), /busy/)
 })
 
+t.test('a slow sender does not keep the scanner that he has waited for, and gets it again', async (t) => {
+  const clamd = await clamdFor(t)
+  clamd.verdictMs = 1500
+  const scan = { clamd: clamd.address, scansMax: 1, waitMs: 20_000 }
+  const { url } = await edgesWith(t, scan, { slowMs: 200, stallMs: 60_000 })
+  const first = put(url(), sampleBytes(1000))
+  await until('the scanner is taken', () => clamd.sessions.now === 1)
+  using slow = await RawClient.open(url())
+  slow.write('PUT /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n')
+  slow.write(sampleBytes(10))
+  t.equal((await first).status, 201)
+  t.equal((await put(url(), sampleBytes(1001))).status, 201)
+  slow.write(sampleBytes(990))
+  await until('he is done too', () => slow.status > 0)
+  t.equal(slow.status, 201)
+})
+
+t.test('who waits for the scanner keeps no memory from those who have it', async (t) => {
+  const clamd = await clamdFor(t)
+  const memoryBytes = 2 * CHUNK_BYTES_MAX
+  const { url } = await edgesWith(t, { clamd: clamd.address, scansMax: 1 }, { memoryBytes })
+  const answers = await Promise.all(Array.from({ length: 6 }, (_, i) => put(url(), sampleBytes(9 * MB, i))))
+  t.same(
+    answers.map(({ status }) => status),
+    answers.map(() => 201)
+  )
+})
+
 t.test('a client that leaves takes its scan with it', async (t) => {
   const clamd = await clamdFor(t)
   const edges = await edgesWith(t, { clamd: clamd.address }, { stallMs: 20_000 })
