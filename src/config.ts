@@ -269,7 +269,12 @@ const edge = z.strictObject({
     2,
     'passwords hashed at once, each with link.passwordMemoryKiB of memory beside memoryBytes, on a thread of its own'
   ),
-  passwordWaitersMax: num(0, 10_000, 64, 'passwords that wait for that; more are turned away'),
+  passwordWaitersMax: num(
+    0,
+    10_000,
+    64,
+    'passwords that wait for that, of one address at most half; more are turned away'
+  ),
   connectionsPerAddress: num(
     1,
     1_000_000,
