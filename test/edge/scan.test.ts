@@ -12,6 +12,7 @@ import { parseConfig } from '../../src/config.ts'
 import type { ConfigInput } from '../../src/config.ts'
 import { CHUNK_BYTES_MAX } from '../../src/protocol/limits.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
+import { sleep } from '../../src/runtime/deadline.ts'
 import { createLogger, silentLogger } from '../../src/runtime/logger.ts'
 import { EICAR, startClamd } from '../kit/clamd.ts'
 import type { TestClamd } from '../kit/clamd.ts'
@@ -226,6 +227,30 @@ t.test('who waits for the scanner keeps no memory from those who have it', async
     answers.map(({ status }) => status),
     answers.map(() => 201)
   )
+})
+
+t.test('who waits for memory is not taken for a slow sender, and keeps the scanner', async (t) => {
+  const CHUNK = 4 * 1024 * 1024
+  const clamd = await clamdFor(t)
+  const edges = await edgesWith(
+    t,
+    { clamd: clamd.address, scansMax: 1 },
+    { memoryBytes: CHUNK, memoryWaitMs: 60_000, slowMs: 500 }
+  )
+  const memory = edges.edges[0]?.memory
+  if (memory === undefined) throw new Error('there is no edge')
+  using waiting = await RawClient.open(edges.url())
+  waiting.write(`PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: ${CHUNK + 1000}\r\n\r\n`)
+  waiting.write(sampleBytes(CHUNK))
+  await until('it has the scanner', () => clamd.sessions.now === 1)
+  const others = await memory.acquire(CHUNK)
+  waiting.write(sampleBytes(1000))
+  const next = put(edges.url(), sampleBytes(10))
+  await sleep(systemClock, 1500) // three times what a sender may take while others wait
+  others.release()
+  await until('it is told', () => waiting.status > 0)
+  t.equal(waiting.status, 201)
+  t.equal((await next).status, 201)
 })
 
 t.test('a client that leaves takes its scan with it', async (t) => {

@@ -78,6 +78,10 @@ export class FileScan implements Disposable {
   readonly #scope: AbortScope
   #place: Lease | undefined
   #patience: Timer | undefined
+  /** Since when the sender is waited for; undefined: he is not. */
+  #waitingSince: number | undefined
+  /** How long he was waited for over the present chunk. */
+  #waitedMs = 0
   #session: ScanSession | undefined
   #verdict: Promise<Verdict> | undefined
   /** Why there will be no verdict. */
@@ -94,14 +98,17 @@ export class FileScan implements Disposable {
    * @throws `busy`
    */
   async *admit(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    let admitted = false
-    for await (const piece of source) {
-      if (!admitted) {
-        this.#place = await this.#acquire(false)
+    const iterator = source[Symbol.asyncIterator]()
+    try {
+      for (let isFirst = true; ; isFirst = false) {
         this.#offerPlace()
+        const next = await iterator.next().finally(() => this.#keepPlace())
+        if (next.done === true) return
+        if (isFirst) this.#place = await this.#acquire(false)
+        yield next.value
       }
-      admitted = true
-      yield piece
+    } finally {
+      await iterator.return?.()
     }
   }
 
@@ -110,8 +117,8 @@ export class FileScan implements Disposable {
     const iterator = chunks[Symbol.asyncIterator]()
     try {
       for (;;) {
-        this.#offerPlace()
-        const next = await iterator.next().finally(() => this.#keepPlace())
+        const next = await iterator.next()
+        this.#waitedMs = 0
         if (next.done === true) break
         try {
           await this.#feed(next.value)
@@ -129,15 +136,15 @@ export class FileScan implements Disposable {
   }
 
   /**
-   * While the sender is waited for, others may have the place at the scanner. Of whose file nothing was looked at yet waits for another one when his first chunk has come; others
+   * While the sender is waited for, others may have the place at the scanner, once he took `edge.slowMs` over a chunk; what the chunk waits for here (memory) is not his fault. Of whose file nothing was looked at yet waits for another one when his first chunk has come; others
    * have to come again.
    */
   #offerPlace(): void {
     const { clock, config } = this.#deps
-    this.#keepPlace()
     if (this.#place === undefined) return
+    this.#waitingSince = clock.monotonic()
     this.#patience = clock.setTimer(
-      config.edge.slowMs,
+      Math.max(0, config.edge.slowMs - this.#waitedMs),
       () => {
         this.#place?.offer(() => {
           if (this.#session === undefined) return this.#leave()
@@ -151,6 +158,9 @@ export class FileScan implements Disposable {
   }
 
   #keepPlace(): void {
+    const now = this.#deps.clock.monotonic()
+    this.#waitedMs += now - (this.#waitingSince ?? now)
+    this.#waitingSince = undefined
     this.#patience?.cancel()
     this.#patience = undefined
     this.#place?.keep()
