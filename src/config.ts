@@ -3,8 +3,8 @@
  * section.key=value`. `peerbin config` prints them all. Unknown keys are errors: a misspelt limit must not be ignored.
  */
 
-import { isIP } from 'node:net'
 import { z } from 'zod'
+import { forbiddenTypes, trustedProxies } from './config-lists.ts'
 import { PeerbinError } from './errors.ts'
 import { PASSWORD_LANES_MAX, PASSWORD_MEMORY_KIB_MAX, PASSWORD_PASSES_MAX } from './protocol/limits.ts'
 
@@ -27,22 +27,6 @@ const num = (min: number, max: number, fallback: number, why: string) =>
 
 const text = (fallback: string, why: string) => z.string().default(fallback).describe(why)
 const list = (why: string) => z.array(z.string()).default([]).describe(why)
-
-/** What `edge.trustedProxies` knows beside addresses and networks. */
-const PROXY_NAMES = ['loopback', 'linklocal', 'uniquelocal'] as const
-
-const isProxyName = (text: string): boolean => PROXY_NAMES.some((name) => name === text)
-
-/** Whether that is an address, or a network with the length of its prefix; not the network of everybody. */
-function isNetwork(text: string): boolean {
-  const [address = '', prefix, ...more] = text.split('/')
-  const bits = isIP(address) === 4 ? 32 : 128
-  if (isIP(address) === 0 || more.length > 0) return false
-  return prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= bits)
-}
-
-/** `type/subtype`, `type/*`, or an extension with its dot. */
-const TYPE_PATTERN = /^\s*(?:\.[^\s/\\]+|[a-z0-9!#$&^_.+-]+\/(?:\*|[a-z0-9!#$&^_.+-]+))\s*$/i
 
 const heartbeat = z.strictObject({
   intervalMs: ms(1 * SECOND, 'pause between two heartbeats'),
@@ -236,16 +220,7 @@ const edge = z.strictObject({
   tlsCert: z.string().default('').describe('certificate chain (PEM file); empty: plain HTTP'),
   tlsKey: z.string().default('').describe('key of the certificate (PEM file)'),
   tlsReloadMs: ms(1 * MINUTE, 'certificate files are looked at again so often'),
-  trustedProxies: z
-    .array(
-      z.string().refine((text) => isProxyName(text) || isNetwork(text), {
-        error: `an address, a network such as 10.0.0.0/8, or ${PROXY_NAMES.join(', ')} is needed`
-      })
-    )
-    .default([])
-    .describe(
-      `addresses, networks (10.0.0.0/8) or names of some (${PROXY_NAMES.join(', ')}) whose X-Forwarded-* headers are believed`
-    ),
+  trustedProxies,
   uploadBytesMax: bytes(10 * MIB, 'largest anonymous upload'),
   memoryBytes: bytes(64 * MIB, 'chunks held in memory at once, by all uploads and downloads together'),
   memoryWaitersMax: num(1, 100_000, 4096, 'transfers that wait for memory; more are turned away'),
@@ -292,12 +267,7 @@ const edge = z.strictObject({
     'a transfer whose other side takes longer over one chunk gives its memory to others that wait for it'
   ),
   ratePerMinute: num(1, 10_000_000, 6000, 'requests from one address within a minute; 300 at once must pass'),
-  forbiddenTypes: z
-    .array(
-      z.string().regex(TYPE_PATTERN, 'a media type (video/mp4, video/*) or an extension (.exe) is needed')
-    )
-    .default([])
-    .describe('what is refused: media types ("video/mp4", "video/*") and extensions (".exe")'),
+  forbiddenTypes,
   stopMs: ms(3 * SECOND, 'transfers under way get so long to finish when the edge stops')
 })
 
