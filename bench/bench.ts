@@ -177,7 +177,10 @@ async function run(): Promise<void> {
     printRepair(repair)
     process.stderr.write('many at once: `node bench/load.ts` does 1000\n')
     const load = join(import.meta.dirname, 'load.ts')
-    spawnSync(process.execPath, [load, '--clients', String(times(200))], { stdio: 'inherit' })
+    const { status } = spawnSync(process.execPath, [load, '--clients', String(times(200))], {
+      stdio: 'inherit'
+    })
+    if (status !== 0) process.exitCode = 1 // it has said which transfers failed
     if (values.json !== undefined) {
       await writeFile(values.json, `${JSON.stringify({ ...report, repair }, null, 2)}\n`)
     }

@@ -80,27 +80,27 @@ export async function uploadHashed(url: string, size: number, hashes = true): Pr
   return { directUrl, sha256: hashes ? hash.digest('hex') : '' }
 }
 
-/** Redeems a link and counts its bytes. */
-export async function download(directUrl: string): Promise<number> {
+/** Redeems a link; the body is to be read. */
+async function redeem(directUrl: string): Promise<IncomingMessage> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     request(directUrl, { agent }).once('response', resolve).once('error', reject).end()
   })
   if (answer.statusCode !== 200)
     throw new Error(`download answered ${answer.statusCode}: ${await bodyOf(answer)}`)
+  return answer
+}
+
+/** Redeems a link and counts its bytes. */
+export async function download(directUrl: string): Promise<number> {
   let bytes = 0
-  for await (const piece of answer) bytes += (piece as Buffer).byteLength
+  for await (const piece of await redeem(directUrl)) bytes += (piece as Buffer).byteLength
   return bytes
 }
 
 /** Redeems a link and answers the digest of what came, hex. */
 export async function downloadHashed(directUrl: string): Promise<string> {
-  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    request(directUrl, { agent }).once('response', resolve).once('error', reject).end()
-  })
-  if (answer.statusCode !== 200)
-    throw new Error(`download answered ${answer.statusCode}: ${await bodyOf(answer)}`)
   const hash = createHash('sha256')
-  for await (const piece of answer) hash.update(piece as Buffer)
+  for await (const piece of await redeem(directUrl)) hash.update(piece as Buffer)
   return hash.digest('hex')
 }
 

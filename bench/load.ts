@@ -1,5 +1,5 @@
 /**
- * `node bench/load.ts [--clients 1000] [--mb 5] [--json FILE] [--profile DIR]`: so many uploads at once, then so many downloads at once, through real processes on this
+ * `node bench/load.ts [--clients 1000] [--mb 5] [--json FILE] [--profile DIR] [--set section.key=value]`: so many uploads at once, then so many downloads at once, through real processes on this
  * machine (controller, three nodes, one edge; every write synced), each checked by SHA-256. All clients live in this process and take their share of the machine, so
  * the figures say what the machine does with both ends on it.
  */

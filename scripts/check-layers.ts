@@ -44,6 +44,7 @@ const VOCABULARY = new Set([
   'interfaces',
   'errors',
   'config',
+  'config-lists',
   'metadata-store',
   'metadata-records',
   'version'

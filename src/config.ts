@@ -4,6 +4,7 @@
  */
 
 import { z } from 'zod'
+import { forbiddenTypes, trustedProxies } from './config-lists.ts'
 import { PeerbinError } from './errors.ts'
 import { PASSWORD_LANES_MAX, PASSWORD_MEMORY_KIB_MAX, PASSWORD_PASSES_MAX } from './protocol/limits.ts'
 
@@ -177,7 +178,7 @@ const snapshot = z.strictObject({
 })
 
 const link = z.strictObject({
-  ttlMs: ms(2 * DAY, 'a link expires after so long unless the sender says otherwise (L2)'),
+  ttlMs: ms(2 * DAY, 'a link expires after so long unless the sender says otherwise'),
   ttlMinMs: ms(1 * SECOND, 'shortest expiry a sender may ask for'),
   ttlMaxMs: ms(30 * DAY, 'longest expiry a sender may ask for'),
   downloads: num(1, 10_000, 1, 'redemptions per link unless the sender says otherwise'),
@@ -219,8 +220,8 @@ const edge = z.strictObject({
   tlsCert: z.string().default('').describe('certificate chain (PEM file); empty: plain HTTP'),
   tlsKey: z.string().default('').describe('key of the certificate (PEM file)'),
   tlsReloadMs: ms(1 * MINUTE, 'certificate files are looked at again so often'),
-  trustedProxies: list('addresses or networks whose X-Forwarded-* headers are believed'),
-  uploadBytesMax: bytes(10 * MIB, 'largest anonymous upload (L5)'),
+  trustedProxies,
+  uploadBytesMax: bytes(10 * MIB, 'largest anonymous upload'),
   memoryBytes: bytes(64 * MIB, 'chunks held in memory at once, by all uploads and downloads together'),
   memoryWaitersMax: num(1, 100_000, 4096, 'transfers that wait for memory; more are turned away'),
   memoryWaitMs: ms(
@@ -243,7 +244,12 @@ const edge = z.strictObject({
     2,
     'passwords hashed at once, each with link.passwordMemoryKiB of memory beside memoryBytes, on a thread of its own'
   ),
-  passwordWaitersMax: num(0, 10_000, 64, 'passwords that wait for that; more are turned away'),
+  passwordWaitersMax: num(
+    0,
+    10_000,
+    64,
+    'passwords that wait for that, of one address at most half; more are turned away'
+  ),
   connectionsPerAddress: num(
     1,
     1_000_000,
@@ -261,7 +267,7 @@ const edge = z.strictObject({
     'a transfer whose other side takes longer over one chunk gives its memory to others that wait for it'
   ),
   ratePerMinute: num(1, 10_000_000, 6000, 'requests from one address within a minute; 300 at once must pass'),
-  forbiddenTypes: list('what is refused: media types ("video/mp4", "video/*") and extensions (".exe")'),
+  forbiddenTypes,
   stopMs: ms(3 * SECOND, 'transfers under way get so long to finish when the edge stops')
 })
 
@@ -358,8 +364,6 @@ export const configSchema = z.strictObject({
 })
 
 export type Config = z.output<typeof configSchema>
-/** Limits of one role: the section of its name. */
-export type RoleLimits = Config['anonymous']
 export type ConfigInput = z.input<typeof configSchema>
 
 /** @throws `config-invalid`, naming each wrong key. */

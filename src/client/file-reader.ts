@@ -95,8 +95,14 @@ export class FileReader {
         const { placed, end } = head.planned
         let { start } = head.planned
         const pieceBytes = Math.min(PIECE_BYTES, end - start)
-        held.piece = await this.#pieces.lease(pieceBytes, signal, held.late)
-        throwIfAborted(signal)
+        if (held.piece === undefined) {
+          // while many readers are slow there may be none for long: whoever waits for one keeps no chunk from others
+          chunk.offer(this.#slowMs, () => held.giveBack(head.planned))
+          held.piece = await this.#pieces.lease(pieceBytes, signal, held.late)
+          throwIfAborted(signal)
+          chunk.keep()
+          if (held.chunk === undefined) continue // the chunk again; the piece is kept, as its turn has come
+        }
         while (start < end && held.chunk !== undefined) {
           throwIfAborted(signal)
           const size = Math.min(pieceBytes, end - start)
@@ -104,7 +110,7 @@ export class FileReader {
           start += size
           const rest = { placed, start, end }
           if (start === end && held.ahead.length === 0) held.releaseChunk()
-          else chunk.offer(this.#slowMs, () => held.giveBack(rest))
+          else chunk.offer(this.#slowMs, () => held.slow(rest))
           yield held.piece.bytes.subarray(0, size)
           held.chunk?.keep()
         }
@@ -176,9 +182,14 @@ class Held {
     this.chunk = chunk
   }
 
+  /** As giveBack, for a reader that others have waited for. */
+  slow(rest: PlannedChunk): void {
+    this.#isSlow = true
+    this.giveBack(rest)
+  }
+
   /** Others wait for memory: all but the piece, which is in the reader's hands. @param rest of the chunk that is being read */
   giveBack(rest: PlannedChunk): void {
-    this.#isSlow = true
     const planned = this.ahead.map((fetch) => fetch.planned)
     this.again.unshift(...(rest.start < rest.end ? [rest] : []), ...planned)
     this.#releaseAhead()

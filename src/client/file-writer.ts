@@ -187,6 +187,7 @@ export class FileWriter {
     await pipe(
       request.source,
       (source) => guardSource(source, { clock, stallMs, rateMinBytes, signal }),
+      (pieces) => scan?.admit(pieces) ?? pieces,
       (pieces) =>
         cutChunks(pieces, { memory: this.#memory, declaredBytes, limitBytes, chunkBytes, slowMs, signal }),
       (chunks) => checksums.watch(chunks),

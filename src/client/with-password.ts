@@ -37,7 +37,7 @@ export async function withPassword<Answer extends { outcome: string }>(
   if (!isRequired(first)) return settled(first)
   if (given === undefined) throw new PeerbinError('password-required')
   if (first.retryAfterMs > 0) throw noMore(first)
-  const proof = await passwords.prove(given.text, first.challenge, signal)
+  const proof = await passwords.prove(given.text, first.challenge, signal, given.client)
   const second = await ask({ ...client, proof })
   // others have used up the attempts meanwhile, and this one was not looked at
   if (isRequired(second)) throw noMore(second)

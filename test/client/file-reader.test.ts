@@ -24,7 +24,7 @@ const faultyStores = (count: number): FaultyChunkStore[] =>
 
 /** A file, ready to be read, with no copy owed any more. */
 async function stored(edge: Edge, bytes: Uint8Array): Promise<ReadRequest> {
-  const result = await edge.writer.upload(upload(bytes))
+  const result = await edge.writer.upload(upload(bytes, { declaredBytes: bytes.length }))
   await until('no copy is owed', async () => (await stats(edge)).chunksOwed === 0)
   return await claim(edge, result)
 }
@@ -275,5 +275,19 @@ t.test('a download takes memory for chunks ahead only while it is free', async (
   )
   for (const back of backs) t.ok(back.equals(bytes))
   t.ok(edge.memory.peak <= 8 * MIB)
+  t.equal(edge.memory.used, 0)
+})
+
+t.test('who waits for a piece while slow readers have them all keeps no chunk from others', async (t) => {
+  const edge = await setUp(t, { memoryBytes: MIB, config: { edge: { slowMs: 50 } } })
+  const bytes = bytesOf(600_000)
+  const request = await stored(edge, bytes)
+  const slow = Array.from({ length: 4 }, () => edge.reader.read(request)) // a quarter of the memory, in pieces of 64 KiB
+  await Promise.all(slow.map(async (reader) => await reader.next()))
+  const waiting = collect(edge.reader.read(request))
+  await until('it has its chunk', () => edge.memory.used > 0)
+  await edge.writer.upload(upload(bytesOf(700_000, 2), { declaredBytes: 700_000 }))
+  for (const reader of slow) await reader.return(undefined)
+  t.ok((await waiting).equals(bytes))
   t.equal(edge.memory.used, 0)
 })

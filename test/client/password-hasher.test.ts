@@ -38,6 +38,26 @@ t.test('a flood of passwords is hashed few at a time, and most of it turned away
   t.match(await passwords.prove('open sesame', challenge), /^[0-9a-f]{64}$/, 'then it goes on as before')
 })
 
+t.test(
+  'one client that sends passwords by the hundred does not keep others from having theirs hashed',
+  async (t) => {
+    const passwords = hasher(1, 8)
+    const challenge = challengeOf(await passwords.record('open sesame'))
+    const done: string[] = []
+    const prove = async (client: string): Promise<void> => {
+      await passwords.prove('a guess', challenge, undefined, client)
+      done.push(client)
+    }
+    const flood = Array.from({ length: 100 }, () => prove('flood'))
+    const others = ['one', 'two', 'three'].map((client) => prove(client))
+    const outcomes = await Promise.allSettled(flood)
+    t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 4, 'it has half of the queue')
+    await Promise.all(others)
+    t.ok(done.indexOf('three') < 5, `and the others come first: ${done.join(' ')}`)
+    await t.resolves(prove('flood'), 'then it goes on as before')
+  }
+)
+
 t.test('whoever has left is not hashed for', async (t) => {
   const passwords = hasher(1, 5)
   const challenge = challengeOf(await passwords.record('open sesame'))

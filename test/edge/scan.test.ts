@@ -10,7 +10,9 @@ import { clamdAddress } from '../../src/client/scan/clamd-scanner.ts'
 import { createScanGate } from '../../src/client/scan/scan-gate.ts'
 import { parseConfig } from '../../src/config.ts'
 import type { ConfigInput } from '../../src/config.ts'
+import { CHUNK_BYTES_MAX } from '../../src/protocol/limits.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
+import { sleep } from '../../src/runtime/deadline.ts'
 import { createLogger, silentLogger } from '../../src/runtime/logger.ts'
 import { EICAR, startClamd } from '../kit/clamd.ts'
 import type { TestClamd } from '../kit/clamd.ts'
@@ -102,6 +104,21 @@ t.test('clamd looks at every file, over TCP and over a socket', async (t) => {
   }
 })
 
+t.test('clamd sees the end of a chunk although others have its memory by then', async (t) => {
+  const clamd = await clamdFor(t)
+  const { url, cluster } = await edgesWith(t, { clamd: clamd.address })
+  const first = Buffer.concat([sampleBytes(CHUNK_BYTES_MAX - EICAR.length), Buffer.from(EICAR)])
+  const rest = sampleBytes(CHUNK_BYTES_MAX, 1)
+  using sender = await RawClient.open(url())
+  sender.write(`PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: ${first.byteLength + rest.byteLength}\r\n\r\n`)
+  sender.write(first)
+  await until('the first chunk is stored', async () => (await cluster.controller.status()).chunks > 0)
+  for (let i = 0; i < 3; i++) t.equal((await put(url(), sampleBytes(3 * CHUNK_BYTES_MAX, i))).status, 201)
+  sender.write(rest)
+  await until('there is an answer', () => sender.status > 0)
+  t.equal(sender.status, 422)
+})
+
 t.test('without a verdict an upload is refused, for whatever reason there is none', async (t) => {
   const clamd = await clamdFor(t)
   const edges = await edgesWith(t, { clamd: clamd.address, timeoutMs: 1000 })
@@ -182,6 +199,58 @@ t.test('a slow sender does not keep the scanner from others', async (t) => {
   await until('it is told to come again', () => slow.status > 0)
   t.equal(slow.status, 503)
   t.match(slow.body.toString(), /busy/)
+})
+
+t.test('a slow sender does not keep the scanner that he has waited for, and gets it again', async (t) => {
+  const clamd = await clamdFor(t)
+  clamd.verdictMs = 1500
+  const scan = { clamd: clamd.address, scansMax: 1, waitMs: 20_000 }
+  const { url } = await edgesWith(t, scan, { slowMs: 200, stallMs: 60_000 })
+  const first = put(url(), sampleBytes(1000))
+  await until('the scanner is taken', () => clamd.sessions.now === 1)
+  using slow = await RawClient.open(url())
+  slow.write('PUT /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n')
+  slow.write(sampleBytes(10))
+  t.equal((await first).status, 201)
+  t.equal((await put(url(), sampleBytes(1001))).status, 201)
+  slow.write(sampleBytes(990))
+  await until('he is done too', () => slow.status > 0)
+  t.equal(slow.status, 201)
+})
+
+t.test('who waits for the scanner keeps no memory from those who have it', async (t) => {
+  const clamd = await clamdFor(t)
+  const memoryBytes = 2 * CHUNK_BYTES_MAX
+  const { url } = await edgesWith(t, { clamd: clamd.address, scansMax: 1 }, { memoryBytes })
+  const answers = await Promise.all(Array.from({ length: 6 }, (_, i) => put(url(), sampleBytes(9 * MB, i))))
+  t.same(
+    answers.map(({ status }) => status),
+    answers.map(() => 201)
+  )
+})
+
+t.test('who waits for memory is not taken for a slow sender, and keeps the scanner', async (t) => {
+  const CHUNK = 4 * 1024 * 1024
+  const clamd = await clamdFor(t)
+  const edges = await edgesWith(
+    t,
+    { clamd: clamd.address, scansMax: 1 },
+    { memoryBytes: CHUNK, memoryWaitMs: 60_000, slowMs: 500 }
+  )
+  const memory = edges.edges[0]?.memory
+  if (memory === undefined) throw new Error('there is no edge')
+  using waiting = await RawClient.open(edges.url())
+  waiting.write(`PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: ${CHUNK + 1000}\r\n\r\n`)
+  waiting.write(sampleBytes(CHUNK))
+  await until('it has the scanner', () => clamd.sessions.now === 1)
+  const others = await memory.acquire(CHUNK)
+  waiting.write(sampleBytes(1000))
+  const next = put(edges.url(), sampleBytes(10))
+  await sleep(systemClock, 1500) // three times what a sender may take while others wait
+  others.release()
+  await until('it is told', () => waiting.status > 0)
+  t.equal(waiting.status, 201)
+  t.equal((await next).status, 201)
 })
 
 t.test('a client that leaves takes its scan with it', async (t) => {

@@ -84,7 +84,8 @@ class ClamdSession implements ScanSession {
     this.#drip?.cancel()
     const keep = Math.min(HELD_BACK_BYTES, bytes.byteLength)
     const before = this.#heldBack
-    this.#heldBack = bytes.slice(bytes.byteLength - keep)
+    // a copy: `slice` of a Buffer would be none, and others have the chunk's memory by the time it is sent
+    this.#heldBack = new Uint8Array(bytes.subarray(bytes.byteLength - keep))
     await this.#send(before)
     await this.#send(bytes.subarray(0, bytes.byteLength - keep))
     this.#drip = this.#clock.setTimer(DRIP_MS, () => this.#dripOne(), { unref: true })

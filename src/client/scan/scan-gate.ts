@@ -5,7 +5,7 @@
 
 import type { Config } from '../../config.ts'
 import { PeerbinError, asPeerbinError } from '../../errors.ts'
-import type { Clock, Logger } from '../../interfaces.ts'
+import type { Clock, Logger, Timer } from '../../interfaces.ts'
 import { Budget } from '../../runtime/budget.ts'
 import type { Lease } from '../../runtime/budget.ts'
 import { abortScope, deadline, throwIfAborted, withDeadline } from '../../runtime/deadline.ts'
@@ -77,6 +77,11 @@ export class FileScan implements Disposable {
   readonly #deps: FileScanDeps
   readonly #scope: AbortScope
   #place: Lease | undefined
+  #patience: Timer | undefined
+  /** Since when the sender is waited for; undefined: he is not. */
+  #waitingSince: number | undefined
+  /** How long he was waited for over the present chunk. */
+  #waitedMs = 0
   #session: ScanSession | undefined
   #verdict: Promise<Verdict> | undefined
   /** Why there will be no verdict. */
@@ -87,14 +92,33 @@ export class FileScan implements Disposable {
     this.#scope = abortScope(signal)
   }
 
+  /**
+   * A pipeline stage ahead of the chunks: when something of the file has come, its place at the scanner is waited for, and only then memory. With a chunk in hand it would hold
+   * what those at the scanner need for their next one.
+   * @throws `busy`
+   */
+  async *admit(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    const iterator = source[Symbol.asyncIterator]()
+    try {
+      for (let isFirst = true; ; isFirst = false) {
+        this.#offerPlace()
+        const next = await iterator.next().finally(() => this.#keepPlace())
+        if (next.done === true) return
+        if (isFirst) this.#place = await this.#acquire(false)
+        yield next.value
+      }
+    } finally {
+      await iterator.return?.()
+    }
+  }
+
   /** A pipeline stage: passes chunks on unchanged, once the scanner has taken them. */
   async *watch(chunks: AsyncIterable<FilledChunk>): AsyncGenerator<FilledChunk> {
     const iterator = chunks[Symbol.asyncIterator]()
     try {
       for (;;) {
-        const patience = this.#offerPlace()
-        const next = await iterator.next().finally(() => patience.cancel())
-        this.#place?.keep()
+        const next = await iterator.next()
+        this.#waitedMs = 0
         if (next.done === true) break
         try {
           await this.#feed(next.value)
@@ -111,13 +135,19 @@ export class FileScan implements Disposable {
     }
   }
 
-  /** While the sender is waited for, others may have the place at the scanner: this upload has to come again then. */
-  #offerPlace(): { cancel(): void } {
+  /**
+   * While the sender is waited for, others may have the place at the scanner, once he took `edge.slowMs` over a chunk; what the chunk waits for here (memory) is not his fault. Of whose file nothing was looked at yet waits for another one when his first chunk has come; others
+   * have to come again.
+   */
+  #offerPlace(): void {
     const { clock, config } = this.#deps
-    return clock.setTimer(
-      config.edge.slowMs,
+    if (this.#place === undefined) return
+    this.#waitingSince = clock.monotonic()
+    this.#patience = clock.setTimer(
+      Math.max(0, config.edge.slowMs - this.#waitedMs),
       () => {
         this.#place?.offer(() => {
+          if (this.#session === undefined) return this.#leave()
           this.#fail(
             new PeerbinError('busy', 'others waited for the scanner', { retryAfterMs: BUSY_RETRY_AFTER_MS })
           )
@@ -127,10 +157,19 @@ export class FileScan implements Disposable {
     )
   }
 
+  #keepPlace(): void {
+    const now = this.#deps.clock.monotonic()
+    this.#waitedMs += now - (this.#waitingSince ?? now)
+    this.#waitingSince = undefined
+    this.#patience?.cancel()
+    this.#patience = undefined
+    this.#place?.keep()
+  }
+
   async #feed(chunk: FilledChunk): Promise<void> {
     if (this.#failure === undefined) {
       try {
-        const session = (this.#session ??= await this.#open(chunk.isShort))
+        const session = (this.#session ??= await this.#open())
         await this.#limited(() => session.write(bytesOf(chunk)))
       } catch (error) {
         throwIfAborted(this.#scope.signal)
@@ -141,12 +180,13 @@ export class FileScan implements Disposable {
     if (this.#failure !== undefined) this.#refuse(this.#failure)
   }
 
-  async #open(late: boolean): Promise<ScanSession> {
-    const { places, scanner, clock, config } = this.#deps
+  /** @param late its sender has held up others before */
+  async #acquire(late: boolean): Promise<Lease> {
+    const { places, clock, config } = this.#deps
     const { signal } = this.#scope
     try {
       using limit = deadline(clock, config.scan.waitMs, signal)
-      this.#place = await places.acquire(1, limit.signal, late)
+      return await places.acquire(1, limit.signal, late)
     } catch (error) {
       throwIfAborted(signal)
       throw new PeerbinError('busy', 'the scanner is busy', {
@@ -154,7 +194,12 @@ export class FileScan implements Disposable {
         retryAfterMs: BUSY_RETRY_AFTER_MS
       })
     }
-    using limit = deadline(clock, config.scan.timeoutMs, signal)
+  }
+
+  async #open(): Promise<ScanSession> {
+    const { scanner, clock, config } = this.#deps
+    this.#place ??= await this.#acquire(true)
+    using limit = deadline(clock, config.scan.timeoutMs, this.#scope.signal)
     return await scanner.open(limit.signal)
   }
 

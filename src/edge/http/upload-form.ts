@@ -39,13 +39,18 @@ export class UploadForm {
   readonly #parts: AsyncIterator<Multipart>
   readonly #fields = new Map<string, string>()
   readonly #link: Config['link']
+  readonly #clock: Clock
+  readonly #stallMs: number
   #file: MultipartFile | undefined
+  #skippedBytes = 0
 
   constructor(request: FastifyRequest, clock: Clock, config: Config) {
     sendContinue(request.raw)
     this.#link = config.link
+    this.#clock = clock
+    this.#stallMs = config.edge.stallMs
     const parts = request.parts({ limits: { ...LIMITS, fileSize: Number.MAX_SAFE_INTEGER } })
-    this.#parts = stallLimited(parts, clock, config.edge.stallMs, 'upload-stalled')
+    this.#parts = stallLimited(parts, clock, this.#stallMs, 'upload-stalled')
   }
 
   /** Reads up to the file. @throws `invalid-field` when there is none, or a field before it is wrong */
@@ -107,7 +112,7 @@ export class UploadForm {
       const part = next.value
       if (part.type === 'file') {
         if (part.fieldname === 'file') return part
-        part.file.resume() // a file nobody asked for is read past
+        await this.#skip(part)
         continue
       }
       if (!FIELD_NAMES.has(part.fieldname)) continue
@@ -116,6 +121,19 @@ export class UploadForm {
           details: { field: part.fieldname }
         })
       this.#fields.set(part.fieldname, part.value)
+    }
+  }
+
+  /** A file nobody asked for is read past, within what a form may add: its bytes are counted for nobody. @throws `too-large` */
+  async #skip(part: MultipartFile): Promise<void> {
+    const bytes: AsyncIterable<Uint8Array> = part.file
+    try {
+      for await (const piece of stallLimited(bytes, this.#clock, this.#stallMs, 'upload-stalled')) {
+        this.#skippedBytes += piece.byteLength
+        if (this.#skippedBytes > FORM_OVERHEAD_BYTES_MAX) throw new PeerbinError('too-large')
+      }
+    } catch (error) {
+      throw bodyError(error)
     }
   }
 }

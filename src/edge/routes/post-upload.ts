@@ -47,7 +47,7 @@ export const postUpload: Route = (app, context) => {
         tags: ['upload'],
         response: {
           201: {
-            description: 'Stored. Headers: Location, X-Url-Delete, X-Expires.',
+            description: 'Stored. Headers: Location, X-Url-Delete, X-Url-Sender, X-Expires.',
             content: {
               'application/json': { schema: uploadAnswerSchema },
               'text/plain': { schema: z.string() },

@@ -75,7 +75,7 @@ export const putFile: Route = (app, context) => {
     headers,
     response: {
       201: {
-        description: 'Stored. Headers: Location, X-Url-Delete, X-Expires.',
+        description: 'Stored. Headers: Location, X-Url-Delete, X-Url-Sender, X-Expires.',
         content: { 'text/plain': { schema: z.string() }, 'application/json': { schema: uploadAnswerSchema } }
       },
       '4xx': { description: 'Refused', content: { 'application/problem+json': { schema: problemSchema } } }

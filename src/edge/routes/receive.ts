@@ -7,7 +7,7 @@ import type { PasswordRecord } from '../../types.ts'
 import { failpoints } from '../../runtime/failpoints.ts'
 import type { EdgeContext } from '../context.ts'
 import { isForbidden } from '../http/forbidden-types.ts'
-import { clientAddress } from '../limits/client-address.ts'
+import { clientAddress, clientHash } from '../limits/client-address.ts'
 import type { UploadPass } from '../limits/address-limits.ts'
 
 /** Nobody has an account yet. */
@@ -24,7 +24,7 @@ export async function protectedBy(
 ): Promise<{ password?: PasswordRecord }> {
   if (password === undefined) return {}
   using transfer = context.transfers.begin(reply.raw)
-  return { password: await context.passwords.record(password, transfer.signal) }
+  return { password: await context.passwords.record(password, transfer.signal, clientHash(reply.request)) }
 }
 
 export type Received = Omit<UploadRequest, 'limitBytes' | 'signal' | 'role'> & {

@@ -56,6 +56,33 @@ t.test('an upload of unknown length is stopped when the day is over', async (t) 
   await until('nothing is kept', async () => (await cluster.controller.status()).chunks === 0)
 })
 
+t.test('a file of a form that nobody asked for is no way past the limits', async (t) => {
+  const { url } = await startEdges(t, {
+    config: { edge: { port: 0, uploadBytesMax: 100_000 }, anonymous: { dailyBytesMax: 300_000 } }
+  })
+  const part = (name: string): string =>
+    `--X\r\nContent-Disposition: form-data; name="${name}"; filename="a"\r\n\r\n`
+  const send = async (extraBytes: number): Promise<Record<string, unknown>> => {
+    const form = [part('extra'), sampleBytes(extraBytes), `\r\n${part('file')}`, 'hello', '\r\n--X--\r\n']
+    // of unknown length, as its own header would give the form away
+    const headers = ['Transfer-Encoding: chunked', 'Content-Type: multipart/form-data; boundary=X']
+    const { stdout } = await curl(
+      [
+        ...[...headers, 'Accept: application/json'].flatMap((each) => ['-H', each]),
+        '-X',
+        'POST',
+        '-T',
+        '-',
+        `${url()}/upload`
+      ],
+      Buffer.concat(form.map((each) => Buffer.from(each)))
+    )
+    return JSON.parse(stdout.toString()) as Record<string, unknown>
+  }
+  t.match(await send(1000), { size: 5 })
+  t.match(await send(2_000_000), { code: 'too-large' })
+})
+
 t.test('without trusted proxies nobody gets limits of his own by a header', async (t) => {
   const { url } = await startEdges(t, { config: { anonymous: { uploadsPerHour: 2 } } })
   const statuses = []
