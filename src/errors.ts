@@ -100,7 +100,12 @@ export const ERRORS = {
     'Too many wrong passwords were given. Please try again later.'
   ),
   'delete-forbidden': spec(403, false, EXIT.refused, 'The delete secret does not belong to this link.'),
-  'claim-unknown': spec(410, false, EXIT.refused, 'This link has been used already.'),
+  'claim-unknown': spec(
+    410,
+    false,
+    EXIT.refused,
+    'This download was given up before it began. Please open the link again.'
+  ),
   'claim-over-budget': spec(410, false, EXIT.refused, 'This download has been repeated too often.'),
   'claim-too-many-connections': spec(429, true, EXIT.busy, 'Too many connections for one download.'),
   'claim-not-releasable': spec(

@@ -1,5 +1,6 @@
 /**
- * How many wrong passwords are heard: so many for one link and for one address, from whatever edge they come, each coming back one by one over the window. What goes on is
+ * How many wrong passwords are heard: so many for one link and for one address, from whatever edge they come, each coming back one by one over the window. Those of one
+ * address for one link take twice as long, so that whoever guesses all the time leaves every second one to others, and cannot keep the recipient out for ever. What goes on is
  * remembered in memory only, so that a controller that starts again begins anew (docs/share-links.md says what that means).
  */
 
@@ -13,6 +14,9 @@ import type { SecretHash } from '../types.ts'
  */
 export const ATTEMPT_KEYS_MAX = 20_000
 
+/** See above: attempts of one address for one link come back so many times slower than those for the link. */
+const PAIR_FACTOR = 2
+
 /** One attempt: taken before the password is compared, so that any number of them at once cannot be more than are left. */
 export interface Attempt {
   /** 0: it may be compared; otherwise it must not be, and the next one may be after so long. */
@@ -24,6 +28,8 @@ export interface Attempt {
 export class PasswordAttempts {
   readonly #links: AttemptTable
   readonly #clients: AttemptTable
+  /** Of one address for one link. */
+  readonly #pairs: AttemptTable
 
   constructor(clock: Clock, config: Config['link'], keysMax = ATTEMPT_KEYS_MAX) {
     const { passwordWindowMs: windowMs } = config
@@ -34,25 +40,40 @@ export class PasswordAttempts {
       attempts: config.passwordAttemptsPerAddress,
       keysMax
     })
+    this.#pairs = new AttemptTable({
+      clock,
+      windowMs: windowMs * PAIR_FACTOR,
+      attempts: config.passwordAttempts,
+      keysMax
+    })
   }
 
   /** How long the next attempt has to wait; 0: it may come now. */
   waitMs(link: SecretHash, client: string | undefined): number {
-    return Math.max(this.#links.waitMs(link), client === undefined ? 0 : this.#clients.waitMs(client))
+    return Math.max(...this.#counted(link, client).map(([table, key]) => table.waitMs(key)))
   }
 
   take(link: SecretHash, client: string | undefined): Attempt {
     const waitMs = this.waitMs(link, client)
     if (waitMs > 0) return { waitMs, giveBack: () => {} }
-    this.#links.take(link)
-    if (client !== undefined) this.#clients.take(client)
+    const counted = this.#counted(link, client)
+    for (const [table, key] of counted) table.take(key)
     return {
       waitMs: 0,
       giveBack: () => {
-        this.#links.giveBack(link)
-        if (client !== undefined) this.#clients.giveBack(client)
+        for (const [table, key] of counted) table.giveBack(key)
       }
     }
+  }
+
+  /** Everywhere an attempt counts. */
+  #counted(link: SecretHash, client: string | undefined): Array<[AttemptTable, string]> {
+    if (client === undefined) return [[this.#links, link]]
+    return [
+      [this.#links, link],
+      [this.#clients, client],
+      [this.#pairs, `${link} ${client}`]
+    ]
   }
 
   /** Links and addresses that are remembered. */

@@ -24,10 +24,7 @@ export function refusal(outcome: Refusal): PeerbinError {
       return new PeerbinError('link-suspended', '', { retryAfterMs: SUSPENDED_RETRY_MS })
     case 'released':
       // the claim was given back because nothing could be sent; the link itself may be alive
-      return new PeerbinError(
-        'claim-unknown',
-        'This download was given up before it began. Please open the link again.'
-      )
+      return new PeerbinError('claim-unknown')
   }
 }
 

@@ -55,3 +55,14 @@ t.test('what is read is the first line, and it has to be a password', async (t) 
   t.match(await push('--password-file', 'missing.txt'), { code: 7, stderr: /cannot read/ })
   t.match(await push('--ask-password'), { code: 2, stderr: /no terminal/ })
 })
+
+t.test('spaces around a password count, and what no header can hold', async (t) => {
+  const { url } = await startEdges(t)
+  for (const password of [' mine', 'mine  ', '\tmine', 'mi\u0001ne', ' großer Abstand ']) {
+    const cwd = testFolder(t, { 'plans.pdf': sampleBytes(1000), 'password.txt': Buffer.from(password) })
+    const file = ['--password-file', 'password.txt']
+    const pushed = await runInProcess(['push', '--server', url(), ...file, 'plans.pdf'], { cwd })
+    const pulled = await runInProcess(['pull', '-o', 'x', ...file, pushed.stdout.trim()], { cwd })
+    t.match(pulled, { code: 0 }, JSON.stringify(password))
+  }
+})

@@ -38,6 +38,20 @@ t.test('so many from an address, over all links', async (t) => {
   t.equal(attempts.take(link(9), 'you').waitMs, 0)
 })
 
+t.test('who guesses all the time does not get every attempt that comes back', async (t) => {
+  const { clock, attempts } = make()
+  let heard = 0
+  for (let minute = 0; minute < 300; minute++) {
+    while (attempts.take(link(1), 'guesser').waitMs === 0) heard++
+    await clock.advance(MINUTE)
+    if (minute % 30 !== 14) continue
+    const mine = attempts.take(link(1), 'recipient')
+    t.equal(mine.waitMs, 0, `after ${minute + 1} minutes`)
+    mine.giveBack()
+  }
+  t.ok(heard > 3, 'his own come back too')
+})
+
 t.test('what was right, or never compared, does not count', async (t) => {
   const { attempts } = make()
   for (let i = 0; i < 20; i++) {

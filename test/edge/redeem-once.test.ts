@@ -80,6 +80,17 @@ t.test('a link is not spent when no copy of the first chunk can be reached', asy
   t.equal((await fetch(page)).status, 200, 'the link is as good as new')
   for (const node of cluster.nodes) cluster.hub.heal(edge, node.peer)
   t.equal(await codeOf(await press(claim)), 'claim-unknown', 'a claim that was given back never claims again')
+  // a person who goes back and presses the same button is shown the page with another claim, not told that the link is over
+  const person = await fetch(page, {
+    method: 'POST',
+    body: new URLSearchParams({ claim }),
+    headers: { accept: 'text/html' },
+    redirect: 'manual'
+  })
+  const shown = await person.text()
+  t.equal(person.status, 200)
+  t.match(shown, /name="claim" value="[\w-]{43}"/)
+  t.notMatch(shown, claim)
   await until('a copy is within reach', async () => {
     const again = await fetch(directUrl, { headers: JSON_ONLY })
     const body = Buffer.from(await again.arrayBuffer())

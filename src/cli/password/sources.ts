@@ -82,6 +82,15 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-/** The header in which a password goes; bytes of UTF-8, as the server expects them. */
-export const passwordHeaders = (password: string | undefined): Record<string, string> =>
-  password === undefined ? {} : { 'x-password': Buffer.from(password, 'utf8').toString('latin1') }
+/** Blanks at the ends of a header's value are no part of it, and control characters cannot stand in one. */
+const UNFIT = /^[ \t]|[ \t]$|[^\t\x20-\x7E\x80-\xFF]/
+
+/** The header in which a password goes; bytes of UTF-8, as the server expects them. What does not fit goes as credentials, in base64. */
+export function passwordHeaders(password: string | undefined): Record<string, string> {
+  if (password === undefined) return {}
+  const bytes = Buffer.from(password, 'utf8')
+  const text = bytes.toString('latin1')
+  return UNFIT.test(text)
+    ? { authorization: `Basic ${Buffer.concat([Buffer.from(':'), bytes]).toString('base64')}` }
+    : { 'x-password': text }
+}

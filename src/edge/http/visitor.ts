@@ -20,7 +20,9 @@ const PREVIEW_AGENTS = new RegExp(
     'unfurl',
     'scanner',
     'facebookexternalhit',
+    'facebookcatalog',
     'facebot',
+    'meta-external',
     'slack',
     'whatsapp',
     'telegram',
@@ -47,7 +49,10 @@ const PREVIEW_AGENTS = new RegExp(
     'google-safety',
     'google-pagerenderer',
     'apis-google',
-    'mediapartners-google'
+    'googleother',
+    'mediapartners-google',
+    // how robots that go by no other name of these begin; programs that people run do not
+    '^mozilla/5\\.0 \\(compatible;'
   ].join('|'),
   'i'
 )
@@ -62,7 +67,7 @@ const PURPOSE_HEADERS = ['sec-purpose', 'purpose', 'x-moz', 'x-purpose'] as cons
  * A browser's engine in the user agent. Mail scanners (Outlook's Safe Links) pretend to be Chrome and need not ask for HTML; what a real browser asks for by script says
  * so in Sec-Fetch-Mode and Sec-Fetch-Site.
  */
-const BROWSER_AGENT = /^Mozilla\/5\.0 .*(?:AppleWebKit|Gecko|Trident|Presto)\//
+const BROWSER_AGENT = /^Mozilla\/[45]\.0 .*(?:AppleWebKit\/|Gecko\/|Trident\/|Presto\/|MSIE )/
 
 export function visitorOf(headers: RequestHeaders): Visitor {
   for (const name of PURPOSE_HEADERS)

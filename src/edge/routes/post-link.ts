@@ -98,9 +98,13 @@ export const postLink: Route = (app, context) => {
       try {
         redemption = await claiming
       } catch (error) {
+        if (formatOf(request.headers.accept) !== 'html') throw error
         // a person is asked again where they were asked
-        if (!hasCode(error, ...PASSWORD_CODES) || formatOf(request.headers.accept) !== 'html') throw error
-        return await sendLinkPage(context, request, reply, token, error)
+        if (hasCode(error, ...PASSWORD_CODES))
+          return await sendLinkPage(context, request, reply, token, error)
+        // the page that was pressed is an old one: its claim was given back, and the link may be as good as new
+        if (hasCode(error, 'claim-unknown')) return await sendLinkPage(context, request, reply, token)
+        throw error
       }
       await orRelease(context, redemption, () => probe(context, redemption, transfer.signal))
       const path = claimPath(token, secret)

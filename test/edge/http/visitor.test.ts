@@ -39,7 +39,8 @@ t.test('programs that pretend to be a browser do not: mail scanners are such', a
   const { 'user-agent': firefox } = FIREFOX
   const chrome =
     'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/97.0.4692.99 Safari/537.36'
-  for (const agent of [firefox, chrome]) {
+  const explorer = 'Mozilla/4.0 (compatible; MSIE 8.0; Windows NT 6.0)'
+  for (const agent of [firefox, chrome, explorer]) {
     t.equal(visitorOf({ 'user-agent': agent, accept: '*/*' }), 'browser')
     t.equal(visitorOf({ 'user-agent': agent }), 'browser')
     t.equal(
@@ -80,7 +81,14 @@ t.test('those who look at links for others do not', async (t) => {
     'Iframely/1.3.1',
     'Synapse (bot; +https://github.com/matrix-org/synapse)',
     'Microsoft Office/16.0 (Windows NT 10.0)',
-    'Barracuda Sentinel (EE)'
+    'Barracuda Sentinel (EE)',
+    'meta-externalfetcher/1.1',
+    'meta-externalagent/1.1',
+    'facebookcatalog/1.0',
+    'GoogleOther',
+    'Mozilla/5.0 (compatible; GoogleOther)',
+    'Mozilla/5.0 (compatible; Google-InspectionTool/1.0;)',
+    'Mozilla/5.0 (compatible; nobody has heard of it)'
   ]
   for (const agent of agents) t.equal(visitorOf({ 'user-agent': agent, accept: '*/*' }), 'preview', agent)
 })
