@@ -3,12 +3,14 @@
 import { redeem, revoke, uploadFile } from './clients.ts'
 import { contentOf } from './content.ts'
 import { plantBytes } from './disks.ts'
-import { deletedContents } from './ledger.ts'
+import { deletedContents, type FileEntry } from './ledger.ts'
 import { type Scene, clientOf, pause, until } from './scene.ts'
 
 const SIZE_MAX = 9_000_000
 /** Files left alone during the run, and asked for once it has healed. */
 const LEFT_MAX = 60
+/** Until somebody has got or withdrawn a file, on a machine that may be busy. */
+const PLANT_TIMEOUT_MS = 60_000
 
 export class Actors {
   readonly #scene: Scene
@@ -95,20 +97,21 @@ export class Actors {
     const { plants = [], seed, seconds } = this.#scene.options
     if (plants.length === 0) return
     await pause((seconds * 1000) / 2)
-    if (plants.includes('damaged answers'))
-      for (const proxy of this.#scene.cluster.proxies) proxy.damage(true)
     if (plants.includes('a death')) {
       const { pid } = this.#scene.cluster.controller
       if (pid !== undefined) process.kill(pid, 'SIGKILL')
     }
     if (plants.includes('forgotten bytes')) {
       const node = this.#scene.cluster.living[0]
-      await until(30_000, async () => deletedContents(this.#scene.files).size > 0)
-      const [entry] = [...deletedContents(this.#scene.files).values()].filter(
-        ({ sizeBytes }) => sizeBytes > 32
-      )
+      const deleted = (): FileEntry | undefined =>
+        [...deletedContents(this.#scene.files).values()].find(({ sizeBytes }) => sizeBytes > 32)
+      await until(PLANT_TIMEOUT_MS, async () => deleted() !== undefined)
+      const entry = deleted()
       if (node === undefined || entry === undefined) throw new Error('nothing to plant')
       await plantBytes(node.folder, contentOf(seed, entry.content, entry.sizeBytes))
     }
+    // the last: what is answered from now on is nobody's file
+    if (plants.includes('damaged answers'))
+      for (const proxy of this.#scene.cluster.proxies) proxy.damage(true)
   }
 }

@@ -11,7 +11,7 @@ import { FaultRunner } from './fault-runner.ts'
 import { type Abilities, FAULTS, hindranceOf } from './faults.ts'
 import { History } from './history.ts'
 import { checkLedger } from './ledger.ts'
-import { planFaults, type FaultShape } from './plan.ts'
+import { planFaults, type FaultShape, type PlannedFault } from './plan.ts'
 import type { ChaosProcess, Exit } from './process.ts'
 import { type ChaosReport, makeReport } from './report.ts'
 import {
@@ -43,7 +43,7 @@ class ChaosRun {
   }
 
   async run(): Promise<ChaosReport> {
-    const { options, history, cluster, files } = this.#scene
+    const { options, history } = this.#scene
     const { seed, seconds } = options
     const startedMs = history.now()
     const { shapes, left } = await this.#offered()
@@ -52,6 +52,21 @@ class ChaosRun {
       atMs: planned.atMs + startedMs
     }))
     const sampler = this.#sampler()
+    try {
+      return await this.#checked(plan, startedMs, left)
+    } finally {
+      this.#sampling = false
+      await sampler
+    }
+  }
+
+  async #checked(
+    plan: ReadonlyArray<PlannedFault>,
+    startedMs: number,
+    left: Record<string, string>
+  ): Promise<ChaosReport> {
+    const { options, history, cluster, files } = this.#scene
+    const { seconds } = options
     const actors = new Actors(this.#scene)
     const acting = actors.run()
     const faults = this.#runner.run(plan)
@@ -67,7 +82,6 @@ class ChaosRun {
     await aftermath.askForTheRest()
     await aftermath.searchDisks()
     this.#sampling = false
-    await sampler
     history.close()
     const violations = [...checkLedger(files), ...aftermath.violations, ...this.#runner.violations]
     return makeReport({
