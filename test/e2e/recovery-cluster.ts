@@ -8,7 +8,8 @@ import { until } from '../kit/until.ts'
 
 const SETTINGS = {
   'snapshot.recoverQuietMs': 15_000,
-  'snapshot.gatherMs': 1500,
+  // until a busy machine's nodes have been heard
+  'snapshot.gatherMs': 5000,
   // after the first base nothing is shipped: all that comes later is in notes and manifests only
   'snapshot.intervalMs': 3_600_000,
   'heartbeat.intervalMs': 300,
