@@ -24,20 +24,29 @@ Faults: ${FAULTS.map(({ kind }) => kind).join(', ')}
 
 Runs on this machine only, in a temporary folder. Partitions and the small disk need root. Exits with 1 when an invariant was violated.`
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string' },
-    seconds: { type: 'string' },
-    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
-    nodes: { type: 'string', default: '5' },
-    edges: { type: 'string', default: '2' },
-    only: { type: 'string' },
-    json: { type: 'string' },
-    html: { type: 'string' },
-    report: { type: 'string' },
-    help: { type: 'boolean', default: false }
+const values = readArguments()
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        minutes: { type: 'string' },
+        seconds: { type: 'string' },
+        seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+        nodes: { type: 'string', default: '5' },
+        edges: { type: 'string', default: '2' },
+        only: { type: 'string' },
+        json: { type: 'string' },
+        html: { type: 'string' },
+        report: { type: 'string' },
+        help: { type: 'boolean', default: false }
+      }
+    }).values
+  } catch (error) {
+    console.error(`${String(error instanceof Error ? error.message : error)}\n\n${HELP}`)
+    process.exit(2)
   }
-})
+}
 if (values.help) {
   console.log(HELP)
   process.exit(0)

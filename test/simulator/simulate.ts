@@ -23,23 +23,32 @@ const HELP = `node test/simulator/simulate.ts [options]
   --json            one line of JSON per schedule
 `
 
-const { values } = parseArgs({
-  allowNegative: true,
-  options: {
-    seed: { type: 'string', default: '1' },
-    schedules: { type: 'string', default: '100' },
-    schedule: { type: 'string' },
-    from: { type: 'string', default: '1' },
-    faults: { type: 'boolean', default: true },
-    strict: { type: 'boolean', default: true },
-    clean: { type: 'boolean', default: true },
-    plant: { type: 'string' },
-    'keep-going': { type: 'boolean', default: false },
-    log: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false }
+const values = readArguments()
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowNegative: true,
+      options: {
+        seed: { type: 'string', default: '1' },
+        schedules: { type: 'string', default: '100' },
+        schedule: { type: 'string' },
+        from: { type: 'string', default: '1' },
+        faults: { type: 'boolean', default: true },
+        strict: { type: 'boolean', default: true },
+        clean: { type: 'boolean', default: true },
+        plant: { type: 'string' },
+        'keep-going': { type: 'boolean', default: false },
+        log: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false }
+      }
+    }).values
+  } catch (error) {
+    console.error(`${String(error instanceof Error ? error.message : error)}\n\n${HELP}`)
+    process.exit(2)
   }
-})
+}
 
 function whole(name: string, text: string): number {
   const value = Number(text)
