@@ -85,7 +85,13 @@ const settings = [
   'edge.ratePerMinute=10000000',
   'link.ttlMs=86400000',
   'link.graceMs=60000',
-  'log.level=warn'
+  'log.level=warn',
+  // what a chaos run does every few seconds to some hundred chunks would take half of the machine with tens of thousands
+  'scrub.intervalMs=86400000',
+  'scrub.newAfterMs=43200000',
+  'scrub.roundMs=600000',
+  'inventory.intervalMs=3600000',
+  'repair.patrolMs=600000'
 ]
 const timeLimitSeconds = options['time-limit']
 await runProgram('redeem-race', { ...options, settings, timeLimitSeconds }, async ({ directUrls }) => {
