@@ -8,6 +8,8 @@ const PIECE = 256 * 1024
 const STAMP_EVERY = 4 * 1024 * 1024
 const noise = randomBytes(STAMP_EVERY)
 const agent = new Agent({ keepAlive: true, maxSockets: 4096 })
+/** A thousand clients are a thousand connections; one that was kept from the uploads may end in the moment in which it is used again. */
+const newConnections = new Agent({ keepAlive: false, maxSockets: 4096 })
 
 const uploaded = z.object({ directUrl: z.string() })
 const status = z.object({ chunksOwed: z.number() })
@@ -81,9 +83,9 @@ export async function uploadHashed(url: string, size: number, hashes = true): Pr
 }
 
 /** Redeems a link; the body is to be read. */
-async function redeem(directUrl: string): Promise<IncomingMessage> {
+async function redeem(directUrl: string, connections = agent): Promise<IncomingMessage> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    request(directUrl, { agent }).once('response', resolve).once('error', reject).end()
+    request(directUrl, { agent: connections }).once('response', resolve).once('error', reject).end()
   })
   if (answer.statusCode !== 200)
     throw new Error(`download answered ${answer.statusCode}: ${await bodyOf(answer)}`)
@@ -100,7 +102,7 @@ export async function download(directUrl: string): Promise<number> {
 /** Redeems a link and answers the digest of what came, hex. */
 export async function downloadHashed(directUrl: string): Promise<string> {
   const hash = createHash('sha256')
-  for await (const piece of await redeem(directUrl)) hash.update(piece as Buffer)
+  for await (const piece of await redeem(directUrl, newConnections)) hash.update(piece as Buffer)
   return hash.digest('hex')
 }
 
