@@ -3,7 +3,6 @@
  * pages. Needs Chromium; where there is none the tests are skipped and say so, in CI they fail.
  */
 
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -19,35 +18,22 @@ import { stallingProxy } from '../kit/stalling-proxy.ts'
 import { testFolder } from '../kit/test-folder.ts'
 import { until } from '../kit/until.ts'
 import { askAsStranger, claimsMade, newSecret } from './claims.ts'
+import { chromiumOptions, skip } from './chromium.ts'
 import { sampleBytes, startEdges, upload } from './edge-cluster.ts'
 
 t.setTimeout(600_000)
-
-const CANDIDATES = [
-  process.env['CHROMIUM'],
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome'
-]
-const executablePath = CANDIDATES.find((path) => path !== undefined && existsSync(path))
-const skip =
-  executablePath === undefined && process.env['CI'] === undefined
-    ? `Chromium is not installed (looked for ${CANDIDATES.filter(Boolean).join(', ')}): apt-get install chromium, or set CHROMIUM`
-    : false
 
 const WAIT = { timeout: 120_000 }
 const bytes = sampleBytes(9_000_000)
 
 /** A browser with a profile of its own: that has the list of downloads a person has. */
 async function openBrowser(t: Test): Promise<{ context: BrowserContext; downloads: string }> {
-  if (executablePath === undefined) throw new Error('CI needs Chromium')
   const folder = testFolder(t)
   const downloads = join(folder, 'downloads')
   const context = await chromium.launchPersistentContext(join(folder, 'profile'), {
-    executablePath,
+    ...chromiumOptions(),
     acceptDownloads: true,
-    downloadsPath: downloads,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking']
+    downloadsPath: downloads
   })
   t.teardown(() => context.close())
   context.setDefaultTimeout(WAIT.timeout)

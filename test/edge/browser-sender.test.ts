@@ -1,26 +1,15 @@
 /** The sender's page in a real browser. Needs Chromium; where there is none the tests are skipped and say so, in CI they fail. */
 
-import { existsSync, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import t from 'tap'
 import { until } from '../kit/until.ts'
 import { RawClient } from './clients.ts'
+import { chromiumOptions, skip } from './chromium.ts'
 import { sampleBytes, startEdges, upload } from './edge-cluster.ts'
 
 t.setTimeout(400_000)
-
-const CANDIDATES = [
-  process.env['CHROMIUM'],
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome'
-]
-const executablePath = CANDIDATES.find((path) => path !== undefined && existsSync(path))
-const skip =
-  executablePath === undefined && process.env['CI'] === undefined
-    ? `Chromium is not installed (looked for ${CANDIDATES.filter(Boolean).join(', ')}): apt-get install chromium, or set CHROMIUM`
-    : false
 
 const WAIT = { timeout: 60_000 }
 const PHONE = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true }
@@ -29,14 +18,10 @@ const PICTURES = process.env['PEERBIN_PICTURES']
 const SIZE = 30_000_000
 
 t.test('the sender’s page in a browser', { skip }, async (t) => {
-  if (executablePath === undefined) throw new Error('CI needs Chromium')
   const { url } = await startEdges(t, {
     config: { edge: { uploadBytesMax: SIZE, stallMs: 120_000 }, link: { reportIntervalMs: 50 } }
   })
-  const browser: Browser = await chromium.launch({
-    executablePath,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking']
-  })
+  const browser: Browser = await chromium.launch(chromiumOptions())
   t.teardown(() => browser.close())
 
   /** A page whose console must stay clean: a blocked script or style would show there. */

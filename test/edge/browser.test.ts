@@ -1,35 +1,20 @@
 /** The pages in a real browser. Needs Chromium; where there is none the tests are skipped and say so, in CI they fail. */
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import type { Browser, Page } from 'playwright-core'
 import t from 'tap'
+import { chromiumOptions, skip } from './chromium.ts'
 import { sampleBytes, startEdges, upload } from './edge-cluster.ts'
 import { testFolder } from '../kit/test-folder.ts'
-
-const CANDIDATES = [
-  process.env['CHROMIUM'],
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome'
-]
-const executablePath = CANDIDATES.find((path) => path !== undefined && existsSync(path))
-const skip =
-  executablePath === undefined && process.env['CI'] === undefined
-    ? `Chromium is not installed (looked for ${CANDIDATES.filter(Boolean).join(', ')}): apt-get install chromium, or set CHROMIUM`
-    : false
 
 const WAIT = { timeout: 30_000 }
 
 t.test('pages in a browser', { skip }, async (t) => {
-  if (executablePath === undefined) throw new Error('CI needs Chromium')
   const { url } = await startEdges(t)
-  const browser: Browser = await chromium.launch({
-    executablePath,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking']
-  })
+  const browser: Browser = await chromium.launch(chromiumOptions())
   t.teardown(() => browser.close())
   const bytes = sampleBytes(9_000_000)
   const dir = testFolder(t, { 'holiday pictures.zip': bytes })
