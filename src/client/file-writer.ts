@@ -7,13 +7,14 @@ import type { Clock, Logger, Random } from '../interfaces.ts'
 import { MANIFEST_INDEX } from '../metadata-store.ts'
 import { CHUNK_BYTES_MAX } from '../protocol/limits.ts'
 import { MANIFEST_CHUNKS_MAX, encodeManifest } from '../protocol/manifest.ts'
-import type { ManifestChunk } from '../protocol/manifest.ts'
+import type { Manifest, ManifestChunk } from '../protocol/manifest.ts'
 import { hashSecret, newDeleteSecret, newLinkToken } from '../protocol/secrets.ts'
 import type { Budget } from '../runtime/budget.ts'
 import { abortScope, throwIfAborted } from '../runtime/deadline.ts'
 import type { AbortScope } from '../runtime/deadline.ts'
 import { randomUuid } from '../runtime/random.ts'
 import type {
+  Encryption,
   FileId,
   FileRecord,
   LinkToken,
@@ -48,8 +49,10 @@ export interface UploadRequest {
   role?: UserRole
   /** Hex digests the file must have; asked when the source has ended, since form fields may come after the file. */
   expect?: () => Partial<Digests>
-  /** Redemptions, life and password of the link; asked when the source has ended. */
+  /** Redemptions, life and what the link asks for; asked when the source has ended. */
   link: () => LinkTerms | Promise<LinkTerms>
+  /** What the file turned out to be; asked when the source has ended. */
+  content?: () => FileContent
   signal?: AbortSignal
   /** Told after each chunk how many bytes of the file are stored durably. */
   onProgress?: (bytes: number) => void
@@ -59,6 +62,18 @@ export interface LinkTerms {
   downloads: number
   ttlMs: number
   password?: PasswordRecord | undefined
+  /** Hash of the proof of an encrypted file's key, which a redemption then wants. */
+  proofHash?: SecretHash | undefined
+}
+
+/** What a file is beyond its bytes. */
+export interface FileContent {
+  /** In place of those of the request. */
+  name?: string | undefined
+  mediaType?: string | undefined
+  /** Last bytes of the source that are the index; default: 0. */
+  indexBytes?: number | undefined
+  encryption?: Encryption | undefined
 }
 
 export interface UploadResult {
@@ -68,6 +83,7 @@ export interface UploadResult {
   expiresAt: number
   downloads: number
   isProtected: boolean
+  needsProof: boolean
 }
 
 export interface FileWriterDeps {
@@ -227,7 +243,10 @@ export class FileWriter {
   async #commit(upload: Upload, sha256: string, uploadedAt: number): Promise<UploadResult> {
     const { random } = this.#deps
     const { id, request, checksums, chunks, stop } = upload
-    const { downloads, ttlMs, password } = await request.link()
+    const { downloads, ttlMs, password, proofHash } = await request.link()
+    const { indexBytes, ...content } = request.content?.() ?? {}
+    // a field that is there and says nothing would still keep earlier programs from reading the manifest
+    const what = { ...content, ...(indexBytes !== undefined && indexBytes > 0 && { indexBytes }) }
     const file = randomUuid(random) as FileId
     const token = newLinkToken(random)
     const deleteSecret = newDeleteSecret(random)
@@ -236,29 +255,43 @@ export class FileWriter {
       deleteHash: hashSecret(deleteSecret),
       downloads,
       expiresAt: uploadedAt + ttlMs,
-      ...(password !== undefined && { password })
+      ...(password !== undefined && { password }),
+      ...(proofHash !== undefined && { proofHash })
     }
     const { sizeBytes } = checksums
-    await this.#writeManifest(upload, { id: file, sizeBytes, sha256, uploadedAt, link })
+    await this.#writeManifest(upload, { id: file, sizeBytes, sha256, uploadedAt, link, ...what })
     await upload.receipts.flush()
     upload.committed = link
     const committed = await commitUpload(
       this.#deps,
-      { upload: id, file, sizeBytes, sha256, chunkCount: chunks.length, uploadedAt, link },
+      { upload: id, file, sizeBytes, sha256, chunkCount: chunks.length, uploadedAt, link, ...what },
       stop.signal
     )
-    const isProtected = password !== undefined
-    return { file: committed, token, deleteSecret, expiresAt: link.expiresAt, downloads, isProtected }
+    return {
+      file: committed,
+      token,
+      deleteSecret,
+      expiresAt: link.expiresAt,
+      downloads,
+      isProtected: password !== undefined,
+      needsProof: proofHash !== undefined
+    }
   }
 
   /** Before the commit: from the acknowledgement on the nodes alone must hold all that is needed to find the file again. */
   async #writeManifest(
     upload: Upload,
-    facts: Pick<Parameters<typeof encodeManifest>[0], 'id' | 'sizeBytes' | 'sha256' | 'uploadedAt' | 'link'>
+    facts: Pick<Manifest, 'id' | 'sizeBytes' | 'sha256' | 'uploadedAt' | 'link'> & FileContent
   ): Promise<void> {
     const { clusterKey, random, chunks } = this.#deps
     const { name, mediaType, metadata = {} } = upload.request
-    const manifest = { ...facts, name, mediaType, metadata, chunks: upload.chunks }
+    const manifest = {
+      ...facts,
+      name: facts.name ?? name,
+      mediaType: facts.mediaType ?? mediaType,
+      metadata,
+      chunks: upload.chunks
+    }
     const bytes = encodeManifest(manifest, clusterKey, random)
     // no chunk of this upload holds memory any more, so that waiting for this little more cannot block others. Most manifests are so small that they are not
     // worth another turn behind everybody who waits for a chunk

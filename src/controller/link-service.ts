@@ -5,6 +5,7 @@ import { PeerbinError } from '../errors.ts'
 import type { Claim, FoundLink, MetadataStore } from '../metadata-store.ts'
 import type { ClaimAnswer, ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import { challengeOf, isPassword, tagHash } from '../protocol/password.ts'
+import { budgetBytesOf } from '../protocol/payload.ts'
 import { failpoints } from '../runtime/failpoints.ts'
 import type { ClaimRecord, PasswordRecord, PeerId, SecretHash } from '../types.ts'
 import type { FileChunks } from './file-chunks.ts'
@@ -29,9 +30,11 @@ export interface LinkServiceDeps {
 }
 
 /** Whether a claim has sent all it may: it serves nothing more. */
-export function isOverBudget(bytesSent: number, sizeBytes: number, budgetFactor: number): boolean {
-  return bytesSent >= sizeBytes * budgetFactor
-}
+export const isOverBudget = (
+  bytesSent: number,
+  file: Parameters<typeof budgetBytesOf>[0],
+  budgetFactor: number
+): boolean => bytesSent >= budgetBytesOf(file, budgetFactor)
 
 /** What an edge may know of a link: that it has a password, and not which. */
 const publicOf = ({ link, file }: FoundLink): Pick<FoundLink, 'link' | 'file'> => ({ link, file })
@@ -61,13 +64,14 @@ export class LinkService {
    * A proof is compared only when an attempt is left, and that is taken before: of many that come at once no more are compared than are left. A request that is repeated because
    * its answer was lost finds the claim it made, whatever is left by then.
    */
-  async claim({ tokenHash, claimHash, proof, client }: Request<'claimLink'>): Promise<ClaimAnswer> {
+  async claim({ tokenHash, claimHash, proof, client, proofHash }: Request<'claimLink'>): Promise<ClaimAnswer> {
     const { self, store, time, attempts, config } = this.#deps
     if (failpoints.armed) await failpoints.hit('link.claim.beforeStore', self)
     const { result, now } = await this.#attempt(tokenHash, proof, client, async (shown) => {
       // nothing is awaited between these two, so that claims reach the store in the order of their times
       const now = time.now()
-      const result = await store.claimLink({ tokenHash, claimHash, now, leaseMs: config.leaseMs, shown })
+      const { leaseMs } = config
+      const result = await store.claimLink({ tokenHash, claimHash, now, leaseMs, shown, proofHash })
       return { result, now, isWrong: result.outcome === 'password-wrong' }
     })
     if (failpoints.armed) await failpoints.hit('link.claim.afterCommit', self)
@@ -122,7 +126,7 @@ export class LinkService {
     if (result.outcome !== 'claimed') return { outcome: result.outcome }
     const { claim, file } = result
     await this.#note(claim)
-    if (isOverBudget(claim.bytesSent, file.sizeBytes, this.#deps.config.budgetFactor)) {
+    if (isOverBudget(claim.bytesSent, file, this.#deps.config.budgetFactor)) {
       throw new PeerbinError('claim-over-budget')
     }
     return { outcome: 'claimed', claim, file, chunks: await this.#deps.chunks.page(file.id, 0), now }
