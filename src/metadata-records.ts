@@ -241,8 +241,10 @@ export interface CopySummary {
 
 /** A file found by its manifest, to be made known again. */
 export interface AdoptFile {
-  file: Omit<FileRecord, 'state' | 'chunkCount' | 'manifest' | 'indexBytes' | 'encryption'> &
-    Partial<Pick<FileRecord, 'indexBytes' | 'encryption'>>
+  file: Omit<FileRecord, 'state' | 'chunkCount' | 'manifest' | 'indexBytes' | 'encryption'> & {
+    indexBytes?: number | undefined
+    encryption?: Encryption | null | undefined
+  }
   manifest: { id: ChunkId; sizeBytes: number; generation: Generation }
   /** In order, each at the greatest generation that any node reported. */
   chunks: Array<{ id: ChunkId; sizeBytes: number; generation: Generation }>

@@ -49,14 +49,14 @@ export async function commitUpload(
 
 /** @throws `no-controller` when something was passed over that the link must not be without */
 function checkUnderstood(
-  { indexBytes = 0, encryption = null, link }: RequestOf<ControlMessages, 'commitUpload'>,
+  { indexBytes = 0, encryption, link }: RequestOf<ControlMessages, 'commitUpload'>,
   { file, isProtected, needsProof }: ResponseOf<ControlMessages, 'commitUpload'>
 ): void {
   const lacks =
     (link.password !== undefined && !isProtected && 'passwords') ||
     (link.proofHash !== undefined && !needsProof && 'proofs') ||
     (file.indexBytes !== indexBytes && 'indexes') ||
-    (file.encryption !== encryption && 'encrypted files')
+    (file.encryption !== (encryption ?? null) && 'encrypted files')
   if (lacks !== false)
     throw new PeerbinError('no-controller', `the controller is of a version that knows no ${lacks}`)
 }

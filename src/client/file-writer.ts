@@ -244,9 +244,7 @@ export class FileWriter {
     const { random } = this.#deps
     const { id, request, checksums, chunks, stop } = upload
     const { downloads, ttlMs, password, proofHash } = await request.link()
-    const { indexBytes, ...content } = request.content?.() ?? {}
-    // a field that is there and says nothing would still keep earlier programs from reading the manifest
-    const what = { ...content, ...(indexBytes !== undefined && indexBytes > 0 && { indexBytes }) }
+    const what = saidOf(request.content?.() ?? {})
     const file = randomUuid(random) as FileId
     const token = newLinkToken(random)
     const deleteSecret = newDeleteSecret(random)
@@ -332,6 +330,14 @@ export class FileWriter {
     await controller.call('revokeLink', { tokenHash, deleteHash })
   }
 }
+
+/** Only what says something: a field that is there and says nothing would still keep earlier programs from reading the manifest. */
+const saidOf = ({ name, mediaType, indexBytes = 0, encryption }: FileContent): FileContent => ({
+  ...(name !== undefined && { name }),
+  ...(mediaType !== undefined && { mediaType }),
+  ...(indexBytes > 0 && { indexBytes }),
+  ...(encryption !== undefined && { encryption })
+})
 
 /** What can be refused before a byte is read. */
 function checkDeclared({ declaredBytes, limitBytes }: UploadRequest): void {

@@ -8,7 +8,7 @@ import { cleanPassword } from '../protocol/password.ts'
 import { payloadBytesOf } from '../protocol/payload.ts'
 import { hashSecret, isLinkToken, newClaimSecret } from '../protocol/secrets.ts'
 import { randomUuid } from '../runtime/random.ts'
-import type { FileRecord, LinkToken } from '../types.ts'
+import type { Encryption, FileRecord, LinkToken } from '../types.ts'
 import { openPeer } from './peer.ts'
 import type { Peer, PeerOptions } from './peer.ts'
 import { RunningPeer } from './running-peer.ts'
@@ -29,6 +29,12 @@ export interface ShareOptions {
   ttlMs?: number | undefined
   /** Whoever redeems the link has to give it: 1 to 1024 bytes of UTF-8, compared after NFC. */
   password?: string | undefined
+  /** Last bytes of the source that are an index (src/bundle); default: 0. It is told to whoever may know the name, and is not part of what a download delivers. */
+  indexBytes?: number | undefined
+  /** The source was encrypted (src/encryption): payload and index, which it has to have. */
+  encryption?: Encryption | undefined
+  /** Whoever redeems the link has to show it: what the key of an encrypted file proves itself with. */
+  proof?: string | undefined
   signal?: AbortSignal | undefined
 }
 
@@ -112,8 +118,9 @@ export class RunningClient extends RunningPeer {
    */
   async upload(source: Uint8Array | AsyncIterable<Uint8Array>, options: ShareOptions): Promise<Share> {
     const { config } = this.#peer
-    const { password } = options
+    const { password, indexBytes, encryption, proof } = options
     const terms = {
+      proofHash: proof === undefined ? undefined : hashSecret(proof),
       downloads: options.downloads ?? config.link.downloads,
       ttlMs: options.ttlMs ?? config.link.ttlMs,
       password:
@@ -127,6 +134,7 @@ export class RunningClient extends RunningPeer {
       source: source instanceof Uint8Array ? once(source) : source,
       limitBytes: config.edge.uploadBytesMax,
       link: () => terms,
+      content: () => ({ indexBytes, encryption }),
       ...(source instanceof Uint8Array && { declaredBytes: source.byteLength }),
       ...(options.metadata && { metadata: options.metadata }),
       ...(options.signal && { signal: options.signal })

@@ -64,7 +64,13 @@ export class LinkService {
    * A proof is compared only when an attempt is left, and that is taken before: of many that come at once no more are compared than are left. A request that is repeated because
    * its answer was lost finds the claim it made, whatever is left by then.
    */
-  async claim({ tokenHash, claimHash, proof, client, proofHash }: Request<'claimLink'>): Promise<ClaimAnswer> {
+  async claim({
+    tokenHash,
+    claimHash,
+    proof,
+    client,
+    proofHash
+  }: Request<'claimLink'>): Promise<ClaimAnswer> {
     const { self, store, time, attempts, config } = this.#deps
     if (failpoints.armed) await failpoints.hit('link.claim.beforeStore', self)
     const { result, now } = await this.#attempt(tokenHash, proof, client, async (shown) => {

@@ -41,7 +41,10 @@ export interface Locks {
  * What keeps a stranger from a slot that is free; undefined when nothing does. The proof comes first: it costs nothing, and whoever has none is not to cost the time that a
  * password takes.
  */
-export const lockRefusal = (locks: Locks, request: Pick<ClaimRequest, 'shown' | 'proofHash'>): Claim | undefined =>
+export const lockRefusal = (
+  locks: Locks,
+  request: Pick<ClaimRequest, 'shown' | 'proofHash'>
+): Claim | undefined =>
   proofRefusal(locks.proofHash, request.proofHash) ?? passwordRefusal(locks.password, request.shown)
 
 function proofRefusal(proofHash: SecretHash | null, shown: SecretHash | undefined): Claim | undefined {

@@ -93,9 +93,11 @@ export const commit = operation(
     copiesMin: fc.constantFrom(1, 1, 2),
     boot: bootOf,
     password: fc.constantFrom(undefined, 'right'),
+    proof: fc.constantFrom(undefined, 'right'),
+    indexBytes: fc.constantFrom(undefined, 3),
     file: fc.option(name, { nil: undefined, freq: 10 })
   }),
-  ({ each, chunkCount, downloads, ttlMs, copiesMin, boot, password, file }): Step =>
+  ({ each, chunkCount, downloads, ttlMs, copiesMin, boot, password, proof, indexBytes, file }): Step =>
     ({ now }) =>
     (store) =>
       store.commitUpload({
@@ -105,11 +107,14 @@ export const commit = operation(
         sha256: hash(each),
         chunkCount,
         uploadedAt: now,
+        indexBytes,
+        encryption: proof && 'aes256gcm-1',
         link: {
           tokenHash: tokenOf(each),
           deleteHash: hash(`delete ${each}`),
           downloads,
           expiresAt: now + ttlMs,
+          ...(proof !== undefined && { proofHash: hash(proof) }),
           ...(password !== undefined && { password: passwordOf(password) })
         },
         copiesMin,

@@ -103,7 +103,7 @@ export class SimEdge {
   async #redeem({ token, secret, origin }: DownloadRequest): Promise<Redemption> {
     const tokenHash = hashSecret(token)
     const { signal } = new AbortController()
-    const options = { password: undefined, signal }
+    const options = { password: undefined, proofHash: undefined, signal }
     if (origin !== 'resume') return await claimLink(this.#context, tokenHash, secret, { origin, ...options })
     const found = await findClaim(this.#context, tokenHash, secret)
     if (found !== undefined) return found

@@ -10,6 +10,7 @@ import { fileHeaders } from '../download-headers.ts'
 import { headerOf } from '../http/accept.ts'
 import { presentedClaims } from '../http/claims.ts'
 import { givenPassword } from '../http/password.ts'
+import { shownProof } from '../http/proof.ts'
 import { chooseRange, rangeAllowed } from '../http/range.ts'
 import type { RangeChoice } from '../http/range.ts'
 import { visitorOf } from '../http/visitor.ts'
@@ -138,7 +139,8 @@ async function download(
     await checkRange(context, request, reply, { token, secret, isOwn: own !== undefined, password })
   const redemption = await claim(context, reply, token, secret, {
     origin: own === undefined ? 'edge' : 'client',
-    password
+    password,
+    proofHash: shownProof(request.headers)
   })
   const range = await orRelease(context, redemption, async () =>
     rangeOf(request, redemption.answer.file.sizeBytes, secret)

@@ -7,6 +7,7 @@ import type { EdgeContext, Route } from '../context.ts'
 import { formatOf } from '../http/accept.ts'
 import { claimPath } from '../http/origin.ts'
 import { formPassword, givenPassword } from '../http/password.ts'
+import { shownProof } from '../http/proof.ts'
 import { hasBody, readText } from '../http/request-body.ts'
 import { problemSchema } from '../problem.ts'
 import { claimLink, orRelease, passwordOf, tokenHashOf } from '../redeem.ts'
@@ -92,6 +93,7 @@ export const postLink: Route = (app, context) => {
       const claiming = claimLink(context, tokenHashOf(token), secret, {
         origin: originOf(fromProgram, given),
         password: passwordOf(request, password),
+        proofHash: shownProof(request.headers),
         signal: transfer.signal
       })
       let redemption: Redemption

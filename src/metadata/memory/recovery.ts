@@ -18,10 +18,11 @@ export function adoptFile(state: State, { file, manifest, chunks, link }: AdoptF
     pieces.set(MANIFEST_INDEX + i, { chunk: each.id, sizeBytes: each.sizeBytes, generation })
   }
   const isRevoked = link.state === 'revoked'
+  const { indexBytes = 0, encryption = null } = file
   const record: FileRecord = {
-    indexBytes: 0,
-    encryption: null,
     ...structuredClone(file),
+    indexBytes,
+    encryption,
     chunkCount: chunks.length,
     manifest: manifest.id,
     state: 'live'
