@@ -51,6 +51,8 @@ export interface UploadRequest {
   expect?: () => Partial<Digests>
   /** Redemptions, life and what the link asks for; asked when the source has ended. */
   link: () => LinkTerms | Promise<LinkTerms>
+  /** Where in the source another file begins, for what looks at files: each is looked at by itself. Grows while the source is read, ahead of its bytes. */
+  starts?: readonly number[]
   /** What the file turned out to be; asked when the source has ended. */
   content?: () => FileContent
   signal?: AbortSignal
@@ -184,7 +186,7 @@ export class FileWriter {
       { signal: stop.signal }
     )
     const openedAt = clock.monotonic()
-    using scan = this.#deps.scans?.begin(stop.signal)
+    using scan = this.#deps.scans?.begin(stop.signal, request.starts)
     await this.#writeChunks(upload, scan)
     const digests = upload.checksums.digests()
     checkExpected(digests, request.expect?.() ?? {})

@@ -21,8 +21,9 @@ import { uploadPage } from './pages/upload-page.ts'
 import { asEdgeError, detailOf, sendProblem } from './problem.ts'
 import { deleteLink } from './routes/delete-link.ts'
 import { getActiveNodes, getHealth, getStatus } from './routes/get-cluster.ts'
-import { getDownload } from './routes/get-download.ts'
+import { getDownload, getEntry } from './routes/get-download.ts'
 import { getAsset, getHome } from './routes/get-home.ts'
+import { getIndex } from './routes/get-index.ts'
 import { getLink } from './routes/get-link.ts'
 import { getOpenapi } from './routes/get-openapi.ts'
 import { postLink } from './routes/post-link.ts'
@@ -42,11 +43,13 @@ const ROUTES: readonly Route[] = [
   postUpload,
   putFile,
   getLink,
+  getIndex,
   postLink,
   deleteLink,
   getSent,
   postSent,
   getDownload,
+  getEntry,
   getActiveNodes,
   getHealth,
   getStatus,

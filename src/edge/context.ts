@@ -18,6 +18,7 @@ import type { Config } from '../config.ts'
 import type { Clock, Logger, Random } from '../interfaces.ts'
 import type { Budget } from '../runtime/budget.ts'
 import type { Assets } from './assets.ts'
+import type { IndexShelf } from './delivery/index-shelf.ts'
 import type { AddressLimits } from './limits/address-limits.ts'
 import type { ClaimTable } from './transfer/claim-table.ts'
 import type { Transfers } from './transfer/transfers.ts'
@@ -44,6 +45,7 @@ export interface EdgeContext extends EdgeDeps {
   readonly assets: Assets
   readonly transfers: Transfers
   readonly claims: ClaimTable
+  readonly indexes: IndexShelf
   readonly passwords: PasswordHasher
   readonly addresses: AddressLimits
   /** The edge's own address, for requests that do not say by which name they came. */

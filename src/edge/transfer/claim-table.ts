@@ -1,6 +1,7 @@
 /** What each claim has going on this edge: connections, and how much of its bytes is spent. */
 
 import { PeerbinError } from '../../errors.ts'
+import { budgetBytesOf } from '../../protocol/payload.ts'
 import type { ClaimRecord, SecretHash } from '../../types.ts'
 
 interface Entry {
@@ -42,8 +43,8 @@ export class ClaimTable {
   }
 
   /** @throws `claim-too-many-connections`, `claim-over-budget` */
-  enter(claim: ClaimRecord, sizeBytes: number): ClaimShare {
-    const budgetBytes = sizeBytes * this.#budgetFactor
+  enter(claim: ClaimRecord, file: Parameters<typeof budgetBytesOf>[0]): ClaimShare {
+    const budgetBytes = budgetBytesOf(file, this.#budgetFactor)
     const entry = this.#entries.get(claim.claimHash) ?? {
       connections: new Set(),
       spentBytes: 0,
