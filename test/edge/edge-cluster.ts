@@ -8,6 +8,7 @@
 import { FileReader } from '../../src/client/file-reader.ts'
 import { FileWriter } from '../../src/client/file-writer.ts'
 import { ChunkWriter } from '../../src/client/chunk-writer.ts'
+import { PasswordHasher } from '../../src/client/password-hasher.ts'
 import { createScanGate } from '../../src/client/scan/scan-gate.ts'
 import { Edge } from '../../src/edge/edge.ts'
 import type { Logger } from '../../src/interfaces.ts'
@@ -25,6 +26,9 @@ export interface RunningEdge {
   readonly edge: Edge
   readonly participant: Participant
   readonly memory: Budget
+  /** The edge's own, for uploads that no form can make. */
+  readonly writer: FileWriter
+  readonly passwords: PasswordHasher
 }
 
 export interface EdgeCluster {
@@ -75,7 +79,7 @@ async function makeEdge(cluster: MemoryCluster, logger: Logger): Promise<Running
   const writer = new FileWriter({ ...shared, chunks, clusterKey, scans })
   const reader = new FileReader({ ...shared, rpc: participant.chunkRpc })
   const edge = new Edge({ ...shared, writer, reader, scans, version: '0.0.0-test' })
-  return { edge, participant, memory }
+  return { edge, participant, memory, writer, passwords: new PasswordHasher(shared) }
 }
 
 /** Bytes that differ everywhere, the same for the same arguments. */
