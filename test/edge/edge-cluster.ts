@@ -10,6 +10,7 @@ import { FileWriter } from '../../src/client/file-writer.ts'
 import { ChunkWriter } from '../../src/client/chunk-writer.ts'
 import { PasswordHasher } from '../../src/client/password-hasher.ts'
 import { createScanGate } from '../../src/client/scan/scan-gate.ts'
+import { IndexShelf } from '../../src/edge/delivery/index-shelf.ts'
 import { Edge } from '../../src/edge/edge.ts'
 import type { Logger } from '../../src/interfaces.ts'
 import { Budget } from '../../src/runtime/budget.ts'
@@ -29,6 +30,7 @@ export interface RunningEdge {
   /** The edge's own, for uploads that no form can make. */
   readonly writer: FileWriter
   readonly passwords: PasswordHasher
+  readonly indexes: IndexShelf
 }
 
 export interface EdgeCluster {
@@ -79,7 +81,10 @@ async function makeEdge(cluster: MemoryCluster, logger: Logger): Promise<Running
   const writer = new FileWriter({ ...shared, chunks, clusterKey, scans })
   const reader = new FileReader({ ...shared, rpc: participant.chunkRpc })
   const edge = new Edge({ ...shared, writer, reader, scans, version: '0.0.0-test' })
-  return { edge, participant, memory, writer, passwords: new PasswordHasher(shared) }
+  const passwords = new PasswordHasher(shared)
+  // not the one that its routes use
+  const indexes = new IndexShelf({ ...shared, reader })
+  return { edge, participant, memory, writer, passwords, indexes }
 }
 
 /** Bytes that differ everywhere, the same for the same arguments. */

@@ -13,7 +13,7 @@ import type { PlacedChunk } from '../../protocol/messages.ts'
 import { payloadBytesOf } from '../../protocol/payload.ts'
 import { Budget } from '../../runtime/budget.ts'
 import type { Lease } from '../../runtime/budget.ts'
-import { abortable, deadline } from '../../runtime/deadline.ts'
+import { abortable, deadline, throwIfAborted } from '../../runtime/deadline.ts'
 import type { FileId, FileRecord } from '../../types.ts'
 
 /** What an index takes up once it is read, for each of its bytes: its text, its entries as objects, and the directory of the archive. */
@@ -33,9 +33,18 @@ export interface HeldIndex extends Disposable {
   readonly layout: ZipLayout
 }
 
+interface ReadIndex {
+  readonly index: BundleIndex
+  readonly layout: ZipLayout
+}
+
 interface Shelved {
-  readonly lease: Lease
-  readonly read: Promise<{ index: BundleIndex; layout: ZipLayout }>
+  /** Not ended when the first who asked goes away: others may have come to wait for it. */
+  readonly read: Promise<ReadIndex>
+  /** Ends the wait for memory, when nobody waits any more. */
+  readonly given: AbortController
+  /** Once there is memory for it. */
+  lease: Lease | undefined
   holders: number
 }
 
@@ -76,9 +85,10 @@ export class IndexShelf {
     chunks: readonly PlacedChunk[] | undefined,
     signal: AbortSignal
   ): Promise<HeldIndex> {
-    const shelved = this.#shelved.get(file.id) ?? (await this.#shelve(file, chunks, signal))
-    if (this.#shelved.delete(file.id)) this.#shelved.set(file.id, shelved)
-    shelved.lease.keep()
+    const shelved = this.#shelved.get(file.id) ?? this.#shelve(file, chunks)
+    this.#shelved.delete(file.id)
+    this.#shelved.set(file.id, shelved)
+    shelved.lease?.keep()
     shelved.holders++
     let isHeld = true
     const letGo = (): void => {
@@ -93,20 +103,22 @@ export class IndexShelf {
     }
   }
 
-  async #shelve(
-    file: Bundle,
-    chunks: readonly PlacedChunk[] | undefined,
-    signal: AbortSignal
-  ): Promise<Shelved> {
-    const lease = await this.#lease(file.indexBytes * MEMORY_FACTOR, signal)
-    const known = this.#shelved.get(file.id)
-    if (known !== undefined) {
-      lease.release() // somebody else was first meanwhile
-      return known
+  #shelve(file: Bundle, chunks: readonly PlacedChunk[] | undefined): Shelved {
+    const given = new AbortController()
+    const work = async (): Promise<ReadIndex> => {
+      const lease = await this.#lease(file.indexBytes * MEMORY_FACTOR, given.signal)
+      if (given.signal.aborted) lease.release() // it came when the last who waited had just gone
+      throwIfAborted(given.signal)
+      shelved.lease = lease
+      return await this.#read(file, chunks)
     }
-    // not ended when the first who asked goes away: others may have come to wait for it
-    const shelved: Shelved = { lease, read: this.#read(file, chunks), holders: 0 }
-    this.#shelved.set(file.id, shelved)
+    const shelved: Shelved = {
+      given,
+      lease: undefined,
+      holders: 0,
+      // begun when the record of it is whole
+      read: Promise.resolve().then(work)
+    }
     shelved.read.catch(() => this.#drop(file.id, shelved))
     return shelved
   }
@@ -116,7 +128,7 @@ export class IndexShelf {
     try {
       return await this.#memory.acquire(amount, limit.signal)
     } catch (error) {
-      if (signal.aborted) throw error
+      throwIfAborted(signal)
       throw new PeerbinError('busy', 'too many lists of files are in use', {
         cause: error,
         retryAfterMs: RETRY_MS
@@ -126,6 +138,11 @@ export class IndexShelf {
 
   #letGo(id: FileId, shelved: Shelved): void {
     if (--shelved.holders > 0) return
+    if (shelved.lease === undefined) {
+      this.#drop(id, shelved)
+      shelved.given.abort(new PeerbinError('aborted', 'nobody waits for this index any more'))
+      return
+    }
     shelved.lease.offer(() => this.#drop(id, shelved))
     if (this.#shelved.size <= IDLE_MAX) return
     const idle = [...this.#shelved].find(([, { holders }]) => holders === 0)
@@ -134,13 +151,10 @@ export class IndexShelf {
 
   #drop(id: FileId, shelved: Shelved): void {
     if (this.#shelved.get(id) === shelved) this.#shelved.delete(id)
-    shelved.lease.release()
+    shelved.lease?.release()
   }
 
-  async #read(
-    file: Bundle,
-    chunks: readonly PlacedChunk[] | undefined
-  ): Promise<{ index: BundleIndex; layout: ZipLayout }> {
+  async #read(file: Bundle, chunks: readonly PlacedChunk[] | undefined): Promise<ReadIndex> {
     const payloadBytes = payloadBytesOf(file)
     const bytes = new Uint8Array(file.indexBytes)
     let filled = 0
