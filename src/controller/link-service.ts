@@ -3,9 +3,10 @@
 import type { Config } from '../config.ts'
 import { PeerbinError } from '../errors.ts'
 import type { Claim, FoundLink, MetadataStore } from '../metadata-store.ts'
+import { claimBudget } from '../protocol/claim-budget.ts'
 import type { ClaimAnswer, ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import { challengeOf, isPassword, tagHash } from '../protocol/password.ts'
-import { budgetBytesOf } from '../protocol/payload.ts'
+import { deliveredBytesMax } from '../protocol/payload.ts'
 import { failpoints } from '../runtime/failpoints.ts'
 import type { ClaimRecord, PasswordRecord, PeerId, SecretHash } from '../types.ts'
 import type { FileChunks } from './file-chunks.ts'
@@ -28,13 +29,6 @@ export interface LinkServiceDeps {
   /** Told when a link has ended before its time, so that its file need not wait for the settler's round. */
   onEnded: () => void
 }
-
-/** Whether a claim has sent all it may: it serves nothing more. */
-export const isOverBudget = (
-  bytesSent: number,
-  file: Parameters<typeof budgetBytesOf>[0],
-  budgetFactor: number
-): boolean => bytesSent >= budgetBytesOf(file, budgetFactor)
 
 /** What an edge may know of a link: that it has a password, and not which. */
 const publicOf = ({ link, file }: FoundLink): Pick<FoundLink, 'link' | 'file'> => ({ link, file })
@@ -132,9 +126,9 @@ export class LinkService {
     if (result.outcome !== 'claimed') return { outcome: result.outcome }
     const { claim, file } = result
     await this.#note(claim)
-    if (isOverBudget(claim.bytesSent, file, this.#deps.config.budgetFactor)) {
+    // it has sent all it may, and serves nothing more
+    if (claim.bytesSent >= claimBudget(deliveredBytesMax(file), this.#deps.config))
       throw new PeerbinError('claim-over-budget')
-    }
     return { outcome: 'claimed', claim, file, chunks: await this.#deps.chunks.page(file.id, 0), now }
   }
 

@@ -1,4 +1,4 @@
-/** What of a file a redemption delivers, and how much of it may be sent. The index behind the payload is told to whoever may know the name. */
+/** What of a file a redemption delivers. The index behind the payload is told to whoever may know the name. */
 
 import type { FileRecord } from '../types.ts'
 
@@ -13,8 +13,8 @@ export const payloadBytesOf = ({ sizeBytes, indexBytes }: Sizes): number => size
  */
 export const ARCHIVE_PER_INDEX = 4
 
-/** How many bytes a claim may send in all. @param factor `link.budgetFactor` */
-export function budgetBytesOf(file: Sizes & Pick<FileRecord, 'encryption'>, factor: number): number {
+/** Most that one whole delivery of it has: what the budget of a claim is reckoned from (claim-budget.ts). */
+export function deliveredBytesMax(file: Sizes & Pick<FileRecord, 'encryption'>): number {
   const archiveBytes = file.encryption === null ? file.indexBytes * ARCHIVE_PER_INDEX : 0
-  return (payloadBytesOf(file) + archiveBytes) * factor
+  return payloadBytesOf(file) + archiveBytes
 }

@@ -1,7 +1,9 @@
 /** What each claim has going on this edge: connections, and how much of its bytes is spent. */
 
+import type { Config } from '../../config.ts'
 import { PeerbinError } from '../../errors.ts'
-import { budgetBytesOf } from '../../protocol/payload.ts'
+import { claimBudget } from '../../protocol/claim-budget.ts'
+import { deliveredBytesMax } from '../../protocol/payload.ts'
 import type { ClaimRecord, SecretHash } from '../../types.ts'
 
 interface Entry {
@@ -29,12 +31,10 @@ const CONNECTION_RETRY_MS = 1000
 
 export class ClaimTable {
   readonly #entries = new Map<SecretHash, Entry>()
-  readonly #connectionsMax: number
-  readonly #budgetFactor: number
+  readonly #limits: Pick<Config['link'], 'connectionsMax' | 'budgetFactor'>
 
-  constructor(limits: { connectionsMax: number; budgetFactor: number }) {
-    this.#connectionsMax = limits.connectionsMax
-    this.#budgetFactor = limits.budgetFactor
+  constructor(limits: Pick<Config['link'], 'connectionsMax' | 'budgetFactor'>) {
+    this.#limits = limits
   }
 
   /** Claims with a download under way here. */
@@ -43,14 +43,14 @@ export class ClaimTable {
   }
 
   /** @throws `claim-too-many-connections`, `claim-over-budget` */
-  enter(claim: ClaimRecord, file: Parameters<typeof budgetBytesOf>[0]): ClaimShare {
-    const budgetBytes = budgetBytesOf(file, this.#budgetFactor)
+  enter(claim: ClaimRecord, file: Parameters<typeof deliveredBytesMax>[0]): ClaimShare {
+    const budgetBytes = claimBudget(deliveredBytesMax(file), this.#limits)
     const entry = this.#entries.get(claim.claimHash) ?? {
       connections: new Set(),
       spentBytes: 0,
       unreportedBytes: 0
     }
-    if (entry.connections.size >= this.#connectionsMax)
+    if (entry.connections.size >= this.#limits.connectionsMax)
       throw new PeerbinError('claim-too-many-connections', '', { retryAfterMs: CONNECTION_RETRY_MS })
     learn(entry, claim)
     if (entry.spentBytes >= budgetBytes) throw new PeerbinError('claim-over-budget')
