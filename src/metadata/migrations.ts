@@ -8,6 +8,7 @@ import type { Ddl } from './migrations/create-table.ts'
 import { toVersion1 } from './migrations/version-1.ts'
 import { toVersion2 } from './migrations/version-2.ts'
 import { toVersion3 } from './migrations/version-3.ts'
+import { toVersion4 } from './migrations/version-4.ts'
 import type { Schema } from './schema.ts'
 
 export const SQLITE_DDL: Ddl = { int: 'integer', bytes: 'blob', tableEnd: sql`without rowid, strict` }
@@ -15,7 +16,8 @@ export const SQLITE_DDL: Ddl = { int: 'integer', bytes: 'blob', tableEnd: sql`wi
 const STEPS: ReadonlyArray<(db: Kysely<Schema>, ddl: Ddl) => Promise<void>> = [
   toVersion1,
   toVersion2,
-  toVersion3
+  toVersion3,
+  toVersion4
 ]
 
 export const SCHEMA_VERSION = STEPS.length
