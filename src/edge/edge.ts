@@ -14,6 +14,7 @@ import { AddressLimits } from './limits/address-limits.ts'
 import { CertificateReloader, readCertificate } from './tls.ts'
 import { ClaimTable } from './transfer/claim-table.ts'
 import { Transfers } from './transfer/transfers.ts'
+import { UploadLocks } from './tus/upload-locks.ts'
 
 /** After the last connection: reports of downloads and claims that are given back get so long to reach the controller. */
 const SETTLE_MS = 1000
@@ -77,6 +78,7 @@ export class Edge implements Service {
         transfers,
         claims: new ClaimTable(config.link),
         passwords: new PasswordHasher(this.#deps),
+        uploadLocks: new UploadLocks(clock),
         addresses: new AddressLimits(clock, config),
         url: () => this.url
       },

@@ -8,6 +8,7 @@
 import { FileReader } from '../../src/client/file-reader.ts'
 import { FileWriter } from '../../src/client/file-writer.ts'
 import { ChunkWriter } from '../../src/client/chunk-writer.ts'
+import { ResumableWriter } from '../../src/client/resume/resumable-writer.ts'
 import { createScanGate } from '../../src/client/scan/scan-gate.ts'
 import { Edge } from '../../src/edge/edge.ts'
 import type { Logger } from '../../src/interfaces.ts'
@@ -74,7 +75,8 @@ async function makeEdge(cluster: MemoryCluster, logger: Logger): Promise<Running
   const scans = createScanGate({ clock, logger, config })
   const writer = new FileWriter({ ...shared, chunks, clusterKey, scans })
   const reader = new FileReader({ ...shared, rpc: participant.chunkRpc })
-  const edge = new Edge({ ...shared, writer, reader, scans, version: '0.0.0-test' })
+  const resumable = new ResumableWriter({ ...shared, chunks, clusterKey, scans, reader })
+  const edge = new Edge({ ...shared, writer, resumable, reader, scans, version: '0.0.0-test' })
   return { edge, participant, memory }
 }
 
