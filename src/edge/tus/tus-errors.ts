@@ -1,7 +1,7 @@
 /** What goes wrong with uploads that go on later, in our words. */
 
 import { ERRORS } from '@tus/server'
-import { PeerbinError } from '../../errors.ts'
+import { PeerbinError, hasCode } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
 
 /** Errors of the library are constants: a status and a line of text. */
@@ -34,12 +34,11 @@ export function asTusError(error: unknown): PeerbinError {
 export const ofStatus = (status: number, text: string): PeerbinError =>
   new PeerbinError(BY_STATUS[status] ?? 'bad-request', text.trim())
 
-/** For the one who sends it, an upload that has ended is gone, and one that somebody else writes is busy. */
-function renamed(error: PeerbinError): PeerbinError {
-  if (error.code === 'upload-closed') return new PeerbinError('upload-gone', '', { cause: error })
-  if (error.code === 'upload-conflict') return new PeerbinError('offset-mismatch', '', { cause: error })
-  return error
-}
+/** Somebody else took the upload over, or ended it, since it was looked at: HEAD says how it stands now. */
+const renamed = (error: PeerbinError): PeerbinError =>
+  hasCode(error, 'upload-closed', 'upload-conflict')
+    ? new PeerbinError('offset-mismatch', '', { cause: error })
+    : error
 
 const LOCK_RETRY_AFTER_MS = 2000
 
