@@ -199,6 +199,17 @@ export const tusUpload: Route = (app, context) => {
   app.patch(url, { schema: partSchema, config: body }, async (request, reply) =>
     append(context, request, reply)
   )
+  // for clients whose line lets nothing but GET and POST through
+  app.post(url, { schema: { hide: true } }, async (request, reply) => {
+    switch (headerOf(request.headers, 'x-http-method-override')) {
+      case 'PATCH':
+        return await append(context, request, reply)
+      case 'DELETE':
+        return await ask(context, request, reply, 'DELETE')
+      default:
+        throw new PeerbinError('method-not-allowed')
+    }
+  })
   const headSchema = of(
     'Where an upload stands',
     'Headers: Upload-Offset, Upload-Length; of one that has ended those of the last part too.'
