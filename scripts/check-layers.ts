@@ -12,12 +12,15 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
   // QR codes: text in, modules out
   qr: [],
+  // formats that the edge, the command line and the page share; they run in browsers too
+  bundle: [],
+  encryption: [],
   protocol: ['runtime'],
   cluster: ['protocol', 'runtime'],
-  client: ['cluster', 'protocol', 'runtime'],
+  client: ['bundle', 'cluster', 'protocol', 'runtime'],
   node: ['client', 'cluster', 'protocol', 'runtime'],
   controller: ['client', 'cluster', 'protocol', 'runtime'],
-  edge: ['client', 'cluster', 'protocol', 'qr', 'runtime'],
+  edge: ['bundle', 'client', 'cluster', 'encryption', 'protocol', 'qr', 'runtime'],
   // implementations of seams: they see what they implement, nobody but compose sees them
   'node/store': ['protocol', 'runtime'],
   metadata: ['protocol', 'runtime'],
@@ -35,7 +38,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'runtime'
   ],
   // commands start roles through what bin hands them, and speak HTTP to a cluster
-  cli: ['compose', 'protocol', 'qr', 'runtime']
+  cli: ['bundle', 'compose', 'encryption', 'protocol', 'qr', 'runtime']
 }
 
 /** Files directly in src/ that everybody may import. */

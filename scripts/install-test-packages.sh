@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs what some tests use from Debian: a browser, command-line clients, slow ones among them, a tracer of system calls, network namespaces and a reader of QR codes. Tests that miss one of them
+# Installs what some tests use from Debian: a browser, command-line clients, slow ones among them, a tracer of system calls, network namespaces, and readers of QR codes and zips. Tests that miss one of them
 # skip and say why, except where CI is set. Needs root; does nothing when everything is there.
 set -euo pipefail
 
-packages=(chromium curl wget aria2 procps strace iproute2 zbar-tools slowhttptest)
+packages=(chromium curl wget aria2 procps strace iproute2 zbar-tools slowhttptest unzip python3)
 missing=()
 for package in "${packages[@]}"; do
   dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")

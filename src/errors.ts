@@ -115,6 +115,20 @@ export const ERRORS = {
     EXIT.refused,
     'This download has started and cannot be taken back.'
   ),
+  'index-invalid': spec(422, false, EXIT.usage, 'The list of files is not valid.'),
+  // links that only their recipient can read
+  'key-missing': spec(
+    400,
+    false,
+    EXIT.usage,
+    'The key behind the # is missing or incomplete. Please copy the whole link.'
+  ),
+  'encrypted-damaged': spec(
+    500,
+    false,
+    EXIT.integrity,
+    'The key does not fit, or the encrypted file was changed or cut off.'
+  ),
   // uploads
   'upload-unknown': spec(404, false, EXIT.refused, 'This upload does not exist or has been given up.'),
   'upload-closed': spec(409, false, EXIT.refused, 'This upload has ended already.'),
