@@ -41,7 +41,6 @@ export const ERRORS = {
   'length-required': spec(411, false, EXIT.usage, 'The length of the body must be given.'),
   'too-large': spec(413, false, EXIT.refused, 'The file is larger than this server takes.'),
   'type-forbidden': spec(415, false, EXIT.refused, 'Files of this type are not taken here.'),
-  'index-invalid': spec(422, false, EXIT.usage, 'The index at the end of the file does not fit it.'),
   'checksum-mismatch': spec(409, false, EXIT.integrity, 'checksum failed - please attempt reuploading'),
   'range-not-satisfiable': spec(416, false, EXIT.usage, 'The range asked for lies outside the file.'),
   'upload-incomplete': spec(

@@ -1,5 +1,6 @@
 /** The end of an upload that came in parts: what the whole file has to pass, its manifest, the commit. */
 
+import { checkIndex } from '../../bundle/index.ts'
 import { PeerbinError, hasCode } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
 import { CHUNKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
@@ -15,7 +16,12 @@ import { writeManifest } from '../write-manifest.ts'
 import type { ResumableWriterDeps, Resumption } from './resumable-writer.ts'
 
 /** The file itself is wrong: sending the end again would not help. */
-const FINAL_CODES: readonly ErrorCode[] = ['checksum-mismatch', 'index-invalid', 'file-infected']
+const FINAL_CODES: readonly ErrorCode[] = [
+  'checksum-mismatch',
+  'index-invalid',
+  'empty-file',
+  'file-infected'
+]
 
 /** @throws `checksum-mismatch`, `index-invalid`, `file-infected`: the upload is given up then; and what a manifest or a commit fails with: it can be ended again */
 export async function endUpload(deps: ResumableWriterDeps, run: Resumption): Promise<UploadResult> {
@@ -30,7 +36,7 @@ export async function endUpload(deps: ResumableWriterDeps, run: Resumption): Pro
         ...(plan.md5 !== undefined && { md5: plan.md5 })
       }
     )
-    await checkIndex(deps, run)
+    await passIndex(deps, run)
     await scan(deps, run)
   } catch (error) {
     // one that nobody gives up ends by itself after its time
@@ -53,10 +59,9 @@ const readBack = (deps: ResumableWriterDeps, { file, stop, chunkCount }: Resumpt
   })
 
 /** Of a plain file the index says what is in it; of an encrypted one nobody here can read it. */
-async function checkIndex(deps: ResumableWriterDeps, run: Resumption): Promise<void> {
+async function passIndex(deps: ResumableWriterDeps, run: Resumption): Promise<void> {
   const { indexBytes, encryption, lengthBytes } = run.file.plan
   if (indexBytes === 0 || encryption !== null) return
-  if (deps.checkIndex === undefined) throw new PeerbinError('internal', 'indexes cannot be checked here')
   const place = await run.indexPlaces.acquire(1, run.stop.signal)
   try {
     const index = Buffer.allocUnsafeSlow(indexBytes)
@@ -66,7 +71,7 @@ async function checkIndex(deps: ResumableWriterDeps, run: Resumption): Promise<v
       index.set(piece, filled)
       filled += piece.byteLength
     }
-    deps.checkIndex(index, lengthBytes - indexBytes)
+    checkIndex(index, lengthBytes - indexBytes)
   } finally {
     place.release()
   }

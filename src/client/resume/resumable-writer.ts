@@ -70,8 +70,6 @@ export interface AppendedPart {
 
 export interface ResumableWriterDeps extends FileWriterDeps {
   readonly reader: FileReader
-  /** Checks the index at the end of a plain file. @throws `index-invalid` */
-  readonly checkIndex?: ((index: Uint8Array, payloadBytes: number) => void) | undefined
 }
 
 /** One request that goes on with an upload, from taking it over to its end. */
@@ -100,11 +98,6 @@ export class ResumableWriter {
     const { memory: budget, clock, config } = deps
     this.#memory = new ChunkMemory({ budget, clock, waitMs: config.edge.memoryWaitMs })
     this.#indexPlaces = new Budget(INDEXES_AT_ONCE, config.edge.memoryWaitersMax)
-  }
-
-  /** Whether indexes of plain files can be checked here. */
-  get checksIndexes(): boolean {
-    return this.#deps.checkIndex !== undefined
   }
 
   /**

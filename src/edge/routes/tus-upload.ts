@@ -49,7 +49,7 @@ async function described(
   request: FastifyRequest,
   reply: FastifyReply
 ): Promise<RequestStoreDeps['creation']> {
-  const { config, resumable } = context
+  const { config } = context
   const length = headerOf(request.headers, 'upload-length')
   if (length === undefined) throw new PeerbinError('length-required', 'The header Upload-Length is needed.')
   if (!/^(?:0|[1-9]\d{0,15})$/.test(length))
@@ -61,10 +61,6 @@ async function described(
   if (lengthBytes > config.edge.uploadBytesMax) throw new PeerbinError('too-large')
   const header = headerOf(request.headers, 'upload-metadata')
   const { password, plan, ...file } = describeUpload(header, lengthBytes, config.link)
-  if (plan.indexBytes > 0 && plan.encryption === null && !resumable.checksIndexes)
-    throw new PeerbinError('invalid-field', 'indexbytes: not possible here', {
-      details: { field: 'indexbytes' }
-    })
   if (isForbidden(config.edge.forbiddenTypes, file)) throw new PeerbinError('type-forbidden')
   return { ...file, plan: { ...plan, ...(await protectedBy(context, reply, password)) } }
 }

@@ -1,6 +1,7 @@
 /** `Upload-Metadata`: what a sender says of the file, and how its link is to be. */
 
 import { Metadata } from '@tus/server'
+import { INDEX_BYTES_MAX } from '../../bundle/index.ts'
 import type { Config } from '../../config.ts'
 import { PeerbinError } from '../../errors.ts'
 import { parseDigest } from '../http/digests.ts'
@@ -11,8 +12,6 @@ import type { GivenMetadata, UploadPlan } from './upload-plan.ts'
 
 /** It is kept with the upload, and repeated by HEAD. */
 const METADATA_BYTES_MAX = 4096
-/** The index of a bundle (src/bundle). */
-const INDEX_BYTES_MAX = 4 * 1024 * 1024
 /** What a file is called whose name only its recipient can read. */
 const ENCRYPTED = { name: 'encrypted', mediaType: 'application/octet-stream' }
 const SCHEME = 'aes256gcm-1'
