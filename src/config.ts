@@ -83,6 +83,10 @@ const controller = z.strictObject({
     1 * HOUR,
     'an upload of which no further chunk has come for so long is given up; a chunk takes minutes at worst'
   ),
+  resumableTtlMs: ms(
+    1 * DAY,
+    'an upload that goes on later (tus) is given up when nothing of it has come for so long'
+  ),
   settleIntervalMs: ms(1 * SECOND, 'pause between rounds of ending leases, links and uploads'),
   collectIntervalMs: ms(1 * SECOND, 'pause between rounds of the collector'),
   owedIntervalMs: ms(1 * SECOND, 'pause between rounds of making owed copies'),

@@ -140,6 +140,27 @@ export const ERRORS = {
   'upload-unknown': spec(404, false, EXIT.refused, 'This upload does not exist or has been given up.'),
   'upload-closed': spec(409, false, EXIT.refused, 'This upload has ended already.'),
   'upload-conflict': spec(409, false, EXIT.refused, 'The upload does not match what was reserved for it.'),
+  'upload-gone': spec(
+    410,
+    false,
+    EXIT.refused,
+    'This upload was given up, or stood still for too long. Please begin again.'
+  ),
+  'upload-busy': spec(423, true, EXIT.busy, 'This upload cannot go on at the moment. Please try again.'),
+  'offset-mismatch': spec(
+    409,
+    true,
+    EXIT.refused,
+    'The upload stands at another offset. HEAD says at which.'
+  ),
+  'part-mismatch': spec(
+    460,
+    true,
+    EXIT.integrity,
+    'What was sent does not match its checksum, and was not kept. Please send it again.'
+  ),
+  'tus-version': spec(412, false, EXIT.usage, 'The header Tus-Resumable: 1.0.0 is needed here.'),
+  'media-type-unsupported': spec(415, false, EXIT.usage, 'The body has a type that is not taken here.'),
   'copies-missing': spec(503, true, EXIT.busy, 'Not every part of the file is held by enough nodes.'),
   // the cluster
   'not-enough-nodes': spec(503, true, EXIT.busy, 'The cluster has too few active nodes right now.'),

@@ -16,6 +16,7 @@ import type {
   SecretHash,
   Tier,
   UploadId,
+  UploadWriter,
   UserRole
 } from './types.ts'
 
@@ -65,6 +66,11 @@ export interface OpenUpload {
   space?: UploadSpace | undefined
   /** When an upload that was neither committed nor abandoned is given up, unless it goes on: reservations move it. */
   expiresAt: number
+  /**
+   * What whoever goes on with it needs to end it, at most UPLOAD_PLAN_BYTES_MAX, never looked into here. With it the upload is resumable: only the writer that
+   * took it over last may reserve, check in and commit. Gone when the upload ends.
+   */
+  plan?: string | undefined
 }
 
 export interface ReserveChunk {
@@ -75,6 +81,56 @@ export interface ReserveChunk {
   sizeBytes: number
   /** The upload is not given up before this; an earlier time than before changes nothing. */
   expiresAt: number
+  /** Of a resumable upload: who writes it. */
+  writer?: UploadWriter | undefined
+}
+
+/** Which copies count: so many, on so many hosts, given by nodes that live, in exactly the boot they are in now. */
+export type CopiesRule = Pick<CommitUpload, 'copiesMin' | 'hostsMin' | 'boots'>
+
+/** How much of a resumable upload is kept: chunks 0 … chunkCount - 1, which are its first `sizeBytes` bytes. */
+export interface UploadOffset {
+  chunkCount: number
+  sizeBytes: number
+}
+
+/** A resumable upload as it stands. What was kept once stays kept; behind that come the pieces that have their copies now, up to the first that has not. */
+export type FoundUpload =
+  | ({
+      state: 'open'
+      name: string
+      mediaType: string
+      plan: string
+      expiresAt: number
+      /** Pieces behind the offset: on their way, or cut off. */
+      hasMore: boolean
+    } & UploadOffset)
+  | { state: 'committed' | 'abandoned' }
+
+export interface ResumeUpload {
+  upload: UploadId
+  writer: UploadWriter
+  /** What this writer reserves counts only from its next check-in on: it may yet be taken back. */
+  held: boolean
+  rule: CopiesRule
+}
+
+export interface ResumedUpload extends UploadOffset {
+  /** False: pieces behind the offset are left still, nobody writes now, and the same call again goes on. */
+  isLast: boolean
+  checkpoint: string | null
+  expiresAt: number
+}
+
+export interface CheckpointUpload {
+  upload: UploadId
+  writer: UploadWriter
+  /** How far the text goes. */
+  chunkCount: number
+  /** What goes on from there, at most UPLOAD_CHECKPOINT_BYTES_MAX; never looked into here. */
+  checkpoint: string
+  expiresAt: number
+  rule: CopiesRule
 }
 
 /** `index` of the manifest's chunk among an upload's chunks. */
@@ -100,6 +156,8 @@ export interface CommitUpload {
   indexBytes?: number | undefined
   /** Default: none. */
   encryption?: Encryption | undefined
+  /** Of a resumable upload: who writes it. */
+  writer?: UploadWriter | undefined
   link: {
     tokenHash: SecretHash
     /** Hash of the secret that revokes the link. */

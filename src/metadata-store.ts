@@ -13,6 +13,12 @@ import type {
   CopyRecord,
   OpenUpload,
   ReserveChunk,
+  FoundUpload,
+  ResumeUpload,
+  ResumedUpload,
+  CheckpointUpload,
+  UploadOffset,
+  CopiesRule,
   Reservation,
   CommitUpload,
   NodeBoot,
@@ -85,7 +91,7 @@ export interface UploadRecords {
    * Counts one reference of the upload on the chunk's row (once per upload and chunk, however often it is called) before anything is
    * answered. A chunk that is new or condemned becomes live with a fresh generation; copies recorded at smaller generations no longer count, and
    * delete orders for those stand (they match nothing once a node has taken the new generation). The upload lives until `expiresAt` at least. The same index with another chunk:
-   * `upload-conflict`. An upload that is not open: `upload-unknown` or `upload-closed`.
+   * `upload-conflict`, and so is a resumable upload that another writer has taken over. An upload that is not open: `upload-unknown` or `upload-closed`.
    */
   reserveChunk(reservation: ReserveChunk): Promise<Reservation>
   /**
@@ -104,14 +110,29 @@ export interface UploadRecords {
    * one that `expiresAt` keeps beyond `staleAt`, if that is given.
    */
   abandonUpload(upload: UploadId, options?: { staleAt?: number }): Promise<boolean>
+  /** A resumable upload; undefined for one that is not known (any more), or not resumable and open. */
+  findUpload(upload: UploadId, rule: CopiesRule): Promise<FoundUpload | undefined>
+  /**
+   * Takes a resumable upload over: from now on only this writer goes on with it. What the offset covers is kept from then on, whatever becomes of copies; the pieces behind it and
+   * the manifest's are dropped with their references, a bounded number at a time. The present writer again: nothing is dropped, its own pieces may be on their way.
+   * `upload-unknown` (also for one that is not resumable), `upload-closed`.
+   */
+  resumeUpload(request: ResumeUpload): Promise<ResumedUpload>
+  /**
+   * The writer checks in: what has its copies by now is kept from then on, held or not, and the text, if that covers all it goes on from. Answers what is kept.
+   * `upload-conflict` when another writer has taken over; `upload-unknown`, `upload-closed`.
+   */
+  checkpointUpload(request: CheckpointUpload): Promise<UploadOffset & { expiresAt: number }>
+  /** A page of the chunks of an open resumable upload, with recorded copies, from index `from`. */
+  listUploadChunks(
+    upload: UploadId,
+    from: number,
+    limit: number
+  ): Promise<Array<FileChunk & { index: number; copies: CopyRecord[] }>>
   /** Open uploads whose `expiresAt` has passed. */
   listStaleUploads(now: number, limit: number): Promise<UploadId[]>
-  /** Chunks of an open upload that do not have the copies a commit asks for, with all their recorded copies; by digest. */
-  listLacking(
-    upload: UploadId,
-    rule: Pick<CommitUpload, 'copiesMin' | 'hostsMin' | 'boots'>,
-    limit: number
-  ): Promise<OwedChunk[]>
+  /** Chunks of an open upload that do not have the copies a commit asks for, with all their recorded copies; by digest. @param from index; default: all */
+  listLacking(upload: UploadId, rule: CopiesRule, limit: number, from?: number): Promise<OwedChunk[]>
 }
 
 export interface FileRecords {

@@ -16,6 +16,8 @@ export type ChunkId = Brand<string, 'ChunkId'>
 export type FileId = Brand<string, 'FileId'>
 /** UUID v4 of an upload; chosen by the edge, so that opening one again is harmless. */
 export type UploadId = Brand<string, 'UploadId'>
+/** UUID v4 of one request that goes on with an upload; the newest fences off the others. */
+export type UploadWriter = Brand<string, 'UploadWriter'>
 /**
  * Secret of a share link, base64url of 128 random bits or more. Only its SHA-256 is stored, and it never reaches a log.
  * See protocol/secrets.ts.

@@ -41,10 +41,11 @@ export class Checksums {
 }
 
 /** @throws `checksum-mismatch` naming the algorithm that does not match. Hex in any case. */
-export function checkExpected(digests: Digests, expected: Partial<Digests>): void {
+export function checkExpected(digests: Partial<Digests>, expected: Partial<Digests>): void {
   for (const algorithm of ['md5', 'sha256'] as const) {
     const wanted = expected[algorithm]?.toLowerCase()
     if (wanted === undefined || wanted === digests[algorithm]) continue
-    throw new PeerbinError('checksum-mismatch', '', { details: { algorithm, computed: digests[algorithm] } })
+    const computed = digests[algorithm] ?? ''
+    throw new PeerbinError('checksum-mismatch', '', { details: { algorithm, computed } })
   }
 }

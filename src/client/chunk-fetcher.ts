@@ -8,9 +8,11 @@ import { matchesId } from '../protocol/ids.ts'
 import type { ChunkMessages, PlacedChunk } from '../protocol/messages.ts'
 import type { RpcCaller } from '../protocol/rpc.ts'
 import { abortScope, sleep, throwIfAborted } from '../runtime/deadline.ts'
-import type { FileId, Liveness, PeerId } from '../types.ts'
+import type { Liveness, PeerId } from '../types.ts'
 import type { ChunkBuffer, ChunkMemory } from './chunk-memory.ts'
 import type { ControllerClient } from './controller-client.ts'
+import { listChunks } from './list-chunks.ts'
+import type { ChunkOwner } from './list-chunks.ts'
 
 /** Every recorded copy is tried so many times before the read fails. */
 const ROUNDS_MAX = 3
@@ -33,7 +35,7 @@ export interface ChunkFetcherDeps {
 }
 
 export interface FetchRequest {
-  readonly file: FileId
+  readonly file: ChunkOwner
   readonly placed: PlacedChunk
   /** Of the chunk's size. It belongs to the fetch from now on, which gives it back when it fails. */
   readonly buffer: ChunkBuffer
@@ -200,12 +202,11 @@ export class ChunkFetcher {
   }
 
   /** Copies move while a long download runs. */
-  async #placedAgain(file: FileId, placed: PlacedChunk, signal: AbortSignal): Promise<PlacedChunk> {
-    const request = { file, from: placed.index, limit: 1 }
-    const timeoutMs = this.#deps.config.getTimeoutMs
+  async #placedAgain(file: ChunkOwner, placed: PlacedChunk, signal: AbortSignal): Promise<PlacedChunk> {
+    const { controller, config } = this.#deps
     try {
-      const { chunks } = await this.#deps.controller.call('listFileChunks', request, { signal, timeoutMs })
-      const again = chunks[0]
+      const options = { signal, timeoutMs: config.getTimeoutMs }
+      const [again] = await listChunks(controller, file, placed.index, 1, options)
       return again?.id === placed.id && again.copies.length > 0 ? again : placed
     } catch {
       throwIfAborted(signal)

@@ -3,8 +3,10 @@
 import { PeerbinError } from '../errors.ts'
 import { CHUNKS_PER_PAGE_MAX } from '../protocol/limits.ts'
 import type { PlacedChunk } from '../protocol/messages.ts'
-import type { ByteRange, FileId } from '../types.ts'
+import type { ByteRange } from '../types.ts'
 import type { ControllerClient } from './controller-client.ts'
+import { listChunks } from './list-chunks.ts'
+import type { ChunkOwner } from './list-chunks.ts'
 
 /** A chunk, and the half-open range of its own bytes that is wanted. */
 export interface PlannedChunk {
@@ -15,7 +17,7 @@ export interface PlannedChunk {
 
 export interface ChunkPlanDeps {
   readonly controller: ControllerClient
-  readonly file: FileId
+  readonly file: ChunkOwner
   readonly chunkCount: number
   /** Chunks from index 0. */
   readonly firstPage: readonly PlacedChunk[]
@@ -75,9 +77,7 @@ export class ChunkPlan {
 
   async #turnPage(): Promise<void> {
     const { controller, file, signal } = this.#deps
-    const request = { file, from: this.#index, limit: CHUNKS_PER_PAGE_MAX }
-    const { chunks } = await controller.call('listFileChunks', request, { signal })
-    this.#page = chunks
+    this.#page = await listChunks(controller, file, this.#index, CHUNKS_PER_PAGE_MAX, { signal })
     this.#inPage = 0
   }
 }

@@ -10,7 +10,7 @@ import { chunkIdOf } from '../protocol/ids.ts'
 import type { ChunkMessages } from '../protocol/messages.ts'
 import type { RpcCaller } from '../protocol/rpc.ts'
 import { sleep, throwIfAborted } from '../runtime/deadline.ts'
-import type { ChunkId, Generation, Member, PeerId, Receipt, UploadId } from '../types.ts'
+import type { ChunkId, Generation, Member, PeerId, Receipt, UploadId, UploadWriter } from '../types.ts'
 import type { ControllerClient } from './controller-client.ts'
 
 /** Targets a put message can name. */
@@ -32,6 +32,8 @@ const FINAL_CODES: readonly ErrorCode[] = [
 
 export interface WriteRequest {
   upload: UploadId
+  /** Of an upload that goes on later. */
+  writer?: UploadWriter | undefined
   /** Position in the file from 0, or MANIFEST_INDEX. */
   index: number
   /** 1 to CHUNK_BYTES_MAX bytes; they must not change until the call has settled. */
@@ -105,12 +107,12 @@ export class ChunkWriter {
    * After an error the bytes must not be used again: a stream may still refer to them.
    */
   async write(request: WriteRequest): Promise<WrittenChunk> {
-    const { upload, index, bytes, signal } = request
+    const { upload, writer, index, bytes, signal } = request
     const chunk = chunkIdOf(bytes)
     const sizeBytes = bytes.byteLength
     const { generation, present } = await this.#controller.call(
       'reserveChunk',
-      { upload, index, chunk, sizeBytes },
+      { upload, index, chunk, sizeBytes, ...(writer !== undefined && { writer }) },
       signal && { signal }
     )
     const written = { id: chunk, sizeBytes, generation }

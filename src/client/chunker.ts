@@ -29,6 +29,10 @@ export interface ChunkerOptions {
   readonly chunkBytes?: number | undefined
   /** A chunk that takes longer gives its memory to others when they wait for it; default: never. */
   readonly slowMs?: number
+  /** Index of the first chunk; default: 0. */
+  readonly firstIndex?: number
+  /** The source may end anywhere, also at once: what is cut is a part of the file. */
+  readonly isPart?: boolean
   readonly signal: AbortSignal
 }
 
@@ -54,7 +58,7 @@ class Intake {
     this.#coming = undefined
     if (next.done === true) {
       this.ended = true
-      checkEnd(this.#totalBytes, this.#options.declaredBytes)
+      if (this.#options.isPart !== true) checkEnd(this.#totalBytes, this.#options.declaredBytes)
       return false
     }
     this.rest = next.value
@@ -110,7 +114,7 @@ export async function* cutChunks(
   const intake = new Intake(source, options)
   let late = false
   try {
-    for (let index = 0, cutBytes = 0; ;) {
+    for (let index = options.firstIndex ?? 0, cutBytes = 0; ;) {
       const leftBytes = (declaredBytes ?? Infinity) - cutBytes
       // the file is complete: the source only has to end
       if (leftBytes <= 0 && !(await intake.refill())) return

@@ -8,13 +8,14 @@ import type { ChunkMessages, PlacedChunk } from '../protocol/messages.ts'
 import type { RpcCaller } from '../protocol/rpc.ts'
 import { Budget } from '../runtime/budget.ts'
 import { abortScope, throwIfAborted } from '../runtime/deadline.ts'
-import type { ByteRange, FileId } from '../types.ts'
+import type { ByteRange } from '../types.ts'
 import { ChunkFetcher } from './chunk-fetcher.ts'
 import { ChunkMemory } from './chunk-memory.ts'
 import type { ChunkBuffer } from './chunk-memory.ts'
 import { ChunkPlan } from './chunk-plan.ts'
 import type { PlannedChunk } from './chunk-plan.ts'
 import type { ControllerClient } from './controller-client.ts'
+import type { ChunkOwner } from './list-chunks.ts'
 
 /** Bytes are handed out in pieces of this size: what a slow recipient holds of our memory, and shows progress by. */
 const PIECE_BYTES = 64 * 1024
@@ -22,7 +23,8 @@ const PIECE_BYTES = 64 * 1024
 const PIECES_SHARE = 4
 
 export interface ReadRequest {
-  file: FileId
+  /** A file, or what an upload has of one. */
+  file: ChunkOwner
   sizeBytes: number
   chunkCount: number
   /** Chunks from index 0, as the claim's answer brought them. */
@@ -134,7 +136,7 @@ export class FileReader {
   }
 
   /** Begins fetches: the next chunk in any case, waiting its turn for memory; those behind it only when memory is free. */
-  async #fill(held: Held, plan: ChunkPlan, file: FileId, signal: AbortSignal): Promise<void> {
+  async #fill(held: Held, plan: ChunkPlan, file: ChunkOwner, signal: AbortSignal): Promise<void> {
     const { ahead, again } = held
     while (ahead.length <= this.#chunksAhead) {
       const planned = again[0] ?? (await plan.peek())

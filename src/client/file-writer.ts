@@ -1,12 +1,10 @@
 /** Puts a file into the cluster: a stream of bytes goes in, a file with a share link comes out, or nothing stays. */
 
-import { pipe } from 'it-pipe'
 import type { Config } from '../config.ts'
 import { PeerbinError, asPeerbinError } from '../errors.ts'
 import type { Clock, Logger, Random } from '../interfaces.ts'
-import { MANIFEST_INDEX } from '../metadata-store.ts'
 import { CHUNK_BYTES_MAX } from '../protocol/limits.ts'
-import { MANIFEST_CHUNKS_MAX, encodeManifest } from '../protocol/manifest.ts'
+import { MANIFEST_CHUNKS_MAX } from '../protocol/manifest.ts'
 import type { Manifest, ManifestChunk } from '../protocol/manifest.ts'
 import { hashSecret, newDeleteSecret, newLinkToken } from '../protocol/secrets.ts'
 import type { Budget } from '../runtime/budget.ts'
@@ -26,15 +24,13 @@ import type {
 import { Checksums, checkExpected } from './checksums.ts'
 import type { Digests } from './checksums.ts'
 import { ChunkMemory } from './chunk-memory.ts'
+import { pipeChunks } from './chunk-pipeline.ts'
 import type { ChunkWriter } from './chunk-writer.ts'
-import { bytesOf, cutChunks } from './chunker.ts'
-import type { FilledChunk } from './chunker.ts'
 import { commitUpload } from './commit-upload.ts'
 import type { ControllerClient } from './controller-client.ts'
-import { forEachInFlight } from './in-flight.ts'
 import { ReceiptLog } from './receipt-log.ts'
 import type { FileScan, ScanGate } from './scan/scan-gate.ts'
-import { guardSource } from './source-guard.ts'
+import { writeManifest } from './write-manifest.ts'
 
 export interface UploadRequest {
   name: string
@@ -104,9 +100,6 @@ export interface FileWriterDeps {
   /** Size of all chunks of a file but its last; default: CHUNK_BYTES_MAX. The simulator's files are small. */
   readonly chunkBytes?: number | undefined
 }
-
-/** Of up to this many bytes the budget takes no notice; a manifest has some hundred, and 40 for each chunk. */
-const SMALL_BYTES = 64 * 1024
 
 /** An upload under way. */
 interface Upload {
@@ -197,49 +190,27 @@ export class FileWriter {
   }
 
   async #writeChunks(upload: Upload, scan: FileScan | undefined): Promise<void> {
-    const { clock, config, chunkBytes } = this.#deps
-    const { request, stop, checksums } = upload
-    const { declaredBytes, limitBytes } = request
-    const { stallMs, rateMinBytes, slowMs } = config.edge
-    const { signal } = stop
-    await pipe(
-      request.source,
-      (source) => guardSource(source, { clock, stallMs, rateMinBytes, signal }),
-      (pieces) => scan?.admit(pieces) ?? pieces,
-      (pieces) =>
-        cutChunks(pieces, { memory: this.#memory, declaredBytes, limitBytes, chunkBytes, slowMs, signal }),
-      (chunks) => checksums.watch(chunks),
-      (chunks) => scan?.watch(chunks) ?? chunks,
-      async (chunks) => {
-        await forEachInFlight(
-          chunks,
-          config.edge.chunksInFlight,
-          async (chunk) => await this.#writeChunk(upload, chunk),
-          (error) => stop.abort(asPeerbinError(error))
-        )
+    const { request, stop, checksums, receipts, chunks } = upload
+    const { source, declaredBytes, limitBytes } = request
+    await pipeChunks(this.#deps, {
+      upload: upload.id,
+      memory: this.#memory,
+      source,
+      declaredBytes,
+      limitBytes,
+      stop,
+      admit: scan && ((pieces) => scan.admit(pieces)),
+      watch: (all) => {
+        const summed = checksums.watch(all)
+        return scan?.watch(summed) ?? summed
+      },
+      onWritten: async (index, written) => {
+        chunks[index] = { id: written.id, sizeBytes: written.sizeBytes }
+        upload.storedBytes += written.sizeBytes
+        await receipts.add(written.receipts)
+        request.onProgress?.(upload.storedBytes)
       }
-    )
-  }
-
-  async #writeChunk(upload: Upload, chunk: FilledChunk): Promise<void> {
-    const { index, buffer } = chunk
-    let bytesFree = false
-    try {
-      const written = await this.#deps.chunks.write({
-        upload: upload.id,
-        index,
-        bytes: bytesOf(chunk),
-        signal: upload.stop.signal
-      })
-      bytesFree = written.bytesFree
-      upload.chunks[index] = { id: written.id, sizeBytes: written.sizeBytes }
-      upload.storedBytes += written.sizeBytes
-      await upload.receipts.add(written.receipts)
-      upload.request.onProgress?.(upload.storedBytes)
-    } finally {
-      if (!bytesFree) buffer.spoil() // a stream that never got its answer may still refer to them
-      buffer.release()
-    }
+    })
   }
 
   async #commit(upload: Upload, sha256: string, uploadedAt: number): Promise<UploadResult> {
@@ -278,38 +249,25 @@ export class FileWriter {
     }
   }
 
-  /** Before the commit: from the acknowledgement on the nodes alone must hold all that is needed to find the file again. */
   async #writeManifest(
     upload: Upload,
-    facts: Pick<Manifest, 'id' | 'sizeBytes' | 'sha256' | 'uploadedAt' | 'link'> & FileContent
+    facts: Omit<Manifest, 'name' | 'mediaType' | 'metadata' | 'chunks'> & FileContent
   ): Promise<void> {
-    const { clusterKey, random, chunks } = this.#deps
     const { name, mediaType, metadata = {} } = upload.request
-    const manifest = {
-      ...facts,
-      name: facts.name ?? name,
-      mediaType: facts.mediaType ?? mediaType,
-      metadata,
-      chunks: upload.chunks
-    }
-    const bytes = encodeManifest(manifest, clusterKey, random)
-    // no chunk of this upload holds memory any more, so that waiting for this little more cannot block others. Most manifests are so small that they are not
-    // worth another turn behind everybody who waits for a chunk
-    const buffer =
-      bytes.byteLength > SMALL_BYTES
-        ? await this.#memory.lease(bytes.byteLength, upload.stop.signal)
-        : undefined
-    try {
-      const written = await chunks.write({
-        upload: upload.id,
-        index: MANIFEST_INDEX,
-        bytes,
-        signal: upload.stop.signal
-      })
-      await upload.receipts.add(written.receipts)
-    } finally {
-      buffer?.release()
-    }
+    const { name: named, mediaType: typed, ...rest } = facts
+    await writeManifest(this.#deps, {
+      upload: upload.id,
+      manifest: {
+        ...rest,
+        name: named ?? name,
+        mediaType: typed ?? mediaType,
+        metadata,
+        chunks: upload.chunks
+      },
+      memory: this.#memory,
+      receipts: upload.receipts,
+      signal: upload.stop.signal
+    })
   }
 
   /** In the background and best effort: uploads that nobody gives up end by themselves after their time. */

@@ -1,6 +1,7 @@
 import { FileReader } from '../client/file-reader.ts'
 import { FileWriter } from '../client/file-writer.ts'
 import { ChunkWriter } from '../client/chunk-writer.ts'
+import { ResumableWriter } from '../client/resume/resumable-writer.ts'
 import { createScanGate } from '../client/scan/scan-gate.ts'
 import type { ScanGate } from '../client/scan/scan-gate.ts'
 import { Budget } from '../runtime/budget.ts'
@@ -9,6 +10,7 @@ import type { Peer } from './peer.ts'
 /** What sends files into the cluster and gets them out again, within one budget of memory. */
 export interface ShareParts {
   readonly writer: FileWriter
+  readonly resumable: ResumableWriter
   readonly reader: FileReader
   readonly memory: Budget
   readonly scans: ScanGate | undefined
@@ -27,7 +29,7 @@ export function shareParts(peer: Peer, options: { chunkBytes?: number } = {}): S
     config: config.replication
   })
   const scans = createScanGate({ clock, logger, config })
-  const writer = new FileWriter({
+  const parts = {
     chunks,
     controller,
     memory,
@@ -38,7 +40,9 @@ export function shareParts(peer: Peer, options: { chunkBytes?: number } = {}): S
     clusterKey: peer.cluster.secret,
     scans,
     ...options
-  })
+  }
+  const writer = new FileWriter(parts)
   const reader = new FileReader({ rpc: peer.chunkRpc, controller, membership, memory, clock, config, logger })
-  return { writer, reader, memory, scans }
+  const resumable = new ResumableWriter({ ...parts, reader })
+  return { writer, resumable, reader, memory, scans }
 }

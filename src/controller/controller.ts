@@ -31,6 +31,7 @@ import { createSnapshots } from './snapshots/snapshots.ts'
 import type { Snapshots } from './snapshots/snapshots.ts'
 import { RecentChunks } from './recent-chunks.ts'
 import { RecentStats } from './recent-stats.ts'
+import { ResumptionService } from './resumption-service.ts'
 import { clusterStatus } from './status.ts'
 import { StoreTime } from './store-time.ts'
 import { TrimWatch } from './trim-watch.ts'
@@ -98,6 +99,7 @@ export class Controller implements Service {
     const chunks = new FileChunks({ store, membership, onRead: (ids) => parts.repair.noteReads(ids) })
     const onGarbage = (): void => loops.condemner.nudge()
     const onEnded = (): void => loops.settler.nudge()
+    const uploads = new UploadService({ ...shared, ...parts, self: network.self, onGarbage })
     this.#server = serve({
       network,
       protocol: CONTROL_PROTOCOL,
@@ -105,19 +107,8 @@ export class Controller implements Service {
       policy: controlPolicy,
       handlers: createHandlers({
         leadership,
-        uploads: new UploadService({
-          self: network.self,
-          store,
-          membership,
-          time,
-          recent,
-          trims,
-          check,
-          inventory: parts.inventory,
-          repair: parts.repair,
-          config,
-          onGarbage
-        }),
+        uploads,
+        resumption: new ResumptionService({ ...shared, ...parts, uploads, onGarbage }),
         links: new LinkService({
           ...shared,
           self: network.self,

@@ -4,7 +4,7 @@ import type { Membership } from '../cluster/membership.ts'
 import type { CopyRecord, MetadataStore } from '../metadata-store.ts'
 import { CHUNKS_PER_PAGE_MAX } from '../protocol/limits.ts'
 import type { PlacedChunk } from '../protocol/messages.ts'
-import type { ChunkId, FileId } from '../types.ts'
+import type { ChunkId, FileChunk, FileId, UploadId } from '../types.ts'
 
 /** Copies named per chunk. A page of 256 chunks stays below the limit for a header (256 KiB), and nobody needs more to find one. */
 const COPIES_MAX = 6
@@ -31,6 +31,15 @@ export class FileChunks {
     const { store, onRead } = this.#deps
     const chunks = await store.listFileChunks(file, from, limit)
     onRead(chunks.map(({ id }) => id))
+    return this.#placed(chunks)
+  }
+
+  /** The same of an upload that goes on later: whoever goes on with it reads what it has. */
+  async uploadPage(upload: UploadId, from: number, limit: number): Promise<PlacedChunk[]> {
+    return this.#placed(await this.#deps.store.listUploadChunks(upload, from, limit))
+  }
+
+  #placed(chunks: ReadonlyArray<FileChunk & { index: number; copies: CopyRecord[] }>): PlacedChunk[] {
     return chunks.map(({ index, id, sizeBytes, generation, copies }) => ({
       index,
       id,

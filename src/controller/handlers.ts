@@ -8,6 +8,7 @@ import type { Leadership } from './leadership.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import type { LinkService } from './link-service.ts'
 import type { Repair } from './repair/repair.ts'
+import type { ResumptionService } from './resumption-service.ts'
 import type { Scrubs } from './scrubs.ts'
 import type { Snapshots } from './snapshots/snapshots.ts'
 import type { UploadService } from './upload-service.ts'
@@ -15,6 +16,7 @@ import type { UploadService } from './upload-service.ts'
 export interface HandlersDeps {
   leadership: Leadership
   uploads: UploadService
+  resumption: ResumptionService
   links: LinkService
   chunks: FileChunks
   check: CopyCheck
@@ -26,7 +28,19 @@ export interface HandlersDeps {
 }
 
 export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages> {
-  const { leadership, uploads, links, chunks, check, repair, inventory, snapshots, scrubs, status } = deps
+  const {
+    leadership,
+    uploads,
+    resumption,
+    links,
+    chunks,
+    check,
+    repair,
+    inventory,
+    snapshots,
+    scrubs,
+    status
+  } = deps
   const led =
     <Message, Answer>(work: (message: Message, signal: AbortSignal) => Promise<Answer>) =>
     async ({ message, signal }: RpcRequest<Message>): Promise<RpcAnswer<Answer>> => {
@@ -39,6 +53,12 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
     recordReceipts: led((message, signal) => uploads.recordReceipts(message, signal)),
     commitUpload: led((message, signal) => uploads.commit(message, signal)),
     abandonUpload: led((message) => uploads.abandon(message)),
+    findUpload: led((message, signal) => resumption.find(message, signal)),
+    resumeUpload: led((message, signal) => resumption.resume(message, signal)),
+    checkpointUpload: led((message, signal) => resumption.checkpoint(message, signal)),
+    listUploadChunks: led(async ({ upload, from, limit }) => ({
+      chunks: await chunks.uploadPage(upload, from, limit)
+    })),
     findLink: led((message) => links.find(message)),
     claimLink: led((message) => links.claim(message)),
     checkPassword: led((message) => links.check(message)),

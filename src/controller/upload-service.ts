@@ -4,7 +4,7 @@ import type { Membership } from '../cluster/membership.ts'
 import { hostsMinOf } from '../cluster/placement.ts'
 import type { Config } from '../config.ts'
 import { PeerbinError, hasCode } from '../errors.ts'
-import type { CommitUpload, CopyRecord, MetadataStore } from '../metadata-store.ts'
+import type { CopiesRule, CopyRecord, MetadataStore } from '../metadata-store.ts'
 import type { ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import { failpoints } from '../runtime/failpoints.ts'
 import type { ChunkId, FileRecord, Generation, Member, PeerId, Receipt } from '../types.ts'
@@ -81,23 +81,28 @@ export class UploadService {
 
   async open(message: Request<'openUpload'>): Promise<Response<'openUpload'>> {
     const { store, time, config } = this.#deps
-    this.#assertWritable()
+    this.assertWritable()
     const now = time.now()
     const { role = 'anonymous', bytesMax: bytes = 0, ...upload } = message
     const { spaceBytesMax } = config[role]
     const space = { role, bytes, bytesMax: spaceBytesMax === 0 ? undefined : spaceBytesMax }
     try {
-      const expiresAt = now + config.controller.uploadTtlMs
-      await store.openUpload({ ...upload, space, openedAt: now, expiresAt })
+      await store.openUpload({ ...upload, space, openedAt: now, expiresAt: now + this.#ttlMs(upload.plan) })
     } catch (error) {
       if (!hasCode(error, 'space-full')) throw error
       throw new PeerbinError('space-full', '', { cause: error, retryAfterMs: SPACE_RETRY_AFTER_MS })
     }
-    return { now }
+    return { now, resumable: upload.plan !== undefined }
+  }
+
+  /** How long an upload lives on without a further chunk. @param resumable of one that goes on later: its plan, or who writes it */
+  #ttlMs(resumable: string | undefined): number {
+    const { uploadTtlMs, resumableTtlMs } = this.#deps.config.controller
+    return resumable === undefined ? uploadTtlMs : resumableTtlMs
   }
 
   /** Turns an upload away before its bytes are sent, when they could not be stored. */
-  #assertWritable(): void {
+  assertWritable(): void {
     const { membership, config } = this.#deps
     const active = membership.active('node')
     const writable = active.filter((node) => node.state === 'active')
@@ -115,7 +120,7 @@ export class UploadService {
 
   async reserve(message: Request<'reserveChunk'>): Promise<Response<'reserveChunk'>> {
     const { self, store, membership, time, recent, config } = this.#deps
-    const expiresAt = time.now() + config.controller.uploadTtlMs
+    const expiresAt = time.now() + this.#ttlMs(message.writer)
     const { generation, copies } = await store.reserveChunk({ ...message, expiresAt })
     if (failpoints.armed) await failpoints.hit('upload.reserve.afterCommit', self)
     const present = isPresent(copies, {
@@ -220,7 +225,7 @@ export class UploadService {
   }
 
   /** What counts now: copies on nodes that are active and stay, recorded in the boots they are in. */
-  #rule(): Pick<CommitUpload, 'copiesMin' | 'hostsMin' | 'boots'> {
+  rule(): CopiesRule {
     const { membership, config } = this.#deps
     return {
       copiesMin: config.replication.copiesMin,
@@ -232,7 +237,7 @@ export class UploadService {
   /** Undefined when copies are missing. */
   async #tryCommit(message: Request<'commitUpload'>): Promise<FileRecord | undefined> {
     try {
-      return await this.#deps.store.commitUpload({ ...message, ...this.#rule() })
+      return await this.#deps.store.commitUpload({ ...message, ...this.rule() })
     } catch (error) {
       if (hasCode(error, 'copies-missing')) return undefined
       throw error
@@ -243,7 +248,7 @@ export class UploadService {
     const { store, inventory, repair } = this.#deps
     let lacking: ChunkId[] = []
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      const page = await store.listLacking(message.upload, this.#rule(), LACKING_MAX)
+      const page = await store.listLacking(message.upload, this.rule(), LACKING_MAX)
       const before = new Set(lacking)
       lacking = page.map(({ chunk }) => chunk)
       if (round > 0 && lacking.every((chunk) => before.has(chunk))) break // asking did not help these

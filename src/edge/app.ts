@@ -19,6 +19,7 @@ import { swaggerOptions } from './openapi.ts'
 import { errorPage } from './pages/error-page.ts'
 import { uploadPage } from './pages/upload-page.ts'
 import { asEdgeError, detailOf, sendProblem } from './problem.ts'
+import { asLocked } from './tus/tus-errors.ts'
 import { deleteLink } from './routes/delete-link.ts'
 import { getActiveNodes, getHealth, getStatus } from './routes/get-cluster.ts'
 import { getDownload, getEntry } from './routes/get-download.ts'
@@ -31,6 +32,7 @@ import { getSent } from './routes/get-sent.ts'
 import { postSent } from './routes/post-sent.ts'
 import { getUpload, postUpload } from './routes/post-upload.ts'
 import { putFile } from './routes/put-file.ts'
+import { tusUpload } from './routes/tus-upload.ts'
 import { NO_POLICY, PAGE_POLICY, SECURITY_HEADERS } from './security-headers.ts'
 import type { Certificate } from './tls.ts'
 import { requestOrigin } from './upload-answer.ts'
@@ -42,6 +44,7 @@ const ROUTES: readonly Route[] = [
   getUpload,
   postUpload,
   putFile,
+  tusUpload,
   getLink,
   getIndex,
   postLink,
@@ -139,7 +142,8 @@ function addErrorHandlers(app: App, context: EdgeContext, methods: MethodTable):
     return errorPage(assets, error, retryPath(request))
   }
   app.setErrorHandler(async (thrown, request, reply) => {
-    const error = asEdgeError(thrown)
+    const { config: routeConfig } = request.routeOptions
+    const error = routeConfig?.locksWhenBusy === true ? asLocked(asEdgeError(thrown)) : asEdgeError(thrown)
     const isLogged = request.routeOptions.config?.logsFailures === true
     if (error.status >= 500 && error.code !== 'shutting-down' && !isLogged) {
       context.logger.warn('a request failed', {

@@ -11,6 +11,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { ControllerClient } from '../client/controller-client.ts'
 import type { FileReader } from '../client/file-reader.ts'
 import type { FileWriter } from '../client/file-writer.ts'
+import type { ResumableWriter } from '../client/resume/resumable-writer.ts'
 import type { PasswordHasher } from '../client/password-hasher.ts'
 import type { ScanGate } from '../client/scan/scan-gate.ts'
 import type { Membership } from '../cluster/membership.ts'
@@ -22,12 +23,14 @@ import type { IndexShelf } from './delivery/index-shelf.ts'
 import type { AddressLimits } from './limits/address-limits.ts'
 import type { ClaimTable } from './transfer/claim-table.ts'
 import type { Transfers } from './transfer/transfers.ts'
+import type { UploadLocks } from './tus/upload-locks.ts'
 
 /** What an edge is made of. */
 export interface EdgeDeps {
   readonly membership: Membership
   readonly controller: ControllerClient
   readonly writer: FileWriter
+  readonly resumable: ResumableWriter
   readonly reader: FileReader
   /** Memory that the writer and the reader share. */
   readonly memory: Budget
@@ -47,6 +50,8 @@ export interface EdgeContext extends EdgeDeps {
   readonly claims: ClaimTable
   readonly indexes: IndexShelf
   readonly passwords: PasswordHasher
+  /** Requests that work on uploads that go on later. */
+  readonly uploadLocks: UploadLocks
   readonly addresses: AddressLimits
   /** The edge's own address, for requests that do not say by which name they came. */
   readonly url: () => string
@@ -60,6 +65,8 @@ declare module 'fastify' {
     unlimited?: true
     /** The route says itself what it has to say of its failures: it is asked all the time. */
     logsFailures?: true
+    /** A failure that may pass is told as 423 (routes/tus-upload.ts says why). */
+    locksWhenBusy?: true
     /** JSON schema of a body that is not parsed by Fastify, for /openapi.json: media type → schema. */
     bodyContent?: Record<string, object>
   }

@@ -15,6 +15,7 @@ import { AddressLimits } from './limits/address-limits.ts'
 import { CertificateReloader, readCertificate } from './tls.ts'
 import { ClaimTable } from './transfer/claim-table.ts'
 import { Transfers } from './transfer/transfers.ts'
+import { UploadLocks } from './tus/upload-locks.ts'
 
 /** After the last connection: reports of downloads and claims that are given back get so long to reach the controller. */
 const SETTLE_MS = 1000
@@ -79,6 +80,7 @@ export class Edge implements Service {
         claims: new ClaimTable(config.link),
         indexes: new IndexShelf(this.#deps),
         passwords: new PasswordHasher(this.#deps),
+        uploadLocks: new UploadLocks(clock),
         addresses: new AddressLimits(clock, config),
         url: () => this.url
       },

@@ -3,5 +3,8 @@
 /** Pieces that abandoning an upload drops at once; the rest of a large one follows in steps of settleLinks. At 20 µs each, 20 ms. */
 export const ABANDONED_PIECES_MAX = 1000
 
+/** Pieces looked at together where the offset of an upload is found; behind a check-in there are hardly ever so many. */
+export const PREFIX_PAGE_ROWS = 256
+
 /** Notes of unknown chunks that one count forgets because the present inventory did not see them; the next counts forget the rest. */
 export const UNSEEN_FORGOTTEN_MAX = 10_000

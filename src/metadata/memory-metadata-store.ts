@@ -10,6 +10,7 @@ import * as garbage from './memory/garbage.ts'
 import * as inventory from './memory/inventory.ts'
 import * as links from './memory/links.ts'
 import * as recovery from './memory/recovery.ts'
+import * as resume from './memory/resume.ts'
 import * as repair from './memory/repair.ts'
 import { emptyState } from './memory/state.ts'
 import type { State } from './memory/state.ts'
@@ -58,6 +59,10 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly recordReceipts = this.#step(uploads.recordReceipts)
   readonly commitUpload = this.#step(uploads.commitUpload)
   readonly abandonUpload = this.#step(uploads.abandonUpload)
+  readonly findUpload = this.#step(resume.findUpload)
+  readonly resumeUpload = this.#step(resume.resumeUpload)
+  readonly checkpointUpload = this.#step(resume.checkpointUpload)
+  readonly listUploadChunks = this.#step(resume.listUploadChunks)
   readonly listStaleUploads = this.#step(uploads.listStaleUploads)
   readonly listLacking = this.#step(uploads.listLacking)
 

@@ -8,6 +8,7 @@ import type { Ddl } from './migrations/create-table.ts'
 import { toVersion1 } from './migrations/version-1.ts'
 import { toVersion2 } from './migrations/version-2.ts'
 import { toVersion3 } from './migrations/version-3.ts'
+import { toVersion4 } from './migrations/version-4.ts'
 import { toVersion5 } from './migrations/version-5.ts'
 import type { Schema } from './schema.ts'
 
@@ -17,7 +18,7 @@ const STEPS: ReadonlyArray<(db: Kysely<Schema>, ddl: Ddl) => Promise<void>> = [
   toVersion1,
   toVersion2,
   toVersion3,
-  async () => {}, // version 4: uploads that go on later
+  toVersion4,
   toVersion5
 ]
 

@@ -110,6 +110,16 @@ export interface UploadsTable {
   record: string | null
   file: Uint8Array | null
   token: Uint8Array | null
+  /** Of a resumable upload while it is open; null otherwise. */
+  plan: ColumnType<string | null, string | null | undefined, string | null>
+  /** Who writes a resumable upload; empty: nobody. */
+  writer: ColumnType<string | null, string | null | undefined, string | null>
+  checkpoint: ColumnType<string | null, string | null | undefined, string | null>
+  /** Pieces 0 … kept_count - 1 had their copies once, and count from then on; they have kept_bytes bytes. */
+  kept_count: ColumnType<number, number | undefined, number>
+  kept_bytes: ColumnType<number, number | undefined, number>
+  /** 1: pieces behind those do not count, whatever copies they have. */
+  held: ColumnType<number, number | undefined, number>
 }
 
 export interface FilesTable {

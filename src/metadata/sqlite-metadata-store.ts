@@ -19,6 +19,7 @@ import * as links from './operations/links.ts'
 import * as nodes from './operations/nodes.ts'
 import { recordReceipts } from './operations/receipts.ts'
 import * as reconcile from './operations/reconcile.ts'
+import * as resume from './operations/resume.ts'
 import * as recovery from './operations/recovery.ts'
 import * as repair from './operations/repair.ts'
 import * as sent from './operations/sent.ts'
@@ -151,6 +152,10 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly recordReceipts = this.#write(recordReceipts)
   readonly commitUpload = this.#write(commitUpload)
   readonly abandonUpload = this.#write(uploads.abandonUpload)
+  readonly findUpload = this.#read(resume.findUpload)
+  readonly resumeUpload = this.#write(resume.resumeUpload)
+  readonly checkpointUpload = this.#write(resume.checkpointUpload)
+  readonly listUploadChunks = this.#read(resume.listUploadChunks)
   readonly listStaleUploads = this.#read(uploads.listStaleUploads)
   readonly listLacking = this.#read(listLacking)
 

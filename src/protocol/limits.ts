@@ -32,6 +32,10 @@ export const PASSWORD_BYTES_MAX = 1024
 export const PASSWORD_MEMORY_KIB_MAX = 1024 * 1024
 export const PASSWORD_PASSES_MAX = 64
 export const PASSWORD_LANES_MAX = 16
+/** What an edge keeps with an upload that goes on later, to end it: link terms, a password's record, digests, the sender's own keys; in UTF-8 bytes. */
+export const UPLOAD_PLAN_BYTES_MAX = 8 * 1024
+/** And how far it has come with computing its digests: two states of 100 to 150 bytes. */
+export const UPLOAD_CHECKPOINT_BYTES_MAX = 1024
 /** Ranges in one report of progress, and kept for one claim once merged. */
 export const CLAIM_RANGES_MAX = 64
 

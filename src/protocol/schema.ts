@@ -11,10 +11,22 @@ import {
   NAME_BYTES_MAX,
   PASSWORD_LANES_MAX,
   PASSWORD_MEMORY_KIB_MAX,
-  PASSWORD_PASSES_MAX
+  PASSWORD_PASSES_MAX,
+  UPLOAD_CHECKPOINT_BYTES_MAX,
+  UPLOAD_PLAN_BYTES_MAX
 } from './limits.ts'
 import { ENCRYPTIONS, NODE_STATES, ROLES, TIERS, USER_ROLES } from '../types.ts'
-import type { Address, ChunkId, FileId, Generation, PeerId, SecretHash, Term, UploadId } from '../types.ts'
+import type {
+  Address,
+  ChunkId,
+  FileId,
+  Generation,
+  PeerId,
+  SecretHash,
+  Term,
+  UploadId,
+  UploadWriter
+} from '../types.ts'
 
 const utf8Bytes = (text: string): number => Buffer.byteLength(text, 'utf8')
 
@@ -42,6 +54,14 @@ const uuid = z
   .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, 'not a UUID')
 export const fileId = branded<FileId>(uuid)
 export const uploadId = branded<UploadId>(uuid)
+export const uploadWriter = branded<UploadWriter>(uuid)
+const opaque = (limitBytes: number) =>
+  z
+    .string()
+    .min(1)
+    .refine((text) => utf8Bytes(text) <= limitBytes, `over ${limitBytes} bytes`)
+export const uploadPlan = opaque(UPLOAD_PLAN_BYTES_MAX)
+export const uploadCheckpoint = opaque(UPLOAD_CHECKPOINT_BYTES_MAX)
 export const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/, 'not a SHA-256 in hex')
 export const secretHash = branded<SecretHash>(sha256Hex)
 export const address = branded<Address>(z.string().min(1).max(512))

@@ -5,7 +5,7 @@ import type { Random } from '../interfaces.ts'
 import type { LinkToken, SecretHash } from '../types.ts'
 
 /** 144 random bits: 24 characters of base64url without padding (requirement L2 asks for 128). */
-const TOKEN_BYTES = 18
+export const TOKEN_BYTES = 18
 /** 256 random bits: a claim secret is the right to the bytes. */
 const CLAIM_BYTES = 32
 

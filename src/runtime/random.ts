@@ -8,8 +8,10 @@ export const systemRandom: Random = {
 }
 
 /** A version 4 UUID (RFC 9562) from an injected source of chance. */
-export function randomUuid(random: Random): string {
-  const bytes = random.bytes(16)
+export const randomUuid = (random: Random): string => uuidOf(random.bytes(16))
+
+/** The version 4 UUID with these 16 bytes, which it changes: 122 bits of them are left. */
+export function uuidOf(bytes: Uint8Array): string {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
   const hex = Buffer.from(bytes).toString('hex')

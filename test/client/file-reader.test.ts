@@ -187,7 +187,7 @@ t.test('a rotten copy is reported to the controller, which has it replaced', asy
   t.ok((await collect(edge.reader.read({ ...request, firstPage: onlyThere }))).equals(bytes))
   await until('three copies are recorded again, on nodes that hold them', async () => {
     const { chunks } = await edge.client.controller.call('listFileChunks', {
-      file: request.file,
+      file: request.file as FileId,
       from: 0,
       limit: 1
     })

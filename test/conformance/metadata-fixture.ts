@@ -24,7 +24,8 @@ import type {
   PeerId,
   Receipt,
   SecretHash,
-  UploadId
+  UploadId,
+  UploadWriter
 } from '../../src/types.ts'
 
 /** Gives an open, empty store and closes it when the test ends. */
@@ -45,6 +46,7 @@ const uuid = (text: string): string => {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 export const uploadId = (name: string): UploadId => uuid(`upload ${name}`) as UploadId
+export const writerOf = (name: string): UploadWriter => uuid(`writer ${name}`) as UploadWriter
 export const fileId = (name: string): FileId => uuid(`file ${name}`) as FileId
 export const chunk = (name: string): ChunkId => chunkIdOf(Buffer.from(name))
 /** The order of every page of chunks. */

@@ -18,6 +18,7 @@ import { testReceipts } from './metadata-receipts.ts'
 import { testReconcile } from './metadata-reconcile.ts'
 import { testRecovery } from './metadata-recovery.ts'
 import { testRepair } from './metadata-repair.ts'
+import { testResume } from './metadata-resume.ts'
 import { testSent } from './metadata-sent.ts'
 import { testSpace } from './metadata-space.ts'
 import { testSuspended } from './metadata-suspended.ts'
@@ -30,6 +31,7 @@ const PARTS = {
   uploads: testUploads,
   'boots that count': testBoots,
   'large uploads given up': testAbandon,
+  'uploads that go on later': testResume,
   'receipts and copies': testReceipts,
   files: testFiles,
   links: testLinks,

@@ -9,6 +9,7 @@ import { FileReader } from '../../src/client/file-reader.ts'
 import { FileWriter } from '../../src/client/file-writer.ts'
 import { ChunkWriter } from '../../src/client/chunk-writer.ts'
 import { PasswordHasher } from '../../src/client/password-hasher.ts'
+import { ResumableWriter } from '../../src/client/resume/resumable-writer.ts'
 import { createScanGate } from '../../src/client/scan/scan-gate.ts'
 import { IndexShelf } from '../../src/edge/delivery/index-shelf.ts'
 import { Edge } from '../../src/edge/edge.ts'
@@ -80,7 +81,8 @@ async function makeEdge(cluster: MemoryCluster, logger: Logger): Promise<Running
   const scans = createScanGate({ clock, logger, config })
   const writer = new FileWriter({ ...shared, chunks, clusterKey, scans })
   const reader = new FileReader({ ...shared, rpc: participant.chunkRpc })
-  const edge = new Edge({ ...shared, writer, reader, scans, version: '0.0.0-test' })
+  const resumable = new ResumableWriter({ ...shared, chunks, clusterKey, scans, reader })
+  const edge = new Edge({ ...shared, writer, resumable, reader, scans, version: '0.0.0-test' })
   const passwords = new PasswordHasher(shared)
   // not the one that its routes use
   const indexes = new IndexShelf({ ...shared, reader })

@@ -11,6 +11,8 @@ import type { AddressInfo, Socket } from 'node:net'
 export interface Cuts {
   /** Bytes of answers that one connection passes on before it is cut, headers included; the piece that goes over is passed on up to there. */
   readonly afterBytes: number
+  /** Count bytes of requests in place of answers. */
+  readonly ofRequests?: boolean
   /** How often; 1 unless said otherwise. */
   readonly cuts?: number
   /** Where connections go once the first was cut; default: where they went before. */
@@ -30,38 +32,42 @@ export interface CuttingProxy {
 }
 
 export async function startCuttingProxy(target: string, options: Cuts): Promise<CuttingProxy> {
-  const { afterBytes, cuts: cutsMax = 1, nextTarget } = options
+  const { afterBytes, cuts: cutsMax = 1, nextTarget, ofRequests = false } = options
   const sockets = new Set<Socket>()
   const state = { cuts: 0, connections: 0, target }
-  const cut = (client: Socket, edge: Socket): void => {
+  const cut = (from: Socket, to: Socket): void => {
     state.cuts++
     if (nextTarget !== undefined) state.target = nextTarget
-    edge.destroy()
-    // what was written is still sent, so that a client gets exactly so many bytes; it sees that its answer is too short
-    client.destroySoon()
+    from.destroy()
+    // what was written is still sent, so that the other side gets exactly so many bytes; it sees that they are too few
+    to.destroySoon()
+  }
+  const countedPipe = (from: Socket, to: Socket): void => {
+    let passed = 0
+    from.on('data', (piece) => {
+      const isLast = passed + piece.byteLength > afterBytes && state.cuts < cutsMax
+      const allowed = isLast ? piece.subarray(0, Math.max(0, afterBytes - passed)) : piece
+      passed += allowed.byteLength
+      if (!to.write(allowed) && !isLast) {
+        from.pause()
+        to.once('drain', () => from.resume())
+      }
+      if (isLast) cut(from, to)
+    })
   }
   const server = createServer((client) => {
     state.connections++
     const { hostname, port } = new URL(state.target)
     const edge = connect(Number(port), hostname)
-    let passed = 0
     for (const socket of [client, edge]) {
       sockets.add(socket)
       socket.on('error', () => undefined) // a side that broke: the other is closed with it
       socket.on('close', () => sockets.delete(socket))
     }
     client.on('close', () => edge.destroy())
-    client.pipe(edge)
-    edge.on('data', (piece) => {
-      const isLast = passed + piece.byteLength > afterBytes && state.cuts < cutsMax
-      const allowed = isLast ? piece.subarray(0, Math.max(0, afterBytes - passed)) : piece
-      passed += allowed.byteLength
-      if (!client.write(allowed) && !isLast) {
-        edge.pause()
-        client.once('drain', () => edge.resume())
-      }
-      if (isLast) cut(client, edge)
-    })
+    const [from, to] = ofRequests ? [client, edge] : [edge, client]
+    countedPipe(from, to)
+    to.pipe(from)
     edge.on('close', () => client.destroySoon())
   })
   server.listen(0, '127.0.0.1')

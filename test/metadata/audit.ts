@@ -42,6 +42,14 @@ const RULES: Record<string, string> = {
       (select coalesce(sum(size), 0) from files f where f.role = s.role and f.state = 'live') +
       (select coalesce(sum(reserved), 0) from uploads u where u.role = s.role and u.state = 'open') n from spaces s)
     where bytes <> n`,
+  'what is kept of an open upload are its first pieces': `
+    select * from (select u.id, u.kept_count, u.kept_bytes,
+      (select count(*) from pieces p where p.holder = u.holder and p.idx >= 0 and p.idx < u.kept_count) n,
+      (select coalesce(sum(size), 0) from pieces p where p.holder = u.holder and p.idx >= 0 and p.idx < u.kept_count) b
+      from uploads u where u.state = 'open')
+    where kept_count <> n or kept_bytes <> b`,
+  'an upload that has ended keeps no plan': `
+    select * from uploads where state <> 'open' and (plan is not null or writer is not null or checkpoint is not null)`,
   'pieces belong to a file, or an upload that is open or being given up': `
     select * from pieces p where not exists (select 1 from uploads u where u.holder = p.holder and u.state <> 'committed')
       and not exists (select 1 from files f where f.holder = p.holder)`,

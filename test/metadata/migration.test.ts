@@ -1,6 +1,6 @@
 /**
  * version-1.db.gz was made by the program that had schema version 1: files live, revoked, open and given up, claims, orders, nodes; version-2.db.gz by the one that had version 2: with
- * a suspended link, a link in use, decisions and settings.
+ * a suspended link, a link in use, decisions and settings; version-3.db.gz by the one that had version 3: with a link that has a password, and an upload that has taken space.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -30,9 +30,11 @@ import {
   node,
   passwordOf,
   peer,
+  rejectsWith,
   settleAll,
   tokenOf,
-  uploadId
+  uploadId,
+  writerOf
 } from '../conformance/metadata-fixture.ts'
 import { auditFile } from './audit.ts'
 import { dumpFile } from './dump.ts'
@@ -41,6 +43,7 @@ import { testFolder } from '../kit/test-folder.ts'
 const read = (name: string): Buffer => gunzipSync(readFileSync(new URL(name, import.meta.url)))
 const VERSION_1 = read('version-1.db.gz')
 const VERSION_2 = read('version-2.db.gz')
+const VERSION_3 = read('version-3.db.gz')
 
 async function* streamOf(...pieces: Uint8Array[]): AsyncGenerator<Uint8Array, void, undefined> {
   yield* pieces
@@ -141,6 +144,26 @@ t.test(
     t.strictSame(auditFile(file), [])
   }
 )
+
+t.test('a file of version 3 is opened: what was being uploaded can be ended, and not resumed', async (t) => {
+  const { store, file } = await openOldFile(t, VERSION_3)
+  const rule = { copiesMin: 2, hostsMin: 2, boots: BOOTS }
+  const upload = uploadId('open')
+  t.equal(await store.findUpload(upload, rule), undefined)
+  await rejectsWith(
+    t,
+    store.resumeUpload({ upload, writer: writerOf('me'), held: false, rule }),
+    'upload-unknown'
+  )
+  t.strictSame(await store.findUpload(uploadId('given up'), rule), { state: 'abandoned' })
+  t.match(await store.stats(3), { spaceUsed: { anonymous: 70 } })
+  t.match(await commitOpenOne(store), { name: 'open' })
+  t.match(await store.stats(3), { spaceUsed: { anonymous: 50 } })
+  t.match(await claim(store, 'live', 'me'), { outcome: 'password-required' })
+  t.match(await claimWith(store, 'live', 'me', 'open sesame'), { outcome: 'claimed' })
+  await store.close()
+  t.strictSame(auditFile(file), [])
+})
 
 t.test('and it comes to its end like any other', async (t) => {
   const { store } = await openOldFile(t)

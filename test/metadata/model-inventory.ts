@@ -31,7 +31,9 @@ export const reconcile = operation(
   ([n, boot, names, number]): Step =>
     (world) => {
       const request = { peer: peer(n), host: `host-${n}`, boot, inventory: numberOf(world, number) }
-      return (store) => store.reconcileHeld({ ...request, held: heldOf(world, names) })
+      // as the world is now: what runs at the same time may give out generations meanwhile, to one store before the other
+      const held = heldOf(world, names)
+      return (store) => store.reconcileHeld({ ...request, held })
     }
 )
 

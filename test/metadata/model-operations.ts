@@ -15,6 +15,8 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: uploads.reserve },
   { weight: 10, arbitrary: uploads.receive },
   { weight: 6, arbitrary: uploads.commit },
+  { weight: 5, arbitrary: uploads.resume },
+  { weight: 3, arbitrary: uploads.checkpoint },
   { weight: 14, arbitrary: links.claim },
   { weight: 14, arbitrary: links.report },
   { weight: 3, arbitrary: links.release },

@@ -8,7 +8,8 @@ import {
   passwordOf,
   receipt,
   tokenOf,
-  uploadId
+  uploadId,
+  writerOf
 } from '../conformance/metadata-fixture.ts'
 import {
   PEERS,
@@ -32,10 +33,14 @@ const space = fc.option(
   { nil: undefined }
 )
 
+/** Some uploads go on later, written by one or the other. */
+const plan = fc.constantFrom(undefined, undefined, 'a plan')
+const writer = fc.constantFrom(undefined, undefined, writerOf('one'), writerOf('two'))
+
 export const open = operation(
   'open',
-  fc.tuple(name, space),
-  ([each, space]): Step =>
+  fc.tuple(name, space, plan),
+  ([each, space, plan]): Step =>
     ({ now }) =>
     (store) =>
       store.openUpload({
@@ -45,7 +50,8 @@ export const open = operation(
         metadata: { each },
         space,
         openedAt: now,
-        expiresAt: now + 500
+        expiresAt: now + 500,
+        plan
       })
 )
 
@@ -55,13 +61,15 @@ export const reserve = operation(
     name,
     fc.constantFrom(-1, 0, 0, 1),
     chunkName,
-    fc.constantFrom(CHUNK_BYTES, CHUNK_BYTES, CHUNK_BYTES, 7)
+    fc.constantFrom(CHUNK_BYTES, CHUNK_BYTES, CHUNK_BYTES, 7),
+    writer
   ),
-  ([each, index, of, sizeBytes]): Step =>
+  ([each, index, of, sizeBytes, writer]): Step =>
     (world) =>
     async (store) => {
       const { now } = world
-      const request = { upload: uploadId(each), index, chunk: chunk(of), sizeBytes, expiresAt: now + 500 }
+      const piece = { index, chunk: chunk(of), sizeBytes }
+      const request = { upload: uploadId(each), ...piece, expiresAt: now + 500, writer }
       const reservation = await store.reserveChunk(request)
       remember(world, of, reservation.generation)
       return reservation
@@ -95,9 +103,10 @@ export const commit = operation(
     password: fc.constantFrom(undefined, 'right'),
     proof: fc.constantFrom(undefined, 'right'),
     indexBytes: fc.constantFrom(undefined, 3),
+    writer,
     file: fc.option(name, { nil: undefined, freq: 10 })
   }),
-  ({ each, chunkCount, downloads, ttlMs, copiesMin, boot, password, proof, indexBytes, file }): Step =>
+  ({ each, chunkCount, downloads, ttlMs, copiesMin, boot, password, proof, indexBytes, writer, file }): Step =>
     ({ now }) =>
     (store) =>
       store.commitUpload({
@@ -109,6 +118,7 @@ export const commit = operation(
         uploadedAt: now,
         indexBytes,
         encryption: proof && 'aes256gcm-1',
+        writer,
         link: {
           tokenHash: tokenOf(each),
           deleteHash: hash(`delete ${each}`),
@@ -120,6 +130,43 @@ export const commit = operation(
         copiesMin,
         hostsMin: copiesMin,
         boots: BOOTS.map(({ peer }) => ({ peer, boot }))
+      })
+)
+
+const goingOn = fc.record({
+  each: name,
+  writer: fc.constantFrom(writerOf('one'), writerOf('two')),
+  copiesMin: fc.constantFrom(1, 2),
+  boot: bootOf
+})
+const ruleOf = ({ copiesMin, boot }: { copiesMin: number; boot: number }) => ({
+  copiesMin,
+  hostsMin: copiesMin,
+  boots: BOOTS.map(({ peer }) => ({ peer, boot }))
+})
+
+export const resume = operation(
+  'resume',
+  fc.tuple(goingOn, fc.boolean()),
+  ([{ each, writer, ...rule }, held]): Step =>
+    () =>
+    (store) =>
+      store.resumeUpload({ upload: uploadId(each), writer, held, rule: ruleOf(rule) })
+)
+
+export const checkpoint = operation(
+  'checkpoint',
+  fc.tuple(goingOn, fc.nat(2)),
+  ([{ each, writer, ...rule }, chunkCount]): Step =>
+    ({ now }) =>
+    (store) =>
+      store.checkpointUpload({
+        upload: uploadId(each),
+        writer,
+        chunkCount,
+        checkpoint: `checkpoint ${chunkCount}`,
+        expiresAt: now + 700,
+        rule: ruleOf(rule)
       })
 )
 

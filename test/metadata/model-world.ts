@@ -86,6 +86,12 @@ export async function observe(store: MetadataStore, now: number): Promise<unknow
     ),
     chunks: [await store.listChunks(undefined, 2), await store.listChunks(chunk('y'), 5)],
     found: await Promise.all(CHUNKS.map((each) => store.findChunk(chunk(each)))),
+    uploads: await Promise.all(
+      NAMES.map(async (each) => [
+        await store.findUpload(uploadId(each), rule),
+        await store.listUploadChunks(uploadId(each), 0, 2)
+      ])
+    ),
     lacking: await Promise.all(NAMES.map((each) => store.listLacking(uploadId(each), rule, 2))),
     suspended: [await store.listSuspended(undefined, 2), await store.listSuspended(tokenOf('a'), 9)],
     decisions: await store.listDecisions(),

@@ -32,7 +32,8 @@ import {
   revoke,
   settleAll,
   tokenOf,
-  uploadId
+  uploadId,
+  writerOf
 } from '../conformance/metadata-fixture.ts'
 
 /** What came with inventories, repair and recovery. */
@@ -105,6 +106,23 @@ async function keepEverything(store: SqliteMetadataStore): Promise<void> {
 
 const stray = { chunk: chunk('stray'), generation: generation(1) }
 
+/** An upload that goes on later, from its opening to its end. */
+async function goOn(store: SqliteMetadataStore): Promise<void> {
+  const upload = uploadId('later')
+  const rule = { copiesMin: 2, hostsMin: 2, boots: BOOTS }
+  const writer = writerOf('me')
+  const times = { openedAt: START, expiresAt: EXPIRY }
+  await store.openUpload({ id: upload, name: 'a', mediaType: 'a/b', metadata: {}, plan: 'plan', ...times })
+  await store.resumeUpload({ upload, writer, held: false, rule })
+  const piece = { upload, index: 0, chunk: chunk('later'), sizeBytes: 10, expiresAt: EXPIRY, writer }
+  await store.reserveChunk(piece)
+  await store.findUpload(upload, rule)
+  await store.listUploadChunks(upload, 0, 10)
+  await store.listLacking(upload, rule, 10, 0)
+  await store.checkpointUpload({ upload, writer, chunkCount: 1, checkpoint: 'x', expiresAt: EXPIRY, rule })
+  await store.resumeUpload({ upload, writer: writerOf('you'), held: false, rule })
+}
+
 /** Every operation but `stats`, in a short life of a few files. */
 async function doEverything(store: SqliteMetadataStore): Promise<void> {
   await store.recordNodes([node(1)])
@@ -139,6 +157,7 @@ async function doEverything(store: SqliteMetadataStore): Promise<void> {
   await settleAll(store, EXPIRY)
   await collectAll(store)
   await openUpload(store, 'd')
+  await goOn(store)
   await store.purgeTombstones(EXPIRY * 2, 10)
 }
 

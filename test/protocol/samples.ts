@@ -11,7 +11,8 @@ import type {
   PeerId,
   SecretHash,
   Term,
-  UploadId
+  UploadId,
+  UploadWriter
 } from '../../src/types.ts'
 
 type Samples<T extends ChunkMessages | ControlMessages> = {
@@ -28,6 +29,7 @@ const boot = 1_795_262_400_123
 const now = 1_795_262_460_000
 const fileId = '00000000-0000-4000-8000-000000000001' as FileId
 const upload = '00000000-0000-4000-8000-000000000002' as UploadId
+const writer = '00000000-0000-4000-8000-000000000003' as UploadWriter
 const tokenHash = 'ab'.repeat(32) as SecretHash
 const claimHash = 'cd'.repeat(32) as SecretHash
 const deleteHash = 'ef'.repeat(32) as SecretHash
@@ -154,12 +156,43 @@ export const controlSamples: Samples<ControlMessages> = {
       mediaType: file.mediaType,
       metadata: file.metadata,
       role: 'anonymous',
-      bytesMax: file.sizeBytes
+      bytesMax: file.sizeBytes,
+      plan: '{"v":1}'
     },
-    response: { now }
+    response: { now, resumable: true }
   },
+  findUpload: {
+    request: { upload },
+    response: {
+      found: {
+        state: 'open',
+        name: file.name,
+        mediaType: file.mediaType,
+        plan: '{"v":1}',
+        expiresAt: now + 86_400_000,
+        chunkCount: 2,
+        sizeBytes: 8_388_608
+      },
+      now
+    }
+  },
+  resumeUpload: {
+    request: { upload, writer, held: false },
+    response: {
+      chunkCount: 2,
+      sizeBytes: 8_388_608,
+      checkpoint: '{"v":1}',
+      expiresAt: now + 86_400_000,
+      now
+    }
+  },
+  checkpointUpload: {
+    request: { upload, writer, chunkCount: 3, checkpoint: '{"v":1}' },
+    response: { chunkCount: 3, sizeBytes: 12_582_912, expiresAt: now + 86_400_000 }
+  },
+  listUploadChunks: { request: { upload, from: 0, limit: 256 }, response: { chunks: [placed] } },
   reserveChunk: {
-    request: { upload, index: -1, chunk, sizeBytes: 4_194_304 },
+    request: { upload, index: -1, chunk, sizeBytes: 4_194_304, writer },
     response: { generation, present: false }
   },
   recordReceipts: { request: { receipts: [receipt] }, response: {} },
@@ -175,6 +208,7 @@ export const controlSamples: Samples<ControlMessages> = {
       mediaType: file.mediaType,
       indexBytes: file.indexBytes,
       encryption: file.encryption,
+      writer,
       link: {
         tokenHash,
         deleteHash,

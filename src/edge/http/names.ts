@@ -66,9 +66,3 @@ export function cleanMediaType(text: string | undefined): string {
   const type = (text ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
   return MEDIA_TYPE.test(type) ? type : 'application/octet-stream'
 }
-
-/** Whether a pattern of `edge.forbiddenTypes` (`video/mp4`, `video/*`) covers a clean media type. */
-export function typeMatches(pattern: string, mediaType: string): boolean {
-  const wanted = pattern.trim().toLowerCase()
-  return wanted.endsWith('/*') ? mediaType.startsWith(wanted.slice(0, -1)) : mediaType === wanted
-}

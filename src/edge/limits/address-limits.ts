@@ -77,17 +77,33 @@ export class AddressLimits {
    */
   upload(address: string, role: UserRole, announcedBytes: number | undefined): UploadPass {
     const counters = this.#book.at(address)
-    const { uploads, bytes } = this.#rates(role)
+    const { uploads } = this.#rates(role)
     const now = this.#clock.monotonic()
     if (counters.uploading >= this.#config[role].uploadsAtOnce) throw tooManyTransfers()
     const uploadWait = waitMs(counters.uploads, 1, uploads, now)
     if (uploadWait > 0) throw new PeerbinError('too-many-uploads', '', { retryAfterMs: uploadWait })
+    const pass = this.#begin(counters, role, announcedBytes)
+    pour(counters.uploads, 1, uploads, now)
+    return pass
+  }
+
+  #begin(counters: Counters, role: UserRole, announcedBytes: number | undefined): UploadPass {
+    const { bytes } = this.#rates(role)
+    const now = this.#clock.monotonic()
+    if (counters.uploading >= this.#config[role].uploadsAtOnce) throw tooManyTransfers()
     const bytesWait = waitMs(counters.bytes, announcedBytes ?? 1, bytes, now)
     if (bytesWait > 0) throw new PeerbinError('daily-bytes-used', '', { retryAfterMs: bytesWait })
-    pour(counters.uploads, 1, uploads, now)
     pour(counters.bytes, announcedBytes ?? 0, bytes, now)
     counters.uploading++
     return this.#uploadPass(counters, bytes, announcedBytes ?? 0)
+  }
+
+  /**
+   * Counts a part of an upload that was let in before, as `upload` does but for the number of uploads.
+   * @throws `too-many-transfers`, `daily-bytes-used`
+   */
+  part(address: string, role: UserRole, announcedBytes: number | undefined): UploadPass {
+    return this.#begin(this.#book.at(address), role, announcedBytes)
   }
 
   #uploadPass(counters: Counters, rate: Rate, announcedBytes: number): UploadPass {

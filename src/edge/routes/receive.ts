@@ -6,12 +6,12 @@ import { PeerbinError } from '../../errors.ts'
 import type { PasswordRecord } from '../../types.ts'
 import { failpoints } from '../../runtime/failpoints.ts'
 import type { EdgeContext } from '../context.ts'
-import { isForbidden } from '../http/forbidden-types.ts'
+import { isForbidden } from '../../client/forbidden-types.ts'
 import { clientAddress, clientHash } from '../limits/client-address.ts'
 import type { UploadPass } from '../limits/address-limits.ts'
 
 /** Nobody has an account yet. */
-const ROLE = 'anonymous'
+export const ROLE = 'anonymous'
 
 /**
  * What is kept of a password that a sender chose. Asked when the file has come: before that nobody knows whether the form has one, and a file that never comes is to cost no hash.
@@ -43,7 +43,7 @@ export const passFor = (
   announcedBytes: number | undefined
 ): UploadPass => addresses.upload(clientAddress(request), ROLE, announcedBytes)
 
-async function* counted(
+export async function* counted(
   source: AsyncIterable<Uint8Array>,
   pass: UploadPass
 ): AsyncGenerator<Uint8Array, void, undefined> {

@@ -56,6 +56,13 @@ export class Transfers {
     }
   }
 
+  /** One that goes on to its end when its client leaves: what has come is stored. Only the edge's stop ends it. */
+  hold(): Transfer {
+    const controller = new AbortController()
+    this.#running.add(controller)
+    return { signal: controller.signal, [Symbol.dispose]: () => void this.#running.delete(controller) }
+  }
+
   /** Keeps work that goes on after its answer (a last report, a release). It must not reject. */
   follow(work: Promise<void>): void {
     this.#background.add(work)
@@ -70,6 +77,7 @@ export class Transfers {
   /** Waits for what goes on behind, at most so long. */
   async settle(clock: Clock, limitMs: number): Promise<void> {
     this.#ending.abort(new PeerbinError('shutting-down'))
+    this.cut() // those whose clients have left
     const all = Promise.all(this.#background).then(() => undefined)
     // what is not done by then is lost, and the store's leases are made for that
     await withDeadline(clock, limitMs, undefined, () => all).catch(() => undefined)

@@ -1,7 +1,7 @@
 /** Everything the memory store holds, and the few questions that several of its concepts ask. */
 
 import { digestOf } from '../../protocol/ids.ts'
-import type { CopyRecord, NodeDecision, NodeRecord, OpenUpload } from '../../metadata-store.ts'
+import type { CopyRecord, NodeDecision, NodeRecord, OpenUpload, UploadOffset } from '../../metadata-store.ts'
 import type {
   ChunkId,
   FileId,
@@ -13,6 +13,7 @@ import type {
   SecretHash,
   Term,
   UploadId,
+  UploadWriter,
   UserRole
 } from '../../types.ts'
 import type { StoredClaim } from '../claim-rules.ts'
@@ -51,6 +52,11 @@ export interface UploadRow {
   endedAt: number
   file: FileId | undefined
   token: SecretHash | undefined
+  /** Undefined: not resumable, or nobody writes it. */
+  writer: UploadWriter | undefined
+  checkpoint: string | null
+  kept: UploadOffset
+  held: boolean
 }
 
 export interface FileRow {

@@ -2,13 +2,14 @@ import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
 import type {
   CommitUpload,
+  CopiesRule,
   CopyRecord,
   OpenUpload,
   OwedChunk,
   Reservation,
   ReserveChunk
 } from '../../metadata-store.ts'
-import type { ChunkId, FileRecord, Generation, PeerId, Receipt, UploadId } from '../../types.ts'
+import type { ChunkId, FileRecord, Generation, PeerId, Receipt, UploadId, UploadWriter } from '../../types.ts'
 import { ABANDONED_PIECES_MAX } from '../limits.ts'
 import { dropPage } from './garbage.ts'
 import { NO_SPACE, usedSpace } from './space.ts'
@@ -22,18 +23,24 @@ export function openUpload(state: State, upload: OpenUpload): void {
     if (bytesMax !== undefined && usedSpace(state, role) + bytes > bytesMax)
       throw new PeerbinError('space-full')
     const opened = structuredClone(upload)
-    state.uploads.set(upload.id, {
-      state: 'open',
-      opened,
-      pieces: new Map(),
-      endedAt: 0,
-      file: undefined,
-      token: undefined
-    })
+    state.uploads.set(upload.id, newRow(opened))
   } else if (known.state !== 'open') throw new PeerbinError('upload-closed')
 }
 
-function openRow(state: State, id: UploadId): UploadRow & { opened: OpenUpload } {
+const newRow = (opened: OpenUpload | undefined): UploadRow => ({
+  state: 'open',
+  opened,
+  pieces: new Map(),
+  endedAt: 0,
+  file: undefined,
+  token: undefined,
+  writer: undefined,
+  checkpoint: null,
+  kept: { chunkCount: 0, sizeBytes: 0 },
+  held: false
+})
+
+export function openRow(state: State, id: UploadId): UploadRow & { opened: OpenUpload } {
   const upload = state.uploads.get(id)
   if (upload === undefined) throw new PeerbinError('upload-unknown')
   const { opened } = upload
@@ -41,8 +48,18 @@ function openRow(state: State, id: UploadId): UploadRow & { opened: OpenUpload }
   return Object.assign(upload, { opened })
 }
 
+/** @throws `upload-conflict` unless it is the one who took it over last; of one that is not resumable it is nobody */
+export function checkWriter(
+  { opened, writer }: UploadRow & { opened: OpenUpload },
+  given: UploadWriter | undefined
+): void {
+  const isOne = opened.plan === undefined ? given === undefined : given !== undefined && given === writer
+  if (!isOne) throw new PeerbinError('upload-conflict')
+}
+
 export function reserveChunk(state: State, request: ReserveChunk): Reservation {
   const upload = openRow(state, request.upload)
+  checkWriter(upload, request.writer)
   const { chunk: id, sizeBytes } = request
   const piece = upload.pieces.get(request.index)
   const known = state.chunks.get(id)
@@ -104,6 +121,7 @@ export function commitUpload(state: State, commit: CommitUpload): FileRecord {
     if (file !== undefined) return structuredClone(file.record)
   }
   const upload = openRow(state, commit.upload)
+  checkWriter(upload, commit.writer)
   const manifest = upload.pieces.get(MANIFEST_INDEX)
   if (manifest === undefined) throw new PeerbinError('upload-conflict')
   checkPieces(state, upload, commit)
@@ -150,10 +168,8 @@ function checkPieces(state: State, upload: UploadRow, commit: CommitUpload): voi
   }
 }
 
-type CopiesRule = Pick<CommitUpload, 'copiesMin' | 'hostsMin' | 'boots'>
-
 /** Only what a node said in its present boot counts: what it said in an earlier life may not be there any more. */
-function isLacking(state: State, id: ChunkId, { copiesMin, hostsMin, boots }: CopiesRule): boolean {
+export function isLacking(state: State, id: ChunkId, { copiesMin, hostsMin, boots }: CopiesRule): boolean {
   const chunk = state.chunks.get(id)
   const sure = (chunk === undefined ? [] : copiesOf(chunk)).filter((copy) =>
     boots.some(({ peer, boot }) => peer === copy.peer && boot === copy.boot)
@@ -162,10 +178,17 @@ function isLacking(state: State, id: ChunkId, { copiesMin, hostsMin, boots }: Co
 }
 
 /** Nothing for an upload that is not open. */
-export function listLacking(state: State, id: UploadId, rule: CopiesRule, limit: number): OwedChunk[] {
+export function listLacking(
+  state: State,
+  id: UploadId,
+  rule: CopiesRule,
+  limit: number,
+  from: number = MANIFEST_INDEX
+): OwedChunk[] {
   const upload = state.uploads.get(id)
   if (upload?.state !== 'open') return []
-  return [...new Set([...upload.pieces.values()].map((piece) => piece.chunk))]
+  const pieces = [...upload.pieces].filter(([index]) => index >= from)
+  return [...new Set(pieces.map(([, { chunk }]) => chunk))]
     .filter((chunk) => isLacking(state, chunk, rule))
     .toSorted(byDigest)
     .slice(0, limit)
@@ -214,14 +237,7 @@ export function abandonUpload(
   const known = state.uploads.get(id)
   if (known?.state === 'committed') return false
   if (known?.state === 'open' && (known.opened?.expiresAt ?? 0) > staleAt) return false
-  const upload: UploadRow = known ?? {
-    state: 'open',
-    opened: undefined,
-    pieces: new Map(),
-    endedAt: 0,
-    file: undefined,
-    token: undefined
-  }
+  const upload = known ?? newRow(undefined)
   state.uploads.set(id, upload)
   if (upload.state === 'abandoned') return true
   close(state, upload, 'abandoned')

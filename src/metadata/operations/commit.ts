@@ -9,7 +9,7 @@ import { readNumber } from './counters.ts'
 import { getFile } from './files.ts'
 import { lacksCopies } from './lacking.ts'
 import { changeSpace } from './space.ts'
-import { endedAt, whyNotOpen } from './uploads.ts'
+import { NOTHING_TO_RESUME, endedAt, whyNotOpen } from './uploads.ts'
 
 /** The upload's pieces become the file's as they are: both name the same holder. */
 export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Promise<FileRecord> {
@@ -18,7 +18,7 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
   const token = hashBytes(commit.link.tokenHash)
   const opened = await db
     .selectFrom('uploads')
-    .select('record')
+    .select(['record', 'writer'])
     .where('id', '=', upload)
     .where('state', '=', 'open')
     .executeTakeFirst()
@@ -28,6 +28,7 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
       state: 'committed',
       ended_at: endedAt(await readNumber(db, 'time')),
       record: null,
+      ...NOTHING_TO_RESUME,
       file,
       token
     })
@@ -36,6 +37,8 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
     .returning(['holder', 'role', 'reserved'])
     .executeTakeFirst()
   if (closed === undefined || typeof opened?.record !== 'string') return await committedBefore(db, commit)
+  if (opened.writer !== (commit.writer ?? null))
+    throw new PeerbinError('upload-conflict', 'somebody else writes it')
   await checkPieces(db, closed.holder, commit)
   await checkCopies(db, closed.holder, commit)
   const manifest = await db

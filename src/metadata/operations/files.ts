@@ -31,14 +31,28 @@ export async function listFileChunks(
   from: number,
   limit: number
 ): Promise<Array<FileChunk & { index: number; copies: CopyRecord[] }>> {
-  const rows = await db
+  const file = await db
     .selectFrom('files')
-    .innerJoin('pieces', 'pieces.holder', 'files.holder')
-    .select(['pieces.idx', 'pieces.digest', 'pieces.generation', 'pieces.size'])
-    .where('files.id', '=', uuidBytes(id))
-    .where('files.state', '=', 'live')
-    .where('pieces.idx', '>=', Math.max(0, from))
-    .orderBy('pieces.idx')
+    .select('holder')
+    .where('id', '=', uuidBytes(id))
+    .where('state', '=', 'live')
+    .executeTakeFirst()
+  return typeof file?.holder === 'number' ? await placedPage(db, file.holder, from, limit) : []
+}
+
+/** A page of a holder's pieces in order, without the manifest, with recorded copies. */
+export async function placedPage(
+  db: Kysely<Schema>,
+  holder: number,
+  from: number,
+  limit: number
+): Promise<Array<FileChunk & { index: number; copies: CopyRecord[] }>> {
+  const rows = await db
+    .selectFrom('pieces')
+    .select(['idx', 'digest', 'generation', 'size'])
+    .where('holder', '=', holder)
+    .where('idx', '>=', Math.max(0, from))
+    .orderBy('idx')
     .limit(limit)
     .execute()
   const copies = await copiesByDigest(

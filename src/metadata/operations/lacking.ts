@@ -2,14 +2,13 @@
 
 import { sql } from 'kysely'
 import type { Kysely, RawBuilder, SqlBool } from 'kysely'
-import type { CommitUpload, OwedChunk } from '../../metadata-store.ts'
+import { MANIFEST_INDEX } from '../../metadata-store.ts'
+import type { CopiesRule, OwedChunk } from '../../metadata-store.ts'
 import type { UploadId } from '../../types.ts'
 import { uuidBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
 import { owedOf } from './chunk-records.ts'
 import { numbersOf } from './counters.ts'
-
-export type CopiesRule = Pick<CommitUpload, 'copiesMin' | 'hostsMin' | 'boots'>
 
 /**
  * A condition on copies: given by one of these nodes, each named once, in exactly that boot. As a case, not as a list of rows: SQLite makes such a list anew for
@@ -38,7 +37,8 @@ export async function listLacking(
   db: Kysely<Schema>,
   upload: UploadId,
   rule: CopiesRule,
-  limit: number
+  limit: number,
+  from: number = MANIFEST_INDEX
 ): Promise<OwedChunk[]> {
   const rows = await db
     .selectFrom('uploads')
@@ -47,6 +47,7 @@ export async function listLacking(
     .distinct()
     .where('uploads.id', '=', uuidBytes(upload))
     .where('uploads.state', '=', 'open')
+    .where('pieces.idx', '>=', from)
     .where(await lacksCopies(db, rule))
     .orderBy('pieces.digest')
     .limit(limit)

@@ -12,7 +12,11 @@ import { dropPieces } from './pieces.ts'
 import { changeSpace, takeSpace } from './space.ts'
 
 const NO_SPACE: UploadSpace = { role: 'anonymous', bytes: 0, bytesMax: undefined }
-const OPEN = sql<'open'>`'open'`
+export const OPEN = sql<'open'>`'open'`
+/** Writer of a resumable upload that nobody has taken over yet; of others it is null. */
+export const NOBODY = ''
+/** Columns of an upload that has ended: its plan holds what a link was to be protected by. */
+export const NOTHING_TO_RESUME = { plan: null, writer: null, checkpoint: null } as const
 export const ABANDONED = sql<'abandoned'>`'abandoned'`
 
 export async function openUpload(db: Kysely<Schema>, upload: OpenUpload): Promise<void> {
@@ -32,7 +36,9 @@ export async function openUpload(db: Kysely<Schema>, upload: OpenUpload): Promis
         expires_at: expiresAt,
         record: encodeOpened(upload),
         role: space.role,
-        reserved: space.bytes
+        reserved: space.bytes,
+        plan: upload.plan ?? null,
+        writer: upload.plan === undefined ? null : NOBODY
       })
       .onConflict((oc) => oc.column('id').doNothing())
       .executeTakeFirst()
@@ -42,7 +48,11 @@ export async function openUpload(db: Kysely<Schema>, upload: OpenUpload): Promis
 }
 
 /** Takes the row of an open upload, so that neither commit nor abandon comes between; answers its holder number. @param expiresAt not before this */
-async function openHolder(db: Kysely<Schema>, id: Uint8Array, expiresAt: number): Promise<number> {
+async function openHolder(
+  db: Kysely<Schema>,
+  id: Uint8Array,
+  expiresAt: number
+): Promise<{ holder: number; writer: string | null }> {
   const taken = await db
     .updateTable('uploads')
     .set((eb) => ({
@@ -51,9 +61,9 @@ async function openHolder(db: Kysely<Schema>, id: Uint8Array, expiresAt: number)
     }))
     .where('id', '=', id)
     .where('state', '=', OPEN)
-    .returning('holder')
+    .returning(['holder', 'writer'])
     .executeTakeFirst()
-  if (taken !== undefined) return taken.holder
+  if (taken !== undefined) return taken
   throw await whyNotOpen(db, id)
 }
 
@@ -63,7 +73,9 @@ export async function whyNotOpen(db: Kysely<Schema>, id: Uint8Array): Promise<Pe
 }
 
 export async function reserveChunk(db: Kysely<Schema>, request: ReserveChunk): Promise<Reservation> {
-  const holder = await openHolder(db, uuidBytes(request.upload), request.expiresAt)
+  const { holder, writer } = await openHolder(db, uuidBytes(request.upload), request.expiresAt)
+  if (writer !== (request.writer ?? null))
+    throw new PeerbinError('upload-conflict', 'somebody else writes it')
   const digest = chunkBytes(request.chunk)
   const { index: idx, sizeBytes: size } = request
   const piece = await db
@@ -89,7 +101,7 @@ export async function abandonUpload(
 ): Promise<boolean> {
   const id = uuidBytes(upload)
   const mark = await readNumber(db, 'time')
-  const closed = { state: 'abandoned', ended_at: mark, record: null } as const
+  const closed = { state: 'abandoned', ended_at: mark, record: null, ...NOTHING_TO_RESUME } as const
   const ended = await db
     .updateTable('uploads')
     .set({ ...closed, ended_at: endedAt(mark) })

@@ -30,9 +30,67 @@ export const controlMessages = {
       /** Whose limits hold; without it, those of `anonymous`. */
       role: s.userRole.optional(),
       /** Most that the file can have: so much of the role's space is taken until the commit. */
-      bytesMax: s.count.optional()
+      bytesMax: s.count.optional(),
+      /** What ends it later, kept as it is: any edge may then go on with the upload. */
+      plan: s.uploadPlan.optional()
     }),
-    response: z.object({ now: s.timeMs }),
+    /** `resumable`: the plan was understood. A controller of an earlier version passes over it, and nothing could be resumed. */
+    response: z.object({ now: s.timeMs, resumable: z.boolean().default(false) }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** An upload that goes on later. Null for one that is not known. `chunkCount` chunks with `sizeBytes` bytes are kept. `now` is the store's time. */
+  findUpload: {
+    request: z.object({ upload: s.uploadId }),
+    response: z.object({
+      found: z
+        .discriminatedUnion('state', [
+          z.object({
+            state: z.literal('open'),
+            name: s.fileName,
+            mediaType: s.mediaType,
+            plan: s.uploadPlan,
+            expiresAt: s.timeMs,
+            chunkCount: s.count,
+            sizeBytes: s.count
+          }),
+          z.object({ state: z.enum(['committed', 'abandoned']) })
+        ])
+        .nullable(),
+      now: s.timeMs
+    }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** Takes an upload over: the newest writer goes on, the others are refused. `held`: what it sends counts from its next check-in on. */
+  resumeUpload: {
+    request: z.object({ upload: s.uploadId, writer: s.uploadWriter, held: z.boolean() }),
+    response: z.object({
+      chunkCount: s.count,
+      sizeBytes: s.count,
+      checkpoint: s.uploadCheckpoint.nullable(),
+      expiresAt: s.timeMs,
+      now: s.timeMs
+    }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** The writer checks in. `chunkCount`: how far the text goes; what is kept is answered. */
+  checkpointUpload: {
+    request: z.object({
+      upload: s.uploadId,
+      writer: s.uploadWriter,
+      chunkCount: s.count,
+      checkpoint: s.uploadCheckpoint
+    }),
+    response: z.object({ chunkCount: s.count, sizeBytes: s.count, expiresAt: s.timeMs }),
+    requestBody: false,
+    responseBody: false
+  },
+  /** A page of the chunks of an upload that goes on later, from position `from`. */
+  listUploadChunks: {
+    request: z.object({ upload: s.uploadId, from: s.count, limit: pageLimit }),
+    response: z.object({ chunks: page }),
     requestBody: false,
     responseBody: false
   },
@@ -42,7 +100,9 @@ export const controlMessages = {
       upload: s.uploadId,
       index: z.int().min(-1).max(FILE_CHUNKS_MAX),
       chunk: s.chunkId,
-      sizeBytes: s.chunkSize
+      sizeBytes: s.chunkSize,
+      /** Of an upload that goes on later. */
+      writer: s.uploadWriter.optional()
     }),
     response: z.object({ generation: s.generation, present: z.boolean() }),
     requestBody: false,
@@ -64,6 +124,8 @@ export const controlMessages = {
         sha256: s.sha256Hex,
         chunkCount: z.int().min(1).max(FILE_CHUNKS_MAX),
         uploadedAt: s.timeMs,
+        /** Of an upload that goes on later. */
+        writer: s.uploadWriter.optional(),
         /** In place of those of openUpload. */
         name: s.fileName.optional(),
         mediaType: s.mediaType.optional(),

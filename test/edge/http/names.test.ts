@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { cleanMediaType, cleanName, formName, NAMELESS, typeMatches } from '../../../src/edge/http/names.ts'
+import { cleanMediaType, cleanName, formName, NAMELESS } from '../../../src/edge/http/names.ts'
+import { typeMatches } from '../../../src/client/forbidden-types.ts'
 import { NAME_BYTES_MAX } from '../../../src/protocol/limits.ts'
 
 t.test('names keep what people chose', async (t) => {

@@ -1,7 +1,5 @@
 /** Files that are not taken: by the media type the sender gives, and by the end of the name, since the sender chooses both. */
 
-import { typeMatches } from './names.ts'
-
 /**
  * @param patterns `edge.forbiddenTypes`: media types (`video/mp4`, `video/*`), and extensions with their dot (`.exe`, `.tar.gz`)
  * @param file clean name and media type
@@ -14,4 +12,10 @@ export function isForbidden(
     const wanted = pattern.trim().toLowerCase()
     return wanted.startsWith('.') ? name.toLowerCase().endsWith(wanted) : typeMatches(wanted, mediaType)
   })
+}
+
+/** Whether a pattern of `edge.forbiddenTypes` (`video/mp4`, `video/*`) covers a clean media type. */
+export function typeMatches(pattern: string, mediaType: string): boolean {
+  const wanted = pattern.trim().toLowerCase()
+  return wanted.endsWith('/*') ? mediaType.startsWith(wanted.slice(0, -1)) : mediaType === wanted
 }

@@ -1,0 +1,169 @@
+/** The end of an upload that came in parts: what the whole file has to pass, its manifest, the commit. */
+
+import { checkIndex, entryRanges } from '../../bundle/index.ts'
+import type { BundleIndex } from '../../bundle/index.ts'
+import { PeerbinError, hasCode } from '../../errors.ts'
+import type { ErrorCode } from '../../errors.ts'
+import { CHUNKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
+import type { ManifestChunk } from '../../protocol/manifest.ts'
+import { hashSecret } from '../../protocol/secrets.ts'
+import type { ByteRange, SecretHash } from '../../types.ts'
+import { checkExpected } from '../checksums.ts'
+import type { FilledChunk } from '../chunker.ts'
+import { commitUpload } from '../commit-upload.ts'
+import { isForbidden } from '../forbidden-types.ts'
+import type { UploadResult } from '../file-writer.ts'
+import { listChunks } from '../list-chunks.ts'
+import { writeManifest } from '../write-manifest.ts'
+import type { ResumableWriterDeps, Resumption } from './resumable-writer.ts'
+
+/** The file itself is wrong: sending the end again would not help. */
+const FINAL_CODES: readonly ErrorCode[] = [
+  'checksum-mismatch',
+  'index-invalid',
+  'empty-file',
+  'type-forbidden',
+  'file-infected'
+]
+
+/** @throws `checksum-mismatch`, `index-invalid`, `type-forbidden` (of a file of a bundle), `file-infected`: the upload is given up then; and what a manifest or a commit fails with: it can be ended again */
+export async function endUpload(deps: ResumableWriterDeps, run: Resumption): Promise<UploadResult> {
+  const { sha256, ...digests } = run.digests.digests()
+  const { upload } = run.file.keys
+  try {
+    const { plan } = run.file
+    checkExpected(
+      { sha256, ...digests },
+      {
+        ...(plan.sha256 !== undefined && { sha256: plan.sha256 }),
+        ...(plan.md5 !== undefined && { md5: plan.md5 })
+      }
+    )
+    const index = await passIndex(deps, run)
+    await scan(deps, run, index)
+  } catch (error) {
+    // one that nobody gives up ends by itself after its time
+    if (hasCode(error, ...FINAL_CODES))
+      await deps.controller.call('abandonUpload', { upload }).catch(() => undefined)
+    throw error
+  }
+  return await commit(deps, run, sha256)
+}
+
+/** Bytes of the file as the nodes have it. */
+const readBack = (deps: ResumableWriterDeps, { file, stop, chunkCount }: Resumption, range: ByteRange) =>
+  deps.reader.read({
+    file: { upload: file.keys.upload },
+    sizeBytes: file.plan.lengthBytes,
+    chunkCount,
+    firstPage: [],
+    range,
+    signal: stop.signal
+  })
+
+/** Of a plain file the index says what is in it; of an encrypted one nobody here can read it. */
+async function passIndex(deps: ResumableWriterDeps, run: Resumption): Promise<BundleIndex | undefined> {
+  const { indexBytes, encryption, lengthBytes } = run.file.plan
+  if (indexBytes === 0 || encryption !== null) return undefined
+  const place = await run.indexPlaces.acquire(1, run.stop.signal)
+  try {
+    const index = Buffer.allocUnsafeSlow(indexBytes)
+    let filled = 0
+    const range = { start: lengthBytes - indexBytes, end: lengthBytes }
+    for await (const piece of readBack(deps, run, range)) {
+      index.set(piece, filled)
+      filled += piece.byteLength
+    }
+    const checked = checkIndex(index, lengthBytes - indexBytes)
+    for (const { path: name, mediaType = '' } of checked.entries)
+      if (isForbidden(deps.config.edge.forbiddenTypes, { name, mediaType }))
+        throw new PeerbinError('type-forbidden')
+    return checked
+  } finally {
+    place.release()
+  }
+}
+
+/** No link leads to a file that was not looked at: all of it is read back, since its parts came through several processes. */
+async function scan(
+  deps: ResumableWriterDeps,
+  run: Resumption,
+  index: BundleIndex | undefined
+): Promise<void> {
+  using fileScan = deps.scans?.begin(run.stop.signal, index === undefined ? [] : startsOf(index))
+  if (fileScan === undefined) return
+  const bytes = readBack(deps, run, { start: 0, end: run.file.plan.lengthBytes })
+  for await (const _chunk of fileScan.watch(asChunks(fileScan.admit(bytes)))) continue
+  await fileScan.passed()
+}
+
+/** Where files begin behind the first one, and the index behind the last: the scanner sees each by itself. */
+const startsOf = (index: BundleIndex): number[] => {
+  const ends = entryRanges(index).map(({ end }) => end)
+  return [...new Set(ends)].filter((end) => end > 0)
+}
+
+/** Pieces as the scanner takes them: copies, since it may refer to them for longer than they are valid. */
+async function* asChunks(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<FilledChunk> {
+  let index = 0
+  for await (const piece of pieces) {
+    const bytes = Uint8Array.from(piece)
+    const nothing = (): void => {}
+    const sizeBytes = bytes.byteLength
+    const buffer = { sizeBytes, bytes, offer: nothing, keep: nothing, spoil: nothing, release: nothing }
+    yield { index: index++, sizeBytes, buffer, isShort: false }
+  }
+}
+
+async function commit(deps: ResumableWriterDeps, run: Resumption, sha256: string): Promise<UploadResult> {
+  const { file, writer, receipts, memory, chunkCount, stop } = run
+  const { keys, name, mediaType, plan } = file
+  const { downloads, ttlMs, password, proofHash, lengthBytes: sizeBytes } = plan
+  // the controller's time, so that edges with a wrong clock give no wrong expiry
+  const uploadedAt = run.now + Math.floor(deps.clock.monotonic() - run.takenAt)
+  const link = {
+    tokenHash: hashSecret(keys.token),
+    deleteHash: hashSecret(keys.deleteSecret),
+    downloads,
+    expiresAt: uploadedAt + ttlMs,
+    ...(password !== undefined && { password }),
+    ...(proofHash !== undefined && { proofHash: proofHash as SecretHash })
+  }
+  const { indexBytes, encryption } = plan
+  const what = { ...(indexBytes > 0 && { indexBytes }), ...(encryption !== null && { encryption }) }
+  const facts = { sizeBytes, sha256, uploadedAt, link, ...what }
+  const chunks = await chunksOf(deps, run)
+  const manifest = { id: keys.file, name, mediaType, metadata: {}, chunks, ...facts }
+  const { signal } = stop
+  await writeManifest(deps, { upload: keys.upload, writer, manifest, memory, receipts, signal })
+  await receipts.flush()
+  const request = { upload: keys.upload, file: keys.file, chunkCount, writer, ...facts }
+  const committed = await commitUpload(deps, request, signal)
+  const { token, deleteSecret } = keys
+  return {
+    file: committed,
+    token,
+    deleteSecret,
+    expiresAt: link.expiresAt,
+    downloads,
+    isProtected: password !== undefined,
+    needsProof: proofHash !== undefined
+  }
+}
+
+async function chunksOf(
+  { controller }: ResumableWriterDeps,
+  { file, chunkCount, stop }: Resumption
+): Promise<ManifestChunk[]> {
+  const chunks: ManifestChunk[] = []
+  while (chunks.length < chunkCount) {
+    const owner = { upload: file.keys.upload }
+    const page = await listChunks(controller, owner, chunks.length, CHUNKS_PER_PAGE_MAX, {
+      signal: stop.signal
+    })
+    for (const { id, sizeBytes } of page) chunks.push({ id, sizeBytes })
+    // whoever took it over has ended it, or given it up
+    if (page.length === 0) throw new PeerbinError('upload-conflict')
+  }
+  return chunks
+}

@@ -1,0 +1,234 @@
+/** `/files/`: uploads that go on later, by tus 1.0 (https://tus.io/protocols/resumable-upload). What the protocol asks for is the library's; what holds here for every route is ours. */
+
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { PeerbinError } from '../../errors.ts'
+import { isUploadSecret } from '../../protocol/upload-secret.ts'
+import type { EdgeContext, Route } from '../context.ts'
+import { headerOf } from '../http/accept.ts'
+import { isForbidden } from '../../client/forbidden-types.ts'
+import { declaredBytes, hasBody, readBody } from '../http/request-body.ts'
+import { clientAddress } from '../limits/client-address.ts'
+import { problemSchema } from '../problem.ts'
+import { UPLOADS_PATH as PATH, answer, softBody } from '../tus/answer.ts'
+import { RequestStore } from '../tus/request-store.ts'
+import type { RequestStoreDeps } from '../tus/request-store.ts'
+import { CHECKSUM_ALGORITHMS, partChecksum } from '../tus/part-checksum.ts'
+import { describeUpload } from '../tus/upload-metadata.ts'
+import { requestOrigin, uploadAnswer, uploadAnswerSchema } from '../upload-answer.ts'
+import { ROLE, counted, passFor, protectedBy } from './receive.ts'
+
+const VERSION = '1.0.0'
+const PART_TYPE = 'application/offset+octet-stream'
+
+const params = z.object({ secret: z.string().describe('from the Location of the creation') })
+
+const progressSchema = z.object({
+  offset: z.int().describe('bytes that are kept'),
+  length: z.int().describe('bytes of the file'),
+  expiresAt: z.string().describe('ISO 8601: given up then, unless it goes on')
+})
+
+function checkVersion(request: FastifyRequest, reply: FastifyReply): void {
+  reply.header('tus-resumable', VERSION)
+  if (headerOf(request.headers, 'tus-resumable') === VERSION) return
+  reply.header('tus-version', VERSION)
+  throw new PeerbinError('tus-version')
+}
+
+/** @throws `upload-unknown` for what cannot be the address of an upload */
+function secretOf(request: FastifyRequest): string {
+  const { secret } = params.parse(request.params)
+  if (!isUploadSecret(secret)) throw new PeerbinError('upload-unknown')
+  return secret
+}
+
+/** The file that a creation announces; everything that can be wrong without a byte of it is found here. */
+async function described(
+  context: EdgeContext,
+  request: FastifyRequest,
+  reply: FastifyReply
+): Promise<RequestStoreDeps['creation']> {
+  const { config } = context
+  const length = headerOf(request.headers, 'upload-length')
+  if (length === undefined) throw new PeerbinError('length-required', 'The header Upload-Length is needed.')
+  if (!/^(?:0|[1-9]\d{0,15})$/.test(length))
+    throw new PeerbinError('invalid-field', 'Upload-Length: a whole number is needed', {
+      details: { field: 'Upload-Length' }
+    })
+  const lengthBytes = Number(length)
+  if (lengthBytes === 0) throw new PeerbinError('empty-file')
+  if (lengthBytes > config.edge.uploadBytesMax) throw new PeerbinError('too-large')
+  const header = headerOf(request.headers, 'upload-metadata')
+  const { password, plan, ...file } = describeUpload(header, lengthBytes, config.link)
+  if (isForbidden(config.edge.forbiddenTypes, file)) throw new PeerbinError('type-forbidden')
+  return { ...file, plan: { ...plan, ...(await protectedBy(context, reply, password)) } }
+}
+
+async function create(
+  context: EdgeContext,
+  request: FastifyRequest,
+  reply: FastifyReply
+): Promise<FastifyReply> {
+  checkVersion(request, reply)
+  const withBody = hasBody(request.raw) && headerOf(request.headers, 'content-type') === PART_TYPE
+  const checksum = partChecksum(headerOf(request.headers, 'upload-checksum'))
+  const length = bodyLength(request)
+  using pass = passFor(context, request, withBody ? length : 0)
+  const creation = await described(context, request, reply)
+  using transfer = context.transfers.hold()
+  const store = new RequestStore({
+    context,
+    signal: transfer.signal,
+    declaredBytes: length,
+    checksum,
+    ...(creation !== undefined && { creation })
+  })
+  const body = withBody ? softBody(counted(readBody(request.raw), pass)) : undefined
+  return await answer(context, request, reply, { method: 'POST', body, store })
+}
+
+/** Content-Length; undefined where the body is sent in chunks. */
+const bodyLength = (request: FastifyRequest): number | undefined =>
+  request.headers['transfer-encoding'] === undefined ? declaredBytes(request.raw) : undefined
+
+async function append(
+  context: EdgeContext,
+  request: FastifyRequest,
+  reply: FastifyReply
+): Promise<FastifyReply> {
+  checkVersion(request, reply)
+  const secret = secretOf(request)
+  if (headerOf(request.headers, 'content-type') !== PART_TYPE)
+    throw new PeerbinError('media-type-unsupported', `Content-Type: ${PART_TYPE} is needed here.`)
+  if (headerOf(request.headers, 'upload-offset') === undefined)
+    throw new PeerbinError('bad-request', 'The header Upload-Offset is needed.')
+  const checksum = partChecksum(headerOf(request.headers, 'upload-checksum'))
+  const length = bodyLength(request)
+  using pass = context.addresses.part(clientAddress(request), ROLE, length)
+  using transfer = context.transfers.hold()
+  const store = new RequestStore({ context, signal: transfer.signal, declaredBytes: length, checksum })
+  const body = softBody(counted(readBody(request.raw), pass))
+  return await answer(context, request, reply, { method: 'PATCH', secret, body, store })
+}
+
+/** HEAD, DELETE and OPTIONS: nothing comes with them. */
+async function ask(
+  context: EdgeContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  method: 'HEAD' | 'DELETE' | 'OPTIONS'
+): Promise<FastifyReply> {
+  if (method === 'OPTIONS') reply.header('tus-resumable', VERSION)
+  else checkVersion(request, reply)
+  using transfer = context.transfers.hold()
+  const store = new RequestStore({
+    context,
+    signal: transfer.signal,
+    declaredBytes: undefined,
+    checksum: undefined
+  })
+  if (method === 'OPTIONS') {
+    reply.header('tus-checksum-algorithm', CHECKSUM_ALGORITHMS.join(','))
+    return await answer(context, request, reply, { method, store })
+  }
+  return await answer(context, request, reply, { method, secret: secretOf(request), store })
+}
+
+/** What a browser is told of an upload whose address it has: as the answer to a form, once there is a link. */
+async function tell(
+  context: EdgeContext,
+  request: FastifyRequest,
+  reply: FastifyReply
+): Promise<FastifyReply> {
+  const secret = secretOf(request)
+  using transfer = context.transfers.hold()
+  const store = new RequestStore({
+    context,
+    signal: transfer.signal,
+    declaredBytes: undefined,
+    checksum: undefined
+  })
+  const { offset, size = 0 } = await store.getUpload(secret)
+  if (store.result !== undefined)
+    return await reply.send(uploadAnswer(requestOrigin(context, request), store.result))
+  const expiresAt = new Date(store.expiresAt ?? 0).toISOString()
+  return await reply.send({ offset, length: size, expiresAt })
+}
+
+const problem = {
+  '4xx': { description: 'Refused', content: { 'application/problem+json': { schema: problemSchema } } }
+}
+const tags = ['upload']
+const emptyAnswer = (text: string) => z.undefined().describe(text)
+const described204 = (text: string) => ({ 204: emptyAnswer(text), ...problem })
+
+export const tusUpload: Route = (app, context) => {
+  const body = { bodyContent: { [PART_TYPE]: { type: 'string', format: 'binary' } } }
+  for (const url of [PATH, `${PATH}/`]) {
+    const hide = url === PATH
+    const creation = {
+      summary: 'Begin an upload that can go on later (tus 1.0)',
+      description:
+        'Headers: Tus-Resumable, Upload-Length, Upload-Metadata (filename, filetype, downloads, expires, password, md5, sha256, indexbytes, encryption, proofhash). Location says where it goes on.',
+      tags,
+      response: { 201: emptyAnswer('Begun. Headers: Location, Upload-Expires.'), ...problem },
+      hide
+    }
+    app.post(url, { schema: creation, config: body }, async (request, reply) =>
+      create(context, request, reply)
+    )
+    const options = {
+      summary: 'What of tus 1.0 is spoken',
+      tags,
+      response: described204('Headers: Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm.'),
+      hide
+    }
+    app.options(url, { schema: options }, async (request, reply) => ask(context, request, reply, 'OPTIONS'))
+  }
+  const url = `${PATH}/:secret`
+  const of = (summary: string, text: string) => ({ summary, tags, params, response: described204(text) })
+  const partSchema = of(
+    'Send a part of an upload',
+    'Kept. Headers: Upload-Offset; with the last part X-Link, X-Url-Delete, X-Url-Sender, X-Expires.'
+  )
+  app.patch(url, { schema: partSchema, config: body }, async (request, reply) =>
+    append(context, request, reply)
+  )
+  // for clients whose line lets nothing but GET and POST through
+  app.post(url, { schema: { hide: true } }, async (request, reply) => {
+    switch (headerOf(request.headers, 'x-http-method-override')) {
+      case 'PATCH':
+        return await append(context, request, reply)
+      case 'DELETE':
+        return await ask(context, request, reply, 'DELETE')
+      default:
+        throw new PeerbinError('method-not-allowed')
+    }
+  })
+  const headSchema = of(
+    'Where an upload stands',
+    'Headers: Upload-Offset, Upload-Length; of one that has ended those of the last part too.'
+  )
+  app.head(url, { schema: headSchema, config: { locksWhenBusy: true } }, async (request, reply) =>
+    ask(context, request, reply, 'HEAD')
+  )
+  const deleteSchema = of('Give an upload up', 'Given up, or its link withdrawn.')
+  app.delete(url, { schema: deleteSchema }, async (request, reply) => ask(context, request, reply, 'DELETE'))
+  app.options(url, { schema: { hide: true } }, async (request, reply) =>
+    ask(context, request, reply, 'OPTIONS')
+  )
+  const getSchema = {
+    summary: 'What became of an upload',
+    tags,
+    params,
+    response: {
+      200: {
+        description: 'The answer to an upload that has ended, or how far one has come',
+        content: { 'application/json': { schema: z.union([uploadAnswerSchema, progressSchema]) } }
+      },
+      ...problem
+    }
+  }
+  app.get(url, { schema: getSchema }, async (request, reply) => tell(context, request, reply))
+}

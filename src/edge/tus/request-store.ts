@@ -1,0 +1,130 @@
+/** The tus library's store, over the cluster. One for each request: it knows who asks, and what the answer is to say. */
+
+import { DataStore, Upload } from '@tus/server'
+import type { UploadResult } from '../../client/file-writer.ts'
+import type { ResumableFile } from '../../client/resume/resumable-writer.ts'
+import { PeerbinError } from '../../errors.ts'
+import { uploadKeys } from '../../protocol/upload-secret.ts'
+import type { EdgeContext } from '../context.ts'
+import { ROLE } from '../routes/receive.ts'
+import type { PartChecksum } from './part-checksum.ts'
+import { decodePlan, encodePlan } from './upload-plan.ts'
+import type { UploadPlan } from './upload-plan.ts'
+
+export interface RequestStoreDeps {
+  readonly context: EdgeContext
+  /** Ends with the edge, not with the client. */
+  readonly signal: AbortSignal
+  /** Of the body, where the client gave it. */
+  readonly declaredBytes: number | undefined
+  readonly checksum: PartChecksum | undefined
+  /** What is to be opened, for a creation. */
+  readonly creation?: { name: string; mediaType: string; plan: UploadPlan }
+}
+
+type PlannedFile = ResumableFile & { plan: UploadPlan }
+
+export class RequestStore extends DataStore {
+  override extensions = ['creation', 'creation-with-upload', 'termination', 'expiration', 'checksum']
+  /** Set once the file has its link. */
+  result: UploadResult | undefined
+  readonly #deps: RequestStoreDeps
+  #file: PlannedFile | undefined
+  /** Known from what this request did itself. */
+  #upload: Upload | undefined
+  /** By this edge's wall clock, as the library and clients count; the controller's may be another one. */
+  #expiresAt: number | undefined
+  #skewMs = 0
+
+  constructor(deps: RequestStoreDeps) {
+    super()
+    this.#deps = deps
+  }
+
+  /** When the upload is given up unless it goes on, ms since the epoch; undefined for one that has ended. */
+  get expiresAt(): number | undefined {
+    return this.result === undefined ? this.#expiresAt : undefined
+  }
+
+  override getExpiration(): number {
+    return this.#deps.context.config.controller.resumableTtlMs
+  }
+
+  override async create(upload: Upload): Promise<Upload> {
+    const { context, creation, signal } = this.#deps
+    if (creation === undefined) throw new PeerbinError('internal', 'nothing to create')
+    const file = { keys: uploadKeys(upload.id), ...creation }
+    await context.resumable.open(file, { plan: encodePlan(creation.plan), role: ROLE, signal })
+    this.#file = file
+    this.#expiresAt = context.clock.now() + this.getExpiration()
+    this.#upload = this.#standing(upload.id, 0)
+    return upload
+  }
+
+  /** @throws `upload-unknown`, `upload-gone`, and what ends an upload of which everything is there */
+  override async getUpload(id: string): Promise<Upload> {
+    if (this.#upload !== undefined) return this.#upload
+    const { context, signal } = this.#deps
+    const { resumable, clock } = context
+    const keys = uploadKeys(id)
+    const { found, now } = await resumable.find(keys, signal)
+    if (found === null) throw new PeerbinError('upload-unknown')
+    if (found.state !== 'open') {
+      if (found.state === 'abandoned') throw new PeerbinError('upload-gone')
+      this.result = await resumable.committed(keys, signal)
+      if (this.result === undefined) throw new PeerbinError('upload-gone')
+      return this.#finished(id, this.result)
+    }
+    const { name, mediaType, sizeBytes } = found
+    const plan = decodePlan(found.plan)
+    this.#file = { keys, name, mediaType, plan }
+    this.#skewMs = clock.now() - now
+    this.#expiresAt = found.expiresAt + this.#skewMs
+    // whoever sent the last part was not there when it should have ended: an offset at the end would be taken for a file that has its link
+    if (sizeBytes === plan.lengthBytes) {
+      this.result = await resumable.end(this.#file, signal)
+      return this.#finished(id, this.result)
+    }
+    return this.#standing(id, sizeBytes)
+  }
+
+  /** Answers the offset that the upload has then. */
+  override async write(stream: AsyncIterable<Uint8Array>, id: string, offset: number): Promise<number> {
+    const { context, checksum, declaredBytes, signal } = this.#deps
+    if (this.result !== undefined) return offset // it was complete before
+    if (this.#file === undefined) throw new PeerbinError('internal', 'nobody asked where the upload stands')
+    const source = checksum?.watch(stream) ?? stream
+    const verify = checksum && (() => checksum.verify())
+    const part = { offset, source, declaredBytes, verify, signal }
+    const appended = await context.resumable.append(this.#file, part)
+    this.result = appended.result
+    this.#expiresAt = appended.expiresAt + this.#skewMs
+    this.#upload = this.#standing(id, appended.sizeBytes)
+    return appended.sizeBytes
+  }
+
+  override async remove(id: string): Promise<void> {
+    const { context, signal } = this.#deps
+    const keys = uploadKeys(id)
+    const { found } = await context.resumable.find(keys, signal)
+    if (found === null) throw new PeerbinError('upload-unknown')
+    if (found.state === 'abandoned') throw new PeerbinError('upload-gone')
+    await context.resumable.abandon(keys, signal)
+  }
+
+  /** The library counts the expiry from the creation; ours moves with what comes. */
+  #standing(id: string, offset: number): Upload {
+    const plan = this.#file?.plan
+    const createdAt = (this.#expiresAt ?? 0) - this.getExpiration()
+    return new Upload({
+      id,
+      offset,
+      ...(plan !== undefined && { size: plan.lengthBytes, metadata: plan.given }),
+      creation_date: new Date(createdAt).toISOString()
+    })
+  }
+
+  #finished(id: string, { file }: UploadResult): Upload {
+    return new Upload({ id, offset: file.sizeBytes, size: file.sizeBytes })
+  }
+}

@@ -1,0 +1,40 @@
+/** What an edge writes down with an upload that goes on later, for whichever edge ends it. Old versions stay readable for as long as uploads live. */
+
+import { z } from 'zod'
+import type { ResumePlan } from '../../client/resume/resumable-writer.ts'
+import { PeerbinError } from '../../errors.ts'
+import * as s from '../../protocol/schema.ts'
+
+/** Metadata as the sender gave it, the password left out: HEAD repeats it (tus 1.0, creation). */
+export type GivenMetadata = Record<string, string | null>
+
+export interface UploadPlan extends ResumePlan {
+  given: GivenMetadata
+}
+
+/** Strict: a field that is not known would be lost with the file. */
+const record = z.strictObject({
+  v: z.literal(1),
+  lengthBytes: z.int().min(1),
+  downloads: z.int().min(1),
+  ttlMs: z.int().min(1),
+  password: s.passwordRecord.optional(),
+  md5: z.string().optional(),
+  sha256: s.sha256Hex.optional(),
+  indexBytes: s.count,
+  encryption: z.enum(['aes256gcm-1']).nullable(),
+  proofHash: s.sha256Hex.optional(),
+  given: z.record(z.string(), z.string().nullable())
+})
+
+export const encodePlan = (plan: UploadPlan): string => JSON.stringify({ v: 1, ...plan })
+
+/** @throws `data-incompatible` for one of another version */
+export function decodePlan(text: string): UploadPlan {
+  try {
+    const { v: _v, ...plan } = record.parse(JSON.parse(text))
+    return plan
+  } catch (error) {
+    throw new PeerbinError('data-incompatible', 'an upload was opened by another version', { cause: error })
+  }
+}

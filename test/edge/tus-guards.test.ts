@@ -1,0 +1,121 @@
+/** What holds for every upload holds for those that go on later: limits, passwords, the scanner, and what never reaches a log. */
+
+import t from 'tap'
+import { MemoryMetadataStore } from '../../src/metadata/memory-metadata-store.ts'
+import { uploadKeys } from '../../src/protocol/upload-secret.ts'
+import { createLogger } from '../../src/runtime/logger.ts'
+import { EICAR } from '../kit/clamd.ts'
+import { sampleBytes, startEdges } from './edge-cluster.ts'
+import { codeOf, create, offsetAt, open, patch, tus } from './tus-kit.ts'
+
+const MB = 1_000_000
+const GREP = ['sh', '-c', 'grep -q EICAR-STANDARD && { echo "stdin: Eicar-Test FOUND"; exit 1; }; exit 0']
+
+t.test('what holds for every upload', async (t) => {
+  const lines: string[] = []
+  const metadata = new MemoryMetadataStore()
+  const { cluster, url } = await startEdges(t, {
+    edges: 2,
+    metadata,
+    config: {
+      scan: { command: GREP },
+      edge: { port: 0, ratePerMinute: 300 },
+      anonymous: { spaceBytesMax: 30 * MB, dailyBytesMax: 24 * MB, uploadsPerHour: 40 }
+    },
+    logger: createLogger('debug', {}, { write: (line: string) => void lines.push(line) })
+  })
+  const first = url(0)
+  const second = url(1)
+
+  t.test('a password is asked for, and known to nobody', async (t) => {
+    const path = await open(first, 5000, { password: 'open sesame', filename: 'a.txt' })
+    const head = await tus('HEAD', first + path)
+    t.equal(head.headers.get('upload-metadata'), `filename ${Buffer.from('a.txt').toString('base64')}`)
+    await patch(first + path, 0, sampleBytes(3000))
+    const last = await patch(second + path, 3000, sampleBytes(2000))
+    const link = (last.headers.get('x-link') ?? '').replace('/d/', '/download/')
+    t.equal((await fetch(link)).status, 401)
+    t.equal((await fetch(link, { headers: { 'x-password': 'open sesame' } })).status, 200)
+    const secret = path.slice('/files/'.length)
+    const found = lines.filter((line) => line.includes(secret) || line.includes('sesame'))
+    t.strictSame(found, [], 'neither the address nor the password is in a log')
+    t.ok(
+      lines.some((line) => line.includes('/files/:secret')),
+      'the route is'
+    )
+  })
+
+  t.test('the scanner sees the whole file, however it came', async (t) => {
+    const bytes = Buffer.concat([sampleBytes(5 * MB), Buffer.from(EICAR), sampleBytes(1000)])
+    const middle = 5 * MB + 20
+    const path = await open(first, bytes.length)
+    t.equal((await patch(first + path, 0, bytes.subarray(0, middle))).status, 204)
+    t.equal(await codeOf(await patch(second + path, middle, bytes.subarray(middle))), '422 file-infected')
+    t.equal((await tus('HEAD', first + path)).status, 410)
+    t.equal((await cluster.controller.status()).files, 1)
+  })
+
+  t.test('an upload goes on after the controller and a node have started again', async (t) => {
+    const bytes = sampleBytes(6 * MB)
+    const path = await open(first, bytes.length)
+    await patch(first + path, 0, bytes.subarray(0, 5 * MB))
+    await cluster.restartController()
+    await cluster.restartNode(0)
+    t.equal(await offsetAt(second + path), 5 * MB, 'what was acknowledged is there')
+    const last = await patch(second + path, 5 * MB, bytes.subarray(5 * MB))
+    t.equal(last.status, 204)
+    const link = (last.headers.get('x-link') ?? '').replace('/d/', '/download/')
+    t.ok(Buffer.from(await (await fetch(link)).arrayBuffer()).equals(bytes))
+  })
+
+  t.test('the end is made up for, where whoever should have made it was lost', async (t) => {
+    const bytes = sampleBytes(5 * MB, 9)
+    const path = await open(first, bytes.length)
+    const { commitUpload } = metadata
+    const broken = Object.assign(metadata, { commitUpload: () => Promise.reject(new Error('lost')) })
+    t.equal((await patch(first + path, 0, bytes)).status, 500)
+    t.equal((await tus('HEAD', second + path)).status, 423, 'not an offset that says it is done')
+    Object.assign(broken, { commitUpload })
+    const head = await tus('HEAD', second + path)
+    t.equal(head.headers.get('upload-offset'), String(bytes.length))
+    const link = (head.headers.get('x-link') ?? '').replace('/d/', '/download/')
+    t.ok(Buffer.from(await (await fetch(link)).arrayBuffer()).equals(bytes))
+  })
+
+  t.test('one that stood still for too long is gone', async (t) => {
+    const path = await open(first, 5000)
+    const head = await tus('HEAD', first + path)
+    const left = Date.parse(head.headers.get('upload-expires') ?? '') - Date.now()
+    t.ok(Math.abs(left - 86_400_000) < 60_000, 'a day after what came last')
+    const { upload } = uploadKeys(path.slice('/files/'.length))
+    const tomorrow = Date.now() + 90_000_000
+    t.ok((await metadata.listStaleUploads(tomorrow, 100)).includes(upload))
+    await metadata.abandonUpload(upload, { staleAt: tomorrow })
+    t.equal((await tus('HEAD', first + path)).status, 410)
+    t.equal(await codeOf(await patch(first + path, 0, sampleBytes(5000))), '410 upload-gone')
+  })
+
+  t.test('space is taken when an upload begins, and bytes are counted as they come', async (t) => {
+    const used = (await cluster.controller.status()).spaceUsed.anonymous
+    const paths = [await open(first, 9 * MB), await open(first, 9 * MB)]
+    t.equal((await cluster.controller.status()).spaceUsed.anonymous, used + 18 * MB)
+    t.equal(await codeOf(await create(first, 9 * MB)), '507 space-full')
+    await tus('DELETE', first + (paths[0] ?? ''))
+    t.equal((await create(first, 9 * MB)).status, 201)
+    const answers = []
+    for (let sent = 0; sent < 9 * MB; sent += 3 * MB)
+      answers.push((await patch(first + (paths[1] ?? ''), sent, sampleBytes(3 * MB))).status)
+    t.strictSame(answers.slice(-1), [429], 'more than an address may bring in a day')
+  })
+
+  t.test(
+    'whoever asks too often is told of a lock by HEAD, so that his client does not begin anew',
+    async (t) => {
+      const path = await open(second, 5000)
+      let status = 200
+      for (let i = 0; i < 400 && status === 200; i++) status = (await tus('HEAD', second + path)).status
+      t.equal(status, 423)
+      t.equal((await fetch(`${second}/`)).status, 429)
+    }
+  )
+})
