@@ -3,6 +3,7 @@
 import type { Config } from '../config.ts'
 import { PeerbinError } from '../errors.ts'
 import type { Claim, FoundLink, MetadataStore } from '../metadata-store.ts'
+import { claimBudget } from '../protocol/claim-budget.ts'
 import type { ClaimAnswer, ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import { challengeOf, isPassword, tagHash } from '../protocol/password.ts'
 import { failpoints } from '../runtime/failpoints.ts'
@@ -26,11 +27,6 @@ export interface LinkServiceDeps {
   notes: Pick<Snapshots, 'note'>
   /** Told when a link has ended before its time, so that its file need not wait for the settler's round. */
   onEnded: () => void
-}
-
-/** Whether a claim has sent all it may: it serves nothing more. */
-export function isOverBudget(bytesSent: number, sizeBytes: number, budgetFactor: number): boolean {
-  return bytesSent >= sizeBytes * budgetFactor
 }
 
 /** What an edge may know of a link: that it has a password, and not which. */
@@ -122,9 +118,9 @@ export class LinkService {
     if (result.outcome !== 'claimed') return { outcome: result.outcome }
     const { claim, file } = result
     await this.#note(claim)
-    if (isOverBudget(claim.bytesSent, file.sizeBytes, this.#deps.config.budgetFactor)) {
+    // it has sent all it may, and serves nothing more
+    if (claim.bytesSent >= claimBudget(file.sizeBytes, this.#deps.config))
       throw new PeerbinError('claim-over-budget')
-    }
     return { outcome: 'claimed', claim, file, chunks: await this.#deps.chunks.page(file.id, 0), now }
   }
 

@@ -158,10 +158,11 @@ overEachStore(t, 'a sender sees the claims of a link, and lets it live longer', 
 })
 
 t.test('a claim serves so many times the size of the file and no more', async (t) => {
-  const { sender } = await startCluster(t)
+  // three times, and half of the file for each of two connections
+  const { sender } = await startCluster(t, { config: { link: { budgetFactor: 3, connectionsMax: 2 } } })
   const { tokenHash, file } = await sender.send()
   await sender.claim(tokenHash, mine)
-  for (let time = 1; time <= 3; time++) {
+  for (let time = 1; time <= 4; time++) {
     t.match(await sender.call('findClaim', { tokenHash, claimHash: mine }), { outcome: 'claimed' })
     await sender.report(tokenHash, mine, 0, file.sizeBytes)
   }

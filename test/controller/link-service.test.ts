@@ -19,7 +19,7 @@ import { ManualClock } from '../kit/manual-clock.ts'
 import { linkCommands } from '../metadata/claim-commands.ts'
 import { toldOf } from '../metadata/claim-model.ts'
 import type { Answer, LinkName, Model, RealLinks } from '../metadata/claim-commands.ts'
-import { BUDGET_FACTOR, FILE_BYTES, ModelLink, TIMES } from '../metadata/claim-model.ts'
+import { BUDGET_FACTOR, CONNECTIONS, FILE_BYTES, ModelLink, TIMES } from '../metadata/claim-model.ts'
 
 const RUNS = Number(process.env['PEERBIN_MODEL_RUNS'] ?? 300)
 /** A slow machine does fewer runs, and says so by their number. */
@@ -28,7 +28,8 @@ const TIME_LIMIT_MS = process.env['PEERBIN_MODEL_RUNS'] === undefined ? 25_000 :
 const config: Config['link'] = {
   ...parseConfig({}).link,
   ...TIMES,
-  budgetFactor: BUDGET_FACTOR
+  budgetFactor: BUDGET_FACTOR,
+  connectionsMax: CONNECTIONS
 }
 
 /** One controller's service after another, over the same store. */
@@ -126,7 +127,7 @@ class ServiceLinks implements RealLinks {
 const newModel = (): Model => {
   return {
     links: { 'one slot': new ModelLink(1, EXPIRY), 'three slots': new ModelLink(3, EXPIRY) },
-    overBudget: (sentBytes) => sentBytes >= FILE_BYTES * BUDGET_FACTOR
+    overBudget: (sentBytes) => sentBytes >= FILE_BYTES * (BUDGET_FACTOR + CONNECTIONS / 2)
   }
 }
 

@@ -6,6 +6,8 @@
 /** The file behind each link has so many bytes. */
 export const FILE_BYTES = 20
 export const BUDGET_FACTOR = 3
+/** Connections a claim may have; each allows half a file more. */
+export const CONNECTIONS = 2
 
 /** A lease that is prolonged once is near its limit, so that the limit is met. */
 export const TIMES: ModelTimes = { leaseMs: 1000, leaseMaxMs: 1500, graceMs: 500 }

@@ -1,6 +1,8 @@
 /** What each claim has going on this edge: connections, and how much of its bytes is spent. */
 
+import type { Config } from '../../config.ts'
 import { PeerbinError } from '../../errors.ts'
+import { claimBudget } from '../../protocol/claim-budget.ts'
 import type { ClaimRecord, SecretHash } from '../../types.ts'
 
 interface Entry {
@@ -28,12 +30,10 @@ const CONNECTION_RETRY_MS = 1000
 
 export class ClaimTable {
   readonly #entries = new Map<SecretHash, Entry>()
-  readonly #connectionsMax: number
-  readonly #budgetFactor: number
+  readonly #limits: Pick<Config['link'], 'connectionsMax' | 'budgetFactor'>
 
-  constructor(limits: { connectionsMax: number; budgetFactor: number }) {
-    this.#connectionsMax = limits.connectionsMax
-    this.#budgetFactor = limits.budgetFactor
+  constructor(limits: Pick<Config['link'], 'connectionsMax' | 'budgetFactor'>) {
+    this.#limits = limits
   }
 
   /** Claims with a download under way here. */
@@ -43,13 +43,13 @@ export class ClaimTable {
 
   /** @throws `claim-too-many-connections`, `claim-over-budget` */
   enter(claim: ClaimRecord, sizeBytes: number): ClaimShare {
-    const budgetBytes = sizeBytes * this.#budgetFactor
+    const budgetBytes = claimBudget(sizeBytes, this.#limits)
     const entry = this.#entries.get(claim.claimHash) ?? {
       connections: new Set(),
       spentBytes: 0,
       unreportedBytes: 0
     }
-    if (entry.connections.size >= this.#connectionsMax)
+    if (entry.connections.size >= this.#limits.connectionsMax)
       throw new PeerbinError('claim-too-many-connections', '', { retryAfterMs: CONNECTION_RETRY_MS })
     learn(entry, claim)
     if (entry.spentBytes >= budgetBytes) throw new PeerbinError('claim-over-budget')
