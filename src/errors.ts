@@ -99,6 +99,14 @@ export const ERRORS = {
     EXIT.refused,
     'Too many wrong passwords were given. Please try again later.'
   ),
+  'proof-required': spec(
+    401,
+    false,
+    EXIT.refused,
+    'This file is encrypted, and only who has the whole link, with its key, can download it.'
+  ),
+  'proof-wrong': spec(403, false, EXIT.refused, 'The key in this link is not the key of this file.'),
+  'index-none': spec(404, false, EXIT.refused, 'This is a single file: there is no list of files.'),
   'delete-forbidden': spec(403, false, EXIT.refused, 'The delete secret does not belong to this link.'),
   'claim-unknown': spec(
     410,

@@ -5,6 +5,7 @@ import type {
   ByteRange,
   ChunkId,
   ClaimRecord,
+  Encryption,
   FileId,
   FileRecord,
   Generation,
@@ -150,6 +151,13 @@ export interface CommitUpload {
   uploadedAt: number
   /** Of a resumable upload: who writes it. */
   writer?: UploadWriter | undefined
+  /** In place of those that the upload was opened with: of several files it is known at their end only what they are. */
+  name?: string | undefined
+  mediaType?: string | undefined
+  /** Default: 0. */
+  indexBytes?: number | undefined
+  /** Default: none. */
+  encryption?: Encryption | undefined
   link: {
     tokenHash: SecretHash
     /** Hash of the secret that revokes the link. */
@@ -157,6 +165,8 @@ export interface CommitUpload {
     downloads: number
     expiresAt: number
     password?: PasswordRecord | undefined
+    /** hashSecret of the proof that whoever claims has to show. */
+    proofHash?: SecretHash | undefined
   }
   /** Fewest copies on different nodes that every chunk must have. */
   copiesMin: number
@@ -171,13 +181,17 @@ export interface NodeBoot {
   boot: number
 }
 
-/** `claimHash` claims a slot; `shown` is the hash of what a password was turned into (protocol/password.ts), where one was given. */
+/**
+ * `claimHash` claims a slot; `shown` is the hash of what a password was turned into (protocol/password.ts), where one was given, and `proofHash` that of a proof of
+ * the key, where one was shown.
+ */
 export interface ClaimRequest {
   tokenHash: SecretHash
   claimHash: SecretHash
   now: number
   leaseMs: number
   shown?: SecretHash | undefined
+  proofHash?: SecretHash | undefined
 }
 
 export type HeldClaim =
@@ -187,6 +201,8 @@ export type HeldClaim =
 
 export type Claim =
   | HeldClaim
+  /** The link asks for a proof, and none or another one was shown; whether it has a password as well was not looked at. */
+  | { outcome: 'proof-required' | 'proof-wrong' }
   | { outcome: 'password-wrong' }
   /** Nothing was shown, and the link has a password. */
   | { outcome: 'password-required'; password: PasswordRecord }
@@ -202,7 +218,7 @@ export interface FoundLink {
 export interface ClaimProgress {
   tokenHash: SecretHash
   claimHash: SecretHash
-  /** Ranges of the file that were handed to a socket since the last report. */
+  /** Ranges of the file's payload that were handed to a socket since the last report. */
   ranges: ByteRange[]
   /** Bytes handed to sockets since the last report, repeats included. */
   bytesSent: number
@@ -225,7 +241,7 @@ export interface SentClaim {
   leaseUntil: number
   /** Bytes handed to sockets in all, repeats included. */
   bytesSent: number
-  /** Different bytes of the file among those. */
+  /** Different bytes of the payload that were sent. */
   coveredBytes: number
   consumedAt: number | null
 }
@@ -283,7 +299,10 @@ export interface CopySummary {
 
 /** A file found by its manifest, to be made known again. */
 export interface AdoptFile {
-  file: Omit<FileRecord, 'state' | 'chunkCount' | 'manifest'>
+  file: Omit<FileRecord, 'state' | 'chunkCount' | 'manifest' | 'indexBytes' | 'encryption'> & {
+    indexBytes?: number | undefined
+    encryption?: Encryption | null | undefined
+  }
   manifest: { id: ChunkId; sizeBytes: number; generation: Generation }
   /** In order, each at the greatest generation that any node reported. */
   chunks: Array<{ id: ChunkId; sizeBytes: number; generation: Generation }>
@@ -294,6 +313,7 @@ export interface AdoptFile {
     expiresAt: number
     state: 'live' | 'suspended' | 'revoked'
     password?: PasswordRecord | undefined
+    proofHash?: SecretHash | undefined
   }
 }
 

@@ -152,7 +152,8 @@ export interface LinkRecords {
    * At most `downloads` claims: looks for the claim first and answers it as before (`released` for one that was taken back); otherwise takes a slot
    * by one conditional update (live, claimed < downloads, not expired) and inserts the claim with a lease of `leaseMs`.
    * A claim whose lease or grace is over answers `used`. Where a slot is free and the link has a password, it is taken only if `shown` belongs to that, by the same update;
-   * `password-required` without `shown`, `password-wrong` with another one: then nothing has changed. A claim that was made needs no password.
+   * `password-required` without `shown`, `password-wrong` with another one: then nothing has changed. The same for a link that asks for a proof, with `proofHash`,
+   * `proof-required` and `proof-wrong`; of both the proof is looked at first. A claim that was made needs neither.
    */
   claimLink(request: ClaimRequest): Promise<Claim>
   /**
@@ -160,7 +161,7 @@ export interface LinkRecords {
    * answers as the link stands (expired, revoked, suspended), otherwise `used`.
    */
   findClaim(request: { tokenHash: SecretHash; claimHash: SecretHash; now: number }): Promise<HeldClaim>
-  /** Adds what was sent and moves the lease; covering every byte makes it `consumed` with the grace from then. Undefined when the claim is not there. */
+  /** Adds what was sent and moves the lease; covering every byte of the payload makes it `consumed` with the grace from then. Undefined when the claim is not there. */
   reportClaim(progress: ClaimProgress): Promise<ClaimRecord | undefined>
   /**
    * Gives the slot back if nothing was ever reported sent; the claim hash never claims again, also when it has not claimed yet (a release can overtake its

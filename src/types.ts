@@ -48,6 +48,10 @@ export const NODE_STATES = ['active', 'draining', 'full', 'read-only'] as const
 /** What a node says of itself. `full`: below its reserve of free space; `read-only`: a write failed and it wants a restart. */
 export type NodeState = (typeof NODE_STATES)[number]
 
+export const ENCRYPTIONS = ['aes256gcm-1'] as const
+/** How a sender encrypted a file before it came here (src/encryption). The key is in the fragment of the link, which no server sees. */
+export type Encryption = (typeof ENCRYPTIONS)[number]
+
 export const TIERS = ['hot', 'cold'] as const
 export type Tier = (typeof TIERS)[number]
 
@@ -126,9 +130,14 @@ export type FileState = 'live' | 'deleted'
 export interface FileRecord {
   id: FileId
   name: string
+  /** Everything that was uploaded: what a redemption delivers (the payload), and the index behind it. */
   sizeBytes: number
+  /** Last bytes of it that are its index (src/bundle), told without redeeming as its name is; 0: it has none, and all of it is payload. */
+  indexBytes: number
+  /** Payload and index are ciphertext; null: they are not. */
+  encryption: Encryption | null
   mediaType: string
-  /** Lower-case hex. */
+  /** Lower-case hex, of everything. */
   sha256: string
   uploadedAt: number
   /** The uploader's own key-value pairs. */
@@ -175,6 +184,8 @@ export interface LinkRecord {
   expiresAt: number
   /** Whether a new claim needs a password. */
   isProtected: boolean
+  /** Whether a new claim needs a proof that its maker has the key of an encrypted file. */
+  needsProof: boolean
 }
 
 /** `claimed`: lease runs; `consumed`: everything was sent or the lease ended; `released`: nothing was sent, slot is free again. */

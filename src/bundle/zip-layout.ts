@@ -205,6 +205,14 @@ export class ZipLayout {
       )
   }
 
+  /** How many bytes of the payload stand before a position of the archive. */
+  payloadBefore(position: number): number {
+    const placed = this.#placed[this.#find(position)]
+    if (placed === undefined) return 0
+    const { offset, headerBytes, payload } = placed
+    return Math.min(payload.end, payload.start + Math.max(0, position - offset - headerBytes))
+  }
+
   /** The entry that the position is in, or the last one before. */
   #find(position: number): number {
     let low = 0

@@ -3,7 +3,7 @@
 import type { Config } from '../config.ts'
 import { hasCode, PeerbinError } from '../errors.ts'
 import type { Clock, Logger } from '../interfaces.ts'
-import type { ControlMessages, RequestOf } from '../protocol/messages.ts'
+import type { ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import { sleep } from '../runtime/deadline.ts'
 import type { FileRecord } from '../types.ts'
 import type { ControllerClient } from './controller-client.ts'
@@ -22,7 +22,7 @@ export interface CommitUploadDeps {
  * Commits, and repeats it while copies are missing, for `controller.commitWaitMs` at most. Every chunk was durable on enough nodes when it was written, but one of
  * them may have stopped or started again since: the controller asks it, or has another copy made, and the same commit succeeds a moment later.
  *
- * A controller of an earlier version passes over a password: the link it made is then not handed out.
+ * A controller of an earlier version passes over a password, a proof, and what the file is: the link it made is then not handed out.
  *
  * @throws `copies-missing` after that time, the signal's reason, and what else the commit is answered with
  */
@@ -34,10 +34,9 @@ export async function commitUpload(
   const endsAt = clock.monotonic() + config.controller.commitWaitMs
   for (;;) {
     try {
-      const { file, isProtected } = await controller.call('commitUpload', commit, { signal })
-      if (commit.link.password !== undefined && !isProtected)
-        throw new PeerbinError('no-controller', 'the controller is of a version that knows no passwords')
-      return file
+      const answer = await controller.call('commitUpload', commit, { signal })
+      checkUnderstood(commit, answer)
+      return answer.file
     } catch (error) {
       if (!hasCode(error, 'copies-missing')) throw error
       const pauseMs = error.retryAfterMs ?? RETRY_MS
@@ -46,4 +45,18 @@ export async function commitUpload(
       await sleep(clock, pauseMs, signal)
     }
   }
+}
+
+/** @throws `no-controller` when something was passed over that the link must not be without */
+function checkUnderstood(
+  { indexBytes = 0, encryption, link }: RequestOf<ControlMessages, 'commitUpload'>,
+  { file, isProtected, needsProof }: ResponseOf<ControlMessages, 'commitUpload'>
+): void {
+  const lacks =
+    (link.password !== undefined && !isProtected && 'passwords') ||
+    (link.proofHash !== undefined && !needsProof && 'proofs') ||
+    (file.indexBytes !== indexBytes && 'indexes') ||
+    (file.encryption !== (encryption ?? null) && 'encrypted files')
+  if (lacks !== false)
+    throw new PeerbinError('no-controller', `the controller is of a version that knows no ${lacks}`)
 }

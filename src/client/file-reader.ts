@@ -226,7 +226,7 @@ class Held {
  * Gives what was read ahead, then the rest. Not a generator: that would keep its first piece, and with it the memory of a whole chunk, alive for
  * as long as the download runs (measured: 4 MiB for each download under way).
  */
-class PreparedBytes implements AsyncGenerator<Uint8Array, void, undefined> {
+export class PreparedBytes implements AsyncGenerator<Uint8Array, void, undefined> {
   #first: IteratorResult<Uint8Array, void> | undefined
   readonly #rest: AsyncGenerator<Uint8Array, void, undefined>
 

@@ -12,6 +12,7 @@ import { abortScope, throwIfAborted } from '../runtime/deadline.ts'
 import type { AbortScope } from '../runtime/deadline.ts'
 import { randomUuid } from '../runtime/random.ts'
 import type {
+  Encryption,
   FileId,
   FileRecord,
   LinkToken,
@@ -44,8 +45,12 @@ export interface UploadRequest {
   role?: UserRole
   /** Hex digests the file must have; asked when the source has ended, since form fields may come after the file. */
   expect?: () => Partial<Digests>
-  /** Redemptions, life and password of the link; asked when the source has ended. */
+  /** Redemptions, life and what the link asks for; asked when the source has ended. */
   link: () => LinkTerms | Promise<LinkTerms>
+  /** Where in the source another file begins, for what looks at files: each is looked at by itself. Grows while the source is read, ahead of its bytes. */
+  starts?: readonly number[]
+  /** What the file turned out to be; asked when the source has ended. */
+  content?: () => FileContent
   signal?: AbortSignal
   /** Told after each chunk how many bytes of the file are stored durably. */
   onProgress?: (bytes: number) => void
@@ -55,6 +60,18 @@ export interface LinkTerms {
   downloads: number
   ttlMs: number
   password?: PasswordRecord | undefined
+  /** Hash of the proof of an encrypted file's key, which a redemption then wants. */
+  proofHash?: SecretHash | undefined
+}
+
+/** What a file is beyond its bytes. */
+export interface FileContent {
+  /** In place of those of the request. */
+  name?: string | undefined
+  mediaType?: string | undefined
+  /** Last bytes of the source that are the index; default: 0. */
+  indexBytes?: number | undefined
+  encryption?: Encryption | undefined
 }
 
 export interface UploadResult {
@@ -64,6 +81,7 @@ export interface UploadResult {
   expiresAt: number
   downloads: number
   isProtected: boolean
+  needsProof: boolean
 }
 
 export interface FileWriterDeps {
@@ -161,7 +179,7 @@ export class FileWriter {
       { signal: stop.signal }
     )
     const openedAt = clock.monotonic()
-    using scan = this.#deps.scans?.begin(stop.signal)
+    using scan = this.#deps.scans?.begin(stop.signal, request.starts)
     await this.#writeChunks(upload, scan)
     const digests = upload.checksums.digests()
     checkExpected(digests, request.expect?.() ?? {})
@@ -198,7 +216,8 @@ export class FileWriter {
   async #commit(upload: Upload, sha256: string, uploadedAt: number): Promise<UploadResult> {
     const { random } = this.#deps
     const { id, request, checksums, chunks, stop } = upload
-    const { downloads, ttlMs, password } = await request.link()
+    const { downloads, ttlMs, password, proofHash } = await request.link()
+    const what = saidOf(request.content?.() ?? {})
     const file = randomUuid(random) as FileId
     const token = newLinkToken(random)
     const deleteSecret = newDeleteSecret(random)
@@ -207,29 +226,43 @@ export class FileWriter {
       deleteHash: hashSecret(deleteSecret),
       downloads,
       expiresAt: uploadedAt + ttlMs,
-      ...(password !== undefined && { password })
+      ...(password !== undefined && { password }),
+      ...(proofHash !== undefined && { proofHash })
     }
     const { sizeBytes } = checksums
-    await this.#writeManifest(upload, { id: file, sizeBytes, sha256, uploadedAt, link })
+    await this.#writeManifest(upload, { id: file, sizeBytes, sha256, uploadedAt, link, ...what })
     await upload.receipts.flush()
     upload.committed = link
     const committed = await commitUpload(
       this.#deps,
-      { upload: id, file, sizeBytes, sha256, chunkCount: chunks.length, uploadedAt, link },
+      { upload: id, file, sizeBytes, sha256, chunkCount: chunks.length, uploadedAt, link, ...what },
       stop.signal
     )
-    const isProtected = password !== undefined
-    return { file: committed, token, deleteSecret, expiresAt: link.expiresAt, downloads, isProtected }
+    return {
+      file: committed,
+      token,
+      deleteSecret,
+      expiresAt: link.expiresAt,
+      downloads,
+      isProtected: password !== undefined,
+      needsProof: proofHash !== undefined
+    }
   }
 
   async #writeManifest(
     upload: Upload,
-    facts: Omit<Manifest, 'name' | 'mediaType' | 'metadata' | 'chunks'>
+    facts: Pick<Manifest, 'id' | 'sizeBytes' | 'sha256' | 'uploadedAt' | 'link'> & FileContent
   ): Promise<void> {
     const { name, mediaType, metadata = {} } = upload.request
     await writeManifest(this.#deps, {
       upload: upload.id,
-      manifest: { ...facts, name, mediaType, metadata, chunks: upload.chunks },
+      manifest: {
+        ...facts,
+        name: facts.name ?? name,
+        mediaType: facts.mediaType ?? mediaType,
+        metadata,
+        chunks: upload.chunks
+      },
       memory: this.#memory,
       receipts: upload.receipts,
       signal: upload.stop.signal
@@ -256,6 +289,14 @@ export class FileWriter {
     await controller.call('revokeLink', { tokenHash, deleteHash })
   }
 }
+
+/** Only what says something: a field that is there and says nothing would still keep earlier programs from reading the manifest. */
+const saidOf = ({ name, mediaType, indexBytes = 0, encryption }: FileContent): FileContent => ({
+  ...(name !== undefined && { name }),
+  ...(mediaType !== undefined && { mediaType }),
+  ...(indexBytes > 0 && { indexBytes }),
+  ...(encryption !== undefined && { encryption })
+})
 
 /** What can be refused before a byte is read. */
 function checkDeclared({ declaredBytes, limitBytes }: UploadRequest): void {

@@ -5,9 +5,10 @@ import { withPassword } from '../client/with-password.ts'
 import { PeerbinError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 import { cleanPassword } from '../protocol/password.ts'
+import { payloadBytesOf } from '../protocol/payload.ts'
 import { hashSecret, isLinkToken, newClaimSecret } from '../protocol/secrets.ts'
 import { randomUuid } from '../runtime/random.ts'
-import type { FileRecord, LinkToken } from '../types.ts'
+import type { Encryption, FileRecord, LinkToken } from '../types.ts'
 import { openPeer } from './peer.ts'
 import type { Peer, PeerOptions } from './peer.ts'
 import { RunningPeer } from './running-peer.ts'
@@ -28,6 +29,12 @@ export interface ShareOptions {
   ttlMs?: number | undefined
   /** Whoever redeems the link has to give it: 1 to 1024 bytes of UTF-8, compared after NFC. */
   password?: string | undefined
+  /** Last bytes of the source that are an index (src/bundle); default: 0. It is told to whoever may know the name, and is not part of what a download delivers. */
+  indexBytes?: number | undefined
+  /** The source was encrypted (src/encryption): payload and index, which it has to have. */
+  encryption?: Encryption | undefined
+  /** Whoever redeems the link has to show it: what the key of an encrypted file proves itself with. */
+  proof?: string | undefined
   signal?: AbortSignal | undefined
 }
 
@@ -42,18 +49,22 @@ export interface Share {
   readonly expiresAt: number
   readonly downloads: number
   readonly isProtected: boolean
+  /** Whether whoever redeems it has to show that they have the key of the file. */
+  readonly needsProof: boolean
 }
 
 export interface DownloadOptions {
   /** For a link that has one. */
   password?: string | undefined
+  /** For a link to an encrypted file: what its key proves itself with (src/encryption). The bytes come encrypted all the same. */
+  proof?: string | undefined
   signal?: AbortSignal | undefined
 }
 
 /** A link that was redeemed. */
 export interface Download {
   readonly file: FileRecord
-  /** Verified bytes in order; each piece is valid until the next is asked for. Read once; ending early gives everything back. */
+  /** Verified bytes of the payload (all of the file but its index) in order; each piece is valid until the next is asked for. Read once; ending early gives everything back. */
   readonly bytes: AsyncIterable<Uint8Array>
   /** All of it in memory, in place of `bytes`. */
   buffer(): Promise<Uint8Array>
@@ -107,8 +118,9 @@ export class RunningClient extends RunningPeer {
    */
   async upload(source: Uint8Array | AsyncIterable<Uint8Array>, options: ShareOptions): Promise<Share> {
     const { config } = this.#peer
-    const { password } = options
+    const { password, indexBytes, encryption, proof } = options
     const terms = {
+      proofHash: proof === undefined ? undefined : hashSecret(proof),
       downloads: options.downloads ?? config.link.downloads,
       ttlMs: options.ttlMs ?? config.link.ttlMs,
       password:
@@ -122,6 +134,7 @@ export class RunningClient extends RunningPeer {
       source: source instanceof Uint8Array ? once(source) : source,
       limitBytes: config.edge.uploadBytesMax,
       link: () => terms,
+      content: () => ({ indexBytes, encryption }),
       ...(source instanceof Uint8Array && { declaredBytes: source.byteLength }),
       ...(options.metadata && { metadata: options.metadata }),
       ...(options.signal && { signal: options.signal })
@@ -130,11 +143,12 @@ export class RunningClient extends RunningPeer {
 
   /**
    * Redeems a link: a token, or a URL with `/d/` or `/download/`. One of its downloads is spent when this resolves.
-   * @throws `link-unknown`, `link-used`, `link-expired`, `link-revoked`, `link-suspended`, `password-required`, `password-wrong`, `password-attempts`,
+   * @throws `link-unknown`, `link-used`, `link-expired`, `link-revoked`, `link-suspended`, `password-required`, `password-wrong`, `password-attempts`, `proof-required`, `proof-wrong`,
    *   `chunk-unavailable` (nothing is spent then), `no-controller`
    */
   async download(link: LinkToken | string, options: DownloadOptions = {}): Promise<Download> {
-    const { password } = options
+    const { password, proof } = options
+    const shownProof = proof === undefined ? {} : { proofHash: hashSecret(proof) }
     const signal = options.signal === undefined ? {} : { signal: options.signal }
     const secrets = {
       tokenHash: hashSecret(tokenOf(link)),
@@ -146,7 +160,7 @@ export class RunningClient extends RunningPeer {
       password === undefined ? undefined : { text: cleanPassword(password) },
       (shown) =>
         this.#peer.controller
-          .call('claimLink', { ...secrets, ...shown }, signal)
+          .call('claimLink', { ...secrets, ...shown, ...shownProof }, signal)
           .catch(async (error: unknown) => {
             await this.#release(secrets)
             throw error
@@ -160,7 +174,7 @@ export class RunningClient extends RunningPeer {
       sizeBytes: file.sizeBytes,
       chunkCount: file.chunkCount,
       firstPage: answer.chunks,
-      range: { start: 0, end: file.sizeBytes },
+      range: { start: 0, end: payloadBytesOf(file) },
       ...signal
     })
     const bytes = this.#reporting(
@@ -170,7 +184,7 @@ export class RunningClient extends RunningPeer {
       }),
       secrets
     )
-    return { file, bytes, buffer: async () => await gather(bytes, file.sizeBytes) }
+    return { file, bytes, buffer: async () => await gather(bytes, payloadBytesOf(file)) }
   }
 
   /** Best effort: a claim that cannot be released now is ended by its lease. */
@@ -209,7 +223,9 @@ const REFUSALS = {
   expired: 'link-expired',
   revoked: 'link-revoked',
   suspended: 'link-suspended',
-  released: 'link-used'
+  released: 'link-used',
+  'proof-required': 'proof-required',
+  'proof-wrong': 'proof-wrong'
 } as const satisfies Record<string, ErrorCode>
 
 function tokenOf(link: string): LinkToken {

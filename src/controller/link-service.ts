@@ -6,6 +6,7 @@ import type { Claim, FoundLink, MetadataStore } from '../metadata-store.ts'
 import { claimBudget } from '../protocol/claim-budget.ts'
 import type { ClaimAnswer, ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import { challengeOf, isPassword, tagHash } from '../protocol/password.ts'
+import { deliveredBytesMax } from '../protocol/payload.ts'
 import { failpoints } from '../runtime/failpoints.ts'
 import type { ClaimRecord, PasswordRecord, PeerId, SecretHash } from '../types.ts'
 import type { FileChunks } from './file-chunks.ts'
@@ -57,13 +58,20 @@ export class LinkService {
    * A proof is compared only when an attempt is left, and that is taken before: of many that come at once no more are compared than are left. A request that is repeated because
    * its answer was lost finds the claim it made, whatever is left by then.
    */
-  async claim({ tokenHash, claimHash, proof, client }: Request<'claimLink'>): Promise<ClaimAnswer> {
+  async claim({
+    tokenHash,
+    claimHash,
+    proof,
+    client,
+    proofHash
+  }: Request<'claimLink'>): Promise<ClaimAnswer> {
     const { self, store, time, attempts, config } = this.#deps
     if (failpoints.armed) await failpoints.hit('link.claim.beforeStore', self)
     const { result, now } = await this.#attempt(tokenHash, proof, client, async (shown) => {
       // nothing is awaited between these two, so that claims reach the store in the order of their times
       const now = time.now()
-      const result = await store.claimLink({ tokenHash, claimHash, now, leaseMs: config.leaseMs, shown })
+      const { leaseMs } = config
+      const result = await store.claimLink({ tokenHash, claimHash, now, leaseMs, shown, proofHash })
       return { result, now, isWrong: result.outcome === 'password-wrong' }
     })
     if (failpoints.armed) await failpoints.hit('link.claim.afterCommit', self)
@@ -119,7 +127,7 @@ export class LinkService {
     const { claim, file } = result
     await this.#note(claim)
     // it has sent all it may, and serves nothing more
-    if (claim.bytesSent >= claimBudget(file.sizeBytes, this.#deps.config))
+    if (claim.bytesSent >= claimBudget(deliveredBytesMax(file), this.#deps.config))
       throw new PeerbinError('claim-over-budget')
     return { outcome: 'claimed', claim, file, chunks: await this.#deps.chunks.page(file.id, 0), now }
   }

@@ -209,7 +209,8 @@ export class UploadService {
     if (failpoints.armed) await failpoints.hit('upload.commit.beforeStore', self)
     const file = (await this.#tryCommit(message)) ?? (await this.#commitVerified(message, signal))
     if (failpoints.armed) await failpoints.hit('upload.commit.afterStore', self)
-    return { file, isProtected: message.link.password !== undefined }
+    const { password, proofHash } = message.link
+    return { file, isProtected: password !== undefined, needsProof: proofHash !== undefined }
   }
 
   /**

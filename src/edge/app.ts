@@ -22,8 +22,9 @@ import { asEdgeError, detailOf, sendProblem } from './problem.ts'
 import { asLocked } from './tus/tus-errors.ts'
 import { deleteLink } from './routes/delete-link.ts'
 import { getActiveNodes, getHealth, getStatus } from './routes/get-cluster.ts'
-import { getDownload } from './routes/get-download.ts'
+import { getDownload, getEntry } from './routes/get-download.ts'
 import { getAsset, getHome } from './routes/get-home.ts'
+import { getIndex } from './routes/get-index.ts'
 import { getLink } from './routes/get-link.ts'
 import { getOpenapi } from './routes/get-openapi.ts'
 import { postLink } from './routes/post-link.ts'
@@ -45,11 +46,13 @@ const ROUTES: readonly Route[] = [
   putFile,
   tusUpload,
   getLink,
+  getIndex,
   postLink,
   deleteLink,
   getSent,
   postSent,
   getDownload,
+  getEntry,
   getActiveNodes,
   getHealth,
   getStatus,
@@ -140,8 +143,9 @@ function addErrorHandlers(app: App, context: EdgeContext, methods: MethodTable):
   }
   app.setErrorHandler(async (thrown, request, reply) => {
     const { config: routeConfig } = request.routeOptions
-    const error = routeConfig?.locksWhenBusy === true ? asLocked(asEdgeError(thrown)) : asEdgeError(thrown)
-    const isLogged = request.routeOptions.config?.logsFailures === true
+    const locks = routeConfig?.locksWhenBusy === true && request.method === 'HEAD'
+    const error = locks ? asLocked(asEdgeError(thrown)) : asEdgeError(thrown)
+    const isLogged = routeConfig?.logsFailures === true
     if (error.status >= 500 && error.code !== 'shutting-down' && !isLogged) {
       context.logger.warn('a request failed', {
         method: request.method,

@@ -19,6 +19,7 @@ import type { Config } from '../config.ts'
 import type { Clock, Logger, Random } from '../interfaces.ts'
 import type { Budget } from '../runtime/budget.ts'
 import type { Assets } from './assets.ts'
+import type { IndexShelf } from './delivery/index-shelf.ts'
 import type { AddressLimits } from './limits/address-limits.ts'
 import type { ClaimTable } from './transfer/claim-table.ts'
 import type { Transfers } from './transfer/transfers.ts'
@@ -47,6 +48,7 @@ export interface EdgeContext extends EdgeDeps {
   readonly assets: Assets
   readonly transfers: Transfers
   readonly claims: ClaimTable
+  readonly indexes: IndexShelf
   readonly passwords: PasswordHasher
   /** Requests that work on uploads that go on later. */
   readonly uploadLocks: UploadLocks
@@ -63,7 +65,7 @@ declare module 'fastify' {
     unlimited?: true
     /** The route says itself what it has to say of its failures: it is asked all the time. */
     logsFailures?: true
-    /** A failure that may pass is told as 423 (routes/tus-upload.ts says why). */
+    /** HEAD is told of a failure that may pass as of a lock (tus/tus-errors.ts says why). */
     locksWhenBusy?: true
     /** JSON schema of a body that is not parsed by Fastify, for /openapi.json: media type → schema. */
     bodyContent?: Record<string, object>

@@ -1,7 +1,8 @@
 /** Headers of a download (docs/share-links.md). */
 
 import { create as contentDisposition } from 'content-disposition'
-import type { ByteRange, FileRecord } from '../types.ts'
+import type { ByteRange } from '../types.ts'
+import type { Delivery } from './delivery/delivery.ts'
 import { reprDigest } from './http/digests.ts'
 import { contentRange, etagOf } from './http/range.ts'
 import { claimPath } from './http/origin.ts'
@@ -14,17 +15,21 @@ export const DOWNLOAD_POLICY: Record<string, string> = {
   'accept-ranges': 'bytes'
 }
 
-/** What is known of the file, with or without a claim. */
-export const fileHeaders = (file: FileRecord): Record<string, string> => ({
+/** What is known of what is delivered, with or without a claim. */
+export const deliveryHeaders = ({ name, sha256 }: Delivery): Record<string, string> => ({
   ...DOWNLOAD_POLICY,
-  'content-disposition': contentDisposition(file.name),
-  'repr-digest': reprDigest(file.sha256)
+  'content-disposition': contentDisposition(name),
+  ...(sha256 !== undefined && { 'repr-digest': reprDigest(sha256) })
 })
 
 /** Headers for the claimant: his secret goes back to him in three ways, so that ordinary clients resume without knowing about it. */
-export const claimHeaders = (token: string, secret: string, cookie: string): Record<string, string> => ({
+export const claimHeaders = (
+  token: string,
+  secret: string,
+  { cookie, entry }: { cookie: string; entry: number | undefined }
+): Record<string, string> => ({
   etag: etagOf(secret),
-  'content-location': claimPath(token, secret),
+  'content-location': claimPath(token, secret, entry),
   'set-cookie': cookie
 })
 

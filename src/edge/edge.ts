@@ -9,6 +9,7 @@ import { sleep } from '../runtime/deadline.ts'
 import { createApp } from './app.ts'
 import { loadAssets } from './assets.ts'
 import type { App, EdgeDeps } from './context.ts'
+import { IndexShelf } from './delivery/index-shelf.ts'
 import { Sockets } from './http-server.ts'
 import { AddressLimits } from './limits/address-limits.ts'
 import { CertificateReloader, readCertificate } from './tls.ts'
@@ -77,6 +78,7 @@ export class Edge implements Service {
         assets: await loadAssets(),
         transfers,
         claims: new ClaimTable(config.link),
+        indexes: new IndexShelf(this.#deps),
         passwords: new PasswordHasher(this.#deps),
         uploadLocks: new UploadLocks(clock),
         addresses: new AddressLimits(clock, config),

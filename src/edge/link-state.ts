@@ -25,6 +25,9 @@ export function refusal(outcome: Refusal): PeerbinError {
     case 'released':
       // the claim was given back because nothing could be sent; the link itself may be alive
       return new PeerbinError('claim-unknown')
+    case 'proof-required':
+    case 'proof-wrong':
+      return new PeerbinError(outcome)
   }
 }
 

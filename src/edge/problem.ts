@@ -7,6 +7,7 @@ import type { ErrorCode } from '../errors.ts'
 import { formatOf } from './http/accept.ts'
 import type { Format } from './http/accept.ts'
 import { challengeFor } from './http/password.ts'
+import { PROOF_CHALLENGE } from './http/proof.ts'
 
 export const problemSchema = z.object({
   type: z.string().describe('`urn:peerbin:error:` and the code'),
@@ -68,7 +69,9 @@ export const problemOf = (error: PeerbinError): Problem => ({
 /** What goes with an error: Retry-After, Content-Range, Allow, WWW-Authenticate. */
 export function errorHeaders(error: PeerbinError, format: Format): Record<string, string> {
   const headers: Record<string, string> = {}
-  if (error.status === 401) headers['www-authenticate'] = challengeFor(format === 'html')
+  if (error.status === 401)
+    headers['www-authenticate'] =
+      error.code === 'proof-required' ? PROOF_CHALLENGE : challengeFor(format === 'html')
   if (error.retryAfterMs !== undefined)
     headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)))
   if (error.code === 'range-not-satisfiable' && error.details['sizeBytes'] !== undefined)

@@ -70,6 +70,8 @@ export async function checkPassword(
 export interface ClaimOptions {
   readonly origin: SecretOrigin
   readonly password: GivenPassword | undefined
+  /** Of the key of an encrypted file, where one was shown (http/proof.ts). */
+  readonly proofHash: SecretHash | undefined
   /** Aborts when the client goes away: its password need not be hashed any more. */
   readonly signal: AbortSignal
 }
@@ -82,15 +84,16 @@ export async function claimLink(
   context: EdgeContext,
   tokenHash: SecretHash,
   secret: string,
-  { origin, password, signal }: ClaimOptions
+  { origin, password, proofHash, signal }: ClaimOptions
 ): Promise<Redemption> {
   const claimHash = hashSecret(secret)
+  const proof = proofHash === undefined ? {} : { proofHash }
   const answer = await withPassword(
     context.passwords,
     password,
     async (shown) => {
       try {
-        return await context.controller.call('claimLink', { tokenHash, claimHash, ...shown })
+        return await context.controller.call('claimLink', { tokenHash, claimHash, ...shown, ...proof })
       } catch (error) {
         // the outcome is unknown: a claim may have been made, or still be, whose secret nobody will ever come with
         if (origin !== 'client' && hasCode(error) && error.retryable)

@@ -3,6 +3,8 @@
 import { z } from 'zod'
 import type { SentClaim } from '../metadata-records.ts'
 import { hashSecret } from '../protocol/secrets.ts'
+import { payloadBytesOf } from '../protocol/payload.ts'
+import { ENCRYPTIONS } from '../types.ts'
 import type { FileRecord, LinkRecord } from '../types.ts'
 import type { EdgeContext } from './context.ts'
 import { refusal } from './link-state.ts'
@@ -24,9 +26,12 @@ export type Outcome = (typeof OUTCOMES)[number]
 
 export const sentAnswerSchema = z.object({
   name: z.string(),
-  size: z.int().describe('bytes'),
+  size: z.int().describe('bytes, all that was uploaded'),
   mediaType: z.string(),
   sha256: z.string().describe('hex'),
+  payloadBytes: z.int().describe('of those, what is downloaded; the rest is the index'),
+  encryption: z.enum(ENCRYPTIONS).nullable().describe('null: not encrypted'),
+  entries: z.int().optional().describe('how many files a bundle has, while it can be redeemed'),
   state: z.enum(STATES).describe('taken: every download is taken, and one of them may still go on'),
   activity: z.enum(['waiting', 'downloading', 'done', 'over']).describe('the same in fewer words'),
   message: z.string().describe('the same in a sentence'),
@@ -62,6 +67,8 @@ export type SentDownload = SentAnswer['claims'][number]
 export interface Sent {
   readonly link: LinkRecord
   readonly file: FileRecord
+  /** How many files it is, of a bundle that can be looked into. */
+  readonly entries?: number | undefined
   readonly claims: readonly SentClaim[]
   /** There are older claims. */
   readonly more: boolean
@@ -93,7 +100,7 @@ export async function findSent(
 
 export function outcomeOf(claim: SentClaim, { link, file, now }: Omit<Sent, 'claims' | 'more'>): Outcome {
   if (claim.state === 'released') return 'given-back'
-  if (claim.coveredBytes >= file.sizeBytes) return 'finished'
+  if (claim.coveredBytes >= payloadBytesOf(file)) return 'finished'
   const runs = claim.state === 'claimed' && claim.leaseUntil > now && link.state !== 'revoked'
   return runs ? 'running' : 'broken-off'
 }
@@ -123,7 +130,7 @@ function downloadOf(claim: SentClaim, sent: Sent, leaseMs: number): SentDownload
     id: claim.claimHash.slice(0, 16),
     outcome,
     title,
-    detail: detail(sizeText(claim.coveredBytes), sizeText(file.sizeBytes)),
+    detail: detail(sizeText(claim.coveredBytes), sizeText(payloadBytesOf(file))),
     claimedAt: iso(claim.claimedAt),
     endedAt: claim.consumedAt === null ? null : iso(claim.consumedAt),
     servedUntil: isServed ? iso(claim.leaseUntil) : null,
@@ -135,7 +142,7 @@ function downloadOf(claim: SentClaim, sent: Sent, leaseMs: number): SentDownload
 const iso = (ms: number): string => new Date(ms).toISOString()
 
 export function sentAnswer(sent: Sent, limits: { ttlMaxMs: number; leaseMs: number }): SentAnswer {
-  const { link, file, claims, more } = sent
+  const { link, file, entries, claims, more } = sent
   const state = stateOf(sent)
   const outcomes = claims.map((claim) => outcomeOf(claim, sent))
   const count = (outcome: Outcome): number => outcomes.filter((each) => each === outcome).length
@@ -147,6 +154,9 @@ export function sentAnswer(sent: Sent, limits: { ttlMaxMs: number; leaseMs: numb
     size: file.sizeBytes,
     mediaType: file.mediaType,
     sha256: file.sha256,
+    payloadBytes: payloadBytesOf(file),
+    encryption: file.encryption,
+    ...(entries !== undefined && { entries }),
     state,
     activity: activityOf(state, running, count('finished')),
     message: words.states[state]({

@@ -91,7 +91,9 @@ export const texts = {
     folder: 'A folder cannot be shared as it is. Please pack it into one file first.',
     network: 'The connection broke before the upload was through. Please try again.',
     unexpected: 'The server gave an answer that was not understood. Please try again.',
-    pastedName: 'pasted.txt'
+    pastedName: 'pasted.txt',
+    /** Several files that have no name together. */
+    bundleName: (count: number) => `${count} files`
   },
 
   uploaded: {
@@ -132,7 +134,30 @@ export const texts = {
     once: 'This file can be downloaded once. Press the button when you are ready to keep it.',
     several: (left: number) => `This file can be downloaded ${plural(left, 'more time', 'more times')}.`,
     started: 'The download has started. If it breaks, press the button again on this page.',
-    shell: 'From a shell'
+    shell: 'From a shell',
+    bundleTitle: 'Files for you',
+    files: 'Files',
+    filesText: (count: number) => plural(count, 'file'),
+    moreFiles: (count: number) => `And ${plural(count, 'more file', 'more files')}.`,
+    encryptedTitle: 'Something encrypted for you',
+    encryptedName: 'something encrypted',
+    encrypted:
+      'Only your browser can read it: the key is in the address of this page, behind the #, and no server is ever sent it.',
+    needsScript:
+      'To decrypt it here, this page needs JavaScript. Please switch it on and load the page again, or use the command below.',
+    /** Stands where the key does in an address that the server does not know all of. */
+    keyPlace: '…',
+    keyHint: 'The whole address of this page belongs between the quotes, with everything behind the #.'
+  },
+
+  claim: {
+    title: 'Your files',
+    how: 'Take them all at once, or one by one. A download that breaks can be repeated here.',
+    done: 'All of it was sent. If something did not arrive, it can be repeated here.',
+    until: 'That is possible until',
+    archive: (count: number, size: string) => `Download all ${plural(count, 'file')} as a zip (${size})`,
+    each: 'One by one',
+    secret: 'Keep the address of this page to yourself: whoever has it can download the files too.'
   },
 
   sender: {
@@ -185,6 +210,8 @@ export const texts = {
       }
     } satisfies Record<string, { title: string; detail: (sent: string, size: string) => string }>,
     until: 'The recipient can come back until',
+    encrypted:
+      'It is encrypted: this server knows neither its name nor its key. Only the link as you were given it opens it.',
     link: 'Link to share',
     size: 'Size',
     created: 'Shared',
@@ -231,6 +258,10 @@ export const texts = {
       'password-required': 'This link asks for a password',
       'password-wrong': 'That is not the password',
       'password-attempts': 'Too many wrong passwords',
+      'proof-required': 'The key is missing',
+      'proof-wrong': 'The key does not fit',
+      'index-none': 'This is a single file',
+      'index-invalid': 'The list of files cannot be read',
       'too-many-uploads': 'That is enough for now',
       'daily-bytes-used': 'That is enough for today',
       'too-many-transfers': 'One moment, please',
@@ -252,6 +283,9 @@ export const texts = {
       'chunk-unavailable': 'The link has not been used up. Please try again shortly.',
       'password-wrong': 'The link has not been used up.',
       'password-attempts': 'The link has not been used up. Please wait before you try again.',
+      'proof-required':
+        'The link has not been used up. Please copy all of it, with everything behind the #, and open it in a browser with JavaScript.',
+      'proof-wrong': 'The link has not been used up. Please copy all of it, with everything behind the #.',
       'not-enough-nodes': 'Nothing was kept. Please try again shortly.',
       'too-many-transfers': 'A link that you were about to use has not been used up.',
       'space-full': 'Room is made whenever a file is fetched or expires. Nothing was kept.',

@@ -6,7 +6,8 @@
 import { CLAIM_RANGES_MAX } from '../protocol/limits.ts'
 import { PeerbinError } from '../errors.ts'
 import { isPassword } from '../protocol/password.ts'
-import type { Claim, ClaimProgress, HeldClaim, SentClaim } from '../metadata-store.ts'
+import { sameHash } from '../protocol/secrets.ts'
+import type { Claim, ClaimProgress, ClaimRequest, HeldClaim, SentClaim } from '../metadata-store.ts'
 import type { ByteRange, ClaimRecord, LinkRecord, PasswordRecord, SecretHash } from '../types.ts'
 
 /** Why a claim or a link serves nobody. */
@@ -30,11 +31,29 @@ export function refusalOf(
   return link.expiresAt <= now ? 'expired' : undefined
 }
 
-/** What keeps a stranger from a slot that is free; undefined when nothing does. */
-export function passwordRefusal(
-  password: PasswordRecord | null,
-  shown: SecretHash | undefined
-): Claim | undefined {
+/** What a link asks of whoever claims it. */
+export interface Locks {
+  password: PasswordRecord | null
+  proofHash: SecretHash | null
+}
+
+/**
+ * What keeps a stranger from a slot that is free; undefined when nothing does. The proof comes first: it costs nothing, and whoever has none is not to cost the time that a
+ * password takes.
+ */
+export const lockRefusal = (
+  locks: Locks,
+  request: Pick<ClaimRequest, 'shown' | 'proofHash'>
+): Claim | undefined =>
+  proofRefusal(locks.proofHash, request.proofHash) ?? passwordRefusal(locks.password, request.shown)
+
+function proofRefusal(proofHash: SecretHash | null, shown: SecretHash | undefined): Claim | undefined {
+  if (proofHash === null) return undefined
+  if (shown === undefined) return { outcome: 'proof-required' }
+  return sameHash(proofHash, shown) ? undefined : { outcome: 'proof-wrong' }
+}
+
+function passwordRefusal(password: PasswordRecord | null, shown: SecretHash | undefined): Claim | undefined {
   if (password === null) return undefined
   if (shown === undefined) return { outcome: 'password-required', password }
   return isPassword(password, shown) ? undefined : { outcome: 'password-wrong' }
@@ -48,23 +67,23 @@ export function standingOf(link: LinkRecord, claim: ClaimRecord, now: number): '
   return link.state === 'live' && claim.leaseUntil > now ? 'claimed' : 'used'
 }
 
-/** What a report makes of a claim; undefined when it changes nothing: it was counted before, or the claim was taken back. */
+/** What a report makes of a claim; undefined when it changes nothing: it was counted before, or the claim was taken back. Positions are those of the payload. */
 export function afterReport(
   claim: StoredClaim,
-  fileBytes: number,
+  payloadBytes: number,
   report: ClaimProgress
 ): StoredClaim | undefined {
   if (claim.state === 'released' || claim.reports.includes(report.reportId)) return undefined
   const next: StoredClaim = {
     ...claim,
     bytesSent: claim.bytesSent + report.bytesSent,
-    covered: mergeRanges([...claim.covered, ...report.ranges], fileBytes),
+    covered: mergeRanges([...claim.covered, ...report.ranges], payloadBytes),
     reports: [...claim.reports, report.reportId].slice(-REPORTS_REMEMBERED_MAX)
   }
   // a consumed claim has a fixed end, and one whose lease ran out is not brought back by a report that came late
   if (claim.state === 'consumed') return next
   if (claim.leaseUntil <= report.now) return { ...next, ...leaseEnded(claim) }
-  if (coversAll(next.covered, fileBytes)) {
+  if (coversAll(next.covered, payloadBytes)) {
     return { ...next, state: 'consumed', consumedAt: report.now, leaseUntil: report.now + report.graceMs }
   }
   const leaseUntil = Math.min(report.now + report.leaseMs, claim.claimedAt + report.leaseMaxMs)
@@ -94,9 +113,9 @@ export const neverMade = (key: Pick<StoredClaim, 'tokenHash' | 'claimHash'>): St
   reports: []
 })
 
-/** One range over the whole file, and nothing less: all but one byte is not all. */
-const coversAll = (covered: readonly ByteRange[], fileBytes: number): boolean =>
-  covered[0]?.start === 0 && covered[0].end >= fileBytes
+/** One range over the whole payload, and nothing less: all but one byte is not all. */
+const coversAll = (covered: readonly ByteRange[], payloadBytes: number): boolean =>
+  covered[0]?.start === 0 && covered[0].end >= payloadBytes
 
 /**
  * Ranges within [0, limit) in order, those that touch made one. Beyond CLAIM_RANGES_MAX the shortest are forgotten: coverage is then counted too low,

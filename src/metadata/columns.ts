@@ -5,8 +5,17 @@ import { PeerbinError } from '../errors.ts'
 import { chunkIdFromDigest, digestOf } from '../protocol/ids.ts'
 import { passwordRecord } from '../protocol/schema.ts'
 import type { NodeRecord } from '../metadata-store.ts'
-import { NODE_STATES, TIERS } from '../types.ts'
-import type { Address, ChunkId, FileId, PasswordRecord, PeerId, SecretHash, UploadId } from '../types.ts'
+import { ENCRYPTIONS, NODE_STATES, TIERS } from '../types.ts'
+import type {
+  Address,
+  ChunkId,
+  Encryption,
+  FileId,
+  PasswordRecord,
+  PeerId,
+  SecretHash,
+  UploadId
+} from '../types.ts'
 import type { StoredClaim } from './claim-rules.ts'
 
 // ---------------------------------------------------------------- bytes
@@ -86,6 +95,14 @@ export const encodePassword = ({ v, memoryKiB, passes, parallelism, salt, hash }
   JSON.stringify({ v, memoryKiB, passes, parallelism, salt, hash })
 /** @throws `data-incompatible` for a version that is not known: nobody gets in, rather than everybody. */
 export const decodePassword = (text: string): PasswordRecord => decode(passwordRecord, text)
+
+/** @throws `data-incompatible` for one that is not known: ciphertext is never handed out as a file. */
+export function encryptionOf(text: string | null): Encryption | null {
+  const known = ENCRYPTIONS.find((each) => each === text)
+  if (text !== null && known === undefined)
+    throw new PeerbinError('data-incompatible', 'a file is encrypted in a way that is not known')
+  return known ?? null
+}
 
 const nodeRecord = z.object({
   v: z.literal(1),

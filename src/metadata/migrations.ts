@@ -9,6 +9,7 @@ import { toVersion1 } from './migrations/version-1.ts'
 import { toVersion2 } from './migrations/version-2.ts'
 import { toVersion3 } from './migrations/version-3.ts'
 import { toVersion4 } from './migrations/version-4.ts'
+import { toVersion5 } from './migrations/version-5.ts'
 import type { Schema } from './schema.ts'
 
 export const SQLITE_DDL: Ddl = { int: 'integer', bytes: 'blob', tableEnd: sql`without rowid, strict` }
@@ -17,7 +18,8 @@ const STEPS: ReadonlyArray<(db: Kysely<Schema>, ddl: Ddl) => Promise<void>> = [
   toVersion1,
   toVersion2,
   toVersion3,
-  toVersion4
+  toVersion4,
+  toVersion5
 ]
 
 export const SCHEMA_VERSION = STEPS.length

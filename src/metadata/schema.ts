@@ -131,6 +131,9 @@ export interface FilesTable {
   state: 'live' | 'deleted'
   name: string
   size: number
+  index_bytes: ColumnType<number, number | undefined, number>
+  /** Null: not encrypted. */
+  encryption: ColumnType<string | null, string | null | undefined, string | null>
   media_type: string
   sha256: Uint8Array
   uploaded_at: number
@@ -165,6 +168,8 @@ export interface LinksTable {
   ended_at: number | null
   /** encodePassword; null: the link needs none. */
   password: string | null
+  /** Hash of the proof of the key; null: the link asks for none. */
+  proof: Uint8Array | null
 }
 
 export interface ClaimsTable {

@@ -6,7 +6,7 @@ import type { Config } from '../config.ts'
 const SOCKET_BYTES = 4 * 1024 * 1024
 
 /**
- * `link.budgetFactor` times the file, and what the claim's connections may have been given in vain. A client that fetches a file over several connections asks on each
+ * `link.budgetFactor` times what is delivered (payload.ts), and what the claim's connections may have been given in vain. A client that fetches a file over several connections asks on each
  * for all that follows and closes it when it has its part: on average half of the file was handed over for nothing, or as much as a socket holds. Nobody is told how much of that
  * was sent.
  */

@@ -22,6 +22,8 @@ export const METADATA_BYTES_MAX = 16 * 1024
 export const MEDIA_TYPE_BYTES_MAX = 255
 /** Chunks of one file: 4 TiB. */
 export const FILE_CHUNKS_MAX = 1024 * 1024
+/** The index behind a file's payload: 10,000 entries, or longer paths and fewer of them. Whoever reads one has it in memory. */
+export const INDEX_BYTES_MAX = 4 * 1024 * 1024
 /** Slots of one link. */
 export const LINK_DOWNLOADS_MAX = 10_000
 /** A link's password, in UTF-8 bytes: far beyond any phrase, and little enough to hash whatever is sent. */

@@ -10,7 +10,7 @@ import * as cbor from '@ipld/dag-cbor'
 import { z } from 'zod'
 import { PeerbinError } from '../errors.ts'
 import type { Random } from '../interfaces.ts'
-import type { ChunkId, FileId, PasswordRecord, SecretHash } from '../types.ts'
+import type { ChunkId, Encryption, FileId, PasswordRecord, SecretHash } from '../types.ts'
 import { DIGEST_BYTES, chunkIdFromDigest, digestOf } from './ids.ts'
 import { CHUNK_BYTES_MAX, LINK_DOWNLOADS_MAX } from './limits.ts'
 import * as s from './schema.ts'
@@ -46,6 +46,10 @@ export interface Manifest {
   sha256: string
   uploadedAt: number
   metadata: Record<string, string>
+  /** Where it has one. As for `password`: what would take such a file for a plain one cannot read the manifest. */
+  indexBytes?: number | undefined
+  /** Where it is. */
+  encryption?: Encryption | undefined
   /** In order; their sizes add up to `sizeBytes`. */
   chunks: ManifestChunk[]
   link: {
@@ -58,6 +62,8 @@ export interface Manifest {
      * so makes no link of it.
      */
     password?: PasswordRecord | undefined
+    /** Likewise. */
+    proofHash?: SecretHash | undefined
   }
 }
 
@@ -70,6 +76,8 @@ const schema = z
     sha256: s.sha256Hex,
     uploadedAt: s.timeMs,
     metadata: s.metadata,
+    indexBytes: s.indexBytes.optional(),
+    encryption: s.encryption.optional(),
     chunks: z
       .instanceof(Uint8Array)
       .refine((bytes) => bytes.byteLength % ENTRY_BYTES === 0, 'not a chunk list'),
@@ -78,9 +86,11 @@ const schema = z
       deleteHash: s.secretHash,
       downloads: z.int().min(1).max(LINK_DOWNLOADS_MAX),
       expiresAt: s.timeMs,
-      password: s.passwordRecord.optional()
+      password: s.passwordRecord.optional(),
+      proofHash: s.secretHash.optional()
     })
   })
+  .refine(({ sizeBytes, indexBytes = 0 }) => indexBytes < sizeBytes, 'an index without a payload')
   .transform((record) => ({ ...record, chunks: unpackChunks(record.chunks) }))
   .refine(
     ({ chunks, sizeBytes }) => chunks.reduce((sum, chunk) => sum + chunk.sizeBytes, 0) === sizeBytes,

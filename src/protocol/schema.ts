@@ -5,6 +5,7 @@ import { parseChunkId } from './ids.ts'
 import {
   CHUNK_BYTES_MAX,
   CLAIM_RANGES_MAX,
+  INDEX_BYTES_MAX,
   MEDIA_TYPE_BYTES_MAX,
   METADATA_BYTES_MAX,
   NAME_BYTES_MAX,
@@ -14,7 +15,7 @@ import {
   UPLOAD_CHECKPOINT_BYTES_MAX,
   UPLOAD_PLAN_BYTES_MAX
 } from './limits.ts'
-import { NODE_STATES, ROLES, TIERS, USER_ROLES } from '../types.ts'
+import { ENCRYPTIONS, NODE_STATES, ROLES, TIERS, USER_ROLES } from '../types.ts'
 import type {
   Address,
   ChunkId,
@@ -73,6 +74,8 @@ export const fileName = z
   .string()
   .min(1)
   .refine((text) => utf8Bytes(text) <= NAME_BYTES_MAX, 'name too long')
+/** Of a file that has an index; whatever holds it sees to it that a payload is left. */
+export const indexBytes = z.int().min(1).max(INDEX_BYTES_MAX)
 export const mediaType = z.string().min(1).max(MEDIA_TYPE_BYTES_MAX)
 export const metadata = z
   .record(z.string().min(1).max(255), z.string())
@@ -82,6 +85,7 @@ export const metadata = z
       METADATA_BYTES_MAX,
     'metadata too large'
   )
+export const encryption = z.enum(ENCRYPTIONS)
 export const role = z.enum(ROLES)
 export const userRole = z.enum(USER_ROLES)
 export const nodeState = z.enum(NODE_STATES)

@@ -4,6 +4,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import type { ControlMessages, RequestOf } from '../../src/protocol/messages.ts'
 import type { SecretHash } from '../../src/types.ts'
+import type { UploadRequest } from '../../src/client/file-writer.ts'
 import type { MemoryClusterOptions } from '../kit/memory-cluster.ts'
 import { failpoints } from '../../src/runtime/failpoints.ts'
 import { PeerbinError } from '../../src/errors.ts'
@@ -112,7 +113,27 @@ t.test('a sender that leaves while the commit waits for copies ends it', async (
   await nothingStays(t, edge)
 })
 
-t.test('a link whose password an earlier controller passed over is not handed out', async (t) => {
+const password = {
+  v: 1 as const,
+  memoryKiB: 128,
+  passes: 1,
+  parallelism: 1,
+  salt: '5a'.repeat(16),
+  hash: '78'.repeat(32) as SecretHash
+}
+const proofHash = '9a'.repeat(32) as SecretHash
+const UNKNOWN_EARLIER: Array<[string, Partial<UploadRequest>]> = [
+  ['a password', { link: () => ({ downloads: 1, ttlMs: 60_000, password }) }],
+  ['a proof', { link: () => ({ downloads: 1, ttlMs: 60_000, proofHash }) }],
+  ['an index', { content: () => ({ indexBytes: 100 }) }],
+  ['an encryption', { content: () => ({ encryption: 'aes256gcm-1' }) }]
+]
+for (const [what, request] of UNKNOWN_EARLIER)
+  t.test(`a link to a file with ${what} that an earlier controller passed over is not handed out`, (t) =>
+    testEarlier(t, request)
+  )
+
+async function testEarlier(t: Test, request: Partial<UploadRequest>): Promise<void> {
   const edge = await setUp(t)
   const { controller } = edge.client
   const call = controller.call.bind(controller)
@@ -120,24 +141,20 @@ t.test('a link whose password an earlier controller passed over is not handed ou
   // as a controller of version 0.1.0 before passwords: fields that it does not know are dropped when it reads the message
   controller.call = async (op, message, options) => {
     if (op !== 'commitUpload') return await call(op, message, options)
-    const { link, ...rest } = message as RequestOf<ControlMessages, 'commitUpload'>
-    const { password: _password, ...known } = link
+    const {
+      link,
+      indexBytes: _index,
+      encryption: _encryption,
+      ...rest
+    } = message as RequestOf<ControlMessages, 'commitUpload'>
+    const { password: _password, proofHash: _proof, ...known } = link
     made.push(known.tokenHash)
     return await call(op, { ...rest, link: known } as typeof message, options)
   }
-  const password = {
-    v: 1 as const,
-    memoryKiB: 128,
-    passes: 1,
-    parallelism: 1,
-    salt: '5a'.repeat(16),
-    hash: '78'.repeat(32) as SecretHash
-  }
-  const link = () => ({ downloads: 1, ttlMs: 60_000, password })
-  await t.rejects(edge.writer.upload(upload(bytesOf(1000), { link })), { code: 'no-controller' })
+  await t.rejects(edge.writer.upload(upload(bytesOf(1000), request)), { code: 'no-controller' })
   await edge.writer.settled()
   const [tokenHash] = made
   if (tokenHash === undefined) throw new Error('nothing was committed')
   const { found } = await call('findLink', { tokenHash })
   t.match(found, { link: { state: 'revoked' } }, 'and nobody can use it, should anybody guess it')
-})
+}

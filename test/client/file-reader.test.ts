@@ -82,7 +82,8 @@ t.test('a file of chunks of any size, longer than one page, is found page by pag
     deleteSecret: '',
     expiresAt: 0,
     downloads: 1,
-    isProtected: false
+    isProtected: false,
+    needsProof: false
   })
   t.equal(request.firstPage.length, 256)
   t.ok((await collect(edge.reader.read(request))).equals(bytes))

@@ -60,8 +60,14 @@ t.test('a link that only a manifest tells of still asks for its password', async
   await kit.shipBase()
   const after = await kit.client.upload(bytes, { name: 'after', password: 'in the manifest' })
   t.ok(after.isProtected)
+  const secret = { indexBytes: 4, encryption: 'aes256gcm-1', proof: 'of the key' } as const
+  const sealed = await kit.client.upload(bytes, { name: 'encrypted', ...secret })
   await kit.loseController()
-  t.match(await kit.recover(), { found: { adopted: 1 }, holds: { linksLive: 2 } })
+  t.match(await kit.recover(), { found: { adopted: 2 }, holds: { linksLive: 3 } })
+  t.equal(await kit.redeem(sealed.token), 'proof-required', 'and for the proof of its key')
+  const opened = await kit.client.download(sealed.token, { proof: 'of the key' })
+  t.match(opened.file, { indexBytes: 4, encryption: 'aes256gcm-1' })
+  t.ok(bytes.subarray(0, -4).equals(await opened.buffer()), 'and it knows where the index begins')
   for (const [{ token }, password] of [
     [before, 'in the snapshot'],
     [after, 'in the manifest']

@@ -109,6 +109,10 @@ export interface FileOptions {
   downloads?: number
   expiresAt?: number
   password?: string
+  /** What is shown to claim it, in place of the proof of a key. */
+  proof?: string
+  indexBytes?: number
+  encryption?: 'aes256gcm-1'
   /** Nodes that hold every chunk. */
   peers?: number[]
 }
@@ -145,12 +149,15 @@ export async function prepareFile(
     sha256: hash(`content of ${name}`),
     chunkCount: chunks.length,
     uploadedAt: START,
+    indexBytes: options.indexBytes,
+    encryption: options.encryption,
     link: {
       tokenHash: hash(`token ${name}`),
       deleteHash: hash(`delete ${name}`),
       downloads,
       expiresAt,
-      ...(options.password !== undefined && { password: passwordOf(options.password) })
+      ...(options.password !== undefined && { password: passwordOf(options.password) }),
+      ...(options.proof !== undefined && { proofHash: hash(options.proof) })
     },
     copiesMin: 2,
     hostsMin: 2,
@@ -184,6 +191,23 @@ export const claimWith = (
     now,
     leaseMs: LEASE_MS,
     shown: passwordOf(password).hash
+  })
+
+/** With whatever is shown. */
+export const claimShowing = (
+  store: MetadataStore,
+  name: string,
+  secret: string,
+  { password, proof }: { password?: string; proof?: string },
+  now = START
+): Promise<Claim> =>
+  store.claimLink({
+    tokenHash: tokenOf(name),
+    claimHash: hash(secret),
+    now,
+    leaseMs: LEASE_MS,
+    ...(password !== undefined && { shown: passwordOf(password).hash }),
+    ...(proof !== undefined && { proofHash: hash(proof) })
   })
 
 export const find = (store: MetadataStore, name: string, secret: string, now = START): Promise<Claim> =>

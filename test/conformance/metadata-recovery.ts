@@ -78,6 +78,8 @@ export async function testRecovery(t: Test, makeStore: MakeStore): Promise<void>
     t.equal(await store.adoptFile(adopt), true)
     t.strictSame(await store.getFile(fileId('a')), {
       ...adopt.file,
+      indexBytes: 0,
+      encryption: null,
       chunkCount: 3,
       manifest: chunk('manifest of a'),
       state: 'live'

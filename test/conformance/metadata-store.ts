@@ -13,6 +13,7 @@ import { testLinks } from './metadata-links.ts'
 import { testNodes } from './metadata-nodes.ts'
 import { testPasswords } from './metadata-passwords.ts'
 import { testProgress } from './metadata-progress.ts'
+import { testProofs } from './metadata-proofs.ts'
 import { testReceipts } from './metadata-receipts.ts'
 import { testReconcile } from './metadata-reconcile.ts'
 import { testRecovery } from './metadata-recovery.ts'
@@ -36,6 +37,7 @@ const PARTS = {
   links: testLinks,
   claims: testClaims,
   'passwords of links': testPasswords,
+  'proofs, indexes and encrypted files': testProofs,
   'progress of claims': testProgress,
   'what senders ask': testSent,
   garbage: testGarbage,

@@ -149,6 +149,8 @@ async function testCommit(t: Test, makeStore: MakeStore): Promise<void> {
       id: fileId('a'),
       name: 'a',
       sizeBytes: 2 * CHUNK_BYTES,
+      indexBytes: 0,
+      encryption: null,
       mediaType: 'text/plain',
       sha256: hash('content of a'),
       uploadedAt: START,
@@ -165,6 +167,7 @@ async function testCommit(t: Test, makeStore: MakeStore): Promise<void> {
         state: 'live',
         downloads: 1,
         isProtected: false,
+        needsProof: false,
         claimed: 0,
         createdAt: START,
         expiresAt: EXPIRY

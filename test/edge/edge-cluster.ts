@@ -9,7 +9,9 @@ import { FileReader } from '../../src/client/file-reader.ts'
 import { FileWriter } from '../../src/client/file-writer.ts'
 import { ChunkWriter } from '../../src/client/chunk-writer.ts'
 import { ResumableWriter } from '../../src/client/resume/resumable-writer.ts'
+import { PasswordHasher } from '../../src/client/password-hasher.ts'
 import { createScanGate } from '../../src/client/scan/scan-gate.ts'
+import { IndexShelf } from '../../src/edge/delivery/index-shelf.ts'
 import { Edge } from '../../src/edge/edge.ts'
 import type { Logger } from '../../src/interfaces.ts'
 import { Budget } from '../../src/runtime/budget.ts'
@@ -26,6 +28,10 @@ export interface RunningEdge {
   readonly edge: Edge
   readonly participant: Participant
   readonly memory: Budget
+  /** The edge's own, for uploads that no form can make. */
+  readonly writer: FileWriter
+  readonly passwords: PasswordHasher
+  readonly indexes: IndexShelf
 }
 
 export interface EdgeCluster {
@@ -77,7 +83,10 @@ async function makeEdge(cluster: MemoryCluster, logger: Logger): Promise<Running
   const reader = new FileReader({ ...shared, rpc: participant.chunkRpc })
   const resumable = new ResumableWriter({ ...shared, chunks, clusterKey, scans, reader })
   const edge = new Edge({ ...shared, writer, resumable, reader, scans, version: '0.0.0-test' })
-  return { edge, participant, memory }
+  const passwords = new PasswordHasher(shared)
+  // not the one that its routes use
+  const indexes = new IndexShelf({ ...shared, reader })
+  return { edge, participant, memory, writer, passwords, indexes }
 }
 
 /** Bytes that differ everywhere, the same for the same arguments. */

@@ -15,6 +15,8 @@ const file: Sent['file'] = {
   id: '00000000-0000-4000-8000-000000000001' as FileId,
   name: 'a.txt',
   sizeBytes: 1000,
+  indexBytes: 0,
+  encryption: null,
   mediaType: 'text/plain',
   sha256: hash(1),
   uploadedAt: NOW - DAY,
@@ -45,6 +47,7 @@ function seen(link: Partial<LinkRecord>, ...claims: SentClaim[]): SentAnswer {
     createdAt: NOW - DAY,
     expiresAt: NOW + DAY,
     isProtected: false,
+    needsProof: false,
     ...link
   }
   return sentAnswer({ link: whole, file, claims, more: false, now: NOW }, LIMITS)

@@ -61,6 +61,9 @@ async function openOldFile(
   return { store, file }
 }
 
+/** Of version 5. */
+const NOTHING_NEW = { link: { needsProof: false }, file: { indexBytes: 0, encryption: null } }
+
 const commitOpenOne = (store: MetadataStore) =>
   store.commitUpload({
     upload: uploadId('open'),
@@ -96,6 +99,7 @@ t.test('a file of version 1 is opened, with everything that is in it', async (t)
   t.equal((await store.listCopies(peer(3), undefined, 100)).length, 3)
   t.strictSame(await store.listDecisions(), [])
   t.match(await store.findLink(tokenOf('live')), { link: { isProtected: false }, password: null })
+  t.match(await store.findLink(tokenOf('live')), NOTHING_NEW)
   t.match(await store.stats(3), { spaceUsed: { anonymous: 20 } }, 'what was there takes up space')
   t.match(await commitOpenOne(store), { name: 'open' })
   t.match(await store.stats(3), { spaceUsed: { anonymous: 30 } })
@@ -122,6 +126,7 @@ t.test(
     for (const name of ['live', 'suspended', 'used']) {
       const found = await store.findLink(tokenOf(name))
       t.match(found, { link: { isProtected: false }, password: null })
+      t.match(found, NOTHING_NEW)
       t.match(await store.findSentLink(hash(`delete ${name}`)), { link: found?.link })
     }
     const { spaceUsed } = await store.stats(3)

@@ -12,8 +12,13 @@ import type { Step } from './model-world.ts'
 
 export const claim = operation(
   'claim',
-  fc.tuple(name, secret, fc.constantFrom(undefined, 'right', 'right', 'wrong')),
-  ([each, who, password]): Step =>
+  fc.tuple(
+    name,
+    secret,
+    fc.constantFrom(undefined, 'right', 'right', 'wrong'),
+    fc.constantFrom(undefined, 'right', 'right', 'wrong')
+  ),
+  ([each, who, password, proof]): Step =>
     ({ now }) =>
     (store) =>
       store.claimLink({
@@ -21,7 +26,8 @@ export const claim = operation(
         claimHash: hash(who),
         now,
         leaseMs: LEASE_MS,
-        ...(password !== undefined && { shown: passwordOf(password).hash })
+        ...(password !== undefined && { shown: passwordOf(password).hash }),
+        ...(proof !== undefined && { proofHash: hash(proof) })
       })
 )
 

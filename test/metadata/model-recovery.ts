@@ -48,10 +48,11 @@ export const adopt = operation(
     state: fc.constantFrom('live', 'suspended', 'revoked'),
     ttlMs: fc.constantFrom(300, 5000),
     password: fc.constantFrom(undefined, 'right'),
+    proof: fc.constantFrom(undefined, 'right'),
     link: fc.option(name, { nil: undefined, freq: 10 }),
     sizeBytes: fc.constantFrom(CHUNK_BYTES, CHUNK_BYTES, CHUNK_BYTES, CHUNK_BYTES, 7)
   }),
-  ({ each, contents, state, ttlMs, password, link = each, sizeBytes }): Step =>
+  ({ each, contents, state, ttlMs, password, proof, link = each, sizeBytes }): Step =>
     (world) => {
       const entries = [['z', 0] as const, ...contents].map(([of, back]) => {
         // never beyond what was given out, which stays below what is made up elsewhere
@@ -66,12 +67,14 @@ export const adopt = operation(
         mediaType: 'a/b',
         sha256: hash(each),
         uploadedAt: world.now,
-        metadata: {}
+        metadata: {},
+        ...(proof !== undefined && { indexBytes: 3, encryption: 'aes256gcm-1' as const })
       }
       const secrets = {
         tokenHash: tokenOf(link),
         deleteHash: hash(`delete ${link}`),
-        ...(password !== undefined && { password: passwordOf(password) })
+        ...(password !== undefined && { password: passwordOf(password) }),
+        ...(proof !== undefined && { proofHash: hash(proof) })
       }
       return async (store) => {
         if (manifest === undefined) return

@@ -101,10 +101,24 @@ export const commit = operation(
     copiesMin: fc.constantFrom(1, 1, 2),
     boot: bootOf,
     password: fc.constantFrom(undefined, 'right'),
+    proof: fc.constantFrom(undefined, 'right'),
+    indexBytes: fc.constantFrom(undefined, 3),
     writer,
     file: fc.option(name, { nil: undefined, freq: 10 })
   }),
-  ({ each, chunkCount, downloads, ttlMs, copiesMin, boot, password, writer, file }): Step =>
+  ({
+    each,
+    chunkCount,
+    downloads,
+    ttlMs,
+    copiesMin,
+    boot,
+    password,
+    proof,
+    indexBytes,
+    writer,
+    file
+  }): Step =>
     ({ now }) =>
     (store) =>
       store.commitUpload({
@@ -115,11 +129,14 @@ export const commit = operation(
         chunkCount,
         uploadedAt: now,
         writer,
+        indexBytes,
+        encryption: proof && 'aes256gcm-1',
         link: {
           tokenHash: tokenOf(each),
           deleteHash: hash(`delete ${each}`),
           downloads,
           expiresAt: now + ttlMs,
+          ...(proof !== undefined && { proofHash: hash(proof) }),
           ...(password !== undefined && { password: passwordOf(password) })
         },
         copiesMin,

@@ -71,6 +71,33 @@ t.test('a password is kept in it, and one of a later kind makes no link without'
   }
 })
 
+const bundle: Manifest = { ...manifest, indexBytes: 3, encryption: 'aes256gcm-1' }
+
+t.test(
+  'an index, an encryption and a proof are kept in it; of a kind that is not known they make no plain file',
+  async (t) => {
+    const full: Manifest = { ...bundle, link: { ...manifest.link, proofHash: '9a'.repeat(32) as SecretHash } }
+    t.same(decodeManifest(encodeManifest(full, secret, seededRandom(1)), secret), full)
+    const format = { magic: 'PBMF', version: 1, info: 'peerbin/manifest/1', what: 'the manifest' }
+    for (const other of [
+      { indexBytes: manifest.sizeBytes },
+      { indexBytes: -1 },
+      { encryption: 'rot13' },
+      { later: 1 }
+    ]) {
+      t.throws(() => encodeManifest({ ...manifest, ...(other as object) }, secret, seededRandom(1)))
+      const record = { ...manifest, ...other, chunks: new Uint8Array(0), sizeBytes: 0 }
+      t.throws(() => decodeManifest(seal(cbor.encode(record), secret, format, seededRandom(1)), secret), {
+        code: 'data-incompatible'
+      })
+    }
+    t.notOk(
+      Buffer.from(cbor.encode(manifest)).includes('indexBytes'),
+      'nothing is said where there is nothing'
+    )
+  }
+)
+
 t.test('nothing of it can be read without the secret, or changed with nobody noticing', async (t) => {
   const bytes = encodeManifest(manifest, secret, seededRandom(1))
   t.notOk(Buffer.from(bytes).includes('apollo'))

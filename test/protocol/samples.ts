@@ -64,7 +64,9 @@ const file = {
   metadata: { project: 'alpha' },
   chunkCount: 1193,
   manifest,
-  state: 'live' as const
+  state: 'live' as const,
+  indexBytes: 2048,
+  encryption: 'aes256gcm-1' as const
 }
 const link = {
   tokenHash,
@@ -74,11 +76,13 @@ const link = {
   claimed: 0,
   createdAt: now,
   expiresAt: now + 172_800_000,
-  isProtected: true
+  isProtected: true,
+  needsProof: true
 }
 const challenge = { v: 1 as const, memoryKiB: 19_456, passes: 2, parallelism: 1, salt: '5a'.repeat(16) }
 const proof = '34'.repeat(32)
 const client = '56'.repeat(32)
+const proofHash = '9a'.repeat(32) as SecretHash
 const claim = {
   claimHash,
   tokenHash,
@@ -201,20 +205,25 @@ export const controlSamples: Samples<ControlMessages> = {
       chunkCount: file.chunkCount,
       uploadedAt: now,
       writer,
+      name: file.name,
+      mediaType: file.mediaType,
+      indexBytes: file.indexBytes,
+      encryption: file.encryption,
       link: {
         tokenHash,
         deleteHash,
         downloads: 1,
         expiresAt: now + 172_800_000,
-        password: { ...challenge, hash: '78'.repeat(32) as SecretHash }
+        password: { ...challenge, hash: '78'.repeat(32) as SecretHash },
+        proofHash
       }
     },
-    response: { file, isProtected: true }
+    response: { file, isProtected: true, needsProof: true }
   },
   abandonUpload: { request: { upload }, response: { abandoned: true } },
   findLink: { request: { tokenHash }, response: { found: { link, file }, now } },
   claimLink: {
-    request: { tokenHash, claimHash, proof, client },
+    request: { tokenHash, claimHash, proof, client, proofHash },
     response: { outcome: 'claimed', claim, file, chunks: [placed], now }
   },
   checkPassword: {

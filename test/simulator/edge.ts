@@ -8,6 +8,7 @@ import { obstacle } from '../../src/edge/link-state.ts'
 import { claimLink, findClaim, orRelease } from '../../src/edge/redeem.ts'
 import type { Redemption } from '../../src/edge/redeem.ts'
 import { ClaimReporter } from '../../src/edge/transfer/claim-reporter.ts'
+import { IndexShelf } from '../../src/edge/delivery/index-shelf.ts'
 import { ClaimTable } from '../../src/edge/transfer/claim-table.ts'
 import type { ClaimShare } from '../../src/edge/transfer/claim-table.ts'
 import { Transfers } from '../../src/edge/transfer/transfers.ts'
@@ -56,6 +57,7 @@ export class SimEdge {
       config,
       transfers: new Transfers(),
       claims: new ClaimTable(config.link),
+      indexes: new IndexShelf({ ...this.parts, controller, clock, config }),
       passwords: new PasswordHasher(peer)
     }
     this.#context = context as EdgeContext
@@ -67,9 +69,7 @@ export class SimEdge {
     const { file, claim, chunks } = redemption.answer
     const range = { start: request.from, end: file.sizeBytes }
     const context = this.#context
-    const share = await orRelease(context, redemption, async () =>
-      context.claims.enter(claim, file.sizeBytes)
-    )
+    const share = await orRelease(context, redemption, async () => context.claims.enter(claim, file))
     const over = new AbortController()
     const reporter = this.#reporter(redemption, range.start, share, over)
     try {
@@ -103,7 +103,7 @@ export class SimEdge {
   async #redeem({ token, secret, origin }: DownloadRequest): Promise<Redemption> {
     const tokenHash = hashSecret(token)
     const { signal } = new AbortController()
-    const options = { password: undefined, signal }
+    const options = { password: undefined, proofHash: undefined, signal }
     if (origin !== 'resume') return await claimLink(this.#context, tokenHash, secret, { origin, ...options })
     const found = await findClaim(this.#context, tokenHash, secret)
     if (found !== undefined) return found

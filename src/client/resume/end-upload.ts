@@ -101,7 +101,7 @@ async function* asChunks(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Fill
 async function commit(deps: ResumableWriterDeps, run: Resumption, sha256: string): Promise<UploadResult> {
   const { file, writer, receipts, memory, chunkCount, stop } = run
   const { keys, name, mediaType, plan } = file
-  const { downloads, ttlMs, password, lengthBytes: sizeBytes } = plan
+  const { downloads, ttlMs, password, proofHash, lengthBytes: sizeBytes } = plan
   // the controller's time, so that edges with a wrong clock give no wrong expiry
   const uploadedAt = run.now + Math.floor(deps.clock.monotonic() - run.takenAt)
   const link = {
@@ -109,9 +109,13 @@ async function commit(deps: ResumableWriterDeps, run: Resumption, sha256: string
     deleteHash: hashSecret(keys.deleteSecret),
     downloads,
     expiresAt: uploadedAt + ttlMs,
-    ...(password !== undefined && { password })
+    ...(password !== undefined && { password }),
+    ...(proofHash !== undefined && { proofHash })
   }
-  const facts = { sizeBytes, sha256, uploadedAt, link }
+  const { indexBytes, encryption } = plan
+  // a field that is there and says nothing would keep earlier programs from reading the manifest
+  const content = { ...(indexBytes > 0 && { indexBytes }), ...(encryption !== null && { encryption }) }
+  const facts = { sizeBytes, sha256, uploadedAt, link, ...content }
   const chunks = await chunksOf(deps, run)
   const manifest = { id: keys.file, name, mediaType, metadata: {}, chunks, ...facts }
   const { signal } = stop
@@ -120,8 +124,15 @@ async function commit(deps: ResumableWriterDeps, run: Resumption, sha256: string
   const request = { upload: keys.upload, file: keys.file, chunkCount, writer, ...facts }
   const committed = await commitUpload(deps, request, signal)
   const { token, deleteSecret } = keys
-  const isProtected = password !== undefined
-  return { file: committed, token, deleteSecret, expiresAt: link.expiresAt, downloads, isProtected }
+  return {
+    file: committed,
+    token,
+    deleteSecret,
+    expiresAt: link.expiresAt,
+    downloads,
+    isProtected: password !== undefined,
+    needsProof: proofHash !== undefined
+  }
 }
 
 async function chunksOf(

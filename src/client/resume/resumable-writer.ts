@@ -10,7 +10,7 @@ import { Budget } from '../../runtime/budget.ts'
 import { abortScope, throwIfAborted } from '../../runtime/deadline.ts'
 import type { AbortScope } from '../../runtime/deadline.ts'
 import { randomUuid } from '../../runtime/random.ts'
-import type { PasswordRecord, UploadWriter, UserRole } from '../../types.ts'
+import type { Encryption, PasswordRecord, SecretHash, UploadWriter, UserRole } from '../../types.ts'
 import { ChunkMemory } from '../chunk-memory.ts'
 import { pipeChunks } from '../chunk-pipeline.ts'
 import type { FileReader } from '../file-reader.ts'
@@ -35,9 +35,9 @@ export interface ResumePlan {
   sha256?: string | undefined
   /** Length of the index at the end of the file; 0: it has none. */
   indexBytes: number
-  encryption: 'aes256gcm-1' | null
+  encryption: Encryption | null
   /** Hash of the proof that whoever redeems the link has to give. */
-  proofHash?: string | undefined
+  proofHash?: SecretHash | undefined
 }
 
 /** An upload as whoever goes on with it knows it. */
@@ -137,8 +137,8 @@ export class ResumableWriter {
     const { link, file } = found
     if (link.state === 'revoked') throw new PeerbinError('upload-gone')
     const { token, deleteSecret } = keys
-    const { expiresAt, downloads, isProtected } = link
-    return { file, token, deleteSecret, expiresAt, downloads, isProtected }
+    const { expiresAt, downloads, isProtected, needsProof } = link
+    return { file, token, deleteSecret, expiresAt, downloads, isProtected, needsProof }
   }
 
   /** Gives the upload up, or withdraws the link that it has become. Idempotent. */

@@ -4,7 +4,7 @@
  */
 
 import type { Config } from '../../config.ts'
-import { PeerbinError, asPeerbinError } from '../../errors.ts'
+import { PeerbinError, asPeerbinError, hasCode } from '../../errors.ts'
 import type { Clock, Logger, Timer } from '../../interfaces.ts'
 import { Budget } from '../../runtime/budget.ts'
 import type { Lease } from '../../runtime/budget.ts'
@@ -49,10 +49,14 @@ export class ScanGate {
     this.#deps = deps
   }
 
-  /** Begins with a file; dispose of it when its upload is over, however it ends. */
-  begin(signal: AbortSignal): FileScan {
+  /**
+   * Begins with a file; dispose of it when its upload is over, however it ends.
+   * @param starts where other files begin in what will come, in order: each is looked at by itself. It may grow meanwhile, ahead of the bytes.
+   */
+  begin(signal: AbortSignal, starts: readonly number[] = []): FileScan {
     return new FileScan(
       { ...this.#deps, scanner: this.#scanner, places: this.#places, counts: this.counts },
+      starts,
       signal
     )
   }
@@ -75,7 +79,11 @@ interface FileScanDeps extends ScanGateDeps {
 
 export class FileScan implements Disposable {
   readonly #deps: FileScanDeps
+  readonly #starts: readonly number[]
   readonly #scope: AbortScope
+  /** Position of what comes next, and how many of the starts are behind it. */
+  #at = 0
+  #passedStarts = 0
   #place: Lease | undefined
   #patience: Timer | undefined
   /** Since when the sender is waited for; undefined: he is not. */
@@ -87,8 +95,9 @@ export class FileScan implements Disposable {
   /** Why there will be no verdict. */
   #failure: PeerbinError | undefined
 
-  constructor(deps: FileScanDeps, signal: AbortSignal) {
+  constructor(deps: FileScanDeps, starts: readonly number[], signal: AbortSignal) {
     this.#deps = deps
+    this.#starts = starts
     this.#scope = abortScope(signal)
   }
 
@@ -169,15 +178,49 @@ export class FileScan implements Disposable {
   async #feed(chunk: FilledChunk): Promise<void> {
     if (this.#failure === undefined) {
       try {
-        const session = (this.#session ??= await this.#open())
-        await this.#limited(() => session.write(bytesOf(chunk)))
+        await this.#write(bytesOf(chunk))
       } catch (error) {
         throwIfAborted(this.#scope.signal)
+        if (hasCode(error, 'file-infected')) throw error
         this.#fail(asPeerbinError(error))
       }
     }
     // with nothing to gain from the rest of the file it is not read
     if (this.#failure !== undefined) this.#refuse(this.#failure)
+  }
+
+  /** Bytes of one file or of several: a scanner is to see each as it will be seen by its recipient. */
+  async #write(bytes: Uint8Array): Promise<void> {
+    for (let rest = bytes; rest.byteLength > 0;) {
+      const start = this.#starts[this.#passedStarts]
+      if (start !== undefined && start <= this.#at) {
+        this.#passedStarts++
+        await this.#endOne()
+        continue
+      }
+      const part = rest.subarray(0, start === undefined ? rest.byteLength : start - this.#at)
+      const session = (this.#session ??= await this.#open())
+      await this.#limited(() => session.write(part))
+      this.#at += part.byteLength
+      rest = rest.subarray(part.byteLength)
+    }
+  }
+
+  /** A file has ended and others follow: its verdict, and a clean sheet for the next one. @throws `file-infected` */
+  async #endOne(): Promise<void> {
+    const session = this.#session
+    if (session === undefined) return
+    const verdict = await this.#limited(() => session.end())
+    if (!verdict.clean) throw this.#infected(verdict.signature)
+    this.#session = undefined
+    session.abort()
+  }
+
+  #infected(signature: string): PeerbinError {
+    const { counts, logger } = this.#deps
+    counts.infected++
+    logger.warn('an infected file was refused', { signature })
+    return new PeerbinError('file-infected', '', { details: { signature } })
   }
 
   /** @param late its sender has held up others before */
@@ -245,12 +288,8 @@ export class FileScan implements Disposable {
       this.#fail(asPeerbinError(error))
     }
     if (verdict?.clean === true) counts.clean++
-    else if (verdict !== undefined) {
-      counts.infected++
-      const { signature } = verdict
-      logger.warn('an infected file was refused', { signature })
-      throw new PeerbinError('file-infected', '', { details: { signature } })
-    } else {
+    else if (verdict !== undefined) throw this.#infected(verdict.signature)
+    else {
       this.#refuse(this.#failure ?? new PeerbinError('scanner-unavailable'))
       counts.skipped++
       logger.warn('a file was stored without a verdict of the scanner', { reason: this.#failure?.message })

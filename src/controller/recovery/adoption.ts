@@ -234,15 +234,15 @@ function adoptionOf(
   held: ReadonlyMap<ChunkId, Held>,
   linkState: AdoptionDeps['linkState']
 ): AdoptFile | ChunkId[] {
-  const { id, name, mediaType, sizeBytes, sha256, uploadedAt, metadata, link } = manifest
-  const missing = manifest.chunks.filter((part) => held.get(part.id)?.sizeBytes !== part.sizeBytes)
+  const { link, chunks: parts, ...file } = manifest
+  const missing = parts.filter((part) => held.get(part.id)?.sizeBytes !== part.sizeBytes)
   if (missing.length > 0) return missing.map((part) => part.id)
   const generationOf = (part: ChunkId) => held.get(part)?.generation ?? chunk.generation
   const itself = { id: chunk.id, sizeBytes: chunk.sizeBytes, generation: generationOf(chunk.id) }
   return {
-    file: { id, name, mediaType, sizeBytes, sha256, uploadedAt, metadata },
+    file,
     manifest: itself,
-    chunks: manifest.chunks.map((part) => ({ ...part, generation: generationOf(part.id) })),
+    chunks: parts.map((part) => ({ ...part, generation: generationOf(part.id) })),
     link: { ...link, state: linkState(manifest, itself) }
   }
 }

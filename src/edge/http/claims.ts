@@ -1,5 +1,6 @@
 /** Where a claimant's secret comes back from: the claim URL, the validator of the download, or the cookie (docs/share-links.md, rule 3). */
 
+import { PeerbinError } from '../../errors.ts'
 import { isClaimSecret } from '../../protocol/secrets.ts'
 import { headerOf } from './accept.ts'
 import type { RequestHeaders } from './accept.ts'
@@ -22,6 +23,14 @@ export function presentedClaims(
   ]
   const secrets = candidates.filter((text): text is string => text !== undefined && isClaimSecret(text))
   return [...new Set(secrets)].slice(0, PRESENTED_MAX)
+}
+
+/** The claim secret of a query or form. @throws `invalid-field` when it is none */
+export function claimOfQuery(text: string | undefined): string | undefined {
+  if (text === undefined || isClaimSecret(text)) return text
+  throw new PeerbinError('invalid-field', 'claim: 43 characters of base64url are needed', {
+    details: { field: 'claim' }
+  })
 }
 
 /** A header can list many tags; each costs a request to the controller. */

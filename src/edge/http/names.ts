@@ -51,9 +51,12 @@ export function cleanName(text: string): string {
   return name === '' ? NAMELESS : name
 }
 
-/** A file name of a multipart form: browsers write these three, and only these three, as percent codes (WHATWG HTML, form encoding). */
-export const formName = (text: string): string =>
-  cleanName(text.replace(/%22/g, '"').replace(/%0D/gi, '\r').replace(/%0A/gi, '\n'))
+/** What a multipart form says a file is called: browsers write these three, and only these three, as percent codes (WHATWG HTML, form encoding). */
+export const formText = (text: string): string =>
+  text.replace(/%22/g, '"').replace(/%0D/gi, '\r').replace(/%0A/gi, '\n')
+
+/** A file name of a multipart form. */
+export const formName = (text: string): string => cleanName(formText(text))
 
 /** `type/subtype` in lower case, without parameters. */
 const MEDIA_TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/

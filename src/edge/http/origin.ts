@@ -40,6 +40,10 @@ export const deleteUrl = (origin: string, token: LinkToken, secret: string): str
 export const senderPath = (secret: string): string => `/s/${encodeURIComponent(secret)}`
 export const senderUrl = (origin: string, secret: string): string => `${origin}${senderPath(secret)}`
 
-/** Path of the claim URL: the download for whoever holds the claim. */
-export const claimPath = (token: string, claim: string): string =>
-  `/download/${encodeURIComponent(token)}?claim=${encodeURIComponent(claim)}`
+/** Path of the claim URL: the download for whoever holds the claim. @param entry one file of a bundle */
+export const claimPath = (token: string, claim: string, entry?: number): string =>
+  `/download/${encodeURIComponent(token)}${entry === undefined ? '' : `/${entry}`}?claim=${encodeURIComponent(claim)}`
+
+/** The page for whoever holds the claim of a bundle: the archive, and each file. */
+export const claimPagePath = (token: string, claim: string): string =>
+  `/d/${encodeURIComponent(token)}?claim=${encodeURIComponent(claim)}`

@@ -1,32 +1,50 @@
-/** The multipart form of an upload: one file, and fields before or after it. */
+/** The multipart form of an upload: files, and fields before, between or after them. */
 
 import type { Multipart, MultipartFile } from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
+import { ENTRIES_MAX, INDEX_BYTES_MAX } from '../../bundle/index.ts'
+import type { FileContent } from '../../client/file-writer.ts'
 import type { Config } from '../../config.ts'
 import { PeerbinError } from '../../errors.ts'
 import type { Clock } from '../../interfaces.ts'
 import { mergeDigests, parseDigest } from './digests.ts'
 import type { Digests } from './digests.ts'
+import { isForbidden } from './forbidden-types.ts'
+import { FormFiles } from './form-files.ts'
 import { linkTerms } from './link-terms.ts'
 import type { LinkTerms } from './link-terms.ts'
 import { formPassword } from './password.ts'
 import { bodyError, sendContinue } from './request-body.ts'
 import { stallLimited } from './stall.ts'
+import { texts } from '../texts.ts'
 
-/** Bounds of a form beside its file. */
-const LIMITS = { fields: 16, files: 2, parts: 20, fieldNameSize: 64, fieldSize: 1024, headerPairs: 32 }
+/** Files beside those of the field `file`, which are ignored. */
+const OTHER_FILES = 2
+const FIELDS_MAX = 16
+/** Bounds of a form beside the bytes of its files. */
+const LIMITS = {
+  fields: FIELDS_MAX,
+  files: ENTRIES_MAX + OTHER_FILES,
+  parts: ENTRIES_MAX + OTHER_FILES + FIELDS_MAX,
+  fieldNameSize: 64,
+  fieldSize: 1024,
+  headerPairs: 32
+}
 
-/** What a form adds around its file at most: headers of its parts, boundaries, and the fields. */
+/** What a form adds around one file at most: headers of its parts, boundaries, and the fields. And what files that nobody asked for may have together. */
 export const FORM_OVERHEAD_BYTES_MAX = 128 * 1024
+/** What the parts of many files add: as long as the index that is made of them. */
+export const PARTS_OVERHEAD_BYTES_MAX = INDEX_BYTES_MAX
 
 /** Field names; others are ignored, as browsers and scripts add their own (a submit button's name, a CSRF token). */
-type FieldName = 'md5' | 'sha256' | 'expires' | 'downloads' | 'password'
+type FieldName = 'md5' | 'sha256' | 'expires' | 'downloads' | 'password' | 'name'
 const FIELD_NAMES: ReadonlySet<string> = new Set<FieldName>([
   'md5',
   'sha256',
   'expires',
   'downloads',
-  'password'
+  'password',
+  'name'
 ])
 
 /** What the parser says of a form that is not one; its own errors with a code are told apart by problem.ts. */
@@ -41,6 +59,7 @@ export class UploadForm {
   readonly #link: Config['link']
   readonly #clock: Clock
   readonly #stallMs: number
+  readonly #files: FormFiles
   #file: MultipartFile | undefined
   #skippedBytes = 0
 
@@ -49,11 +68,27 @@ export class UploadForm {
     this.#link = config.link
     this.#clock = clock
     this.#stallMs = config.edge.stallMs
-    const parts = request.parts({ limits: { ...LIMITS, fileSize: Number.MAX_SAFE_INTEGER } })
+    this.#files = new FormFiles((file) => {
+      if (isForbidden(config.edge.forbiddenTypes, file)) throw new PeerbinError('type-forbidden')
+    })
+    const parts = request.parts({
+      limits: { ...LIMITS, fileSize: Number.MAX_SAFE_INTEGER },
+      preservePath: true // of a folder, the files come with the names of their folders
+    })
     this.#parts = stallLimited(parts, clock, this.#stallMs, 'upload-stalled')
   }
 
-  /** Reads up to the file. @throws `invalid-field` when there is none, or a field before it is wrong */
+  /** Where another file begins (form-files.ts). */
+  get starts(): readonly number[] {
+    return this.#files.starts
+  }
+
+  /** What the files are together; complete when `bytes` has ended. */
+  content(): FileContent {
+    return this.#files.content()
+  }
+
+  /** Reads up to the first file. @throws `invalid-field` when there is none, or a field before it is wrong */
   async file(): Promise<MultipartFile> {
     const file = await this.#next()
     if (file === undefined)
@@ -66,28 +101,38 @@ export class UploadForm {
     return file
   }
 
-  /** The file's bytes; ends when the whole form has been read, so that every field is known then. */
+  /** The bytes of all files, one after the other, and the index of several; ends when the whole form has been read, so that every field is known then. */
   async *bytes(): AsyncGenerator<Uint8Array, void, undefined> {
-    if (this.#file === undefined) return
-    try {
-      const bytes: AsyncIterable<Uint8Array> = this.#file.file
-      yield* bytes
-    } catch (error) {
-      throw bodyError(error)
+    for (let file = this.#file; file !== undefined; file = await this.#next()) {
+      this.#files.begin(file)
+      try {
+        const bytes: AsyncIterable<Uint8Array> = file.file
+        for await (const piece of bytes) {
+          this.#files.add(piece)
+          yield piece
+        }
+      } catch (error) {
+        throw bodyError(error)
+      }
+      this.#files.end()
     }
-    if ((await this.#next()) !== undefined)
-      throw new PeerbinError('invalid-field', 'file: please share one file at a time', {
-        details: { field: 'file' }
-      })
     this.digests()
     this.terms()
     this.password()
+    const index = this.#files.finish(this.#fields.get('name'), texts.upload.bundleName)
+    if (index !== undefined) yield index
   }
 
+  /** @throws `invalid-field`, also for the digest of several files: it would be that of none of them */
   digests(): Digests {
     const one = (name: 'md5' | 'sha256'): Digests => {
       const text = this.#fields.get(name)
-      return text === undefined || text.trim() === '' ? {} : { [name]: parseDigest(text, name, name) }
+      if (text === undefined || text.trim() === '') return {}
+      if (this.#files.isBundle)
+        throw new PeerbinError('invalid-field', `${name}: of several files there is no digest`, {
+          details: { field: name }
+        })
+      return { [name]: parseDigest(text, name, name) }
     }
     return mergeDigests(one('md5'), one('sha256'))
   }
@@ -111,7 +156,10 @@ export class UploadForm {
       if (next.done === true) return undefined
       const part = next.value
       if (part.type === 'file') {
-        if (part.fieldname === 'file') return part
+        if (part.fieldname === 'file') {
+          delete part.fields['file'] // the parser would keep every part until the end of the form
+          return part
+        }
         await this.#skip(part)
         continue
       }

@@ -1,7 +1,9 @@
 /** `GET /d/{token}`: what the recipient sees. Looking spends nothing; the button is a POST. */
 
+import type { BundleIndex } from '../../bundle/index.ts'
 import type { PeerbinError } from '../../errors.ts'
 import { PASSWORD_BYTES_MAX } from '../../protocol/limits.ts'
+import { payloadBytesOf } from '../../protocol/payload.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
 import type { Assets } from '../assets.ts'
@@ -15,28 +17,69 @@ export interface LinkPageOptions {
   readonly assets: Assets
   readonly file: FileRecord
   readonly link: LinkRecord
+  /** Of a bundle whose files may be told. */
+  readonly index: BundleIndex | undefined
   /** The link's token, as in its address. */
   readonly token: string
   /** A claim secret that the form sends along, so that pressing twice is asking twice for the same download. */
   readonly claim: string
+  /** The link itself, without the key that may be behind it. */
+  readonly url: string
   readonly directUrl: string
   /** What was wrong with the password that was sent. */
   readonly problem?: PeerbinError | undefined
 }
 
-/** What to type for the file: curl asks for a password where only a user is named, so that it stands in no history and no list of processes. */
-export const shellCommand = ({ isProtected }: LinkRecord, directUrl: string): string =>
-  `curl -OJ ${isProtected ? '-u peerbin ' : ''}${directUrl}`
+type Shared = Pick<LinkPageOptions, 'file' | 'link'>
+
+/** What to type for the file: curl asks for a password where only a user is named, so that it stands in no history and no list of processes. Encrypted ones are for our own program. */
+export const shellCommand = (
+  { file, link }: Shared,
+  { url, directUrl }: Pick<LinkPageOptions, 'url' | 'directUrl'>
+): string =>
+  file.encryption === null
+    ? `curl -OJ ${link.isProtected ? '-u peerbin ' : ''}${directUrl}`
+    : `peerbin pull '${url}#${words.keyPlace}'`
+
+/** `holiday (3 files, 2.1 MB)`. */
+export function contentText(file: FileRecord, index: BundleIndex | undefined): string {
+  const size = sizeText(payloadBytesOf(file))
+  if (file.encryption !== null) return `${words.encryptedName} (${size})`
+  return `${file.name} (${index === undefined ? '' : `${words.filesText(index.entries.length)}, `}${size})`
+}
+
+/** Files named on the page that everybody may fetch as often as they like; whoever downloads is shown all of them. */
+const LISTED_MAX = 200
+
+/** The files of a bundle with their sizes. @param hrefOf where each is fetched, for whoever may */
+export function fileList(
+  { entries }: BundleIndex,
+  { listedMax = entries.length, hrefOf }: { listedMax?: number; hrefOf?: (entry: number) => string } = {}
+): Html {
+  const more = entries.length - listedMax
+  return html`<ul class="files">
+      ${entries.slice(0, listedMax).map(({ path, sizeBytes }, at) => {
+        const href = hrefOf?.(at)
+        return html`<li>
+          ${href === undefined ? html`<span class="path">${path}</span>` : html`<a class="path" href="${href}" download>${path}</a>`}
+          <span class="size">${sizeText(sizeBytes)}</span>
+        </li>`
+      })}
+    </ul>
+    ${more > 0 && html`<p class="hint">${words.moreFiles(more)}</p>`}`
+}
 
 /**
  * What it says of the file; the heading and what can be pressed are given. The sender sees it too, with nothing to press. A page whose link asks for a password says neither name nor
  * size: those too are for whoever knows it.
  */
-export function linkFacts({ file, link }: Pick<LinkPageOptions, 'file' | 'link'>): Html {
+export function linkFacts({ file, link, index }: Shared & Pick<LinkPageOptions, 'index'>): Html {
   const left = link.downloads - link.claimed
-  return html`${!link.isProtected && html`<p class="file-name">${file.name}</p>`}
+  const isTold = !link.isProtected
+  return html`${isTold && file.encryption === null && html`<p class="file-name">${file.name}</p>`}
     <dl class="facts">
-      ${!link.isProtected && fact(words.size, sizeText(file.sizeBytes))}
+      ${isTold && index !== undefined && fact(words.files, index.entries.length)}
+      ${isTold && fact(words.size, sizeText(payloadBytesOf(file)))}
       ${fact(words.expires, html`<time datetime="${new Date(link.expiresAt).toISOString()}">${timeText(link.expiresAt)}</time>`)}
       ${fact(words.downloads, left)}
     </dl>
@@ -44,26 +87,61 @@ export function linkFacts({ file, link }: Pick<LinkPageOptions, 'file' | 'link'>
 }
 
 /** The heading of the page. */
-export const titleOf = ({ isProtected }: LinkRecord): string =>
-  isProtected ? words.protectedTitle : words.title
-
-export function linkPage({ assets, file, link, token, claim, directUrl, problem }: LinkPageOptions): string {
-  const content = html`<section class="card">
-      <h1>${titleOf(link)}</h1>
-      ${linkFacts({ file, link })}
-      <form method="post" action="/d/${token}" data-started="${words.started}">
-        <input type="hidden" name="claim" value="${claim}" />
-        ${link.isProtected && passwordField(problem)}
-        <button class="button primary wide" type="submit">${words.download}</button>
-      </form>
-      <p class="hint" role="status" data-announce></p>
-    </section>
-    <details class="shell">
-      <summary>${words.shell}</summary>
-      <pre><code>${shellCommand(link, directUrl)}</code></pre>
-    </details>`
-  return page({ assets, title: titleOf(link), content, scripts: ['actions.js'] })
+export function titleOf({ file, link }: Shared, index?: BundleIndex): string {
+  if (file.encryption !== null) return words.encryptedTitle
+  if (link.isProtected) return words.protectedTitle
+  return index === undefined ? words.title : words.bundleTitle
 }
+
+/** What scripts have to know of the link. What is told with the password only is empty without. */
+function scriptData({ file, link, token, claim }: LinkPageOptions): Html {
+  const isTold = !link.isProtected
+  return html` data-encryption="${file.encryption ?? ''}"
+  data-payload-bytes="${isTold && String(payloadBytesOf(file))}"
+  data-index-bytes="${isTold && String(file.indexBytes)}" data-needs-proof="${String(link.needsProof)}"
+  data-is-protected="${String(link.isProtected)}" data-claim="${claim}" data-token="${token}"`
+}
+
+export function linkPage(options: LinkPageOptions): string {
+  const { assets, file, link, index, problem } = options
+  const title = titleOf(options, index)
+  const isEncrypted = file.encryption !== null
+  const content = html`<section class="card" id="link" ${scriptData(options)}>
+      <h1>${title}</h1>
+      ${linkFacts(options)} ${isEncrypted ? encryptedNotes() : downloadForm(options)}
+      <p class="hint" role="status" data-announce></p>
+      ${
+        index !== undefined &&
+        !link.isProtected &&
+        html`<h2>${words.files}</h2>
+          ${fileList(index, { listedMax: LISTED_MAX })}`
+      }
+      ${isEncrypted && problem !== undefined && html`<p class="notice error" role="alert">${problem.message}</p>`}
+    </section>
+    <details class="shell" ${isEncrypted && html` open`}>
+      <summary>${words.shell}</summary>
+      <pre><code>${shellCommand(options, options)}</code></pre>
+      ${isEncrypted && html`<p class="hint">${words.keyHint}</p>`}
+    </details>`
+  return page({ assets, title, content, scripts: ['actions.js'] })
+}
+
+/** A bundle's form leads to a page of its own, so that nothing is said here. */
+const downloadForm = ({ link, index, token, claim, problem }: LinkPageOptions): Html =>
+  html`<form
+    method="post"
+    action="/d/${token}"
+    ${index === undefined && html` data-started="${words.started}"`}
+  >
+    <input type="hidden" name="claim" value="${claim}" />
+    ${link.isProtected && passwordField(problem)}
+    <button class="button primary wide" type="submit">${words.download}</button>
+  </form>`
+
+/** The key is in the part of the address that no server is sent: only a script can do something with it. */
+const encryptedNotes = (): Html =>
+  html`<p>${words.encrypted}</p>
+    <noscript><p class="notice error">${words.needsScript}</p></noscript>`
 
 const fact = (term: string, value: Html | string | number): Html =>
   html`<div>

@@ -67,9 +67,13 @@ export function senderPage(options: SenderPageOptions): string {
       ${overview(options)} ${answer.revocable && controls(options)} ${preview(options)}
       <p class="hint outside">${words.secret}</p>
     </div>`
-  const title = `${answer.name} · ${words.title}`
+  const title = `${nameOf(answer)} · ${words.title}`
   return page({ assets, title, content, scripts: ['sender.js', 'actions.js'] })
 }
+
+/** What an encrypted file is called stands in it, and not here. */
+const nameOf = ({ name, encryption }: SentAnswer): string =>
+  encryption === null ? name : texts.link.encryptedName
 
 const time = (at: string, part?: string): Html =>
   html`<time datetime="${at}" ${part !== undefined && html` data-part="${part}"`}
@@ -89,7 +93,8 @@ function overview({ answer, secret, origin, isOlder }: SenderPageOptions): Html 
     >${words.leftText(downloadsLeft, downloads)}</span
   >`
   return html`<section class="card" aria-label="${words.title}">
-    <p class="file-name">${answer.name}</p>
+    <p class="file-name">${nameOf(answer)}</p>
+    ${answer.encryption !== null && html`<p class="hint">${words.encrypted}</p>`}
     <p class="status" role="status" data-part="status" data-activity="${answer.activity}">
       ${answer.message}
     </p>
@@ -112,15 +117,16 @@ function overview({ answer, secret, origin, isOlder }: SenderPageOptions): Html 
       <p class="visually-hidden" role="status" data-announce></p>
     </div>
     <dl class="facts">
-      ${fact(words.size, sizeText(answer.size))} ${fact(words.created, time(answer.createdAt))}
+      ${answer.entries !== undefined && fact(texts.link.files, answer.entries)}
+      ${fact(words.size, sizeText(answer.payloadBytes))} ${fact(words.created, time(answer.createdAt))}
       ${fact(words.expires, time(answer.expiresAt))} ${fact(words.left, left)}
     </dl>
     <h2>${words.claims}</h2>
     <ol class="claims" data-part="claims">
-      ${answer.claims.map((claim) => download(claim, answer.size))}
+      ${answer.claims.map((claim) => download(claim, answer.payloadBytes))}
     </ol>
     <p class="hint" data-part="none" ${answer.claims.length > 0 && html` hidden`}>${words.noClaims}</p>
-    <template data-part="template">${download(BLANK, answer.size)}</template>
+    <template data-part="template">${download(BLANK, answer.payloadBytes)}</template>
     ${(isOlder || answer.next !== null) && pages(path, isOlder, answer.next)}
     <p class="unscripted"><a class="button secondary" href="${path}">${words.reload}</a></p>
   </section>`
@@ -202,10 +208,10 @@ function preview({ sent: { link, file, now } }: SenderPageOptions): Html {
     <summary>${words.preview}</summary>
     <p class="hint">${words.previewText}</p>
     <div class="card picture">
-      <h2 class="title">${over?.title ?? titleOf(link)}</h2>
+      <h2 class="title">${over?.title ?? titleOf({ link, file })}</h2>
       ${
         over?.text ??
-        html`${linkFacts({ link, file })} ${link.isProtected && previewedPassword()}
+        html`${linkFacts({ link, file, index: undefined })} ${link.isProtected && previewedPassword()}
           <button class="button primary wide" type="button" disabled>${texts.link.download}</button>`
       }
     </div>

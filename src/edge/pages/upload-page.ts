@@ -94,7 +94,7 @@ export function uploadPage(assets: Assets, config: Config, origin: string, messa
       <div class="drop" id="drop">
         <p class="drop-text script-only" aria-hidden="true">${words.drop}</p>
         <label class="button secondary" for="file">${words.choose}</label>
-        <input class="file" id="file" type="file" name="file" required aria-describedby="chosen" />
+        <input class="file" id="file" type="file" name="file" multiple required aria-describedby="chosen" />
         <p class="chosen" id="chosen" aria-live="polite"></p>
       </div>
       ${optionFields(config.link)}

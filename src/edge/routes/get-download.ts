@@ -4,12 +4,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { GivenPassword } from '../../client/with-password.ts'
 import { PeerbinError } from '../../errors.ts'
-import { isClaimSecret, newClaimSecret } from '../../protocol/secrets.ts'
+import { newClaimSecret } from '../../protocol/secrets.ts'
 import type { EdgeContext, Route } from '../context.ts'
-import { fileHeaders } from '../download-headers.ts'
+import { deliveryOf } from '../delivery/delivery.ts'
+import { deliveryHeaders } from '../download-headers.ts'
 import { headerOf } from '../http/accept.ts'
-import { presentedClaims } from '../http/claims.ts'
+import { claimOfQuery, presentedClaims } from '../http/claims.ts'
 import { givenPassword } from '../http/password.ts'
+import { shownProof } from '../http/proof.ts'
 import { chooseRange, rangeAllowed } from '../http/range.ts'
 import type { RangeChoice } from '../http/range.ts'
 import { visitorOf } from '../http/visitor.ts'
@@ -19,7 +21,7 @@ import { problemSchema } from '../problem.ts'
 import { checkPassword, claimLink, findClaim, orRelease, passwordOf, tokenHashOf } from '../redeem.ts'
 import type { ClaimOptions, Redemption } from '../redeem.ts'
 import { serveClaim } from '../transfer/serve-claim.ts'
-import { liveLink, passwordHeaders, sendLinkPage, tokenParams } from './get-link.ts'
+import { claimantHeaders, liveLink, sendLinkPage, tokenParams } from './get-link.ts'
 
 const query = z.object({
   claim: z.string().optional().describe('the secret of a claim, or one for a new claim')
@@ -47,27 +49,38 @@ function rangeOf(
   sizeBytes: number,
   secret: string
 ): Exclude<RangeChoice, { kind: 'unsatisfiable' }> {
-  if (!rangeAllowed(headerOf(request.headers, 'if-range'), secret)) return { kind: 'whole' }
+  // of an empty file there is no part, and clients that go on from where they are ask for one
+  if (sizeBytes === 0 || !rangeAllowed(headerOf(request.headers, 'if-range'), secret))
+    return { kind: 'whole' }
   const choice = chooseRange(headerOf(request.headers, 'range'), sizeBytes)
   if (choice.kind === 'unsatisfiable') throw unsatisfiable(sizeBytes)
   return choice
 }
 
-interface Stranger {
+/** What is asked for: all that is behind a link, or one file of a bundle. */
+interface Target {
   readonly token: string
+  readonly entry: number | undefined
+}
+
+interface Stranger extends Target {
   readonly secret: string
   /** The program brought the secret of the claim that it wants. */
   readonly isOwn: boolean
   readonly password: GivenPassword | undefined
 }
 
-/** A range outside the file must not spend the link, so this looks before a claim is made. @throws `range-not-satisfiable`, and why a stranger gets nothing */
-async function checkRange(
+/**
+ * A range outside the file must not spend the link, nor a file that a bundle does not have, so this looks before a claim is made.
+ * @throws `range-not-satisfiable`, `not-found`, `index-none`, and why a stranger gets nothing
+ */
+async function checkTarget(
   context: EdgeContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  { token, secret, isOwn, password }: Stranger
+  { token, entry, secret, isOwn, password }: Stranger
 ): Promise<void> {
+  using transfer = context.transfers.begin(reply.raw)
   let found: Awaited<ReturnType<typeof liveLink>>
   try {
     found = await liveLink(context, token)
@@ -77,41 +90,46 @@ async function checkRange(
     throw error
   }
   try {
-    rangeOf(request, found.file.sizeBytes, secret)
+    using delivery = await deliveryOf(context.indexes, { file: found.file, entry }, transfer.signal)
+    rangeOf(request, delivery.sizeBytes, secret)
   } catch (error) {
-    // of a protected one only those learn the size who know the password
-    if (found.link.isProtected) {
-      using transfer = context.transfers.begin(reply.raw)
-      if (!(await checkPassword(context, tokenHashOf(token), password, transfer.signal)))
-        throw refusal('unknown')
-    }
+    // of a protected one only those learn the size, and what is in it, who know the password
+    if (
+      found.link.isProtected &&
+      !(await checkPassword(context, tokenHashOf(token), password, transfer.signal))
+    )
+      throw refusal('unknown')
     throw error
   }
 }
 
 /** Headers of the file for a HEAD by a program: nothing is claimed. */
-async function sendHead(context: EdgeContext, reply: FastifyReply, token: string): Promise<FastifyReply> {
+async function sendHead(
+  context: EdgeContext,
+  reply: FastifyReply,
+  { token, entry }: Target
+): Promise<FastifyReply> {
   const { link, file } = await liveLink(context, token)
   // a HEAD never counts as an attempt, so it must not tell whether a password is right either
   if (link.isProtected) throw new PeerbinError('password-required')
+  using transfer = context.transfers.begin(reply.raw)
+  using delivery = await deliveryOf(context.indexes, { file, entry }, transfer.signal)
   // Fastify would count the length of a payload, and there is none
-  return reply.headers({ ...fileHeaders(file), 'content-length': String(file.sizeBytes) }).send()
+  const length = { 'content-length': String(delivery.sizeBytes) }
+  return reply.headers({ ...deliveryHeaders(delivery), ...length }).send()
 }
 
 async function download(
   context: EdgeContext,
-  request: FastifyRequest<{ Params: { token: string }; Querystring: { claim?: string | undefined } }>,
-  reply: FastifyReply
+  request: FastifyRequest<{ Querystring: { claim?: string | undefined } }>,
+  reply: FastifyReply,
+  target: Target
 ): Promise<FastifyReply> {
-  const { token } = request.params
+  const { token, entry } = target
   const isHead = request.method === 'HEAD'
   // before a claim is made: a download that is refused must not spend the link; it counts until the last byte, so everything below is awaited
   using _pass = isHead ? undefined : context.addresses.download(clientAddress(request), 'anonymous')
-  const own = request.query.claim
-  if (own !== undefined && !isClaimSecret(own))
-    throw new PeerbinError('invalid-field', 'claim: 43 characters of base64url are needed', {
-      details: { field: 'claim' }
-    })
+  const own = claimOfQuery(request.query.claim)
   const visitor = visitorOf(request.headers)
   const spends = visitor === 'program' && !isHead
   const presented = presentedClaims(own, request.headers, request.cookies)
@@ -121,29 +139,39 @@ async function download(
     spends && presented[0] === own && own !== undefined && !hasRange
       ? undefined
       : await validClaim(context, token, presented)
-  if (known !== undefined) {
-    return await serveClaim(context, request, reply, {
-      token,
-      redemption: known,
-      range: rangeOf(request, known.answer.file.sizeBytes, known.secret)
-    })
-  }
+  if (known !== undefined) return await serve(context, request, reply, target, known)
   if (!spends)
     return visitor === 'program'
-      ? await sendHead(context, reply, token)
+      ? await sendHead(context, reply, target)
       : await sendLinkPage(context, request, reply, token)
   const secret = own ?? newClaimSecret(context.random)
   const password = passwordOf(request, givenPassword(request.headers))
-  if (hasRange)
-    await checkRange(context, request, reply, { token, secret, isOwn: own !== undefined, password })
+  if (hasRange || entry !== undefined)
+    await checkTarget(context, request, reply, { token, entry, secret, isOwn: own !== undefined, password })
   const redemption = await claim(context, reply, token, secret, {
     origin: own === undefined ? 'edge' : 'client',
-    password
+    password,
+    proofHash: shownProof(request.headers)
+  })
+  return await serve(context, request, reply, target, redemption)
+}
+
+async function serve(
+  context: EdgeContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { token, entry }: Target,
+  redemption: Redemption
+): Promise<FastifyReply> {
+  using delivery = await orRelease(context, redemption, async () => {
+    const { file, chunks } = redemption.answer
+    using transfer = context.transfers.begin(reply.raw)
+    return await deliveryOf(context.indexes, { file, chunks, entry }, transfer.signal)
   })
   const range = await orRelease(context, redemption, async () =>
-    rangeOf(request, redemption.answer.file.sizeBytes, secret)
+    rangeOf(request, delivery.sizeBytes, redemption.secret)
   )
-  return await serveClaim(context, request, reply, { token, redemption, range })
+  return await serveClaim(context, request, reply, { token, redemption, delivery, range })
 }
 
 async function claim(
@@ -155,6 +183,17 @@ async function claim(
 ): Promise<Redemption> {
   using transfer = context.transfers.begin(reply.raw)
   return await claimLink(context, tokenHashOf(token), secret, { ...options, signal: transfer.signal })
+}
+
+const bytesContent = { 'application/octet-stream': { schema: z.string().meta({ format: 'binary' }) } }
+const downloadResponses = {
+  200: { description: 'The file; of a bundle, a zip', content: bytesContent },
+  206: { description: 'A part of it', content: bytesContent },
+  '4xx': {
+    description:
+      '401 password-required, proof-required; 403 password-wrong, proof-wrong; 404 link-unknown, index-none, not-found; 410 link-used, link-expired, link-revoked; 416 range-not-satisfiable; 429 password-attempts',
+    content: { 'application/problem+json': { schema: problemSchema } }
+  }
 }
 
 export const getDownload: Route = (app, context) => {
@@ -170,25 +209,43 @@ export const getDownload: Route = (app, context) => {
       tags: ['link'],
       params: tokenParams,
       querystring: query,
-      headers: passwordHeaders,
-      response: {
-        200: {
-          description: 'The file',
-          content: { 'application/octet-stream': { schema: z.string().meta({ format: 'binary' }) } }
-        },
-        206: {
-          description: 'A part of it',
-          content: { 'application/octet-stream': { schema: z.string().meta({ format: 'binary' }) } }
-        },
-        '4xx': {
-          description:
-            '401 password-required; 403 password-wrong; 404 link-unknown; 410 link-used, link-expired, link-revoked; 416 range-not-satisfiable; 429 password-attempts',
-          content: { 'application/problem+json': { schema: problemSchema } }
-        }
-      }
+      headers: claimantHeaders,
+      response: downloadResponses
     },
     handler: async (request, reply) => {
-      await download(context, request, reply)
+      await download(context, request, reply, { token: request.params.token, entry: undefined })
+      return reply
+    }
+  })
+}
+
+const entryParams = tokenParams.extend({
+  entry: z.string().describe('which file of the bundle, counted from 0 in the order of its index')
+})
+
+/** A number that an index can have; what is none is no file of any bundle. */
+function entryNumber(text: string): number {
+  if (/^(?:0|[1-9]\d{0,4})$/.test(text)) return Number(text)
+  throw new PeerbinError('not-found')
+}
+
+export const getEntry: Route = (app, context) => {
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/download/:token/:entry',
+    schema: {
+      summary: 'Get one file of a bundle',
+      description:
+        'Redeems the link as the download of all of it does; one redemption covers every file and the archive. GET /d/{token}/index lists them.',
+      tags: ['link'],
+      params: entryParams,
+      querystring: query,
+      headers: claimantHeaders,
+      response: downloadResponses
+    },
+    handler: async (request, reply) => {
+      const { token, entry } = request.params
+      await download(context, request, reply, { token, entry: entryNumber(entry) })
       return reply
     }
   })

@@ -2,14 +2,17 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { PeerbinError } from '../../errors.ts'
+import { isSingle } from '../../bundle/index.ts'
+import { asPeerbinError, PeerbinError } from '../../errors.ts'
 import type { ClaimCursor } from '../../metadata-records.ts'
 import type { SecretHash } from '../../types.ts'
 import type { EdgeContext, Route } from '../context.ts'
+import { hasOpenIndex } from '../delivery/delivery.ts'
 import { formatOf } from '../http/accept.ts'
 import { detailOf, problemSchema } from '../problem.ts'
 import { senderPage } from '../pages/sender-page.ts'
 import { findSent, sentAnswer, sentAnswerSchema } from '../sent-link.ts'
+import type { Sent } from '../sent-link.ts'
 import { requestOrigin } from '../upload-answer.ts'
 
 export const secretParams = z.object({
@@ -39,6 +42,23 @@ export interface SentLinkOptions {
   readonly failure?: PeerbinError
 }
 
+/** How many files a bundle has that can still be redeemed. That they cannot be counted now is no reason not to say what has become of them. */
+async function entriesOf(
+  context: EdgeContext,
+  reply: FastifyReply,
+  { link, file }: Sent
+): Promise<number | undefined> {
+  if (!hasOpenIndex(file) || link.state !== 'live') return undefined
+  using transfer = context.transfers.begin(reply.raw)
+  try {
+    using held = await context.indexes.get(file, undefined, transfer.signal)
+    return isSingle(held.index) ? undefined : held.index.entries.length
+  } catch (error) {
+    context.logger.debug('the files of a bundle could not be counted', { code: asPeerbinError(error).code })
+    return undefined
+  }
+}
+
 /** Answers with what has become of a link, in the form the client asked for. @throws `link-unknown` */
 export async function sendSentLink(
   context: EdgeContext,
@@ -49,7 +69,8 @@ export async function sendSentLink(
 ): Promise<FastifyReply> {
   const { config, assets } = context
   const { ttlMaxMs, leaseMs } = config.link
-  const sent = await findSent(context, secret, cursorOf(after))
+  const found = await findSent(context, secret, cursorOf(after))
+  const sent = { ...found, entries: await entriesOf(context, reply, found) }
   const answer = sentAnswer(sent, { ttlMaxMs, leaseMs })
   reply.header('vary', 'accept').header('cache-control', 'no-store')
   switch (formatOf(request.headers.accept)) {

@@ -1,17 +1,20 @@
-/** `POST /d/{token}`: the Download button. Claims the link and sends the browser to the claim URL. */
+/** `POST /d/{token}`: the Download button. Claims the link and sends the browser to the claim URL, or to the page of a bundle's files. */
 
 import { z } from 'zod'
-import { hasCode, PeerbinError } from '../../errors.ts'
-import { isClaimSecret, newClaimSecret } from '../../protocol/secrets.ts'
+import { hasCode } from '../../errors.ts'
+import { newClaimSecret } from '../../protocol/secrets.ts'
 import type { EdgeContext, Route } from '../context.ts'
 import { formatOf } from '../http/accept.ts'
-import { claimPath } from '../http/origin.ts'
+import { deliveryOf } from '../delivery/delivery.ts'
+import { claimOfQuery } from '../http/claims.ts'
+import { claimPagePath, claimPath } from '../http/origin.ts'
 import { formPassword, givenPassword } from '../http/password.ts'
+import { shownProof } from '../http/proof.ts'
 import { hasBody, readText } from '../http/request-body.ts'
 import { problemSchema } from '../problem.ts'
 import { claimLink, orRelease, passwordOf, tokenHashOf } from '../redeem.ts'
 import type { Redemption, SecretOrigin } from '../redeem.ts'
-import { passwordHeaders, sendLinkPage, tokenParams } from './get-link.ts'
+import { claimantHeaders, sendLinkPage, tokenParams } from './get-link.ts'
 
 /** A form with one claim and one password in it, all of whose bytes may be percent codes. */
 const FORM_BYTES_MAX = 4096
@@ -56,9 +59,13 @@ export const postLink: Route = (app, context) => {
         tags: ['link'],
         params: tokenParams,
         querystring: query,
-        headers: passwordHeaders,
+        headers: claimantHeaders,
         response: {
-          303: { description: 'Location: the claim URL', content: { 'text/plain': { schema: z.string() } } },
+          303: {
+            description:
+              'Location: the claim URL; of a bundle, for browsers, a page that offers the archive and each file',
+            content: { 'text/plain': { schema: z.string() } }
+          },
           '4xx': {
             description: 'Refused',
             content: { 'application/problem+json': { schema: problemSchema } }
@@ -81,24 +88,22 @@ export const postLink: Route = (app, context) => {
         : ''
       const fromProgram = request.query.claim
       const form = new URLSearchParams(text)
-      const given = fromProgram ?? form.get('claim') ?? undefined
+      const given = claimOfQuery(fromProgram ?? form.get('claim') ?? undefined)
       const password = formPassword(form.get('password') ?? undefined) ?? givenPassword(request.headers)
-      if (given !== undefined && !isClaimSecret(given))
-        throw new PeerbinError('invalid-field', 'claim: 43 characters of base64url are needed', {
-          details: { field: 'claim' }
-        })
       using transfer = context.transfers.begin(reply.raw)
       const secret = given ?? newClaimSecret(context.random)
       const claiming = claimLink(context, tokenHashOf(token), secret, {
         origin: originOf(fromProgram, given),
         password: passwordOf(request, password),
+        proofHash: shownProof(request.headers),
         signal: transfer.signal
       })
+      const isPerson = formatOf(request.headers.accept) === 'html'
       let redemption: Redemption
       try {
         redemption = await claiming
       } catch (error) {
-        if (formatOf(request.headers.accept) !== 'html') throw error
+        if (!isPerson) throw error
         // a person is asked again where they were asked
         if (hasCode(error, ...PASSWORD_CODES))
           return await sendLinkPage(context, request, reply, token, error)
@@ -106,8 +111,12 @@ export const postLink: Route = (app, context) => {
         if (hasCode(error, 'claim-unknown')) return await sendLinkPage(context, request, reply, token)
         throw error
       }
-      await orRelease(context, redemption, () => probe(context, redemption, transfer.signal))
-      const path = claimPath(token, secret)
+      const path = await orRelease(context, redemption, async () => {
+        await probe(context, redemption, transfer.signal)
+        // of several files a person chooses what to take, and how
+        using delivery = await deliveryOf(context.indexes, redemption.answer, transfer.signal)
+        return isPerson && delivery.isArchive ? claimPagePath(token, secret) : claimPath(token, secret)
+      })
       return reply.code(303).header('location', path).type('text/plain; charset=utf-8').send(`${path}\n`)
     }
   )

@@ -21,8 +21,10 @@ export interface ClaimReporterDeps {
   readonly intervalMs: number
   readonly tokenHash: SecretHash
   readonly claimHash: SecretHash
-  /** First position of the file that is sent. */
+  /** First position of what is sent. */
   readonly start: number
+  /** Up to which position the payload counts as sent when it was sent up to a position; default: they are the same. */
+  readonly coveredBefore?: (position: number) => number
   /** Gets each answer with how many bytes it was about; `now` is the store's time. */
   readonly onAnswer: (bytes: number, answer: ReportAnswer) => void
 }
@@ -36,10 +38,12 @@ interface Report {
   readonly bytes: number
 }
 
-/** Reports of one response: the bytes from `start` on, in order. */
+/** Reports of one response: the bytes from `start` on, in order. What is reported are positions of the file's payload. */
 export class ClaimReporter {
   readonly #deps: ClaimReporterDeps
-  /** Up to here it was sent, and up to here it is in a report. */
+  /** How far the response is. */
+  #at: number
+  /** Up to here the payload was sent, and up to here it is in a report. */
   #sentTo: number
   #reportedTo: number
   /** Bytes given to the socket, and those of them that are in a report. */
@@ -53,8 +57,9 @@ export class ClaimReporter {
 
   constructor(deps: ClaimReporterDeps) {
     this.#deps = deps
-    this.#sentTo = deps.start
-    this.#reportedTo = deps.start
+    this.#at = deps.start
+    this.#sentTo = this.#covered(deps.start)
+    this.#reportedTo = this.#sentTo
   }
 
   /**
@@ -67,7 +72,8 @@ export class ClaimReporter {
 
   /** The next `bytes` went out whole: they cover their part of the file. */
   sent(bytes: number): void {
-    this.#sentTo += bytes
+    this.#at += bytes
+    this.#sentTo = this.#covered(this.#at)
     this.#timer ??= this.#deps.clock.setTimer(
       this.#deps.intervalMs,
       () => {
@@ -80,15 +86,20 @@ export class ClaimReporter {
   }
 
   /**
-   * Reports the first byte ahead of its sending and waits until the controller has it: from then on nobody can take the claim back.
+   * Reports the first byte ahead of its sending and waits until the controller has it: from then on nobody can take the claim back. It need not be one of the payload.
    * @returns false when somebody has taken it back already
    */
   async ahead(): Promise<boolean> {
-    const range = { start: this.#reportedTo, end: this.#reportedTo + 1 }
+    const range = { start: this.#reportedTo, end: this.#covered(this.#at + 1) }
     this.#reportedTo = range.end
     this.#reportedBytes = 1
-    const { claim } = await this.#send({ id: randomUuid(this.#deps.random), ranges: [range], bytes: 1 })
+    const ranges = range.start < range.end ? [range] : []
+    const { claim } = await this.#send({ id: randomUuid(this.#deps.random), ranges, bytes: 1 })
     return claim !== null && claim.state !== 'released'
+  }
+
+  #covered(position: number): number {
+    return this.#deps.coveredBefore?.(position) ?? position
   }
 
   /** The last report: tried until it is through or hopeless. Never rejects. */

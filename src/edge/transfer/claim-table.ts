@@ -3,6 +3,7 @@
 import type { Config } from '../../config.ts'
 import { PeerbinError } from '../../errors.ts'
 import { claimBudget } from '../../protocol/claim-budget.ts'
+import { deliveredBytesMax } from '../../protocol/payload.ts'
 import type { ClaimRecord, SecretHash } from '../../types.ts'
 
 interface Entry {
@@ -42,8 +43,8 @@ export class ClaimTable {
   }
 
   /** @throws `claim-too-many-connections`, `claim-over-budget` */
-  enter(claim: ClaimRecord, sizeBytes: number): ClaimShare {
-    const budgetBytes = claimBudget(sizeBytes, this.#limits)
+  enter(claim: ClaimRecord, file: Parameters<typeof deliveredBytesMax>[0]): ClaimShare {
+    const budgetBytes = claimBudget(deliveredBytesMax(file), this.#limits)
     const entry = this.#entries.get(claim.claimHash) ?? {
       connections: new Set(),
       spentBytes: 0,

@@ -1,11 +1,13 @@
-/** Sends a file, or a part of it, to the holder of a claim. */
+/** Sends what a claim is for, or a part of it, to its holder. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { asPeerbinError, PeerbinError } from '../../errors.ts'
 import { failpoints } from '../../runtime/failpoints.ts'
 import type { ByteRange } from '../../types.ts'
 import type { EdgeContext } from '../context.ts'
-import { claimHeaders, fileHeaders, rangeHeaders } from '../download-headers.ts'
+import type { Delivery } from '../delivery/delivery.ts'
+import { openDelivery } from '../delivery/woven-bytes.ts'
+import { claimHeaders, deliveryHeaders, rangeHeaders } from '../download-headers.ts'
 import { CLAIM_COOKIE } from '../http/claims.ts'
 import type { RangeChoice } from '../http/range.ts'
 import { orRelease } from '../redeem.ts'
@@ -20,6 +22,7 @@ import type { Transfer } from './transfers.ts'
 export interface ClaimedDownload {
   readonly token: string
   readonly redemption: Redemption
+  readonly delivery: Delivery
   readonly range: Exclude<RangeChoice, { kind: 'unsatisfiable' }>
 }
 
@@ -44,19 +47,18 @@ function cookieFor(
 /** Everything that must be right before the first header leaves; a claim that this request made is given back when it is not. */
 async function prepare(
   context: EdgeContext,
-  { redemption }: ClaimedDownload,
+  { redemption, delivery }: ClaimedDownload,
   range: ByteRange,
   parts: { reporter: ClaimReporter; share: ClaimShare; transfer: Transfer }
 ): Promise<AsyncGenerator<Uint8Array>> {
   const { file, claim, chunks } = redemption.answer
   const { signal } = parts.transfer
   return await orRelease(context, redemption, async () => {
-    const body = await context.reader.prepare({
+    const body = await openDelivery(context.reader, delivery, range, {
       file: file.id,
       sizeBytes: file.sizeBytes,
       chunkCount: file.chunkCount,
       firstPage: chunks,
-      range,
       isLate: () => parts.share.isFurther(),
       signal
     })
@@ -81,16 +83,15 @@ function writeHead(
   download: ClaimedDownload,
   range: ByteRange
 ): void {
-  const { token, redemption } = download
-  const { file } = redemption.answer
+  const { delivery } = download
   const partial = download.range.kind === 'part'
   // from here on the answer is ours: Fastify would neither say when bytes leave nor keep their memory as it is until then
   reply.hijack()
   reply.raw.writeHead(partial ? 206 : 200, {
     ...SECURITY_HEADERS,
-    ...fileHeaders(file),
-    ...claimHeaders(token, redemption.secret, cookieFor(context, request, download)),
-    ...rangeHeaders(range, file.sizeBytes, partial)
+    ...deliveryHeaders(delivery),
+    ...claimHeadersOf(context, request, download),
+    ...rangeHeaders(range, delivery.sizeBytes, partial)
   })
 }
 
@@ -101,14 +102,21 @@ async function sendClaimedHead(
   reply: FastifyReply,
   download: ClaimedDownload
 ): Promise<FastifyReply> {
-  const { file } = download.redemption.answer
-  const headers = claimHeaders(
-    download.token,
-    download.redemption.secret,
-    cookieFor(context, request, download)
-  )
-  return reply.headers({ ...fileHeaders(file), ...headers, 'content-length': String(file.sizeBytes) }).send()
+  const { delivery } = download
+  const headers = claimHeadersOf(context, request, download)
+  const length = { 'content-length': String(delivery.sizeBytes) }
+  return reply.headers({ ...deliveryHeaders(delivery), ...headers, ...length }).send()
 }
+
+const claimHeadersOf = (
+  context: EdgeContext,
+  request: FastifyRequest,
+  download: ClaimedDownload
+): Record<string, string> =>
+  claimHeaders(download.token, download.redemption.secret, {
+    cookie: cookieFor(context, request, download),
+    entry: download.delivery.entry
+  })
 
 export async function serveClaim(
   context: EdgeContext,
@@ -117,15 +125,17 @@ export async function serveClaim(
   download: ClaimedDownload
 ): Promise<FastifyReply> {
   if (request.method === 'HEAD') return sendClaimedHead(context, request, reply, download)
-  const { redemption } = download
+  const { redemption, delivery } = download
   const { file, claim } = redemption.answer
-  const range = download.range.kind === 'part' ? download.range.range : { start: 0, end: file.sizeBytes }
+  const range = download.range.kind === 'part' ? download.range.range : { start: 0, end: delivery.sizeBytes }
   using transfer = context.transfers.begin(reply.raw)
-  const share = await orRelease(context, redemption, async () => context.claims.enter(claim, file.sizeBytes))
+  const share = await orRelease(context, redemption, async () => context.claims.enter(claim, file))
   const over = new AbortController()
-  const reporter = makeReporter(context, redemption, range, share, over)
+  const reporter = makeReporter(context, download, range, share, over)
   try {
     const body = await prepare(context, download, range, { reporter, share, transfer })
+    // an empty file is a download too: the claim is not to look as if nothing had come of it
+    if (delivery.sizeBytes === 0) reporter.handed(share.spend(1))
     writeHead(context, request, reply, download, range)
     await send(context, reply, {
       body,
@@ -142,7 +152,7 @@ export async function serveClaim(
 
 function makeReporter(
   context: EdgeContext,
-  { tokenHash, answer }: Redemption,
+  { redemption: { tokenHash, answer }, delivery }: ClaimedDownload,
   range: ByteRange,
   share: ClaimShare,
   over: AbortController
@@ -157,6 +167,7 @@ function makeReporter(
     claimHash: answer.claim.claimHash,
     intervalMs: config.link.reportIntervalMs,
     start: range.start,
+    coveredBefore: (position) => delivery.coveredBefore(position),
     onAnswer: (bytes, answer) => {
       share.reported(bytes, answer.claim)
       if (isOver(answer)) over.abort(new PeerbinError('claim-unknown'))

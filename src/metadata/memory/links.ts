@@ -1,4 +1,5 @@
 import { PeerbinError } from '../../errors.ts'
+import { payloadBytesOf } from '../../protocol/payload.ts'
 import { sameHash } from '../../protocol/secrets.ts'
 import type {
   Claim,
@@ -14,8 +15,8 @@ import {
   claimRecordOf,
   isReleasable,
   leaseEnded,
+  lockRefusal,
   neverMade,
-  passwordRefusal,
   refusalOf,
   standingOf
 } from '../claim-rules.ts'
@@ -44,14 +45,14 @@ function answer(state: State, link: LinkRow, claim: ClaimRow, now: number): Held
 }
 
 export function claimLink(state: State, request: ClaimRequest): Claim {
-  const { tokenHash, claimHash, now, leaseMs, shown } = request
+  const { tokenHash, claimHash, now, leaseMs } = request
   const link = state.links.get(tokenHash)
   if (link === undefined) return { outcome: 'unknown' }
   const known = link.claims.get(claimHash)
   if (known !== undefined) return answer(state, link, known, now)
   const refusal = refusalOf(link.record, now)
   if (refusal !== undefined) return { outcome: refusal }
-  const closed = passwordRefusal(link.password, shown)
+  const closed = lockRefusal(link, request)
   if (closed !== undefined) return structuredClone(closed)
   const claim: ClaimRow = {
     claimHash,
@@ -82,7 +83,7 @@ export function reportClaim(state: State, progress: ClaimProgress): ClaimRecord 
   const link = state.links.get(progress.tokenHash)
   const claim = link?.claims.get(progress.claimHash)
   if (link === undefined || claim === undefined) return undefined
-  const next = afterReport(claim, fileOf(state, link).sizeBytes, progress)
+  const next = afterReport(claim, payloadBytesOf(fileOf(state, link)), progress)
   if (next !== undefined) Object.assign(claim, next)
   return publicClaim(claim)
 }

@@ -18,14 +18,17 @@ export function adoptFile(state: State, { file, manifest, chunks, link }: AdoptF
     pieces.set(MANIFEST_INDEX + i, { chunk: each.id, sizeBytes: each.sizeBytes, generation })
   }
   const isRevoked = link.state === 'revoked'
+  const { indexBytes = 0, encryption = null } = file
   const record: FileRecord = {
     ...structuredClone(file),
+    indexBytes,
+    encryption,
     chunkCount: chunks.length,
     manifest: manifest.id,
     state: 'live'
   }
   state.files.set(file.id, { record, role: 'anonymous', pieces, links: isRevoked ? 0 : 1, linkRows: 1 })
-  const { tokenHash, deleteHash, downloads, expiresAt, password = null } = link
+  const { tokenHash, deleteHash, downloads, expiresAt, password = null, proofHash = null } = link
   state.links.set(tokenHash, {
     record: {
       tokenHash,
@@ -35,13 +38,15 @@ export function adoptFile(state: State, { file, manifest, chunks, link }: AdoptF
       claimed: 0,
       createdAt: file.uploadedAt,
       expiresAt,
-      isProtected: password !== null
+      isProtected: password !== null,
+      needsProof: proofHash !== null
     },
     deleteHash,
     claims: new Map(),
     ended: 0,
     endedAt: isRevoked ? Math.max(state.time, expiresAt) : undefined,
-    password: structuredClone(password)
+    password: structuredClone(password),
+    proofHash
   })
   state.sent.set(deleteHash, tokenHash)
   return true

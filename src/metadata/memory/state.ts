@@ -83,6 +83,7 @@ export interface LinkRow {
   /** When the tombstone began to age: the later of end and expiry. */
   endedAt: number | undefined
   password: PasswordRecord | null
+  proofHash: SecretHash | null
 }
 
 export interface State {

@@ -127,12 +127,15 @@ export function commitUpload(state: State, commit: CommitUpload): FileRecord {
   checkPieces(state, upload, commit)
   if (state.files.has(commit.file) || isLinkKnown(state, commit.link))
     throw new PeerbinError('upload-conflict')
-  const { name, mediaType, metadata, space = NO_SPACE } = upload.opened
-  const { file: id, sizeBytes, sha256, uploadedAt, chunkCount } = commit
+  const { metadata, space = NO_SPACE, ...named } = upload.opened
+  const { file: id, sizeBytes, sha256, uploadedAt, chunkCount, indexBytes = 0, encryption = null } = commit
+  const { name = named.name, mediaType = named.mediaType } = commit
   const record: FileRecord = {
     id,
     name,
     sizeBytes,
+    indexBytes,
+    encryption,
     mediaType,
     sha256,
     uploadedAt,
@@ -197,7 +200,7 @@ export function listLacking(
 }
 
 function addLink(state: State, commit: CommitUpload): void {
-  const { tokenHash, deleteHash, downloads, expiresAt, password = null } = commit.link
+  const { tokenHash, deleteHash, downloads, expiresAt, password = null, proofHash = null } = commit.link
   state.sent.set(deleteHash, tokenHash)
   state.links.set(tokenHash, {
     record: {
@@ -208,13 +211,15 @@ function addLink(state: State, commit: CommitUpload): void {
       claimed: 0,
       expiresAt,
       createdAt: commit.uploadedAt,
-      isProtected: password !== null
+      isProtected: password !== null,
+      needsProof: proofHash !== null
     },
     deleteHash,
     claims: new Map(),
     ended: 0,
     endedAt: undefined,
-    password: structuredClone(password)
+    password: structuredClone(password),
+    proofHash
   })
 }
 

@@ -1,20 +1,21 @@
 import type { Kysely, Selectable } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
 import type { Claim, ClaimProgress, ClaimRequest, HeldClaim } from '../../metadata-store.ts'
+import { payloadBytesOf } from '../../protocol/payload.ts'
 import type { ClaimRecord, LinkRecord, SecretHash } from '../../types.ts'
 import {
   afterReport,
   claimRecordOf,
   isReleasable,
+  lockRefusal,
   neverMade,
-  passwordRefusal,
   refusalOf,
   standingOf
 } from '../claim-rules.ts'
 import type { StoredClaim } from '../claim-rules.ts'
 import { decodeProgress, encodeProgress, hashBytes, hashOf } from '../columns.ts'
 import type { ClaimsTable, LinksTable, Schema } from '../schema.ts'
-import { fileOfLink, linkRecordOf, passwordOf, readLink } from './links.ts'
+import { fileOfLink, linkRecordOf, locksOf, readLink } from './links.ts'
 
 /** A report is computed from a row and written over that row only; another one can come between. */
 const ATTEMPTS_MAX = 8
@@ -54,18 +55,19 @@ async function answer(
   return { outcome, claim: claimRecordOf(claim), file: await fileOfLink(db, link) }
 }
 
-/** The claim first; a slot only when there is none, and only of a link whose password was shown. */
+/** The claim first; a slot only when there is none, and only of a link whose proof and password were shown. */
 export async function claimLink(db: Kysely<Schema>, request: ClaimRequest): Promise<Claim> {
-  const { now, shown } = request
+  const { now, shown, proofHash } = request
   if ((await readClaim(db, request)) !== undefined) return await findClaim(db, request)
-  // most links have no password, and nothing more is looked at then
-  let taken = shown === undefined ? await takeSlot(db, request.tokenHash, now, null) : undefined
+  // most links ask for nothing, and nothing more is looked at then
+  const showsNothing = shown === undefined && proofHash === undefined
+  let taken = showsNothing ? await takeSlot(db, request.tokenHash, now, NO_LOCKS) : undefined
   if (taken === undefined) {
     const link = await readLink(db, request.tokenHash)
     if (link !== undefined && refusalOf(linkRecordOf(link), now) === undefined) {
-      const refusal = passwordRefusal(passwordOf(link), shown)
+      const refusal = lockRefusal(locksOf(link), request)
       if (refusal !== undefined) return refusal
-      taken = await takeSlot(db, request.tokenHash, now, link.password)
+      taken = await takeSlot(db, request.tokenHash, now, link)
     }
   }
   // a refusal, or another transaction has just made this very claim with the last slot
@@ -87,12 +89,14 @@ export async function claimLink(db: Kysely<Schema>, request: ClaimRequest): Prom
   return await findClaim(db, request)
 }
 
-/** @param password what was shown belongs to this record (encoded); null: the link has none */
+const NO_LOCKS = { password: null, proof: null }
+
+/** @param locks what was shown belongs to these, as they stand in the row; null: the link has none */
 const takeSlot = (
   db: Kysely<Schema>,
   tokenHash: SecretHash,
   now: number,
-  password: string | null
+  { password, proof }: Pick<Selectable<LinksTable>, 'password' | 'proof'>
 ): Promise<Selectable<LinksTable> | undefined> =>
   db
     .updateTable('links')
@@ -102,6 +106,7 @@ const takeSlot = (
     .where('expires_at', '>', now)
     .whereRef('claimed', '<', 'downloads')
     .where((eb) => (password === null ? eb('password', 'is', null) : eb('password', '=', password)))
+    .where((eb) => (proof === null ? eb('proof', 'is', null) : eb('proof', '=', proof)))
     .returningAll()
     .executeTakeFirst()
 
@@ -150,9 +155,9 @@ export async function reportClaim(
     const row = await readClaim(db, progress)
     const link = row === undefined ? undefined : await readLink(db, progress.tokenHash)
     if (row === undefined || link === undefined) return undefined
-    const { sizeBytes } = await fileOfLink(db, linkRecordOf(link))
+    const payloadBytes = payloadBytesOf(await fileOfLink(db, linkRecordOf(link)))
     const claim = storedClaimOf(row)
-    const next = afterReport(claim, sizeBytes, progress)
+    const next = afterReport(claim, payloadBytes, progress)
     if (next === undefined) return claimRecordOf(claim)
     if (await writeClaim(db, next, row.version)) return claimRecordOf(next)
   }

@@ -47,7 +47,8 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
     .where('holder', '=', closed.holder)
     .where('idx', '=', MANIFEST_INDEX)
     .executeTakeFirstOrThrow()
-  const { name, mediaType, metadata } = decodeOpened(opened.record)
+  const { metadata, ...named } = decodeOpened(opened.record)
+  const { name = named.name, mediaType = named.mediaType, indexBytes, encryption } = commit
   const inserted = await db
     .insertInto('files')
     .values({
@@ -57,6 +58,8 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
       state: 'live',
       name,
       size: commit.sizeBytes,
+      index_bytes: indexBytes,
+      encryption,
       media_type: mediaType,
       sha256: hashBytes(commit.sha256),
       uploaded_at: commit.uploadedAt,
@@ -152,7 +155,8 @@ async function insertLink(db: Kysely<Schema>, { link, file, uploadedAt }: Commit
       ended: 0,
       created_at: uploadedAt,
       expires_at: link.expiresAt,
-      password: link.password === undefined ? null : encodePassword(link.password)
+      password: link.password === undefined ? null : encodePassword(link.password),
+      proof: link.proofHash === undefined ? null : hashBytes(link.proofHash)
     })
     .onConflict((oc) => oc.doNothing()) // of the token, or of the delete secret
     .executeTakeFirst()

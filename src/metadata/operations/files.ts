@@ -1,7 +1,7 @@
 import type { Kysely, Selectable } from 'kysely'
 import type { CopyRecord } from '../../metadata-store.ts'
 import type { FileChunk, FileId, FileRecord, Generation } from '../../types.ts'
-import { chunkOf, decodeMetadata, fileOf, hexOf, uuidBytes } from '../columns.ts'
+import { chunkOf, decodeMetadata, encryptionOf, fileOf, hexOf, uuidBytes } from '../columns.ts'
 import type { FilesTable, Schema } from '../schema.ts'
 import { copiesByDigest } from './chunks.ts'
 
@@ -9,6 +9,8 @@ const fileRecordOf = (row: Selectable<FilesTable>): FileRecord => ({
   id: fileOf(row.id),
   name: row.name,
   sizeBytes: row.size,
+  indexBytes: row.index_bytes,
+  encryption: encryptionOf(row.encryption),
   mediaType: row.media_type,
   sha256: hexOf(row.sha256),
   uploadedAt: row.uploaded_at,

@@ -4,6 +4,7 @@ import { PeerbinError } from '../../errors.ts'
 import type { FoundLink, LinkRecords } from '../../metadata-store.ts'
 import { sameHash } from '../../protocol/secrets.ts'
 import type { FileId, FileRecord, LinkRecord, PasswordRecord, SecretHash } from '../../types.ts'
+import type { Locks } from '../claim-rules.ts'
 import { decodePassword, fileOf, hashBytes, hashOf, uuidBytes } from '../columns.ts'
 import type { LinksTable, Schema } from '../schema.ts'
 import { getFile } from './files.ts'
@@ -16,11 +17,18 @@ export const linkRecordOf = (row: Selectable<LinksTable>): LinkRecord => ({
   claimed: row.claimed,
   createdAt: row.created_at,
   expiresAt: row.expires_at,
-  isProtected: row.password !== null
+  isProtected: row.password !== null,
+  needsProof: row.proof !== null
 })
 
 export const passwordOf = ({ password }: Selectable<LinksTable>): PasswordRecord | null =>
   password === null ? null : decodePassword(password)
+
+/** What it asks of whoever claims it. */
+export const locksOf = (row: Selectable<LinksTable>): Locks => ({
+  password: passwordOf(row),
+  proofHash: row.proof === null ? null : hashOf(row.proof)
+})
 
 export const readLink = (
   db: Kysely<Schema>,

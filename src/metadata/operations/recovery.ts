@@ -51,6 +51,8 @@ async function insertFile(
       state: 'live',
       name: file.name,
       size: file.sizeBytes,
+      index_bytes: file.indexBytes,
+      encryption: file.encryption,
       media_type: file.mediaType,
       sha256: hashBytes(file.sha256),
       uploaded_at: file.uploadedAt,
@@ -85,7 +87,8 @@ async function insertLink(
       expires_at: link.expiresAt,
       state,
       ended_at: endedAt,
-      password: link.password === undefined ? null : encodePassword(link.password)
+      password: link.password === undefined ? null : encodePassword(link.password),
+      proof: link.proofHash === undefined ? null : hashBytes(link.proofHash)
     })
     .execute()
 }

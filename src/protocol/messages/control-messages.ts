@@ -116,25 +116,40 @@ export const controlMessages = {
     responseBody: false
   },
   commitUpload: {
-    request: z.object({
-      upload: s.uploadId,
-      file: s.fileId,
-      sizeBytes: z.int().min(1),
-      sha256: s.sha256Hex,
-      chunkCount: z.int().min(1).max(FILE_CHUNKS_MAX),
-      uploadedAt: s.timeMs,
-      /** Of an upload that goes on later. */
-      writer: s.uploadWriter.optional(),
-      link: z.object({
-        tokenHash: s.secretHash,
-        deleteHash: s.secretHash,
-        downloads: z.int().min(1).max(LINK_DOWNLOADS_MAX),
-        expiresAt: s.timeMs,
-        password: s.passwordRecord.optional()
+    request: z
+      .object({
+        upload: s.uploadId,
+        file: s.fileId,
+        sizeBytes: z.int().min(1),
+        sha256: s.sha256Hex,
+        chunkCount: z.int().min(1).max(FILE_CHUNKS_MAX),
+        uploadedAt: s.timeMs,
+        /** Of an upload that goes on later. */
+        writer: s.uploadWriter.optional(),
+        /** In place of those of openUpload. */
+        name: s.fileName.optional(),
+        mediaType: s.mediaType.optional(),
+        indexBytes: s.indexBytes.optional(),
+        encryption: s.encryption.optional(),
+        link: z.object({
+          tokenHash: s.secretHash,
+          deleteHash: s.secretHash,
+          downloads: z.int().min(1).max(LINK_DOWNLOADS_MAX),
+          expiresAt: s.timeMs,
+          password: s.passwordRecord.optional(),
+          proofHash: s.secretHash.optional()
+        })
       })
+      .refine(({ sizeBytes, indexBytes = 0 }) => indexBytes < sizeBytes, 'an index without a payload'),
+    /**
+     * `isProtected`, `needsProof`: the password, the proof was understood, and `file` says whether an index and an encryption were. A controller of an earlier version passes
+     * over what it does not know, and the edge must not hand out such a link.
+     */
+    response: z.object({
+      file,
+      isProtected: z.boolean().default(false),
+      needsProof: z.boolean().default(false)
     }),
-    /** `isProtected`: the password was understood. A controller of an earlier version passes over it, and the edge must not hand out such a link. */
-    response: z.object({ file, isProtected: z.boolean().default(false) }),
     requestBody: false,
     responseBody: false
   },
@@ -151,9 +166,14 @@ export const controlMessages = {
     requestBody: false,
     responseBody: false
   },
-  /** A proof is asked for only where the link has a password and this claim was not made before. */
+  /** What a link asks for is asked for only where this claim was not made before. `proof` belongs to its password, `proofHash` to the key of an encrypted file. */
   claimLink: {
-    request: z.object({ tokenHash: s.secretHash, claimHash: s.secretHash, ...passwordGiven }),
+    request: z.object({
+      tokenHash: s.secretHash,
+      claimHash: s.secretHash,
+      ...passwordGiven,
+      proofHash: s.secretHash.optional()
+    }),
     response: claimAnswer,
     requestBody: false,
     responseBody: false

@@ -53,7 +53,9 @@ export const file = z.object({
   metadata: s.metadata,
   chunkCount: s.count,
   manifest: s.chunkId,
-  state: z.enum(['live', 'deleted'])
+  state: z.enum(['live', 'deleted']),
+  indexBytes: s.count.default(0),
+  encryption: s.encryption.nullable().default(null)
 })
 export const link = z.object({
   tokenHash: s.secretHash,
@@ -63,7 +65,8 @@ export const link = z.object({
   claimed: s.count,
   createdAt: s.timeMs,
   expiresAt: s.timeMs,
-  isProtected: z.boolean().default(false)
+  isProtected: z.boolean().default(false),
+  needsProof: z.boolean().default(false)
 })
 export const claim = z.object({
   claimHash: s.secretHash,
@@ -105,6 +108,8 @@ export const passwordRequired = z.object({
   challenge: s.passwordChallenge,
   retryAfterMs: s.count
 })
+/** The link asks for a proof of the key, and none or another one was shown. Passwords were not looked at. */
+export const proofRefused = z.object({ outcome: z.enum(['proof-required', 'proof-wrong']) })
 /** A wrong one was given, and counted. */
 export const passwordWrong = z.object({ outcome: z.literal('password-wrong') })
 /** What somebody who gives a password sends: the argon2id tag of it, and a hash of the address it came from, for the limits on attempts. */
@@ -114,6 +119,7 @@ export const passwordGiven = { proof: s.sha256Hex.optional(), client: s.sha256He
 export const claimAnswer = z.discriminatedUnion('outcome', [
   z.object({ outcome: z.literal('claimed'), claim, file, chunks: page, now: s.timeMs }),
   z.object({ outcome: z.enum(['unknown', 'used', 'expired', 'revoked', 'suspended', 'released']) }),
+  proofRefused,
   passwordWrong,
   passwordRequired
 ])
