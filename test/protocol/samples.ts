@@ -170,6 +170,7 @@ export const controlSamples: Samples<ControlMessages> = {
         mediaType: file.mediaType,
         plan: '{"v":1}',
         expiresAt: now + 86_400_000,
+        idleMs: 1500,
         chunkCount: 2,
         sizeBytes: 8_388_608
       },

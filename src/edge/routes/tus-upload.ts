@@ -147,7 +147,8 @@ async function tell(
     context,
     signal: transfer.signal,
     declaredBytes: undefined,
-    checksum: undefined
+    checksum: undefined,
+    looksOnly: true
   })
   const { offset, size = 0 } = await store.getUpload(secret)
   if (store.result !== undefined)
