@@ -149,6 +149,8 @@ export interface CommitUpload {
   sha256: string
   chunkCount: number
   uploadedAt: number
+  /** Of a resumable upload: who writes it. */
+  writer?: UploadWriter | undefined
   /** In place of those that the upload was opened with: of several files it is known at their end only what they are. */
   name?: string | undefined
   mediaType?: string | undefined
@@ -156,8 +158,6 @@ export interface CommitUpload {
   indexBytes?: number | undefined
   /** Default: none. */
   encryption?: Encryption | undefined
-  /** Of a resumable upload: who writes it. */
-  writer?: UploadWriter | undefined
   link: {
     tokenHash: SecretHash
     /** Hash of the secret that revokes the link. */

@@ -251,16 +251,15 @@ export class FileWriter {
 
   async #writeManifest(
     upload: Upload,
-    facts: Omit<Manifest, 'name' | 'mediaType' | 'metadata' | 'chunks'> & FileContent
+    facts: Pick<Manifest, 'id' | 'sizeBytes' | 'sha256' | 'uploadedAt' | 'link'> & FileContent
   ): Promise<void> {
     const { name, mediaType, metadata = {} } = upload.request
-    const { name: named, mediaType: typed, ...rest } = facts
     await writeManifest(this.#deps, {
       upload: upload.id,
       manifest: {
-        ...rest,
-        name: named ?? name,
-        mediaType: typed ?? mediaType,
+        ...facts,
+        name: facts.name ?? name,
+        mediaType: facts.mediaType ?? mediaType,
         metadata,
         chunks: upload.chunks
       },

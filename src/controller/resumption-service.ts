@@ -38,8 +38,12 @@ export class ResumptionService {
 
   /** @throws `copies-missing`, `not-enough-nodes`, `cluster-full`: as it stands a sender would be told to send again what is there already */
   async find({ upload }: Request<'findUpload'>, signal: AbortSignal): Promise<Response<'findUpload'>> {
-    const found = await this.#find(upload, signal)
-    return { found: found ?? null, now: this.#deps.time.now() }
+    const { time, config } = this.#deps
+    const found = (await this.#find(upload, signal)) ?? null
+    const now = time.now()
+    if (found?.state !== 'open') return { found, now }
+    const idleMs = Math.max(0, now + config.controller.resumableTtlMs - found.expiresAt)
+    return { found: { ...found, idleMs }, now }
   }
 
   /** @throws as find; `upload-unknown`, `upload-closed` */

@@ -143,8 +143,9 @@ function addErrorHandlers(app: App, context: EdgeContext, methods: MethodTable):
   }
   app.setErrorHandler(async (thrown, request, reply) => {
     const { config: routeConfig } = request.routeOptions
-    const error = routeConfig?.locksWhenBusy === true ? asLocked(asEdgeError(thrown)) : asEdgeError(thrown)
-    const isLogged = request.routeOptions.config?.logsFailures === true
+    const locks = routeConfig?.locksWhenBusy === true && request.method === 'HEAD'
+    const error = locks ? asLocked(asEdgeError(thrown)) : asEdgeError(thrown)
+    const isLogged = routeConfig?.logsFailures === true
     if (error.status >= 500 && error.code !== 'shutting-down' && !isLogged) {
       context.logger.warn('a request failed', {
         method: request.method,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import t from 'tap'
 import { sampleBytes, startEdges } from './edge-cluster.ts'
 import { codeOf, create, offsetAt, open, patch, tus } from './tus-kit.ts'
+import { encodeIndex } from '../../src/bundle/index.ts'
 import { MemoryMetadataStore } from '../../src/metadata/memory-metadata-store.ts'
 import type { ResumeUpload } from '../../src/metadata-store.ts'
 import { until } from '../kit/until.ts'
@@ -148,6 +149,21 @@ t.test('uploads that go on later, and what is wrong with them', async (t) => {
       t.equal((await tus('HEAD', first + path)).status, 410)
     }
     t.equal((await cluster.controller.status()).files, 1)
+  })
+
+  t.test('the index of a bundle fits its files, unless nobody here can read it', async (t) => {
+    const entries = [{ path: 'a/b.txt', sizeBytes: 3000, crc32: 1 }]
+    const index = encodeIndex({ name: 'things', entries })
+    const send = async (payloadBytes: number, pairs: Record<string, string> = {}): Promise<Response> => {
+      const content = Buffer.concat([bytes.subarray(0, payloadBytes), index])
+      const about = { filename: 'things', indexbytes: String(index.byteLength), ...pairs }
+      const path = await open(first, content.length, about)
+      await patch(first + path, 0, content.subarray(0, 2000))
+      return await patch(second + path, 2000, content.subarray(2000))
+    }
+    t.equal((await send(3000)).status, 204)
+    t.equal(await codeOf(await send(2999)), '422 index-invalid')
+    t.equal((await send(2999, { encryption: 'aes256gcm-1', proofhash: 'ab'.repeat(32) })).status, 204)
   })
 
   t.test('of two clients the newest goes on, through whichever edge', async (t) => {

@@ -5,11 +5,22 @@ import { MemoryMetadataStore } from '../../src/metadata/memory-metadata-store.ts
 import { uploadKeys } from '../../src/protocol/upload-secret.ts'
 import { createLogger } from '../../src/runtime/logger.ts'
 import { EICAR } from '../kit/clamd.ts'
+import { until } from '../kit/until.ts'
 import { sampleBytes, startEdges } from './edge-cluster.ts'
 import { codeOf, create, offsetAt, open, patch, tus } from './tus-kit.ts'
 
 const MB = 1_000_000
-const GREP = ['sh', '-c', 'grep -q EICAR-STANDARD && { echo "stdin: Eicar-Test FOUND"; exit 1; }; exit 0']
+/** What it finds it refuses, and some things it takes its time for. */
+const SCANNER = [
+  'sh',
+  '-c',
+  'case "$(grep -ao -e EICAR-STANDARD -e SLOWLY)" in EICAR*) echo Eicar; exit 1;; SLOWLY) sleep 4;; esac; exit 0'
+]
+
+async function scanned(url: string): Promise<number> {
+  const { edge } = (await (await fetch(`${url}/status`)).json()) as { edge: { scans: { clean: number } } }
+  return edge.scans.clean
+}
 
 t.test('what holds for every upload', async (t) => {
   const lines: string[] = []
@@ -18,7 +29,7 @@ t.test('what holds for every upload', async (t) => {
     edges: 2,
     metadata,
     config: {
-      scan: { command: GREP },
+      scan: { command: SCANNER },
       edge: { port: 0, ratePerMinute: 300 },
       anonymous: { spaceBytesMax: 30 * MB, dailyBytesMax: 24 * MB, uploadsPerHour: 40 }
     },
@@ -53,6 +64,24 @@ t.test('what holds for every upload', async (t) => {
     t.equal(await codeOf(await patch(second + path, middle, bytes.subarray(middle))), '422 file-infected')
     t.equal((await tus('HEAD', first + path)).status, 410)
     t.equal((await cluster.controller.status()).files, 1)
+  })
+
+  t.test('a slow end goes on without its client, and nobody begins it anew', async (t) => {
+    const bytes = Buffer.concat([sampleBytes(100_000), Buffer.from('SLOWLY')])
+    const path = await open(first, bytes.length)
+    const before = await scanned(second)
+    const impatient = new AbortController()
+    const last = patch(first + path, 0, bytes, {}, impatient.signal)
+    await until('all of it is there', async () => {
+      const { offset } = (await (await fetch(second + path)).json()) as { offset: number }
+      return offset === bytes.length
+    })
+    impatient.abort()
+    await t.rejects(last)
+    const head = await tus('HEAD', second + path)
+    t.equal(head.status, 200)
+    t.ok(head.headers.get('x-link'))
+    t.equal(await scanned(second), before, 'the other edge only waited')
   })
 
   t.test('an upload goes on after the controller and a node have started again', async (t) => {

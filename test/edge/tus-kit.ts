@@ -8,15 +8,17 @@ export const metadataOf = (pairs: Record<string, string>): string =>
 export interface TusRequest {
   headers?: Record<string, string>
   body?: Uint8Array | ReadableStream<Uint8Array>
+  signal?: AbortSignal
 }
 
 export async function tus(
   method: string,
   url: string,
-  { headers = {}, body }: TusRequest = {}
+  { headers = {}, body, signal }: TusRequest = {}
 ): Promise<Response> {
   return await fetch(url, {
     method,
+    signal: signal ?? null,
     headers: { 'tus-resumable': '1.0.0', accept: 'application/json', ...headers },
     ...(body !== undefined && {
       body: body instanceof Uint8Array ? new Uint8Array(body) : body,
@@ -54,7 +56,8 @@ export const patch = async (
   url: string,
   offset: number,
   body: Uint8Array | ReadableStream<Uint8Array>,
-  headers: Record<string, string> = {}
+  headers: Record<string, string> = {},
+  signal?: AbortSignal
 ): Promise<Response> =>
   await tus('PATCH', url, {
     headers: {
@@ -62,7 +65,8 @@ export const patch = async (
       'upload-offset': String(offset),
       ...headers
     },
-    body
+    body,
+    ...(signal !== undefined && { signal })
   })
 
 export async function offsetAt(url: string): Promise<number> {

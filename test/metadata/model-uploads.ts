@@ -106,7 +106,19 @@ export const commit = operation(
     writer,
     file: fc.option(name, { nil: undefined, freq: 10 })
   }),
-  ({ each, chunkCount, downloads, ttlMs, copiesMin, boot, password, proof, indexBytes, writer, file }): Step =>
+  ({
+    each,
+    chunkCount,
+    downloads,
+    ttlMs,
+    copiesMin,
+    boot,
+    password,
+    proof,
+    indexBytes,
+    writer,
+    file
+  }): Step =>
     ({ now }) =>
     (store) =>
       store.commitUpload({
@@ -116,9 +128,9 @@ export const commit = operation(
         sha256: hash(each),
         chunkCount,
         uploadedAt: now,
+        writer,
         indexBytes,
         encryption: proof && 'aes256gcm-1',
-        writer,
         link: {
           tokenHash: tokenOf(each),
           deleteHash: hash(`delete ${each}`),

@@ -170,6 +170,7 @@ export const controlSamples: Samples<ControlMessages> = {
         mediaType: file.mediaType,
         plan: '{"v":1}',
         expiresAt: now + 86_400_000,
+        idleMs: 1500,
         chunkCount: 2,
         sizeBytes: 8_388_608
       },
@@ -204,11 +205,11 @@ export const controlSamples: Samples<ControlMessages> = {
       sha256: file.sha256,
       chunkCount: file.chunkCount,
       uploadedAt: now,
+      writer,
       name: file.name,
       mediaType: file.mediaType,
       indexBytes: file.indexBytes,
       encryption: file.encryption,
-      writer,
       link: {
         tokenHash,
         deleteHash,

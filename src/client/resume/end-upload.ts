@@ -7,7 +7,7 @@ import type { ErrorCode } from '../../errors.ts'
 import { CHUNKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
 import type { ManifestChunk } from '../../protocol/manifest.ts'
 import { hashSecret } from '../../protocol/secrets.ts'
-import type { ByteRange, SecretHash } from '../../types.ts'
+import type { ByteRange } from '../../types.ts'
 import { checkExpected } from '../checksums.ts'
 import type { FilledChunk } from '../chunker.ts'
 import { commitUpload } from '../commit-upload.ts'
@@ -127,11 +127,12 @@ async function commit(deps: ResumableWriterDeps, run: Resumption, sha256: string
     downloads,
     expiresAt: uploadedAt + ttlMs,
     ...(password !== undefined && { password }),
-    ...(proofHash !== undefined && { proofHash: proofHash as SecretHash })
+    ...(proofHash !== undefined && { proofHash })
   }
   const { indexBytes, encryption } = plan
-  const what = { ...(indexBytes > 0 && { indexBytes }), ...(encryption !== null && { encryption }) }
-  const facts = { sizeBytes, sha256, uploadedAt, link, ...what }
+  // a field that is there and says nothing would keep earlier programs from reading the manifest
+  const content = { ...(indexBytes > 0 && { indexBytes }), ...(encryption !== null && { encryption }) }
+  const facts = { sizeBytes, sha256, uploadedAt, link, ...content }
   const chunks = await chunksOf(deps, run)
   const manifest = { id: keys.file, name, mediaType, metadata: {}, chunks, ...facts }
   const { signal } = stop

@@ -1,16 +1,16 @@
 /** Puts a file into the cluster part by part: each part may come through another edge, and what is durable stays. */
 
-import { PeerbinError } from '../../errors.ts'
+import { PeerbinError, hasCode } from '../../errors.ts'
 import { CHUNK_BYTES_MAX } from '../../protocol/limits.ts'
 import { MANIFEST_CHUNKS_MAX } from '../../protocol/manifest.ts'
 import type { ResponseOf, ControlMessages } from '../../protocol/messages.ts'
 import { hashSecret } from '../../protocol/secrets.ts'
 import type { UploadKeys } from '../../protocol/upload-secret.ts'
 import { Budget } from '../../runtime/budget.ts'
-import { abortScope, throwIfAborted } from '../../runtime/deadline.ts'
+import { abortScope, sleep, throwIfAborted } from '../../runtime/deadline.ts'
 import type { AbortScope } from '../../runtime/deadline.ts'
 import { randomUuid } from '../../runtime/random.ts'
-import type { PasswordRecord, UploadWriter, UserRole } from '../../types.ts'
+import type { Encryption, PasswordRecord, SecretHash, UploadWriter, UserRole } from '../../types.ts'
 import { ChunkMemory } from '../chunk-memory.ts'
 import { pipeChunks } from '../chunk-pipeline.ts'
 import type { FileReader } from '../file-reader.ts'
@@ -24,6 +24,13 @@ import { SoftSource } from './soft-source.ts'
 /** Indexes of plain files, up to 4 MiB each, that are read back and checked at once: beside the budget, since what reads them needs that. */
 const INDEXES_AT_ONCE = 2
 
+/** Whoever ends an upload checks in so often, and is taken for lost after so long. */
+const CHECK_IN_MS = 1000
+const SILENT_MS = 3000
+/** Others wait so long for him, looking so often; clients come again then. */
+const END_WAIT_MS = 10_000
+const END_LOOK_MS = 250
+
 /** What is needed to end an upload; the edge that opens it writes it down, and any edge reads it. */
 export interface ResumePlan {
   lengthBytes: number
@@ -35,9 +42,9 @@ export interface ResumePlan {
   sha256?: string | undefined
   /** Length of the index at the end of the file; 0: it has none. */
   indexBytes: number
-  encryption: 'aes256gcm-1' | null
+  encryption: Encryption | null
   /** Hash of the proof that whoever redeems the link has to give. */
-  proofHash?: string | undefined
+  proofHash?: SecretHash | undefined
 }
 
 /** An upload as whoever goes on with it knows it. */
@@ -169,18 +176,57 @@ export class ResumableWriter {
     if (source.failure !== undefined && part.verify !== undefined) throw source.failure
     part.verify?.() // what does not pass is never checked in, and so never counts
     const kept = await this.#checkIn(run, run.chunkCount, run.digests.save())
-    if (kept.sizeBytes === file.plan.lengthBytes) return { ...kept, result: await endUpload(this.#deps, run) }
+    if (kept.sizeBytes === file.plan.lengthBytes) return { ...kept, result: await this.#end(run) }
     if (source.failure !== undefined) throw source.failure
     return kept
   }
 
-  /** Ends an upload of which everything is there: whoever sent the last part did not come to that. @throws as append */
+  /**
+   * Ends an upload of which everything is there: whoever sent the last part did not come to that. While another process is at it that is waited for: a scan that each
+   * request began anew would never come to its end.
+   * @throws `upload-busy`; as append
+   */
   async end(file: ResumableFile, signal: AbortSignal): Promise<UploadResult> {
+    const { clock } = this.#deps
+    const until = clock.monotonic() + END_WAIT_MS
+    for (;;) {
+      const { found } = await this.find(file.keys, signal)
+      if (found?.state !== 'open') {
+        const result = found?.state === 'committed' ? await this.committed(file.keys, signal) : undefined
+        if (result === undefined) throw new PeerbinError('upload-gone')
+        return result
+      }
+      if (found.idleMs > SILENT_MS) break
+      if (clock.monotonic() > until) throw new PeerbinError('upload-busy', '', { retryAfterMs: SILENT_MS })
+      await sleep(clock, END_LOOK_MS, signal)
+    }
     using stop = abortScope(signal)
     const { run, sizeBytes } = await this.#takeOver(file, stop, false)
     if (sizeBytes !== file.plan.lengthBytes) throw new PeerbinError('offset-mismatch')
-    await this.#checkIn(run, run.chunkCount, run.digests.save())
-    return await endUpload(this.#deps, run)
+    return await this.#end(run)
+  }
+
+  /** Checks in all the time, so that others see that somebody is at it, and ends when somebody else took over. */
+  async #end(run: Resumption): Promise<UploadResult> {
+    const { clock } = this.#deps
+    const checkpoint = run.digests.save()
+    await this.#checkIn(run, run.chunkCount, checkpoint)
+    using over = abortScope(run.stop.signal)
+    const checkingIn = (async () => {
+      for (;;) {
+        await sleep(clock, CHECK_IN_MS, over.signal)
+        await this.#checkIn(run, run.chunkCount, checkpoint)
+      }
+    })().catch((error: unknown) => {
+      // anything else is for the commit to find out, which may have taken effect already
+      if (hasCode(error, 'upload-conflict')) run.stop.abort(error)
+    })
+    try {
+      return await endUpload(this.#deps, run)
+    } finally {
+      over.abort(new PeerbinError('aborted', 'the upload has ended'))
+      await checkingIn
+    }
   }
 
   async #takeOver(

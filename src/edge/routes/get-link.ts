@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { isSingle } from '../../bundle/index.ts'
 import type { BundleIndex } from '../../bundle/index.ts'
 import { newClaimSecret } from '../../protocol/secrets.ts'
+import { hasCode } from '../../errors.ts'
 import type { PeerbinError } from '../../errors.ts'
 import { payloadBytesOf } from '../../protocol/payload.ts'
 import { ENCRYPTIONS } from '../../types.ts'
@@ -121,7 +122,14 @@ export async function sendLinkPage(
 ): Promise<FastifyReply> {
   const found = await liveLink(context, token)
   const isTold = await mayTell(context, request, reply, { link: found.link, token })
-  using bundle = isTold ? await bundleOf(context, reply, found.file) : undefined
+  const isPerson = formatOf(request.headers.accept) === 'html'
+  // a page without the list is better than none; programs ask again
+  using bundle = isTold
+    ? await bundleOf(context, reply, found.file).catch((error: unknown) => {
+        if (isPerson && hasCode(error, 'chunk-unavailable', 'busy')) return undefined
+        throw error
+      })
+    : undefined
   return sendFound(context, request, reply, { ...found, token, isTold, index: bundle?.index, problem })
 }
 

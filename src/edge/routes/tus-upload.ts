@@ -147,7 +147,8 @@ async function tell(
     context,
     signal: transfer.signal,
     declaredBytes: undefined,
-    checksum: undefined
+    checksum: undefined,
+    looksOnly: true
   })
   const { offset, size = 0 } = await store.getUpload(secret)
   if (store.result !== undefined)
@@ -197,29 +198,20 @@ export const tusUpload: Route = (app, context) => {
   )
   // for clients whose line lets nothing but GET and POST through
   app.post(url, { schema: { hide: true } }, async (request, reply) => {
-    switch (headerOf(request.headers, 'x-http-method-override')) {
-      case 'PATCH':
-        return await append(context, request, reply)
-      case 'DELETE':
-        return await ask(context, request, reply, 'DELETE')
-      default:
-        throw new PeerbinError('method-not-allowed')
-    }
+    const method = headerOf(request.headers, 'x-http-method-override')
+    if (method === 'PATCH') return await append(context, request, reply)
+    if (method === 'DELETE') return await ask(context, request, reply, 'DELETE')
+    throw new PeerbinError('method-not-allowed')
   })
-  const headSchema = of(
-    'Where an upload stands',
-    'Headers: Upload-Offset, Upload-Length; of one that has ended those of the last part too.'
-  )
-  app.head(url, { schema: headSchema, config: { locksWhenBusy: true } }, async (request, reply) =>
-    ask(context, request, reply, 'HEAD')
-  )
   const deleteSchema = of('Give an upload up', 'Given up, or its link withdrawn.')
   app.delete(url, { schema: deleteSchema }, async (request, reply) => ask(context, request, reply, 'DELETE'))
   app.options(url, { schema: { hide: true } }, async (request, reply) =>
     ask(context, request, reply, 'OPTIONS')
   )
   const getSchema = {
-    summary: 'What became of an upload',
+    summary: 'Where an upload stands (HEAD), and what became of it',
+    description:
+      'HEAD is of tus: Upload-Offset, Upload-Length, and of one that has ended the headers of the last part.',
     tags,
     params,
     response: {
@@ -230,5 +222,12 @@ export const tusUpload: Route = (app, context) => {
       ...problem
     }
   }
-  app.get(url, { schema: getSchema }, async (request, reply) => tell(context, request, reply))
+  app.route({
+    method: ['GET', 'HEAD'],
+    url,
+    schema: getSchema,
+    config: { locksWhenBusy: true },
+    handler: async (request, reply) =>
+      request.method === 'HEAD' ? ask(context, request, reply, 'HEAD') : tell(context, request, reply)
+  })
 }

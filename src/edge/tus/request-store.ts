@@ -18,6 +18,8 @@ export interface RequestStoreDeps {
   /** Of the body, where the client gave it. */
   readonly declaredBytes: number | undefined
   readonly checksum: PartChecksum | undefined
+  /** An upload of which everything is there is not ended by asking. */
+  readonly looksOnly?: boolean
   /** What is to be opened, for a creation. */
   readonly creation?: { name: string; mediaType: string; plan: UploadPlan }
 }
@@ -80,8 +82,8 @@ export class RequestStore extends DataStore {
     this.#file = { keys, name, mediaType, plan }
     this.#skewMs = clock.now() - now
     this.#expiresAt = found.expiresAt + this.#skewMs
-    // whoever sent the last part was not there when it should have ended: an offset at the end would be taken for a file that has its link
-    if (sizeBytes === plan.lengthBytes) {
+    // an offset at the end would be taken for a file that has its link
+    if (sizeBytes === plan.lengthBytes && !this.#deps.looksOnly) {
       this.result = await resumable.end(this.#file, signal)
       return this.#finished(id, this.result)
     }

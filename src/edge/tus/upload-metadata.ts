@@ -4,6 +4,7 @@ import { Metadata } from '@tus/server'
 import { INDEX_BYTES_MAX } from '../../bundle/index.ts'
 import type { Config } from '../../config.ts'
 import { PeerbinError } from '../../errors.ts'
+import type { SecretHash } from '../../types.ts'
 import { parseDigest } from '../http/digests.ts'
 import { linkTerms } from '../http/link-terms.ts'
 import { cleanMediaType, cleanName } from '../http/names.ts'
@@ -97,5 +98,5 @@ function describeContent(
   if (indexBytes === 0) throw invalid('indexbytes', 'an encrypted upload has an index: it holds the name')
   if (proofHash === undefined || !/^[0-9a-f]{64}$/.test(proofHash))
     throw invalid('proofhash', 'an encrypted upload needs one: 64 hex digits')
-  return { indexBytes, encryption: SCHEME, proofHash }
+  return { indexBytes, encryption: SCHEME, proofHash: proofHash as SecretHash }
 }

@@ -22,8 +22,8 @@ const record = z.strictObject({
   md5: z.string().optional(),
   sha256: s.sha256Hex.optional(),
   indexBytes: s.count,
-  encryption: z.enum(['aes256gcm-1']).nullable(),
-  proofHash: s.sha256Hex.optional(),
+  encryption: s.encryption.nullable(),
+  proofHash: s.secretHash.optional(),
   given: z.record(z.string(), z.string().nullable())
 })
 

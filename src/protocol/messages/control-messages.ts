@@ -51,6 +51,8 @@ export const controlMessages = {
             mediaType: s.mediaType,
             plan: s.uploadPlan,
             expiresAt: s.timeMs,
+            /** Since something came, or its writer checked in. */
+            idleMs: s.count,
             chunkCount: s.count,
             sizeBytes: s.count
           }),
