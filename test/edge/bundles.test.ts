@@ -318,3 +318,16 @@ async function wget(args: readonly string[]): Promise<{ code: number }> {
   const [code] = (await once(child, 'close')) as [number]
   return { code }
 }
+
+t.test('where no copy can be reached nothing is spent, and people still see a page', async (t) => {
+  const cluster = await startEdges(t, { config: { replication: { getTimeoutMs: 200, attemptsPerCopy: 1 } } })
+  const { directUrl, url: page } = await uploadFiles(cluster.url(), FILES)
+  for (const [n] of cluster.cluster.nodes.entries()) await cluster.cluster.stopNode(n, { crash: true })
+  t.equal((await fetch(directUrl, JSON_WANTED)).status, 503)
+  t.equal((await fetch(`${directUrl}/0`, JSON_WANTED)).status, 503)
+  t.equal((await fetch(`${page}/index`, JSON_WANTED)).status, 503)
+  const text = await (await fetch(page, PERSON)).text()
+  t.match(text, 'holiday')
+  t.match(text, /type="submit"/)
+  t.equal(await claimsMade(cluster, directUrl), 0)
+})
