@@ -161,9 +161,18 @@ t.test('uploads that go on later, and what is wrong with them', async (t) => {
       await patch(first + path, 0, content.subarray(0, 2000))
       return await patch(second + path, 2000, content.subarray(2000))
     }
-    t.equal((await send(3000)).status, 204)
+    const direct = (answer: Response): string =>
+      (answer.headers.get('x-link') ?? '').replace('/d/', '/download/')
+    const zip = await fetch(direct(await send(3000)))
+    t.match(zip.headers.get('content-disposition'), /things\.zip/, 'it comes as a bundle')
+    await zip.arrayBuffer()
     t.equal(await codeOf(await send(2999)), '422 index-invalid')
-    t.equal((await send(2999, { encryption: 'aes256gcm-1', proofhash: 'ab'.repeat(32) })).status, 204)
+    const encrypted = await send(2999, { encryption: 'aes256gcm-1', proofhash: 'ab'.repeat(32) })
+    t.equal(encrypted.status, 204)
+    t.equal(
+      await codeOf(await fetch(direct(encrypted), { headers: { accept: 'application/json' } })),
+      '401 proof-required'
+    )
   })
 
   t.test('of two clients the newest goes on, through whichever edge', async (t) => {

@@ -2,8 +2,11 @@
 
 import t from 'tap'
 import { MemoryMetadataStore } from '../../src/metadata/memory-metadata-store.ts'
+import { chunkIdOf } from '../../src/protocol/ids.ts'
+import { hashSecret } from '../../src/protocol/secrets.ts'
 import { uploadKeys } from '../../src/protocol/upload-secret.ts'
 import { createLogger } from '../../src/runtime/logger.ts'
+import type { Generation } from '../../src/types.ts'
 import { EICAR } from '../kit/clamd.ts'
 import { until } from '../kit/until.ts'
 import { sampleBytes, startEdges } from './edge-cluster.ts'
@@ -109,6 +112,32 @@ t.test('what holds for every upload', async (t) => {
     t.equal(head.headers.get('upload-offset'), String(bytes.length))
     const link = (head.headers.get('x-link') ?? '').replace('/d/', '/download/')
     t.ok(Buffer.from(await (await fetch(link)).arrayBuffer()).equals(bytes))
+  })
+
+  t.test('a file that a recovery found again is the end of its upload', async (t) => {
+    const bytes = sampleBytes(5000)
+    const path = await open(first, bytes.length)
+    await patch(first + path, 0, bytes.subarray(0, 4000))
+    const { file, token, deleteSecret } = uploadKeys(path.slice('/files/'.length))
+    const piece = { id: chunkIdOf(bytes), sizeBytes: bytes.length, generation: 1 as Generation }
+    const facts = {
+      name: 'a',
+      sizeBytes: bytes.length,
+      mediaType: 'a/b',
+      sha256: 'ab'.repeat(32),
+      metadata: {}
+    }
+    const [tokenHash, deleteHash] = [hashSecret(token), hashSecret(deleteSecret)]
+    await metadata.adoptFile({
+      file: { id: file, uploadedAt: Date.now(), ...facts },
+      manifest: { ...piece, id: chunkIdOf(Buffer.from('manifest')) },
+      chunks: [piece],
+      link: { tokenHash, deleteHash, downloads: 1, expiresAt: Date.now() + 60_000, state: 'live' }
+    })
+    const last = await patch(second + path, 4000, bytes.subarray(4000))
+    t.equal(last.status, 204)
+    t.match(last.headers.get('x-link'), new RegExp(`/d/${token}$`))
+    t.equal((await cluster.controller.status()).uploadsOpen, 0)
   })
 
   t.test('one that stood still for too long is gone', async (t) => {

@@ -223,6 +223,13 @@ export class ResumableWriter {
     })
     try {
       return await endUpload(this.#deps, run)
+    } catch (error) {
+      // a controller that was recovered may have the file, by its manifest, and not know that the upload has ended
+      const { keys } = run.file
+      const known = hasCode(error, 'upload-conflict') && (await this.committed(keys, run.stop.signal))
+      if (known === false || known === undefined) throw error
+      await this.#deps.controller.call('abandonUpload', { upload: keys.upload })
+      return known
     } finally {
       over.abort(new PeerbinError('aborted', 'the upload has ended'))
       await checkingIn
