@@ -51,6 +51,18 @@ export class Progress {
     const filled = Math.round(share * BAR_WIDTH)
     const speed = ((doneBytes - this.#firstBytes) * 1000) / Math.max(1, now - this.#startedAt)
     const text = `${this.#label} [${'='.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}] ${Math.floor(share * 100)}% of ${this.#format(this.#totalBytes)}, ${this.#format(Math.round(speed))}/s`
+    this.#draw(text)
+  }
+
+  /** Says in place of the bar why nothing moves; a line of its own where no person looks. */
+  note(text: string): void {
+    const line = `${this.#label}: ${text}`
+    if (this.#output.isTTY !== true) return this.#output.write(`peerbin: ${line}\n`)
+    this.#drawnAt = this.#clock.monotonic()
+    this.#draw(line)
+  }
+
+  #draw(text: string): void {
     this.#output.write(`\r${text.slice(0, Math.max(20, (this.#output.columns ?? 80) - 1))}\u001B[K`)
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { dispositionName, safeFileName } from '../../src/cli/pull/file-name.ts'
+import { safeFileName } from '../../src/cli/pull/file-name.ts'
 import { claimUrl, parseLink } from '../../src/cli/pull/link.ts'
 
 t.test('a name from a server becomes one that is safe to save', async (t) => {
@@ -37,21 +37,6 @@ t.test('whatever the server says, the name stays in the folder', async (t) => {
     })
   )
   t.pass('held for all')
-})
-
-t.test('the name of a Content-Disposition: the extended form wins', async (t) => {
-  t.equal(dispositionName('attachment; filename=plain.txt'), 'plain.txt')
-  t.equal(dispositionName('attachment; filename="with \\"quotes\\".txt"'), 'with "quotes".txt')
-  t.equal(
-    dispositionName(`attachment; filename="x.txt"; filename*=UTF-8''%E2%82%AC%20rates.txt`),
-    '€ rates.txt'
-  )
-  t.equal(
-    dispositionName(`attachment; filename="x.txt"; filename*=UTF-8''%FF`),
-    'x.txt',
-    'one that cannot be decoded is passed over'
-  )
-  t.equal(dispositionName(undefined), '')
 })
 
 t.test('links are taken in both forms, and nothing else is', async (t) => {

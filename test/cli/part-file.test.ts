@@ -2,8 +2,9 @@ import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import t from 'tap'
-import { findPart, PartFile, refuseExisting } from '../../src/cli/pull/part-file.ts'
-import type { PartState } from '../../src/cli/pull/part-file.ts'
+import { PartFile } from '../../src/cli/pull/part-file.ts'
+import { findPart, refuseExisting } from '../../src/cli/pull/part-state.ts'
+import type { PartState } from '../../src/cli/pull/part-state.ts'
 import { hashSecret, newClaimSecret } from '../../src/protocol/secrets.ts'
 import { systemRandom } from '../../src/runtime/random.ts'
 import { testFolder } from '../kit/test-folder.ts'
@@ -11,11 +12,13 @@ import { testFolder } from '../kit/test-folder.ts'
 const content = Buffer.from('the whole content of a file')
 const tokenHash = hashSecret('token')
 const stateOf = (sha256 = createHash('sha256').update(content).digest('hex')): PartState => ({
-  version: 1,
   tokenHash,
   claim: newClaimSecret(systemRandom),
   sizeBytes: content.byteLength,
-  sha256
+  sha256,
+  shape: 'file',
+  encryption: null,
+  indexText: null
 })
 
 t.test('a part is found again by its link, and goes on where it was', async (t) => {
@@ -30,10 +33,10 @@ t.test('a part is found again by its link, and goes on where it was', async (t) 
   t.same(await findPart({ target }, tokenHash), { target, state })
 
   const again = await PartFile.resume(target, state)
-  t.equal(again.sizeBytes, 10)
-  t.notOk(again.matches)
+  t.equal(again.position, 10)
+  t.equal(again.goodTo, 0)
   await again.append(content.subarray(10))
-  t.ok(again.matches)
+  t.equal(again.goodTo, content.byteLength)
   await again.finish(false)
   t.same(await readdir(folder), ['file.bin'])
   t.ok(content.equals(await readFile(target)))
@@ -42,11 +45,11 @@ t.test('a part is found again by its link, and goes on where it was', async (t) 
 t.test('bytes that do not match the digest are noticed, and can be begun again', async (t) => {
   const target = join(testFolder(t), 'file.bin')
   const part = await PartFile.begin(target, stateOf())
-  await part.append(Buffer.alloc(content.byteLength))
-  t.notOk(part.matches)
-  await part.restart()
+  await t.rejects(part.append(Buffer.alloc(content.byteLength)), { code: 'checksum-mismatch' })
+  await t.rejects(part.finish(false), { code: 'internal' }, 'it does not get its name')
+  await part.rewind()
   await part.append(content)
-  t.ok(part.matches)
+  t.equal(part.goodTo, content.byteLength)
   await part.discard()
   t.same(await readdir(t.testdirName), [])
 })
@@ -73,7 +76,15 @@ t.test('a file that is there is never replaced, also when it appears at the last
 })
 
 t.test('a state that cannot be read is as none', async (t) => {
-  const folder = testFolder(t, { 'a.peerbin-part.json': '{', 'b.peerbin-part.json': '{"version":2}' })
+  const folder = testFolder(t, { 'a.peerbin-part.json': '{', 'b.peerbin-part.json': '{"version":3}' })
   t.equal(await findPart({ folder }, tokenHash), undefined)
   t.equal(await findPart({ folder: join(folder, 'missing') }, tokenHash), undefined)
+})
+
+t.test('the state of a plain file has the form it had before there were bundles', async (t) => {
+  const target = join(testFolder(t), 'file.bin')
+  const state = stateOf()
+  await (await PartFile.begin(target, state)).close()
+  const { shape: _shape, encryption: _encryption, indexText: _indexText, ...rest } = state
+  t.same(JSON.parse(await readFile(`${target}.peerbin-part.json`, 'utf8')), { version: 1, ...rest })
 })

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'content-disposition'
 import t from 'tap'
-import { dispositionName, safeFileName } from '../../src/cli/pull/file-name.ts'
+import { safeFileName } from '../../src/cli/pull/file-name.ts'
 import { escapeHtml } from '../../src/edge/html.ts'
 import { cleanName, formName } from '../../src/edge/http/names.ts'
 import { runInProcess } from '../kit/cli-context.ts'
@@ -47,7 +47,6 @@ t.test('naughty names', async (t) => {
       const header = head.headers.get('content-disposition') ?? ''
       if (!/^[\x20-\x7E]+$/.test(header)) t.fail(`not ASCII: ${what}`)
       t.equal(parse(header).parameters['filename'], clean, `the header of ${what}`)
-      t.equal(dispositionName(header), clean, `pull reads ${what}`)
       const html = await (await fetch(page, { headers: { accept: 'text/html' } })).text()
       if (!html.includes(`<p class="file-name">${escapeHtml(clean)}</p>`)) t.fail(`the page of ${what}`)
       const text = await (await fetch(page, { headers: { accept: '*/*' } })).text()

@@ -15,7 +15,7 @@ const REDIRECTS_MAX = 3
 const TEXT_BYTES_MAX = 4 * 1024 * 1024
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly url: URL
   readonly headers?: Readonly<Record<string, string>>
   /** Sent as it comes; its length must be given as `content-length`. */
@@ -166,8 +166,8 @@ export async function failureOf(answer: HttpAnswer): Promise<PeerbinError> {
   )
 }
 
-/** What a server says must not move a terminal's cursor, nor fill the screen. */
-const printable = (text: string): string =>
+/** What comes from a server, or is a file's name, must not move a terminal's cursor, nor fill the screen. */
+export const printable = (text: string): string =>
   text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]+/gu, ' ').slice(0, DETAIL_LENGTH_MAX)
 const DETAIL_LENGTH_MAX = 500
 

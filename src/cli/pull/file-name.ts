@@ -1,7 +1,5 @@
 /** Names of files to save, from what a server says. The server is not trusted: a name must not leave the folder, hide, or be a device. */
 
-import { parse } from 'content-disposition'
-
 /** What file systems take, less what a part file's suffix needs. */
 const NAME_BYTES_MAX = 230
 const NAMELESS = 'download'
@@ -13,12 +11,20 @@ const INVISIBLE =
 const UNSAFE = /[<>:"|?*]/g
 const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i
 
-export function safeFileName(text: string): string {
+/** Of a file that is saved where others are: it does not begin with a dot. */
+export const safeFileName = (text: string): string => {
   const last = text.toWellFormed().split(/[/\\]/).at(-1) ?? ''
-  const clean = last
+  return safePart(last.replace(INVISIBLE, '').replace(/^[\s.]+/u, ''))
+}
+
+/** One part of a path inside a folder that was made for it. */
+export function safePart(text: string): string {
+  const clean = text
+    .toWellFormed()
+    .replace(/[/\\]/g, '')
     .replace(INVISIBLE, '')
     .replace(UNSAFE, '_')
-    .replace(/^[\s.]+/u, '')
+    .replace(/^\s+/u, '')
     .replace(/[\s.]+$/u, '')
   const name = cut(clean)
   if (name === '') return NAMELESS
@@ -36,7 +42,3 @@ function cut(name: string): string {
   }
   return kept + extension
 }
-
-/** The file name of a Content-Disposition header (RFC 6266): `filename*` before `filename`. Not cleaned yet. */
-export const dispositionName = (header: string | undefined): string =>
-  parse(header ?? '').parameters['filename'] ?? ''

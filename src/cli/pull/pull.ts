@@ -1,82 +1,121 @@
 /** What `peerbin pull` does. */
 
-import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { PeerbinError } from '../../errors.ts'
+import { basename, join, resolve } from 'node:path'
+import type { LinkKeys } from '../../encryption/link-keys.ts'
+import { hasCode, PeerbinError } from '../../errors.ts'
 import { newClaimSecret } from '../../protocol/secrets.ts'
 import type { PullOptions } from '../commands/pull.ts'
 import { say } from '../context.ts'
 import type { CliContext } from '../context.ts'
 import { Progress } from '../progress.ts'
-import { fetchRest, lookAt } from './download.ts'
+import { fetchRest } from './download.ts'
+import type { Redemption, Sink } from './download.ts'
+import { layoutFeed, sealedFeed } from './feed.ts'
+import type { Feed } from './feed.ts'
 import { safeFileName } from './file-name.ts'
+import { indexOf, isBundle } from './index-text.ts'
+import { keysOf } from './keys.ts'
+import { plainLayout, zipLayout } from './layout.ts'
+import type { Layout } from './layout.ts'
+import { LayoutWriter } from './layout-writer.ts'
 import { LinkPassword } from './link-password.ts'
 import { parseLink } from './link.ts'
 import type { ShareLink } from './link.ts'
-import { findPart, PartFile, refuseExisting } from './part-file.ts'
+import { lookAt } from './look.ts'
+import type { LinkInfo } from './look.ts'
+import { beginPart, resumePart } from './part.ts'
+import type { Part } from './part.ts'
+import { findPart, refuseExisting, refuseFolder } from './part-state.ts'
+import type { Shape } from './part-state.ts'
+import { payloadCheck } from './payload-check.ts'
 
 export async function pull(url: string, options: PullOptions, context: CliContext): Promise<void> {
   const link = parseLink(url)
   const password = new LinkPassword(options, context)
   if (options.output === '-') await pullToOutput(link, password, context)
-  else await pullToFile(link, password, options, context)
+  else await pullToDisk(link, password, options, context)
 }
 
-async function pullToFile(
+async function pullToDisk(
   link: ShareLink,
   password: LinkPassword,
   options: PullOptions,
   context: CliContext
 ): Promise<void> {
   const part = await openPart(link, password, options, context)
-  const resumedAt = part.sizeBytes
+  const resumedAt = part.position
   if (resumedAt > 0) say(context, `going on at byte ${resumedAt} of ${part.state.sizeBytes}`)
   try {
-    await complete(part, link, password, context)
-    if (!part.matches && resumedAt > 0) {
-      // the part on disk was damaged, by a power cut for instance; the claim allows to begin again
-      say(context, 'the part that was here does not match the file; it is fetched again')
-      await part.restart()
-      await complete(part, link, password, context)
-    }
+    const redemption = await redemptionOf(link, part.state.claim, part.state, password)
+    await complete(part, resumedAt, redemption, context)
   } catch (error) {
-    await part.close()
-    throw error
-  }
-  if (!part.matches) {
+    if (!hasCode(error, 'checksum-mismatch')) {
+      await part.close()
+      throw error
+    }
     await part.discard()
-    throw new PeerbinError(
-      'checksum-mismatch',
-      'the bytes that came do not match the SHA-256 of the file; nothing was kept'
-    )
+    throw new PeerbinError('checksum-mismatch', `${error.message}; nothing was kept`)
   }
-  if (part.state.sha256 === null) say(context, 'the server gave no digest: the bytes were not verified')
+  if (part.state.sha256 === null && part.state.indexText === null)
+    say(context, 'the server gave no digest: the bytes were not verified')
   await part.finish(options.force === true)
   context.stdout.write(`${part.target}\n`)
 }
 
+/** All bytes, once more where those that an earlier run left turn out to be wrong. */
 async function complete(
-  part: PartFile,
-  link: ShareLink,
-  password: LinkPassword,
+  part: Part,
+  resumedAt: number,
+  redemption: Redemption,
   context: CliContext
 ): Promise<void> {
-  const progress = new Progress(context.stderr, context.clock, 'pull', part.state.sizeBytes, part.sizeBytes)
-  const sink = {
-    get sizeBytes() {
-      return part.sizeBytes
+  const { target, state } = part
+  const label = basename(target)
+  const progress = new Progress(context.stderr, context.clock, label, state.sizeBytes, part.position)
+  const sink: Sink = {
+    get position() {
+      return part.position
     },
-    append: async (bytes: Uint8Array) => {
+    append: async (bytes) => {
       await part.append(bytes)
-      progress.update(part.sizeBytes)
+      progress.update(part.position)
     }
   }
   try {
-    await fetchRest(link, part.state.claim, part.state, sink, password, context)
+    await fetchRest(redemption, sink, context)
+  } catch (error) {
+    if (!hasCode(error, 'checksum-mismatch') || part.goodTo >= resumedAt) throw error
+    // the part on disk was damaged, by a power cut for instance; the claim allows to fetch it again
+    progress.end()
+    say(context, 'the part that was here does not match the file; it is fetched again')
+    await part.rewind()
+    await fetchRest(redemption, sink, context)
   } finally {
     progress.end()
   }
+}
+
+/** What the link leads to, as it is fetched: an archive, or sealed, or as it is. @throws `key-missing` */
+async function redemptionOf(
+  link: ShareLink,
+  claim: string,
+  info: Pick<LinkInfo, 'sizeBytes' | 'encryption' | 'indexText'>,
+  password: LinkPassword
+): Promise<Redemption> {
+  const keys = info.encryption === null ? undefined : await keysOf(link)
+  const { sizeBytes } = info
+  return { link, claim, proof: keys?.proof, password, feed: feedOf(info, keys), sizeBytes }
+}
+
+function feedOf(info: Pick<LinkInfo, 'sizeBytes' | 'indexText'>, keys: LinkKeys | undefined): Feed {
+  return keys === undefined ? layoutFeed(archiveOf(info)) : sealedFeed(keys.payload, info.sizeBytes)
+}
+
+/** A bundle as one file is a zip. */
+function archiveOf(info: Pick<LinkInfo, 'sizeBytes' | 'indexText'>): Layout {
+  const index = indexOf(info)
+  return isBundle(index) ? zipLayout(index) : plainLayout(info.sizeBytes)
 }
 
 /** Goes on with a part of this link if there is one; otherwise begins, with a claim secret of its own. */
@@ -85,24 +124,41 @@ async function openPart(
   password: LinkPassword,
   options: PullOptions,
   context: CliContext
-): Promise<PartFile> {
+): Promise<Part> {
   const where = await outputOf(options, context)
   const begun = await findPart(where, link.tokenHash)
   if (begun !== undefined) {
-    if (options.force !== true) await refuseExisting(begun.target)
-    return await PartFile.resume(begun.target, begun.state)
+    const { target, state } = begun
+    if (options.zip === true && state.shape === 'folder')
+      throw new PeerbinError('usage', `${target} was begun as a folder; go on without --zip`)
+    await refuseTarget(target, state.shape, options)
+    // before anything is read back
+    if (state.encryption !== null) await keysOf(link)
+    return await resumePart(target, state)
   }
   if ('target' in where && options.force !== true) await refuseExisting(where.target)
   const info = await lookAt(link, password, context)
-  const target = 'target' in where ? where.target : join(where.folder, safeFileName(info.name))
-  if (options.force !== true) await refuseExisting(target)
-  return await PartFile.begin(target, {
-    version: 1,
+  const shape: Shape = !isBundle(indexOf(info)) ? 'file' : options.zip === true ? 'zip' : 'folder'
+  const name = safeFileName(shape === 'zip' ? `${info.name}.zip` : info.name)
+  const target = 'target' in where ? where.target : join(where.folder, name)
+  await refuseTarget(target, shape, options)
+  const { sizeBytes, sha256, encryption, indexText } = info
+  const claim = newClaimSecret(context.random)
+  return await beginPart(target, {
     tokenHash: link.tokenHash,
-    claim: newClaimSecret(context.random),
-    sizeBytes: info.sizeBytes,
-    sha256: info.sha256
+    claim,
+    sizeBytes,
+    sha256,
+    shape,
+    encryption,
+    indexText
   })
+}
+
+/** @throws `local-file` */
+async function refuseTarget(target: string, shape: Shape, options: PullOptions): Promise<void> {
+  if (shape === 'folder') await refuseFolder(target)
+  if (shape === 'folder' || options.force !== true) await refuseExisting(target)
 }
 
 async function outputOf(
@@ -117,22 +173,24 @@ async function outputOf(
   return { target: path }
 }
 
-/** Nothing is kept on the way, so a run that breaks cannot be gone on with. The digest is known to match only at the end: exit code 5 says if not. */
+/**
+ * Nothing is kept on the way, so a run that breaks cannot be gone on with. A bundle comes as a zip. Whether a digest matches is known only at its end: exit code 5 says if not; what was
+ * encrypted is never given out unverified.
+ */
 async function pullToOutput(link: ShareLink, password: LinkPassword, context: CliContext): Promise<void> {
   const info = await lookAt(link, password, context)
-  const hash = createHash('sha256')
-  let sizeBytes = 0
-  const sink = {
-    get sizeBytes() {
-      return sizeBytes
+  const redemption = await redemptionOf(link, newClaimSecret(context.random), info, password)
+  const writer = new LayoutWriter(archiveOf(info), 0, (bytes) => context.stdout.writeBytes(bytes))
+  const check = payloadCheck(info.sizeBytes, info.sha256, indexOf(info))
+  const sink: Sink = {
+    get position() {
+      return check.position
     },
-    append: async (bytes: Uint8Array) => {
-      hash.update(bytes)
-      await context.stdout.writeBytes(bytes)
-      sizeBytes += bytes.byteLength
+    append: async (bytes) => {
+      await writer.append(bytes)
+      check.update(bytes)
     }
   }
-  await fetchRest(link, newClaimSecret(context.random), info, sink, password, context)
-  if (info.sha256 !== null && hash.digest('hex') !== info.sha256)
-    throw new PeerbinError('checksum-mismatch', 'the bytes that came do not match the SHA-256 of the file')
+  await fetchRest(redemption, sink, context)
+  await writer.end()
 }

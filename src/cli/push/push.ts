@@ -1,136 +1,172 @@
 /** What `peerbin push` does. */
 
-import { createHash } from 'node:crypto'
-import { basename, resolve } from 'node:path'
-import { z } from 'zod'
+import { deriveLinkKeys, newLinkSecret } from '../../encryption/link-keys.ts'
+import type { LinkKeys } from '../../encryption/link-keys.ts'
+import { ENCRYPTION } from '../../encryption/scheme.ts'
+import { webCrypto } from '../../encryption/web-crypto.ts'
 import { asPeerbinError, PeerbinError } from '../../errors.ts'
+import { hashSecret } from '../../protocol/secrets.ts'
 import type { PushOptions } from '../commands/push.ts'
 import { say } from '../context.ts'
 import type { CliContext } from '../context.ts'
 import { FailedQuietly } from '../failed-quietly.ts'
-import { multipartForm } from '../http/multipart.ts'
-import type { FormFile } from '../http/multipart.ts'
-import { failureOf, readJson, request } from '../http/request.ts'
 import { askTwice, namedPassword } from '../password/sources.ts'
 import { Progress } from '../progress.ts'
+import { acceptAnswer } from './answer.ts'
+import type { Uploaded } from './answer.ts'
+import { Content } from './content.ts'
+import { formUpload, isNobody } from './form-upload.ts'
+import { LocalFiles } from './local-files.ts'
 import { drawLink } from './qr.ts'
-import { openSource } from './source-file.ts'
+import { selectFiles } from './selection.ts'
+import type { Selection } from './selection.ts'
+import { Servers } from './target.ts'
+import { tusUpload } from './tus-upload.ts'
 
-const SHA256_HEX_LENGTH = 64
+/** One plain file below this goes in one request; what is larger is worth going on with after a break. Four chunks. */
+export const TUS_BYTES_MIN = 16 * 1024 * 1024
 
-/**
- * What the edge answers to an upload; fields it may add are passed on in --json. The address is printed as it comes, so it must be one: no blanks, and nothing that
- * moves a terminal's cursor.
- */
-const uploaded = z.looseObject({
-  url: z.string().regex(/^[\x21-\x7E]+$/),
-  deleteUrl: z.string().optional(),
-  passwordRequired: z.boolean().optional()
-})
-
-/** One after the other. A file that fails is reported and does not keep the others back; its exit code is kept. */
+/** One link for all, or with `--each` one for each: then one that fails is reported and does not keep the others back; its exit code is kept. */
 export async function push(
   files: readonly string[],
   options: PushOptions,
   context: CliContext
 ): Promise<void> {
+  if (files.includes('-'))
+    throw new PeerbinError(
+      'usage',
+      'push sends files, whose length it knows: for standard input use curl -T - SERVER/NAME, or save it first'
+    )
   const password =
     options.askPassword === true ? await askTwice(context) : await namedPassword(options, context)
+  const groups = options.each === true ? files.map((file) => [file]) : [files]
   let failure: PeerbinError | undefined
-  for (const file of files) {
+  for (const group of groups) {
     try {
-      const answer = await pushFile(resolve(context.cwd, file), options, password, context)
+      const answer = await pushGroup(group, options, password, context)
       context.stdout.write(`${options.json === true ? JSON.stringify(answer) : answer.url}\n`)
       if (options.qr === true) drawLink(answer.url, context)
     } catch (error) {
-      if (files.length === 1 || context.interrupted.aborted) throw error
+      if (groups.length === 1 || context.interrupted.aborted) throw error
       const known = asPeerbinError(error)
-      say(context, `${file}: ${known.message} (${known.code})`)
+      say(context, `${group.join(' ')}: ${known.message} (${known.code})`)
       failure ??= known
     }
   }
   if (failure !== undefined) throw new FailedQuietly(failure)
 }
 
-async function pushFile(
-  path: string,
+async function pushGroup(
+  group: readonly string[],
   options: PushOptions,
   password: string | undefined,
   context: CliContext
-): Promise<z.output<typeof uploaded>> {
-  await using file = await openSource(path)
-  const hash = createHash('sha256')
-  const progress = new Progress(context.stderr, context.clock, basename(path), file.sizeBytes)
-  const source: FormFile = {
-    name: basename(path),
-    sizeBytes: file.sizeBytes,
-    mediaType: 'application/octet-stream',
-    bytes: (async function* () {
-      let sentBytes = 0
-      for await (const piece of file.read()) {
-        hash.update(piece)
-        yield piece
-        sentBytes += piece.byteLength
-        progress.update(sentBytes)
-      }
-    })()
-  }
-  const late = { name: 'sha256', sizeBytes: SHA256_HEX_LENGTH, value: () => hash.digest('hex') }
-  const form = multipartForm(fieldsOf(options, password), source, late, context.random)
+): Promise<Uploaded> {
+  const selection = await selectFiles(group, {
+    cwd: context.cwd,
+    name: options.name,
+    onSkipped: (text) => say(context, text)
+  })
+  await using files = new LocalFiles(selection.files)
+  const secret = options.encrypt === true ? newLinkSecret(webCrypto) : undefined
+  const keys = secret === undefined ? undefined : await deriveLinkKeys(secret, webCrypto)
+  const content = new Content(selection, files, keys)
+  const terms = termsOf(options, password)
+  const servers = new Servers(options.server)
+  const progress = new Progress(context.stderr, context.clock, selection.name, content.sizeBytes)
+  const sending: Sending = { selection, content, keys, terms, servers, progress, context }
   try {
-    const answer = await request({
-      method: 'POST',
-      url: new URL('upload', folderOf(options.server)),
-      headers: {
-        'content-type': form.contentType,
-        'content-length': String(form.sizeBytes),
-        accept: 'application/json'
+    const isSmall = keys === undefined && selection.isSingle && content.sizeBytes < TUS_BYTES_MIN
+    const record = isSmall ? await sendForm(sending) : await sendTus(sending)
+    const answer = await acceptAnswer(
+      record,
+      {
+        hasPassword: password !== undefined,
+        isEncrypted: keys !== undefined,
+        sha256: isSmall ? undefined : content.sha256
       },
-      body: form.body,
-      signal: context.interrupted
-    })
-    if (answer.status !== 201) throw await failureOf(answer)
-    const parsed = uploaded.safeParse(await readJson(answer))
-    if (!parsed.success)
-      throw new PeerbinError('protocol-violation', `${options.server.origin} is no peerbin edge`)
-    // an edge of an earlier version passes over a field that it does not know
-    if (password !== undefined && parsed.data.passwordRequired !== true) {
-      await withdraw(parsed.data, context)
-      throw new PeerbinError(
-        'protocol-violation',
-        `${options.server.origin} made a link without the password; it was withdrawn`
-      )
+      servers.current,
+      context
+    )
+    return {
+      ...answer,
+      encryption: keys === undefined ? null : ENCRYPTION,
+      entries: selection.files.length,
+      // of an encrypted file the server knows neither
+      ...(secret !== undefined && {
+        name: selection.name,
+        size: files.sizeBytes,
+        url: `${answer.url}#${secret}`
+      })
     }
-    return parsed.data
   } finally {
     progress.end()
   }
 }
 
-/** A link that must not be used by anybody. @throws `protocol-violation` when that cannot be seen to */
-async function withdraw({ deleteUrl }: z.output<typeof uploaded>, context: CliContext): Promise<void> {
-  const url = deleteUrl === undefined || !URL.canParse(deleteUrl) ? undefined : new URL(deleteUrl)
-  const answer =
-    url === undefined
-      ? undefined
-      : await request({ method: 'DELETE', url, signal: context.interrupted }).catch(() => undefined) // told below
-  answer?.body.resume()
-  if (answer?.status !== 204)
-    throw new PeerbinError(
-      'protocol-violation',
-      'the server made a link without the password, and it could not be withdrawn'
-    )
+interface Sending {
+  readonly selection: Selection
+  readonly content: Content
+  readonly keys: LinkKeys | undefined
+  readonly terms: Readonly<Record<string, string>>
+  readonly servers: Servers
+  readonly progress: Progress
+  readonly context: CliContext
 }
 
-const fieldsOf = (options: PushOptions, password: string | undefined): Record<string, string> => ({
+/** In one request, at the first server that can be reached. */
+async function sendForm({
+  selection,
+  content,
+  terms,
+  servers,
+  progress,
+  context
+}: Sending): Promise<unknown> {
+  for (let tried = 1; ; tried++) {
+    const bytes = (async function* () {
+      let sentBytes = 0
+      for await (const piece of content.read(0)) {
+        yield piece
+        sentBytes += piece.byteLength
+        progress.update(sentBytes)
+      }
+    })()
+    const { sizeBytes } = content
+    const file = { name: selection.name, sizeBytes, mediaType: 'application/octet-stream', bytes }
+    try {
+      return await formUpload(file, terms, servers.current, context)
+    } catch (error) {
+      if (!isNobody(error) || tried >= servers.count) throw error
+      servers.next()
+    }
+  }
+}
+
+async function sendTus(sending: Sending): Promise<unknown> {
+  const { selection, content, keys, terms, servers, progress, context } = sending
+  const metadata = {
+    ...terms,
+    ...(keys === undefined
+      ? { filename: selection.name }
+      : { encryption: ENCRYPTION, proofhash: hashSecret(keys.proof) }),
+    ...(content.indexBytes > 0 && { indexbytes: String(content.indexBytes) })
+  }
+  return await tusUpload({
+    content,
+    metadata,
+    servers,
+    context,
+    onProgress: (sentBytes) => progress.update(sentBytes),
+    onWait: (why, waitMs) =>
+      progress.note(`${why.message}; trying ${waitMs === 0 ? servers.current.origin : again(waitMs)}`)
+  })
+}
+
+const again = (waitMs: number): string => `again in ${Math.ceil(waitMs / 1000)} s`
+
+const termsOf = (options: PushOptions, password: string | undefined): Record<string, string> => ({
   ...(password === undefined ? {} : { password }),
   ...(options.downloads === undefined ? {} : { downloads: String(options.downloads) }),
   ...(options.expires === undefined ? {} : { expires: String(Math.round(options.expires / 1000)) })
 })
-
-/** An edge may live below a path of a larger site. */
-function folderOf(server: URL): URL {
-  const url = new URL(server)
-  if (!url.pathname.endsWith('/')) url.pathname += '/'
-  return url
-}

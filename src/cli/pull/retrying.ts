@@ -1,0 +1,19 @@
+import { sleep } from '../../runtime/deadline.ts'
+import type { CliContext } from '../context.ts'
+import { isPassing, pauseMs } from '../http/retry.ts'
+
+/** Attempts in a row that brought nothing. */
+const ATTEMPTS_MAX = 6
+const PAUSE_MAX_MS = 10_000
+
+/** Asks again after what passes. @throws what does not, or did not for several attempts */
+export async function retrying<T>(context: CliContext, attempt: () => Promise<T>): Promise<T> {
+  for (let attempts = 1; ; attempts++) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (context.interrupted.aborted || !isPassing(error) || attempts >= ATTEMPTS_MAX) throw error
+      await sleep(context.clock, pauseMs(attempts, PAUSE_MAX_MS, error), context.interrupted)
+    }
+  }
+}

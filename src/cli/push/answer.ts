@@ -1,0 +1,66 @@
+/** What an edge answers to an upload. */
+
+import { z } from 'zod'
+import { PeerbinError } from '../../errors.ts'
+import type { CliContext } from '../context.ts'
+import { request } from '../http/request.ts'
+
+/** The address is printed as it comes, so it must be one: no blanks, and nothing that moves a terminal's cursor. */
+const uploaded = z.looseObject({
+  url: z.string().regex(/^[\x21-\x7E]+$/),
+  deleteUrl: z.string().optional(),
+  passwordRequired: z.boolean().optional(),
+  sha256: z.string().optional(),
+  encryption: z.string().nullish()
+})
+
+/** Fields that an edge may add are passed on in --json. */
+export type Uploaded = z.output<typeof uploaded>
+
+/** What the link has to be. */
+export interface Wanted {
+  readonly hasPassword: boolean
+  readonly isEncrypted: boolean
+  /** Of the content, hex; undefined: the server compared it. */
+  readonly sha256: string | undefined
+}
+
+/**
+ * Reads the answer, and withdraws a link that is not what was asked for: an edge of an earlier version passes over fields that it does not know.
+ * @throws `protocol-violation`, `checksum-mismatch`
+ */
+export async function acceptAnswer(
+  record: unknown,
+  wanted: Wanted,
+  server: URL,
+  context: CliContext
+): Promise<Uploaded> {
+  const parsed = uploaded.safeParse(record)
+  if (!parsed.success) throw new PeerbinError('protocol-violation', `${server.origin} is no peerbin edge`)
+  const answer = parsed.data
+  if (wanted.hasPassword && answer.passwordRequired !== true)
+    throw await withdrawn('protocol-violation', 'without the password', answer, server, context)
+  if (wanted.isEncrypted && (answer.encryption ?? null) === null)
+    throw await withdrawn('protocol-violation', 'that asks for no key', answer, server, context)
+  if (wanted.sha256 !== undefined && answer.sha256 !== undefined && answer.sha256 !== wanted.sha256)
+    throw await withdrawn('checksum-mismatch', 'of bytes that were not sent', answer, server, context)
+  return answer
+}
+
+/** For a link that must not be used by anybody. */
+async function withdrawn(
+  code: 'protocol-violation' | 'checksum-mismatch',
+  what: string,
+  { deleteUrl }: Uploaded,
+  server: URL,
+  context: CliContext
+): Promise<PeerbinError> {
+  const url = deleteUrl === undefined || !URL.canParse(deleteUrl) ? undefined : new URL(deleteUrl)
+  const answer =
+    url === undefined
+      ? undefined
+      : await request({ method: 'DELETE', url, signal: context.interrupted }).catch(() => undefined) // told below
+  answer?.body.resume()
+  const end = answer?.status === 204 ? 'it was withdrawn' : 'and it could not be withdrawn'
+  return new PeerbinError(code, `${server.origin} made a link ${what}; ${end}`)
+}
