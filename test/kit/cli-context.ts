@@ -20,6 +20,10 @@ export async function runInProcess(
     input?: string
     /** What a person types when asked; given, standard input is a terminal. */
     answers?: string[]
+    /** Gets what goes to standard output as bytes; they are not in `stdout` then. */
+    onBytes?: (bytes: Uint8Array) => void
+    /** Ctrl-C. */
+    interrupted?: AbortSignal
   } = {}
 ): Promise<CommandResult> {
   const result: CommandResult = { code: -1, stdout: '', stderr: '' }
@@ -29,7 +33,10 @@ export async function runInProcess(
     cwd: options.cwd ?? process.cwd(),
     stdout: {
       write: (text) => void (result.stdout += text),
-      writeBytes: async (bytes) => void (result.stdout += Buffer.from(bytes).toString('utf8'))
+      writeBytes: async (bytes) => {
+        if (options.onBytes === undefined) result.stdout += Buffer.from(bytes).toString('utf8')
+        else options.onBytes(new Uint8Array(bytes))
+      }
     },
     stderr: { write: (text) => void (result.stderr += text) },
     stdin: {
@@ -37,7 +44,7 @@ export async function runInProcess(
       readAll: async () => options.input ?? '',
       ask: async () => answers.shift() ?? ''
     },
-    interrupted: new AbortController().signal,
+    interrupted: options.interrupted ?? new AbortController().signal,
     program: '/nowhere',
     roles: () => import('../../src/compose/roles.ts'),
     supervisor: undefined,

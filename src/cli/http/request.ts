@@ -176,6 +176,7 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   410: 'link-used',
   413: 'too-large',
   416: 'range-not-satisfiable',
+  423: 'upload-busy',
   429: 'rate-limited',
   507: 'cluster-full'
 }

@@ -19,6 +19,8 @@ const ATTEMPTS_MAX = 16
 /** Before there is an upload nothing is lost: whoever gave a wrong address hears so soon. */
 const CREATE_ATTEMPTS_MAX = 3
 const PAUSE_MAX_MS = 30_000
+/** Nobody sits and waits for longer: a server that says so has said no. */
+const RETRY_AFTER_MAX_MS = 120_000
 /** For the word that an upload is given up; without it the server finds out when the upload expires. */
 const GIVE_UP_MS = 3000
 
@@ -77,8 +79,9 @@ class Run {
         before = this.#acknowledged
         // a place that is taken or was passed: the next attempt asks how far the upload is
         const known = asPeerbinError(error)
-        const mayPass = isPassing(known) || hasCode(known, 'upload-conflict')
-        if (!mayPass || attempts >= this.#attemptsMax()) throw error
+        const mayPass = isPassing(known) || hasCode(known, 'offset-mismatch')
+        const isFar = (known.retryAfterMs ?? 0) > RETRY_AFTER_MAX_MS
+        if (!mayPass || isFar || attempts >= this.#attemptsMax()) throw error
         const others = servers.count > 1
         if (others) servers.next()
         // the first time round the others are tried at once
@@ -89,9 +92,9 @@ class Run {
     }
   }
 
-  /** Tells a server, if one can be told, that the rest will not come. */
+  /** Tells a server, if one can be told, that the rest will not come, or that nobody will get the link. */
   async giveUp(): Promise<void> {
-    if (this.#secret === undefined || this.#isSent) return
+    if (this.#secret === undefined) return
     const { clock } = this.#options.context
     using limit = deadline(clock, GIVE_UP_MS)
     const answer = await request({
