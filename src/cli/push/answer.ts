@@ -1,18 +1,21 @@
 /** What an edge answers to an upload. */
 
 import { z } from 'zod'
+import { ENCRYPTION } from '../../encryption/scheme.ts'
 import { PeerbinError } from '../../errors.ts'
 import type { CliContext } from '../context.ts'
-import { request } from '../http/request.ts'
+import { readJson, request } from '../http/request.ts'
 
 /** The address is printed as it comes, so it must be one: no blanks, and nothing that moves a terminal's cursor. */
 const uploaded = z.looseObject({
   url: z.string().regex(/^[\x21-\x7E]+$/),
   deleteUrl: z.string().optional(),
   passwordRequired: z.boolean().optional(),
-  sha256: z.string().optional(),
-  encryption: z.string().nullish()
+  sha256: z.string().optional()
 })
+
+/** What is told of the link to whoever has it. */
+const told = z.object({ encryption: z.literal(ENCRYPTION), proofRequired: z.literal(true) })
 
 /** Fields that an edge may add are passed on in --json. */
 export type Uploaded = z.output<typeof uploaded>
@@ -40,11 +43,22 @@ export async function acceptAnswer(
   const answer = parsed.data
   if (wanted.hasPassword && answer.passwordRequired !== true)
     throw await withdrawn('protocol-violation', 'without the password', answer, server, context)
-  if (wanted.isEncrypted && (answer.encryption ?? null) === null)
+  if (wanted.isEncrypted && !(await asksForKey(answer, context)))
     throw await withdrawn('protocol-violation', 'that asks for no key', answer, server, context)
   if (wanted.sha256 !== undefined && answer.sha256 !== undefined && answer.sha256 !== wanted.sha256)
     throw await withdrawn('checksum-mismatch', 'of bytes that were not sent', answer, server, context)
   return answer
+}
+
+/** Whether the link is one of an encrypted file, which nobody redeems without the key; asked as its recipient would, so that nothing stands between. */
+async function asksForKey({ url }: Uploaded, context: CliContext): Promise<boolean> {
+  const answer = await request({
+    method: 'GET',
+    url: new URL(url),
+    headers: { accept: 'application/json' },
+    signal: context.interrupted
+  })
+  return answer.status === 200 && told.safeParse(await readJson(answer)).success
 }
 
 /** For a link that must not be used by anybody. */
