@@ -10,7 +10,7 @@ import type { Feed } from './feed.ts'
 import type { LinkPassword } from './link-password.ts'
 import { claimUrl } from './link.ts'
 import type { ShareLink } from './link.ts'
-import { retrying } from './retrying.ts'
+import { retrying } from '../http/retrying.ts'
 
 const ACCEPT = 'application/problem+json, application/json;q=0.9, */*;q=0.1'
 

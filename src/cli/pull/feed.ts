@@ -53,24 +53,33 @@ export async function* readLayout(
 export const sealedFeed = (cipher: RecordCipher, payloadBytes: number): Feed => ({
   sizeBytes: sealedSize(payloadBytes),
   start: (payloadAt) => Math.floor(payloadAt / DATA_BYTES) * RECORD_BYTES,
-  read: (body, payloadAt) => readSealed(cipher, body, payloadAt)
+  read: (body, payloadAt) => readSealed(cipher, body, payloadAt, payloadBytes)
 })
 
-/** Each record is verified before a byte of it is given out; the stream has to end with its last. What came whole before a break is not lost. */
+/**
+ * Each record is verified before a byte of it is given out, and the last bytes wait until the stream has ended as it should. What came whole before a break is not
+ * lost.
+ */
 async function* readSealed(
   cipher: RecordCipher,
   body: AsyncIterable<Uint8Array>,
-  payloadAt: number
+  payloadAt: number,
+  payloadBytes: number
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const first = Math.floor(payloadAt / DATA_BYTES)
   let skip = payloadAt - first * DATA_BYTES
+  let at = payloadAt
+  let last: Uint8Array | undefined
   const broken: { error?: unknown } = {}
   try {
     for await (const piece of openStream(cipher, wholeRecords(body, broken), first)) {
       const rest = piece.subarray(skip)
       skip -= piece.byteLength - rest.byteLength
-      if (rest.byteLength > 0) yield rest
+      at += rest.byteLength
+      if (at >= payloadBytes) last ??= rest
+      else if (rest.byteLength > 0) yield rest
     }
+    if (last !== undefined) yield last
   } catch (error) {
     // a stream that broke off has no end: that it was the line, and not the stream, is known here only
     throw 'error' in broken ? broken.error : error

@@ -17,7 +17,7 @@ import { keysOf } from './keys.ts'
 import type { LinkPassword } from './link-password.ts'
 import { pageUrl } from './link.ts'
 import type { ShareLink } from './link.ts'
-import { retrying } from './retrying.ts'
+import { retrying } from '../http/retrying.ts'
 
 /** A sealed index is at most so much longer than what it holds. */
 const SEALED_INDEX_BYTES_MAX = INDEX_BYTES_MAX + 64 * 1024

@@ -4,7 +4,9 @@ import { z } from 'zod'
 import { ENCRYPTION } from '../../encryption/scheme.ts'
 import { PeerbinError } from '../../errors.ts'
 import type { CliContext } from '../context.ts'
-import { readJson, request } from '../http/request.ts'
+import { failureOf, readJson, request } from '../http/request.ts'
+import { retrying } from '../http/retrying.ts'
+import { below } from './target.ts'
 
 /** The address is printed as it comes, so it must be one: no blanks, and nothing that moves a terminal's cursor. */
 const uploaded = z.looseObject({
@@ -43,22 +45,27 @@ export async function acceptAnswer(
   const answer = parsed.data
   if (wanted.hasPassword && answer.passwordRequired !== true)
     throw await withdrawn('protocol-violation', 'without the password', answer, server, context)
-  if (wanted.isEncrypted && !(await asksForKey(answer, context)))
+  if (wanted.isEncrypted && !(await asksForKey(answer, server, context)))
     throw await withdrawn('protocol-violation', 'that asks for no key', answer, server, context)
   if (wanted.sha256 !== undefined && answer.sha256 !== undefined && answer.sha256 !== wanted.sha256)
     throw await withdrawn('checksum-mismatch', 'of bytes that were not sent', answer, server, context)
   return answer
 }
 
-/** Whether the link is one of an encrypted file, which nobody redeems without the key; asked as its recipient would, so that nothing stands between. */
-async function asksForKey({ url }: Uploaded, context: CliContext): Promise<boolean> {
-  const answer = await request({
-    method: 'GET',
-    url: new URL(url),
-    headers: { accept: 'application/json' },
-    signal: context.interrupted
+/** Whether the link is one of an encrypted file, which nobody redeems without the key; asked as its recipient would. */
+async function asksForKey({ url }: Uploaded, server: URL, context: CliContext): Promise<boolean> {
+  const token = /\/d\/([A-Za-z0-9_-]+)$/.exec(url)?.[1]
+  if (token === undefined) return false
+  return await retrying(context, async () => {
+    const answer = await request({
+      method: 'GET',
+      url: below(server, `d/${token}`),
+      headers: { accept: 'application/problem+json, application/json' },
+      signal: context.interrupted
+    })
+    if (answer.status !== 200) throw await failureOf(answer)
+    return told.safeParse(await readJson(answer)).success
   })
-  return answer.status === 200 && told.safeParse(await readJson(answer)).success
 }
 
 /** For a link that must not be used by anybody. */

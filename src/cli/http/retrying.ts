@@ -1,6 +1,6 @@
 import { sleep } from '../../runtime/deadline.ts'
 import type { CliContext } from '../context.ts'
-import { isPassing, pauseMs } from '../http/retry.ts'
+import { isPassing, pauseMs } from './retry.ts'
 
 /** Attempts in a row that brought nothing. */
 const ATTEMPTS_MAX = 6
