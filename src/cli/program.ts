@@ -29,14 +29,15 @@ Exit codes:
 Environment:
   PEERBIN_DATA    data folder, in place of --data
   PEERBIN_JOIN    join string, in place of --join (other users can see command lines)
-  PEERBIN_SERVER  edge that push and status talk to, in place of --server
+  PEERBIN_SERVER  edge that push and status talk to, in place of --server (for push several, with commas)
   PORT            port of the edge, in place of --port
   PEERBIN_DEBUG   set to 1 for stack traces
 
 Examples:
   peerbin up                          a whole cluster on this machine
   peerbin push report.pdf             upload a file, print its link
-  peerbin pull http://…/d/TOKEN       download what a link leads to`
+  peerbin push --encrypt holiday/     a folder that only who has the link can read
+  peerbin pull 'http://…/d/TOKEN#KEY' download what a link leads to`
 
 /** The whole command line; `onDone` gets the exit code of the command that ran. */
 function buildProgram(context: CliContext): Command {

@@ -4,8 +4,9 @@ import { execFileSync } from 'node:child_process'
 import { mkdir, readFile, readdir, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { acceptAnswer } from '../../src/cli/push/answer.ts'
 import { sampleBytes, startEdges } from '../edge/edge-cluster.ts'
-import { runInProcess } from '../kit/cli-context.ts'
+import { contextOf, runInProcess } from '../kit/cli-context.ts'
 import { testFolder } from '../kit/test-folder.ts'
 
 const edges = await startEdges(t, { edges: 1, config: { edge: { uploadBytesMax: 40_000_000 } } })
@@ -177,6 +178,19 @@ t.test('a key that is missing, cut or wrong spends nothing, and is never repeate
     }
   t.same(await readdir(into), [])
   t.equal((await runInProcess(['pull', url], { cwd: into })).code, 0, 'the link still works')
+})
+
+t.test('a link that asks for no key where one was wanted is withdrawn at once', async (t) => {
+  const record = await push('one.txt', 'holiday/zero.txt')
+  const wanted = { hasPassword: false, isEncrypted: true, sha256: undefined }
+  const context = contextOf({ code: 0, stdout: '', stderr: '' })
+  await t.rejects(acceptAnswer(record, wanted, new URL(edges.url()), context), {
+    code: 'protocol-violation',
+    message: /made a link that asks for no key; it was withdrawn/
+  })
+  const { code, stderr } = await runInProcess(['pull', record.url], { cwd: await newFolder() })
+  t.equal(code, 4)
+  t.match(stderr, /\(link-revoked\)/)
 })
 
 t.test('nodes hold nothing that was in an encrypted folder, nor its names', async (t) => {

@@ -23,8 +23,8 @@ const push = async (path: string, ...options: string[]): Promise<string> => {
   return stdout.trim()
 }
 
-t.test('push prints one link a line, and pull fetches what is behind it, once', async (t) => {
-  const both = await runPeerbin(['push', 'small.txt', './small.txt'], { env, cwd: folder })
+t.test('push --each prints one link a line, and pull fetches what is behind it, once', async (t) => {
+  const both = await runPeerbin(['push', '--each', 'small.txt', './small.txt'], { env, cwd: folder })
   t.equal(both.code, 0)
   t.match(both.stdout, /^http:\S+\/d\/[\w-]{24}\nhttp:\S+\/d\/[\w-]{24}\n$/)
   t.equal(both.stderr, '', 'nothing is drawn where no person looks')
@@ -103,18 +103,25 @@ t.test('push --qr draws the link beside it', async (t) => {
   t.equal(stderr, terminalText(qrCode(stdout.trim()) ?? { size: 0, isDark: () => false }, false))
 })
 
-t.test('push says what is wrong with a file, and goes on with the others', async (t) => {
+t.test('push says what is wrong with a file, and with --each goes on with the others', async (t) => {
   for (const [path, code, text] of [
     ['missing.txt', 7, /missing\.txt does not exist \(local-file\)/],
     ['empty.txt', 2, /empty\.txt is empty.* \(empty-file\)/],
-    ['.', 7, /is not a file \(local-file\)/]
+    ['/dev/null', 7, /is not a file \(local-file\)/],
+    ['-', 2, /standard input.*\(usage\)/]
   ] as const) {
     const result = await runPeerbin(['push', path], { env, cwd: folder })
     t.equal(result.code, code, path)
     t.equal(result.stdout, '')
     t.match(result.stderr, text)
   }
-  const mixed = await runPeerbin(['push', 'missing.txt', 'small.txt'], { env, cwd: folder })
+  const bundle = await runPeerbin(['push', 'small.txt', 'missing.txt'], { env, cwd: folder })
+  t.match(
+    bundle,
+    { code: 7, stdout: '', stderr: /missing\.txt does not exist/ },
+    'of a bundle nothing is sent'
+  )
+  const mixed = await runPeerbin(['push', '--each', 'missing.txt', 'small.txt'], { env, cwd: folder })
   t.equal(mixed.code, 7)
   t.match(mixed.stderr, /missing\.txt/)
   t.match(mixed.stdout, /^http:\S+\n$/, 'the good one has its link')
@@ -221,10 +228,14 @@ t.test('status shows nodes, space, files and chunks that lack copies', async (t)
   t.type(status.chunksOwed, 'number')
 })
 
-t.test('no log holds a token, a claim or the cluster secret', async (t) => {
+t.test('no log holds a token, a claim, a key, an upload’s address or the cluster secret', async (t) => {
   const link = await push('small.txt')
   await runPeerbin(['pull', link, '-o', join(folder, 'logged.txt')])
   await runPeerbin(['pull', link, '-o', join(folder, 'refused.txt')])
+  const [sealed = '', key = ''] = (await push('--encrypt', 'small.txt')).split('#')
+  const encrypted = await runPeerbin(['pull', `${sealed}#${key}`, '-o', join(folder, 'opened.txt')])
+  t.equal(encrypted.code, 0, encrypted.stderr)
+  t.equal(await readFile(join(folder, 'opened.txt'), 'utf8'), 'a small file')
   await up.stop()
   const logs = join(folder, 'data', 'logs')
   const text = (
@@ -232,6 +243,9 @@ t.test('no log holds a token, a claim or the cluster secret', async (t) => {
   ).join('')
   const joinString = (await readFile(join(folder, 'data', 'join'), 'utf8')).trim()
   t.notOk(text.includes(link.split('/').at(-1) ?? ''), 'no token')
+  t.notOk(text.includes(sealed.split('/').at(-1) ?? ''), 'nor of an encrypted link')
+  t.notOk(text.includes(key), 'no key')
+  t.notMatch(text, /files\/[\w-]{16}/, 'no address of an upload')
   t.notOk(text.includes(joinString), 'no join string')
   t.notMatch(text, /claim=/)
 })

@@ -6,6 +6,8 @@ import type { AddressInfo, Socket } from 'node:net'
 export interface LineFaults {
   /** Cuts a connection that has sent so many bytes; one number for each cut, then everything passes. */
   readonly cutSentAfter?: readonly number[]
+  /** Nothing listens any more once a connection was cut. */
+  readonly endsWithCut?: boolean
   /** Of one connection; what is sent beyond waits for `release`. */
   readonly holdSentAfter?: number
   /** Of one connection; what is received beyond waits for `release`. */
@@ -73,6 +75,7 @@ export async function changingProxy(
       if (before + piece.byteLength < limit || before >= limit) return
       state.cuts++
       client.destroy()
+      if (faults.endsWithCut === true) server.close()
     })
     pipe(edge, client, faults.holdReceivedAfter, (piece, before) => {
       state.receivedBytes += piece.byteLength
@@ -86,7 +89,7 @@ export async function changingProxy(
   await new Promise((resolve) => server.once('listening', resolve))
   t.teardown(async () => {
     for (const socket of sockets) socket.destroy()
-    await new Promise((resolve) => server.close(resolve))
+    if (server.listening) await new Promise((resolve) => server.close(resolve))
   })
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

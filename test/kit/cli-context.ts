@@ -11,24 +11,32 @@ export interface CommandResult {
   stderr: string
 }
 
+export interface InProcessOptions {
+  cwd?: string
+  env?: Record<string, string>
+  /** Standard input. */
+  input?: string
+  /** What a person types when asked; given, standard input is a terminal. */
+  answers?: string[]
+  /** Gets what goes to standard output as bytes; they are not in `stdout` then. */
+  onBytes?: (bytes: Uint8Array) => void
+  /** Ctrl-C. */
+  interrupted?: AbortSignal
+}
+
 export async function runInProcess(
   argv: readonly string[],
-  options: {
-    cwd?: string
-    env?: Record<string, string>
-    /** Standard input. */
-    input?: string
-    /** What a person types when asked; given, standard input is a terminal. */
-    answers?: string[]
-    /** Gets what goes to standard output as bytes; they are not in `stdout` then. */
-    onBytes?: (bytes: Uint8Array) => void
-    /** Ctrl-C. */
-    interrupted?: AbortSignal
-  } = {}
+  options: InProcessOptions = {}
 ): Promise<CommandResult> {
   const result: CommandResult = { code: -1, stdout: '', stderr: '' }
+  result.code = await runCommandLine(argv, contextOf(result, options))
+  return result
+}
+
+/** What a command touches of the world; what it writes is added to `result`. */
+export function contextOf(result: CommandResult, options: InProcessOptions = {}): CliContext {
   const answers = [...(options.answers ?? [])]
-  const context: CliContext = {
+  return {
     env: options.env ?? {},
     cwd: options.cwd ?? process.cwd(),
     stdout: {
@@ -51,6 +59,4 @@ export async function runInProcess(
     clock: systemClock,
     random: systemRandom
   }
-  result.code = await runCommandLine(argv, context)
-  return result
 }

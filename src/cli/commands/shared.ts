@@ -46,9 +46,12 @@ export const addServerOption = (command: Command): Command =>
   command.addOption(
     new Option('--server <url>', 'edge to talk to')
       .env('PEERBIN_SERVER')
-      .argParser(parseServer)
+      .argParser(firstServer)
       .default(new URL(DEFAULT_SERVER), DEFAULT_SERVER)
   )
+
+/** PEERBIN_SERVER may name several edges, for push. */
+const firstServer = (text: string): URL => parseServer(text.split(',', 1)[0] ?? '')
 
 export const dataFolder = (options: DataOptions, context: CliContext): string =>
   resolve(context.cwd, options.data)
