@@ -25,7 +25,6 @@ const second = sampleBytes(13_000_000, 2)
 await mkdir(join(cwd, 'videos'))
 await writeFile(join(cwd, 'videos', 'first.bin'), first)
 await writeFile(join(cwd, 'videos', 'second.bin'), second)
-const plain = Buffer.concat([first, second])
 
 let folders = 0
 async function newFolder(): Promise<string> {
