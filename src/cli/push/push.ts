@@ -159,11 +159,13 @@ async function sendTus(sending: Sending): Promise<unknown> {
     context,
     onProgress: (sentBytes) => progress.update(sentBytes),
     onWait: (why, waitMs) =>
-      progress.note(`${why.message}; trying ${waitMs === 0 ? servers.current.origin : again(waitMs)}`)
+      progress.note(
+        `${why.message}; trying ${servers.count === 1 ? 'again' : servers.current.origin}${soon(waitMs)}`
+      )
   })
 }
 
-const again = (waitMs: number): string => `again in ${Math.ceil(waitMs / 1000)} s`
+const soon = (waitMs: number): string => (waitMs === 0 ? '' : ` in ${Math.ceil(waitMs / 1000)} s`)
 
 const termsOf = (options: PushOptions, password: string | undefined): Record<string, string> => ({
   ...(password === undefined ? {} : { password }),

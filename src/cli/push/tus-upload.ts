@@ -84,8 +84,9 @@ class Run {
         if (!mayPass || isFar || attempts >= this.#attemptsMax()) throw error
         const others = servers.count > 1
         if (others) servers.next()
-        // the first time round the others are tried at once
-        const waitMs = others && attempts < servers.count ? 0 : pauseMs(attempts, PAUSE_MAX_MS, known)
+        // the edge that was left still stores what it has got, and whoever takes over too early goes on before that
+        const isFirstRound = this.#secret === undefined && others && attempts < servers.count
+        const waitMs = isFirstRound ? 0 : pauseMs(attempts, PAUSE_MAX_MS, known)
         onWait(known, waitMs)
         await sleep(context.clock, waitMs, context.interrupted)
       }
