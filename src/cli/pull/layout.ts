@@ -21,9 +21,15 @@ export const plainLayout = (sizeBytes: number): Layout => ({
 
 export const zipLayout = (index: BundleIndex): Layout => new ZipLayout(index)
 
-/** Where in the file a byte of the payload is; the start of the file for the first, its end for the one behind the last. */
-export function placeOf(layout: Layout, payloadAt: number): number {
-  if (payloadAt === 0) return 0
+/** Where in the file to begin with a byte of the payload: at the start for the first, at the end for the one behind the last. */
+export const placeOf = (layout: Layout, payloadAt: number): number =>
+  payloadAt === 0 ? 0 : find(layout, payloadAt)
+
+/** Right behind the byte before: what is made between that and the next one is written again. */
+export const placeBehind = (layout: Layout, payloadAt: number): number =>
+  payloadAt === 0 ? 0 : find(layout, payloadAt - 1) + 1
+
+function find(layout: Layout, payloadAt: number): number {
   let place = 0
   const segments = layout.segments(0, layout.sizeBytes)
   for (let next = segments.next(); next.done !== true; next = segments.next()) {

@@ -5,7 +5,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { hasCode, PeerbinError } from '../../errors.ts'
 import { readLayout } from './feed.ts'
-import { placeOf, plainLayout, zipLayout } from './layout.ts'
+import { placeBehind, plainLayout, zipLayout } from './layout.ts'
 import type { Layout } from './layout.ts'
 import { LayoutWriter } from './layout-writer.ts'
 import { indexOf } from './index-text.ts'
@@ -92,9 +92,7 @@ export class PartFile implements Part {
 
   async rewind(): Promise<void> {
     this.#check.rewind()
-    const place = placeOf(this.#layout, this.position)
-    await this.#file.truncate(place)
-    this.#writer = this.#writerFrom(place)
+    await this.#goOn()
   }
 
   async finish(force: boolean): Promise<void> {
@@ -124,17 +122,18 @@ export class PartFile implements Part {
 
   /** Takes what is there for as much as it is: up to where it is another file than it should be. */
   async #readBack(): Promise<void> {
-    let end = 0
     try {
       for await (const piece of readLayout(this.#layout, this.#pieces(), 0)) this.#check.update(piece)
-      end = (await this.#file.stat()).size
     } catch (error) {
       if (!hasCode(error, 'checksum-mismatch', 'index-invalid', 'protocol-violation')) throw error
       this.#check.rewind()
-      end = Infinity
     }
-    // a header before the next byte of the payload may be there or not, or half
-    const place = Math.min(end, placeOf(this.#layout, this.position))
+    await this.#goOn()
+  }
+
+  /** Behind what was looked at; a header that is there, or half of one, or something else in its place, is written again. */
+  async #goOn(): Promise<void> {
+    const place = placeBehind(this.#layout, this.position)
     await this.#file.truncate(place)
     this.#writer = this.#writerFrom(place)
   }
