@@ -1,6 +1,5 @@
 /** One request at a time works on an upload, on this edge; over all edges the controller sees to it that the newest does. */
 
-import type { Lock, Locker } from '@tus/server'
 import { PeerbinError } from '../../errors.ts'
 import type { Clock } from '../../interfaces.ts'
 
@@ -16,8 +15,14 @@ interface Held {
 
 const busy = (): PeerbinError => new PeerbinError('upload-busy', '', { retryAfterMs: RETRY_AFTER_MS })
 
+/** A lock as the library wants it. Its own types stay out of here: whoever uses this package with all types checked would have to have what they refer to. */
+export interface UploadLock {
+  lock(signal: AbortSignal, cancel: () => void): Promise<void>
+  unlock(): Promise<void>
+}
+
 /** The library's own one asks all the time whether a lock is free yet, and lets any number wait. */
-export class UploadLocks implements Locker {
+export class UploadLocks {
   readonly #held = new Map<string, Held>()
   readonly #clock: Clock
 
@@ -29,9 +34,9 @@ export class UploadLocks implements Locker {
     return this.#held.size
   }
 
-  newLock(id: string): Lock {
+  newLock(id: string): UploadLock {
     return {
-      lock: async (_signal, cancel) => await this.#lock(id, () => void cancel()),
+      lock: async (_signal, cancel) => await this.#lock(id, cancel),
       unlock: async () => this.#unlock(id)
     }
   }
