@@ -37,6 +37,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
     'runtime'
   ],
+  // the scripts of pages run in browsers: formats, and words
+  web: ['bundle', 'encryption', 'qr'],
   // commands start roles through what bin hands them, and speak HTTP to a cluster
   cli: ['bundle', 'compose', 'encryption', 'protocol', 'qr', 'runtime']
 }
@@ -53,9 +55,13 @@ const VOCABULARY = new Set([
   'version'
 ])
 
+/** Files of src/ that scripts of pages may import beside their layers. */
+const FOR_PAGES = new Set(['src/errors.ts', 'src/edge/texts.ts', 'src/edge/page-texts.ts'])
+
 interface Ban {
   what: string
   pattern: RegExp
+  /** Where it may be. */
   allowed: RegExp
 }
 
@@ -69,7 +75,7 @@ const BANS: readonly Ban[] = [
     what: 'the clock, timers or chance are used outside src/runtime',
     pattern:
       /\b(?:Date\.now|Math\.random|setTimeout|setInterval|AbortSignal\.timeout|performance\.now)\(|\bnew Date\(\)/,
-    allowed: /^src\/runtime\//
+    allowed: /^(?:src\/runtime|web)\//
   },
   {
     what: 'level is imported outside the chunk store',
@@ -85,6 +91,12 @@ const BANS: readonly Ban[] = [
     what: 'fastify is imported outside src/edge',
     pattern: /from '(?:fastify|@fastify\/)/,
     allowed: /^src\/edge\//
+  },
+  {
+    what: 'Node is used in code that runs in browsers too',
+    pattern: /from 'node:|\bBuffer\./,
+    allowed:
+      /^(?!web\/|src\/(?:bundle|encryption)\/|src\/qr\/(?!terminal)|src\/errors\.ts|src\/edge\/(?:page-)?texts\.ts)/
   }
 ]
 
@@ -102,6 +114,7 @@ function importAllowed(from: string, target: string): boolean {
   const source = layerOf(from)
   const goal = layerOf(target)
   if (source === goal) return true
+  if (source === 'web') return LAYERS['web']?.includes(goal) === true || FOR_PAGES.has(target)
   if (goal.startsWith('src:') && VOCABULARY.has(goal.slice(4))) return true
   if (source === 'bin') return goal === 'cli' || goal === 'compose'
   if (source === 'src:index') return true
@@ -109,7 +122,7 @@ function importAllowed(from: string, target: string): boolean {
   return LAYERS[source]?.includes(goal) === true
 }
 
-/** Problems of one file of src/ or bin/, one sentence each. `path` is relative to the repository, with forward slashes. */
+/** Problems of one file of src/, bin/ or web/, one sentence each. `path` is relative to the repository, with forward slashes. */
 export function checkFile(path: string, text: string): string[] {
   const problems: string[] = []
   for (const [, specifier] of text.matchAll(IMPORT)) {
@@ -127,9 +140,9 @@ export function checkFile(path: string, text: string): string[] {
 }
 
 function sourceFiles(root: string): string[] {
-  return ['src', 'bin'].flatMap((folder) =>
+  return ['src', 'bin', 'web'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+      .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
       .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
   )
 }

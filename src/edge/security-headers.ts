@@ -13,6 +13,9 @@ export const PAGE_POLICY = [
   "script-src 'self'",
   "img-src 'self'",
   "connect-src 'self'",
+  // encryption beside the page; a decrypted download is handed to the browser in a frame
+  "worker-src 'self'",
+  "frame-src 'self'",
   "form-action 'self'",
   "base-uri 'none'",
   "frame-ancestors 'none'"

@@ -2,7 +2,6 @@
 
 import type { ErrorCode } from '../errors.ts'
 
-const MIB = 1024 * 1024
 const MINUTE_S = 60
 const HOUR_S = 60 * MINUTE_S
 const DAY_S = 24 * HOUR_S
@@ -60,38 +59,23 @@ export const texts = {
   footer: 'Files are kept in several copies, and only until they are fetched or expire.',
 
   upload: {
-    title: 'Share a file',
+    title: 'Share files',
     intro: (maxBytes: number) =>
-      `Pick a file of up to ${sizeText(maxBytes)} and get a link for the person who should have it.`,
-    drop: 'Drop a file here, paste it, or',
-    dropActive: 'Let go to add this file',
-    choose: 'Choose a file',
-    options: 'Options',
+      `Up to ${sizeText(maxBytes)}, for whoever gets the link. Then they are gone.`,
+    sentenceStart: 'Expires after',
+    sentenceOr: 'or',
+    downloadsChoice: (count: number) => plural(count, 'download'),
+    choose: 'Choose files',
     downloads: 'Downloads allowed',
-    downloadsHint: (max: number) => `The link stops working after so many downloads. At most ${max}.`,
     expires: 'Link expires after',
-    password: 'Password (optional)',
+    password: 'Add a password',
     passwordHint:
-      'Whoever downloads the file has to give it, and cannot even see the name without. Tell it in another way than the link.',
-    submit: 'Upload',
-    cancel: 'Cancel',
-    again: 'Share another file',
-    progress: 'Upload progress',
-    limit: (bytes: number) => (bytes >= MIB ? sizeText(bytes) : `${bytes} bytes`),
+      'Whoever downloads has to give it, and cannot even see the name without. Tell it in another way than the link.',
+    submit: 'Get a link',
+    again: 'Share something else',
     shell: 'From a shell',
-    // what the script says; {words} are filled in by it
-    chosen: 'Chosen: {name}, {size}',
-    speed: '{percent}% · {sent} of {total} · {speed}/s · {left} left',
-    starting: 'Starting…',
-    finishing: 'Storing the copies…',
-    cancelled: 'The upload was cancelled. Nothing was kept.',
-    tooLarge: 'This file has {size}; at most {max} are possible here.',
-    empty: 'This file is empty. Please choose one that is not.',
-    oneFile: 'Please share one file at a time.',
-    folder: 'A folder cannot be shared as it is. Please pack it into one file first.',
-    network: 'The connection broke before the upload was through. Please try again.',
-    unexpected: 'The server gave an answer that was not understood. Please try again.',
-    pastedName: 'pasted.txt',
+    scriptless:
+      'With JavaScript, files are encrypted before they leave this browser, and an upload that breaks goes on where it was.',
     /** Several files that have no name together. */
     bundleName: (count: number) => `${count} files`
   },
@@ -251,6 +235,11 @@ export const texts = {
       'link-revoked': 'This link was withdrawn',
       'link-suspended': 'This link is suspended',
       'link-unknown': 'This link does not exist',
+      'too-large': 'That is too large',
+      'no-controller': 'Not ready at the moment',
+      'not-enough-nodes': 'Not ready at the moment',
+      busy: 'One moment, please',
+      'chunk-unavailable': 'Not ready at the moment',
       'claim-unknown': 'This download did not begin',
       'claim-over-budget': 'This download is over',
       'not-found': 'There is nothing here',
@@ -277,6 +266,10 @@ export const texts = {
       'link-revoked': 'Ask the sender if you still need the file.',
       'link-unknown': 'It may be incomplete: please copy the whole link, or ask the sender for a new one.',
       'link-suspended': 'Please try again later, or ask whoever runs this server.',
+      'too-large': 'Leave something out, or share it in parts. Nothing was kept.',
+      'no-controller':
+        'This server is waiting for another machine of its cluster. No link was used up. Please try again shortly.',
+      busy: 'No link was used up. Please try again shortly.',
       'claim-unknown': 'Nothing was sent. Please open the link again: it may still work.',
       'claim-over-budget': 'Ask the sender for a new link if you still need the file.',
       'checksum-mismatch': 'The file that arrived is not the one that was described. Nothing was kept.',

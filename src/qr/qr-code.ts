@@ -26,7 +26,7 @@ const PADDING = [0xec, 0x11]
 
 /** @returns undefined when the text has more bytes than version 20 holds (666) */
 export function qrCode(text: string): QrCode | undefined {
-  const bytes = Buffer.from(text, 'utf8')
+  const bytes = new TextEncoder().encode(text)
   const version = Array.from({ length: VERSION_MAX }, (_, i) => i + 1).find(
     (each) => bytes.byteLength <= bytesMax(each)
   )

@@ -23,7 +23,9 @@ export interface ClaimPageOptions {
   readonly secret: string
 }
 
-export function claimPage({ assets, file, index, claim, token, secret }: ClaimPageOptions): string {
+export function claimPage(options: ClaimPageOptions): string {
+  const { assets, file, index, claim, token, secret } = options
+  if (file.encryption !== null) return encryptedPage(options, file.encryption)
   const until = html`<time datetime="${new Date(claim.leaseUntil).toISOString()}"
     >${timeText(claim.leaseUntil)}</time
   >`
@@ -43,5 +45,27 @@ export function claimPage({ assets, file, index, claim, token, secret }: ClaimPa
     }
     <p class="hint">${words.secret}</p>
   </section>`
-  return page({ assets, title: words.title, content, scripts: ['actions.js'] })
+  return page({ assets, title: words.title, content, scripts: ['link.js'] })
+}
+
+/** What web/link has to know to go on: it reads and saves the files, as on the page of the link. */
+function encryptedPage({ assets, file, claim, token, secret }: ClaimPageOptions, encryption: string): string {
+  const content = html`<section
+    class="card"
+    id="link"
+    data-encryption="${encryption}"
+    data-payload-bytes="${payloadBytesOf(file)}"
+    data-index-bytes="${file.indexBytes}"
+    data-is-claimed="true"
+    data-is-protected="false"
+    data-claim="${secret}"
+    data-token="${token}"
+    data-expires="${new Date(claim.leaseUntil).toISOString()}"
+    data-downloads-left="0"
+  >
+    <h1>${texts.link.encryptedTitle}</h1>
+    <p>${texts.link.encrypted}</p>
+    <noscript><p class="notice error">${texts.link.needsScript}</p></noscript>
+  </section>`
+  return page({ assets, title: texts.link.encryptedTitle, content, scripts: ['link.js'] })
 }

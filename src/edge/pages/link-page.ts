@@ -80,7 +80,7 @@ export function linkFacts({ file, link, index }: Shared & Pick<LinkPageOptions, 
     <dl class="facts">
       ${isTold && index !== undefined && fact(words.files, index.entries.length)}
       ${isTold && fact(words.size, sizeText(payloadBytesOf(file)))}
-      ${fact(words.expires, html`<time datetime="${new Date(link.expiresAt).toISOString()}">${timeText(link.expiresAt)}</time>`)}
+      ${fact(words.expires, html`<time datetime="${new Date(link.expiresAt).toISOString()}">${timeText(link.expiresAt)}</time> <span class="soft" data-countdown="${new Date(link.expiresAt).toISOString()}" hidden></span>`)}
       ${fact(words.downloads, left)}
     </dl>
     <p>${left === 1 ? words.once : words.several(left)}</p>`
@@ -99,7 +99,9 @@ function scriptData({ file, link, token, claim }: LinkPageOptions): Html {
   return html` data-encryption="${file.encryption ?? ''}"
   data-payload-bytes="${isTold && String(payloadBytesOf(file))}"
   data-index-bytes="${isTold && String(file.indexBytes)}" data-needs-proof="${String(link.needsProof)}"
-  data-is-protected="${String(link.isProtected)}" data-claim="${claim}" data-token="${token}"`
+  data-is-protected="${String(link.isProtected)}" data-claim="${claim}" data-token="${token}"
+  data-expires="${new Date(link.expiresAt).toISOString()}"
+  data-downloads-left="${link.downloads - link.claimed}"`
 }
 
 export function linkPage(options: LinkPageOptions): string {
@@ -123,7 +125,7 @@ export function linkPage(options: LinkPageOptions): string {
       <pre><code>${shellCommand(options, options)}</code></pre>
       ${isEncrypted && html`<p class="hint">${words.keyHint}</p>`}
     </details>`
-  return page({ assets, title, content, scripts: ['actions.js'] })
+  return page({ assets, title, content, scripts: ['link.js'] })
 }
 
 /** A bundle's form leads to a page of its own, so that nothing is said here. */

@@ -68,7 +68,7 @@ export function senderPage(options: SenderPageOptions): string {
       <p class="hint outside">${words.secret}</p>
     </div>`
   const title = `${nameOf(answer)} · ${words.title}`
-  return page({ assets, title, content, scripts: ['sender.js', 'actions.js'] })
+  return page({ assets, title, content, scripts: ['sender.js'] })
 }
 
 /** What an encrypted file is called stands in it, and not here. */

@@ -1,4 +1,4 @@
-/** `GET /`: choose a file, get a link. The form works by itself; upload.js adds dropping, pasting, progress and cancelling. */
+/** `GET /`: choose files, get a link. The form works by itself; web/upload takes its place and adds encryption, folders, resuming and more. */
 
 import type { Config } from '../../config.ts'
 import { PASSWORD_BYTES_MAX } from '../../protocol/limits.ts'
@@ -12,46 +12,48 @@ const words = texts.upload
 
 /** Lifetimes offered, in seconds: an hour, a day, two, a week, a month; those outside the settings are left out. */
 const LIFETIMES_S = [3600, 86_400, 172_800, 604_800, 2_592_000]
+/** Numbers of downloads offered, as far as the settings allow them. */
+const DOWNLOADS = [1, 2, 3, 5, 10, 25, 50, 100]
 
-/** Offered lifetimes with the default among them, shortest first. */
-export function lifetimes(link: Config['link']): number[] {
-  const standard = Math.round(link.ttlMs / 1000)
-  const possible = LIFETIMES_S.filter((s) => s * 1000 >= link.ttlMinMs && s * 1000 <= link.ttlMaxMs)
-  return [...new Set([...possible, standard])].sort((a, b) => a - b)
+/** Something to choose, as web/upload/settings.ts reads it. */
+interface Choice {
+  readonly value: number
+  readonly label: string
+  readonly isDefault: boolean
 }
 
-function optionFields(link: Config['link']): Html {
-  const standard = Math.round(link.ttlMs / 1000)
-  const choices = lifetimes(link).map((seconds) =>
-    seconds === standard
-      ? html`<option value="${seconds}" selected>${durationText(seconds)}</option>`
-      : html`<option value="${seconds}">${durationText(seconds)}</option>`
-  )
-  return html`<fieldset class="options">
-    <legend>${words.options}</legend>
+/** The default among the others, in order. */
+const choices = (values: readonly number[], standard: number, label: (value: number) => string): Choice[] =>
+  [...new Set([...values, standard])]
+    .sort((a, b) => a - b)
+    .map((value) => ({ value, label: label(value), isDefault: value === standard }))
+
+/** Offered lifetimes with the default among them, shortest first. */
+export function lifetimes(link: Config['link']): Choice[] {
+  const possible = LIFETIMES_S.filter((s) => s * 1000 >= link.ttlMinMs && s * 1000 <= link.ttlMaxMs)
+  return choices(possible, Math.round(link.ttlMs / 1000), durationText)
+}
+
+/** Offered numbers of downloads with the default and the most that is possible among them. */
+export function downloadChoices({ downloads, downloadsMax }: Config['link']): Choice[] {
+  const possible = DOWNLOADS.filter((count) => count <= downloadsMax)
+  return choices([...possible, downloadsMax], downloads, words.downloadsChoice)
+}
+
+const select = (name: string, label: string, offered: readonly Choice[]): Html =>
+  html`<select class="inline" id="${name}" name="${name}" aria-label="${label}">
+    ${offered.map(({ value, label: text, isDefault }) =>
+      isDefault
+        ? html`<option value="${value}" selected>${text}</option>`
+        : html`<option value="${value}">${text}</option>`
+    )}
+  </select>`
+
+const passwordField = (): Html =>
+  html`<details class="more">
+    <summary>${words.password}</summary>
     <div class="field">
-      <label for="expires">${words.expires}</label>
-      <select id="expires" name="expires">
-        ${choices}
-      </select>
-    </div>
-    <div class="field">
-      <label for="downloads">${words.downloads}</label>
-      <input
-        id="downloads"
-        name="downloads"
-        type="number"
-        inputmode="numeric"
-        min="1"
-        max="${link.downloadsMax}"
-        value="${link.downloads}"
-        required
-        aria-describedby="downloads-hint"
-      />
-    </div>
-    <p id="downloads-hint" class="hint">${words.downloadsHint(link.downloadsMax)}</p>
-    <div class="field password">
-      <label for="password">${words.password}</label>
+      <label for="password">${texts.link.password}</label>
       <input
         id="password"
         name="password"
@@ -60,58 +62,43 @@ function optionFields(link: Config['link']): Html {
         autocomplete="new-password"
         aria-describedby="password-hint"
       />
+      <p id="password-hint" class="hint">${words.passwordHint}</p>
     </div>
-    <p id="password-hint" class="hint">${words.passwordHint}</p>
-  </fieldset>`
-}
-
-/** What upload.js says, as attributes, so that no text stands in the script. */
-const scriptTexts = (): Html =>
-  html` data-text-chosen="${words.chosen}" data-text-speed="${words.speed}"
-  data-text-starting="${words.starting}" data-text-finishing="${words.finishing}"
-  data-text-cancelled="${words.cancelled}" data-text-too-large="${words.tooLarge}"
-  data-text-empty="${words.empty}" data-text-one-file="${words.oneFile}" data-text-folder="${words.folder}"
-  data-text-network="${words.network}" data-text-unexpected="${words.unexpected}"
-  data-text-pasted-name="${words.pastedName}"`
+  </details>`
 
 /** @param message what was wrong with the form that led back here */
 export function uploadPage(assets: Assets, config: Config, origin: string, message?: string): string {
   const { uploadBytesMax } = config.edge
-  const content = html`<h1>${words.title}</h1>
-    <p class="lead">${words.intro(uploadBytesMax)}</p>
-    <p class="notice error" id="problem" role="alert" tabindex="-1" ${message === undefined && html` hidden`}>
-      ${message ?? ''}
-    </p>
-    <form
-      class="card"
-      id="upload"
-      method="post"
-      action="/upload"
-      enctype="multipart/form-data"
-      data-max-bytes="${uploadBytesMax}"
-      ${scriptTexts()}
-    >
-      <div class="drop" id="drop">
-        <p class="drop-text script-only" aria-hidden="true">${words.drop}</p>
-        <label class="button secondary" for="file">${words.choose}</label>
-        <input class="file" id="file" type="file" name="file" multiple required aria-describedby="chosen" />
-        <p class="chosen" id="chosen" aria-live="polite"></p>
-      </div>
-      ${optionFields(config.link)}
-      <div class="progress" id="progress" hidden>
-        <progress id="meter" max="100" value="0" aria-label="${words.progress}"></progress>
-        <p id="speed" class="hint"></p>
-      </div>
-      <p class="visually-hidden" id="announce" role="status"></p>
-      <div class="actions">
-        <button class="button primary" id="send" type="submit">${words.submit}</button>
-        <button class="button secondary" id="cancel" type="button" hidden>${words.cancel}</button>
-      </div>
-    </form>
-    <div id="result" aria-live="polite"></div>
+  const [downloads, expires] = [downloadChoices(config.link), lifetimes(config.link)]
+  const settings = {
+    maxBytes: uploadBytesMax,
+    passwordBytesMax: PASSWORD_BYTES_MAX,
+    downloads,
+    lifetimes: expires
+  }
+  const content = html`<div id="app" data-settings="${JSON.stringify(settings)}">
+      <h1>${words.title}</h1>
+      <p class="lead">${words.intro(uploadBytesMax)}</p>
+      <form class="card upload" id="upload" method="post" action="/upload" enctype="multipart/form-data">
+        ${message !== undefined && html`<div role="alert" id="problem"><p class="notice error">${message}</p></div>`}
+        <div class="drop">
+          <label for="file">${words.choose}</label>
+          <input class="file" id="file" type="file" name="file" multiple required />
+        </div>
+        <div class="options">
+          <p class="sentence">
+            ${words.sentenceStart} ${select('downloads', words.downloads, downloads)} ${words.sentenceOr}
+            ${select('expires', words.expires, expires)}.
+          </p>
+          ${passwordField()}
+        </div>
+        <button class="button primary wide" id="send" type="submit">${words.submit}</button>
+        <noscript><p class="hint">${words.scriptless}</p></noscript>
+      </form>
+    </div>
     <details class="shell">
       <summary>${words.shell}</summary>
       <pre><code>curl -T report.pdf ${origin}/</code></pre>
     </details>`
-  return page({ assets, title: words.title, content, scripts: ['upload.js', 'actions.js'] })
+  return page({ assets, title: words.title, content, scripts: ['upload.js'] })
 }

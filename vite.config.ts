@@ -1,0 +1,45 @@
+/** How web/ becomes what browsers load: `npm run build:web`. Every name holds a hash of its content; manifest.json says which is which, and src/edge/assets.ts reads it. */
+
+import { join } from 'node:path'
+import { defineConfig } from 'vite'
+
+const web = join(import.meta.dirname, 'web')
+
+export default defineConfig({
+  root: web,
+  base: '/assets/',
+  publicDir: join(web, 'public'),
+  logLevel: 'warn',
+  // nothing is read from a .env file
+  envDir: false,
+  build: {
+    outDir: join(web, 'dist'),
+    emptyOutDir: true,
+    // one folder, since the edge serves names and no paths
+    assetsDir: '',
+    manifest: 'manifest.json',
+    // the pages' policy allows no data: addresses
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    target: ['chrome111', 'firefox115', 'safari16.4'],
+    rollupOptions: {
+      input: {
+        style: join(web, 'style.css'),
+        upload: join(web, 'upload/main.tsx'),
+        link: join(web, 'link/main.tsx'),
+        sender: join(web, 'sender/main.ts'),
+        actions: join(web, 'common/main.ts')
+      },
+      output: {
+        entryFileNames: '[name]-[hash].js',
+        chunkFileNames: '[name]-[hash].js',
+        assetFileNames: '[name]-[hash][extname]'
+      }
+    }
+  },
+  worker: {
+    // a service worker that is no module runs in every browser
+    format: 'iife',
+    rollupOptions: { output: { entryFileNames: '[name]-[hash].js' } }
+  }
+})
