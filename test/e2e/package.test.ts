@@ -85,7 +85,11 @@ t.test('the package that npm makes works where it is installed', async (t) => {
   const file = await fetch(link.replace('/d/', '/download/'))
   t.ok(body.equals(Buffer.from(await file.arrayBuffer())), 'its command line serves a file')
   const page = await (await fetch(url)).text()
-  const style = /\/assets\/style[^"]+/.exec(page)?.[0] ?? 'none'
-  t.equal((await fetch(url + style)).status, 200, 'and pages with their style')
+  for (const name of ['style', 'upload', 'icon']) {
+    const path = new RegExp(`/assets/${name}[^"]+`).exec(page)?.[0] ?? 'none'
+    const asset = await fetch(url + path)
+    t.equal(asset.status, 200, `and pages with what belongs to them: ${name}`)
+    t.match(asset.headers.get('cache-control'), 'immutable')
+  }
   t.same(await up.stop(), { code: 0, signal: null })
 })

@@ -31,6 +31,22 @@ t.test('an import that points down or stays is fine', async (t) => {
   t.same(checkFile('bin/peerbin.ts', "await import('../src/cli/main.ts')"), [])
 })
 
+t.test('scripts of pages import formats and words, and nothing of Node', async (t) => {
+  const problems = (line: string): number => checkFile('web/link/a.tsx', line).length
+  t.equal(problems("import { ZipLayout } from '../../src/bundle/zip-layout.ts'"), 0)
+  t.equal(problems("import { texts } from '../../src/edge/texts.ts'"), 0)
+  t.equal(problems("import url from '../save/save-worker.ts?worker&url'"), 0)
+  t.equal(problems("const { a } = await import('../../src/edge/html.ts')"), 1)
+  t.equal(problems("import type { FileRecord } from '../../src/types.ts'"), 1)
+  t.equal(problems("import { readFile } from 'node:fs/promises'"), 1)
+  t.equal(checkFile('src/encryption/a.ts', "const a = Buffer.from('')").length, 1)
+  t.equal(
+    checkFile('src/edge/a.ts', "import { a } from '../../web/upload/plan.ts'").length,
+    1,
+    'nor the other way'
+  )
+})
+
 t.test('libp2p, clocks, chance and databases have one home each', async (t) => {
   for (const line of [
     "import { createLibp2p } from 'libp2p'",
