@@ -3,7 +3,7 @@
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { spawnSync } from 'node:child_process'
-import type { Browser } from 'playwright-core'
+import type { Browser, Download } from 'playwright-core'
 import t from 'tap'
 import { startEdges, sampleBytes } from '../edge/edge-cluster.ts'
 import type { EdgeCluster } from '../edge/edge-cluster.ts'
@@ -253,4 +253,51 @@ t.test('files that are encrypted in the page', { skip }, async (t) => {
     t.ok((await downloadBy(page, '#download')).bytes.equals(text))
     t.same(complaints, [])
   })
+
+  t.test('with a password too, and in a browser that keeps nothing', async (t) => {
+    const forgetful = `Object.defineProperty(window, 'localStorage', { get() { throw new Error('none') } })`
+    const sender = await visit(browser, url())
+    await sender.page.addInitScript(forgetful)
+    await sender.page.goto(url())
+    await sender.page.setInputFiles('#file', file)
+    await sender.page.click('.more summary')
+    await sender.page.fill('#password', 'Großmutters Geburtstag ')
+    await sender.page.click('#send')
+    const { page, complaints } = await visit(browser, url())
+    await page.goto(await linkOf(sender.page))
+    await page.fill('#password', 'a guess')
+    await page.click('#unlock')
+    await page.waitForSelector('#problem >> text=not the password', WAIT)
+    await page.fill('#password', 'Großmutters Geburtstag ')
+    await page.click('#unlock')
+    t.ok((await downloadBy(page, '#download')).bytes.equals(text))
+    t.same([...complaints, ...sender.complaints], [])
+  })
+
+  for (const size of [text.byteLength, 4_500_000])
+    t.test(`what was changed on its way is never saved, ${size} bytes`, async (t) => {
+      const bytes = Buffer.concat([text, sampleBytes(size - text.byteLength)])
+      const sender = await visit(browser, url())
+      await sender.page.goto(url())
+      await sender.page.setInputFiles('#file', { ...file, buffer: bytes })
+      await sender.page.click('#send')
+      const { page, complaints } = await visit(browser, url())
+      await page.route('**/download/**', async (route) => {
+        const response = await route.fetch()
+        const body = await response.body()
+        body[body.byteLength - 20] = (body[body.byteLength - 20] ?? 0) ^ 1
+        await route.fulfill({ response, body })
+      })
+      await page.goto(await linkOf(sender.page))
+      const downloads: Download[] = []
+      page.on('download', (download) => downloads.push(download))
+      await page.click('#download')
+      await page.waitForSelector('#outcome .error', WAIT)
+      t.match(await page.textContent('#outcome'), 'could not be verified')
+      for (const download of downloads) t.ok(await download.failure(), 'the browser’s own download fails')
+      t.equal(downloads.length, size > 4 * 1024 * 1024 ? 1 : 0)
+      await page.unroute('**/download/**')
+      t.ok((await downloadBy(page, '#download')).bytes.equals(bytes), 'and it can be had again')
+      t.same(complaints, [])
+    })
 })

@@ -54,7 +54,7 @@ t.test('every page', { skip }, async (t) => {
     await page.route(/\/files\/./, (route) => route.abort())
     await page.click('#send')
     await page.waitForSelector('#waiting', WAIT)
-    await look(t, page, 'sending')
+    await look(t, page, 'sending', true)
     await page.goto(origin)
     await page.waitForSelector('#resume', WAIT)
     await look(t, page, 'resume', true)

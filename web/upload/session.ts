@@ -112,12 +112,13 @@ async function send({ files, plan, signal, report }: Session, sending: Sending):
   // an encrypted plan without keys would send everything in the clear
   if (plan.isEncrypted !== (keys !== undefined)) throw new Error('the plan and the keys do not agree')
   const { sendByTus } = await import('./tus-send.ts')
+  let url = uploadUrl ?? ''
   const content = new Content({
     plan,
     payload: filePayload(files),
     keys,
     ...(mark !== undefined && { mark }),
-    onMark: keepMark,
+    onMark: (next) => keepMark(url, next),
     onChecking: report.onChecking
   })
   try {
@@ -127,7 +128,10 @@ async function send({ files, plan, signal, report }: Session, sending: Sending):
       uploadUrl,
       metadata,
       signal,
-      onUrl,
+      onUrl: (next, expiresAt) => {
+        url = next
+        onUrl(next, expiresAt)
+      },
       onProgress: (sent) => report.onProgress(sent, content.sizeBytes),
       onWaiting: report.onWaiting,
       onGoing: report.onGoing

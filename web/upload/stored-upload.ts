@@ -1,7 +1,6 @@
 /** An upload that was begun, kept in this browser so that it can go on after the page was loaded anew. In a browser that keeps nothing, an upload just runs. */
 
 import type { BundleIndex } from '../../src/bundle/index.ts'
-import { START } from './file-checksums.ts'
 import type { Mark } from './file-checksums.ts'
 
 const KEY = 'peerbin:upload'
@@ -48,12 +47,12 @@ export function keepUpload(upload: Omit<StoredUpload, 'expiresAt'>, expiresAt: n
   }
 }
 
-/** Up to where bytes were made of the files. */
-export function keepMark(mark: Mark): void {
+/** Up to where bytes were made of the files. @param url of the upload: another window may have another one */
+export function keepMark(url: string, mark: Mark): void {
   try {
-    storage()?.setItem(MARK_KEY, JSON.stringify(mark))
+    storage()?.setItem(MARK_KEY, JSON.stringify({ ...mark, url }))
   } catch {
-    // without it nothing may be sealed again: see storedUpload
+    // without it the upload cannot go on: see storedUpload
     forgetUpload()
   }
 }
@@ -74,8 +73,13 @@ export function storedUpload(): (StoredUpload & { mark: Mark }) | undefined {
       forgetUpload()
       return undefined
     }
-    const mark = JSON.parse(storage()?.getItem(MARK_KEY) ?? 'null') as Mark | null
-    return { ...upload, mark: mark ?? START }
+    const mark = JSON.parse(storage()?.getItem(MARK_KEY) ?? 'null') as (Mark & { url: string }) | null
+    // without its mark nobody could say whether the files are the same: nothing may be sealed with its key again
+    if (mark?.url !== upload.url) {
+      forgetUpload()
+      return undefined
+    }
+    return { ...upload, mark }
   } catch {
     forgetUpload()
     return undefined
