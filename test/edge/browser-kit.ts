@@ -69,12 +69,17 @@ export async function downloadBy(page: Page, selector: string): Promise<{ name: 
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-/** What axe finds wrong with a page as it is now: `rule: where`. */
-export async function axeFindings(page: Page): Promise<string[]> {
-  await page.evaluate(AXE)
+/** Rules whose answer depends on colours and on the size of the window. */
+const LOOKS = {
+  runOnly: { type: 'rule', values: ['color-contrast', 'scrollable-region-focusable', 'target-size'] }
+}
+
+/** What axe finds wrong with a page as it is now: `rule: where`. @param again only what may have changed since, in another light or size */
+export async function axeFindings(page: Page, again = false): Promise<string[]> {
+  if (!again) await page.evaluate(AXE)
   const { violations } = await page.evaluate<{
     violations: Array<{ id: string; nodes: Array<{ html: string }> }>
-  }>('axe.run({ resultTypes: ["violations"] })')
+  }>(`axe.run(${JSON.stringify({ resultTypes: ['violations'], ...(again && LOOKS) })})`)
   return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
 }
 

@@ -118,7 +118,7 @@ t.test('a preview shows what the recipient sees, and has nothing to press', asyn
   const html = await (await fetch(share.senderUrl, { headers: PAGE })).text()
   const preview = html.slice(html.indexOf('id="preview"'))
   t.match(preview, 'A file for you')
-  t.match(preview, 'This file can be downloaded once.')
+  t.match(preview, 'This can be downloaded once.')
   t.match(preview, /<button [^>]*disabled>Download<\/button>/)
   t.notMatch(preview, /<form|name="claim"|href=/)
 })

@@ -61,8 +61,8 @@ export function fileList(
       ${entries.slice(0, listedMax).map(({ path, sizeBytes }, at) => {
         const href = hrefOf?.(at)
         return html`<li>
-          ${href === undefined ? html`<span class="path">${path}</span>` : html`<a class="path" href="${href}" download>${path}</a>`}
-          <span class="size">${sizeText(sizeBytes)}</span>
+          ${href === undefined ? html`<span class="file-path">${path}</span>` : html`<a class="file-path" href="${href}" download>${path}</a>`}
+          <span class="file-size">${sizeText(sizeBytes)}</span>
         </li>`
       })}
     </ul>
