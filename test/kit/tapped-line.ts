@@ -10,7 +10,7 @@ export interface TappedLine {
   readonly port: number
   /** Everything that clients have sent so far. */
   said(): Buffer
-  /** Cuts the connection on which this many more bytes have come from clients, and lets nobody through from then on. */
+  /** Cuts every connection once this many more bytes have come from clients, and lets nobody through from then on. */
   cutAfter(bytes: number): void
   /** Lets everybody through again. */
   restore(): void
@@ -45,7 +45,8 @@ export async function tappedLine(t: Test, target: string): Promise<TappedLine> {
       state.left = Infinity
       state.isDown = true
       state.cuts++
-      client.resetAndDestroy()
+      // the idle ones too: a browser would send the same once more on one of them, and nobody would notice
+      for (const socket of sockets) socket.resetAndDestroy()
     })
     edge.on('drain', () => client.resume())
     edge.pipe(client)

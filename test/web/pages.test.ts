@@ -42,7 +42,7 @@ async function fits(t: Test, page: Page, name: string): Promise<void> {
 }
 
 t.test('every page', { skip }, async (t) => {
-  const { url, cluster } = await startEdges(t)
+  const { url, cluster } = await startEdges(t, { config: { controller: { callTimeoutMs: 5000 } } })
   const host = 'files.example'
   const origin = url().replace('127.0.0.1', host)
   const browser = await openBrowser(t, { names: [host] })
