@@ -21,7 +21,8 @@ export default defineConfig({
     // the pages' policy allows no data: addresses
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    target: ['chrome111', 'firefox115', 'safari16.4'],
+    // Promise.withResolvers and AbortSignal.any; what is older has the forms that work without scripts
+    target: ['chrome119', 'firefox124', 'safari17.4'],
     rollupOptions: {
       input: {
         style: join(web, 'style.css'),
