@@ -143,8 +143,8 @@ function addErrorHandlers(app: App, context: EdgeContext, methods: MethodTable):
   }
   app.setErrorHandler(async (thrown, request, reply) => {
     const { config: routeConfig } = request.routeOptions
-    const locks = routeConfig?.locksWhenBusy === true && request.method === 'HEAD'
-    const error = locks ? asLocked(asEdgeError(thrown)) : asEdgeError(thrown)
+    const locks = routeConfig?.locksWhenBusy === true
+    const error = locks ? asLocked(asEdgeError(thrown), request.method) : asEdgeError(thrown)
     const isLogged = routeConfig?.logsFailures === true
     if (error.status >= 500 && error.code !== 'shutting-down' && !isLogged) {
       context.logger.warn('a request failed', {

@@ -65,7 +65,7 @@ declare module 'fastify' {
     unlimited?: true
     /** The route says itself what it has to say of its failures: it is asked all the time. */
     logsFailures?: true
-    /** HEAD is told of a failure that may pass as of a lock (tus/tus-errors.ts says why). */
+    /** HEAD, and PATCH where it has to be, are told of a failure that may pass as of a lock (tus/tus-errors.ts says why). */
     locksWhenBusy?: true
     /** JSON schema of a body that is not parsed by Fastify, for /openapi.json: media type → schema. */
     bodyContent?: Record<string, object>

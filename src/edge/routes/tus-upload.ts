@@ -193,11 +193,11 @@ export const tusUpload: Route = (app, context) => {
     'Send a part of an upload',
     'Kept. Headers: Upload-Offset; with the last part X-Link, X-Url-Delete, X-Url-Sender, X-Expires.'
   )
-  app.patch(url, { schema: partSchema, config: body }, async (request, reply) =>
+  app.patch(url, { schema: partSchema, config: { ...body, locksWhenBusy: true } }, async (request, reply) =>
     append(context, request, reply)
   )
   // for clients whose line lets nothing but GET and POST through
-  app.post(url, { schema: { hide: true } }, async (request, reply) => {
+  app.post(url, { schema: { hide: true }, config: { locksWhenBusy: true } }, async (request, reply) => {
     const method = headerOf(request.headers, 'x-http-method-override')
     if (method === 'PATCH') return await append(context, request, reply)
     if (method === 'DELETE') return await ask(context, request, reply, 'DELETE')

@@ -42,14 +42,16 @@ const renamed = (error: PeerbinError): PeerbinError =>
 
 const LOCK_RETRY_AFTER_MS = 2000
 
+/** Of a part they are refusals for good to those clients, as all between 400 and 499 are but 409 and 423: a laptop that slept in the middle would be at its end. */
+const PASSING: readonly ErrorCode[] = ['upload-stalled', 'rate-limited', 'too-many-transfers']
+
 /**
  * Clients made with tus-js-client take any failure of HEAD but 423 for the loss of the upload, forget its address and begin a new one: at each edge that stops, at each limit that
- * is reached. So what may pass is told them as a lock.
+ * is reached. So what may pass is told them as a lock; of a part, what they would give up over and is over soon.
  */
-export const asLocked = (error: PeerbinError): PeerbinError =>
-  error.retryable && error.status !== 423
-    ? new PeerbinError('upload-busy', '', {
-        cause: error,
-        retryAfterMs: error.retryAfterMs ?? LOCK_RETRY_AFTER_MS
-      })
-    : error
+export function asLocked(error: PeerbinError, method: string): PeerbinError {
+  const isPassing = method === 'HEAD' ? error.retryable : PASSING.includes(error.code)
+  if (method === 'GET' || !isPassing || error.status === 423) return error
+  const { retryAfterMs = LOCK_RETRY_AFTER_MS } = error
+  return new PeerbinError('upload-busy', '', { cause: error, retryAfterMs })
+}
