@@ -7,7 +7,7 @@
 
 import { PeerbinError } from '../errors.ts'
 import { crcText } from './crc32.ts'
-import { PathSet, cleanPart, isCleanPath } from './paths.ts'
+import { PathSet, isCleanPart, isCleanPath } from './paths.ts'
 
 /** Of an index as it is stored: it has to fit where a chunk does. */
 export const INDEX_BYTES_MAX = 4 * 1024 * 1024
@@ -90,7 +90,7 @@ export function decodeIndex(bytes: Uint8Array): BundleIndex {
   }
   const { v, name, entries } = fieldsOf(record)
   if (v !== 1) throw invalid('it is of another version')
-  if (typeof name !== 'string' || name === '' || cleanPart(name) !== name) throw invalid('its name')
+  if (typeof name !== 'string' || !isCleanPart(name)) throw invalid('its name')
   if (!Array.isArray(entries) || entries.length === 0) throw invalid('it has no files')
   if (entries.length > ENTRIES_MAX) throw invalid(`it has more than ${ENTRIES_MAX} files`)
   const paths = new PathSet()

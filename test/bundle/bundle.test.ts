@@ -143,3 +143,34 @@ t.test('names that collide after cleaning are told apart', async (t) => {
     )
   )
 })
+
+t.test('an index that is made to be read for hours is refused at once', async (t) => {
+  const refused = (record: Record<string, unknown>): number => {
+    const bytes = text({ v: 1, name: 'x', entries: [entryOf('a')], ...record })
+    const before = performance.now()
+    t.throws(() => decodeIndex(bytes), { code: 'index-invalid' })
+    return performance.now() - before
+  }
+  const entryOf = (path: string) => ({ path, size: 1, crc32: '00000000' })
+  // before: a minute each; with as many bytes as an index may have, hours
+  const dots = `${'.'.repeat(200_000)}x`
+  t.ok(refused({ name: dots }) < 5000)
+  t.ok(refused({ entries: [entryOf(dots)] }) < 5000)
+  t.ok(refused({ entries: [entryOf('a/'.repeat(100_000) + 'a')] }) < 5000)
+  t.ok(refused({ entries: [entryOf('a/'.repeat(64) + 'a')] }) < 5000, 'nor may folders be too many')
+})
+
+t.test('names from outside take no longer than they are long', async (t) => {
+  const before = performance.now()
+  t.equal(cleanPath(`${'. '.repeat(100_000)}x`).length, 255)
+  t.equal(cleanPath('a/'.repeat(100_000) + 'b').split('/').length, 64)
+  t.equal(
+    cleanPath(`${'a'.repeat(250)}/`.repeat(8) + 'b').split('/').length,
+    5,
+    'as many as there is room for'
+  )
+  const paths = new PathSet()
+  const all = Array.from({ length: 5000 }, () => paths.addClean('same.txt'))
+  t.equal(all.at(-1), 'same (5000).txt')
+  t.ok(performance.now() - before < 10_000)
+})

@@ -71,3 +71,9 @@ t.test('links are taken in both forms, and nothing else is', async (t) => {
     }
   }
 })
+
+t.test('a name of megabytes is no work', async (t) => {
+  const before = performance.now()
+  t.equal(safeFileName(`a${' .'.repeat(200_000)}x`).length, 230)
+  t.ok(performance.now() - before < 5000) // before: minutes
+})

@@ -24,11 +24,17 @@ export function safePart(text: string): string {
     .replace(/[/\\]/g, '')
     .replace(INVISIBLE, '')
     .replace(UNSAFE, '_')
-    .replace(/^\s+/u, '')
-    .replace(/[\s.]+$/u, '')
-  const name = cut(clean)
+    .trimStart()
+  const name = cut(withoutEnd(clean))
   if (name === '') return NAMELESS
   return WINDOWS_DEVICE.test(name) ? `_${name}` : name
+}
+
+/** Without blanks and dots at the end. By hand: a pattern takes the square of the time for a text of them, and the name may be of megabytes. */
+function withoutEnd(text: string): string {
+  let end = text.length
+  while (end > 0 && (text[end - 1] === '.' || text[end - 1]?.trim() === '')) end--
+  return text.slice(0, end)
 }
 
 function cut(name: string): string {
