@@ -2,6 +2,8 @@
 
 import { appendFile, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { crc32 } from 'node:zlib'
@@ -285,4 +287,28 @@ t.test('a stream that was cut off at a record is no file, whatever the list says
       t.notOk((await readdir(into)).includes('x.bin'), 'nor the second time')
     }
   }
+})
+
+t.test('a server that answers with nothing is not asked without a pause', async (t) => {
+  let asked = 0
+  const server = createServer((request, response) => {
+    if (request.url?.startsWith('/d/') === true) {
+      response.setHeader('content-type', 'application/json')
+      response.end(JSON.stringify({ name: 'a.bin', size: 10, passwordRequired: false }))
+      return
+    }
+    asked++
+    response.writeHead(206, { 'content-range': 'bytes 0-9/10', 'transfer-encoding': 'chunked' })
+    response.end()
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await until('it listens', () => server.listening)
+  const { port } = server.address() as AddressInfo
+  const stop = new AbortController()
+  const url = `http://127.0.0.1:${port}/d/${'a'.repeat(24)}`
+  const running = runInProcess(['pull', url], { cwd: await newFolder(), interrupted: stop.signal })
+  await until('it asks again', () => asked >= 3)
+  stop.abort()
+  t.equal((await running).code, 130)
+  t.ok(asked < 6, `asked ${asked} times`)
 })

@@ -83,6 +83,9 @@ async function fetchOnce(redemption: Redemption, sink: Sink, context: CliContext
   } finally {
     answer.body.destroy()
   }
+  // a part may be shorter than what was asked for; with nothing in it, again and again, it would be asked for without end and without a pause
+  if (sink.position === payloadAt)
+    throw new PeerbinError('server-unreachable', 'the server answered without a byte of the file')
 }
 
 /** The body; when it breaks off, an error that says so. */
