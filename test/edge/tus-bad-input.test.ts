@@ -175,6 +175,38 @@ t.test('uploads that go on later, and what is wrong with them', async (t) => {
     )
   })
 
+  t.test(
+    'a creation that breaks with its first bytes leaves nothing: nobody knows its address',
+    async (t) => {
+      const before = await cluster.controller.status()
+      const part = {
+        'content-type': 'application/offset+octet-stream',
+        'upload-length': String(bytes.length)
+      }
+      const wrong = { ...part, 'upload-checksum': checksum('sha1', bytes) }
+      const body = bytes.subarray(0, 1000)
+      t.equal(
+        await codeOf(await tus('POST', `${first}/files/`, { headers: wrong, body })),
+        '460 part-mismatch'
+      )
+      const gone = new AbortController()
+      const slow = slowBody()
+      const broken = tus('POST', `${first}/files/`, { headers: part, body: slow.body, signal: gone.signal })
+      slow.send(body)
+      await until(
+        'it is begun',
+        async () => (await cluster.controller.status()).uploadsOpen > before.uploadsOpen
+      )
+      gone.abort()
+      await t.rejects(broken)
+      await until(
+        'it is given up',
+        async () => (await cluster.controller.status()).uploadsOpen === before.uploadsOpen
+      )
+      t.strictSame((await cluster.controller.status()).spaceUsed, before.spaceUsed)
+    }
+  )
+
   t.test('of two clients the newest goes on, through whichever edge', async (t) => {
     for (const other of [second, first]) {
       const path = await open(first, bytes.length)

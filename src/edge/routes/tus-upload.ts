@@ -85,7 +85,12 @@ async function create(
     ...(creation !== undefined && { creation })
   })
   const body = withBody ? softBody(counted(readBody(request.raw), pass)) : undefined
-  return await answer(context, request, reply, { method: 'POST', body, store })
+  try {
+    return await answer(context, request, reply, { method: 'POST', body, store })
+  } catch (error) {
+    context.transfers.follow(store.forsake())
+    throw error
+  }
 }
 
 /** Content-Length; undefined where the body is sent in chunks. */

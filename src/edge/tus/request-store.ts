@@ -3,7 +3,7 @@
 import { DataStore, Upload } from '@tus/server'
 import type { UploadResult } from '../../client/file-writer.ts'
 import type { ResumableFile } from '../../client/resume/resumable-writer.ts'
-import { PeerbinError } from '../../errors.ts'
+import { PeerbinError, asPeerbinError } from '../../errors.ts'
 import { uploadKeys } from '../../protocol/upload-secret.ts'
 import type { EdgeContext } from '../context.ts'
 import { ROLE } from '../routes/receive.ts'
@@ -103,6 +103,19 @@ export class RequestStore extends DataStore {
     this.#expiresAt = appended.expiresAt + this.#skewMs
     this.#upload = this.#standing(id, appended.sizeBytes)
     return appended.sizeBytes
+  }
+
+  /** For a creation that failed after all: its address was told to nobody, so that nobody could go on with what is there, or give it up. Never rejects. */
+  async forsake(): Promise<void> {
+    if (this.#file === undefined) return
+    const { upload } = this.#file.keys
+    const { resumable, logger } = this.#deps.context
+    try {
+      await resumable.abandon(this.#file.keys)
+    } catch (error) {
+      const { code } = asPeerbinError(error)
+      logger.info('an upload was left to end by itself', { upload, code })
+    }
   }
 
   override async remove(id: string): Promise<void> {
