@@ -5,6 +5,8 @@ import { codeOf, create, offsetAt, open, patch, tus } from './tus-kit.ts'
 import { encodeIndex } from '../../src/bundle/index.ts'
 import { MemoryMetadataStore } from '../../src/metadata/memory-metadata-store.ts'
 import type { ResumeUpload } from '../../src/metadata-store.ts'
+import { UploadLocks } from '../../src/edge/tus/upload-locks.ts'
+import { ManualClock } from '../kit/manual-clock.ts'
 import { until } from '../kit/until.ts'
 
 const MIB = 1024 * 1024
@@ -232,6 +234,33 @@ t.test('uploads that go on later, and what is wrong with them', async (t) => {
       t.ok((await fileBytes(newer.headers.get('x-link'))).equals(bytes), 'and the file is whole')
     }
   })
+})
+
+t.test('nobody waits for ever for one that cannot end', async (t) => {
+  const clock = new ManualClock()
+  const locks = new UploadLocks(clock)
+  const asked: string[] = []
+  const taken: string[] = []
+  const take = async (name: string) => {
+    const lock = locks.newLock('an upload')
+    await lock.lock(new AbortController().signal, () => void asked.push(name))
+    taken.push(name)
+    return lock
+  }
+  const stuck = await take('stuck')
+  const second = take('second')
+  const third = take('third')
+  await t.rejects(second, { code: 'upload-busy' }, 'of those that wait the newest is next')
+  await clock.advance(10_000)
+  const next = await third
+  await stuck.unlock()
+  t.equal(locks.size, 1, 'the older one has nothing to unlock any more')
+  const last = take('last')
+  t.strictSame(asked, ['stuck', 'stuck', 'third'])
+  await next.unlock()
+  await (await last).unlock()
+  t.strictSame(taken, ['stuck', 'third', 'last'])
+  t.equal(locks.size, 0)
 })
 
 /** Without asking whoever writes to end: that is what HEAD does on the same edge. */

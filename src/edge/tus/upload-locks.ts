@@ -3,11 +3,16 @@
 import { PeerbinError } from '../../errors.ts'
 import type { Clock } from '../../interfaces.ts'
 
-/** Whoever holds a lock is told to end, stores what has come, and is done after about one chunk; only the end of a large file takes longer. */
+/**
+ * Whoever holds a lock is told to end, stores what has come, and is done after about one chunk. Some cannot: they wait for memory that others have, or end a large file. After so long
+ * the next one goes on beside them. The controller refuses what the older one does then, as if it were at another edge.
+ */
 const WAIT_MS = 10_000
 const RETRY_AFTER_MS = 2000
 
 interface Held {
+  /** Whose it is: one whose turn is over has nothing to unlock. */
+  owner: UploadLock
   askToEnd: () => void
   /** The one that comes next; of several that wait the newest. */
   next: { go: () => void; fail: (error: PeerbinError) => void } | undefined
@@ -35,17 +40,18 @@ export class UploadLocks {
   }
 
   newLock(id: string): UploadLock {
-    return {
-      lock: async (_signal, cancel) => await this.#lock(id, cancel),
-      unlock: async () => this.#unlock(id)
+    const lock: UploadLock = {
+      lock: async (_signal, cancel) => await this.#lock(id, lock, cancel),
+      unlock: async () => this.#unlock(id, lock)
     }
+    return lock
   }
 
-  /** @throws `upload-busy` */
-  async #lock(id: string, askToEnd: () => void): Promise<void> {
+  /** @throws `upload-busy` when another one comes that is newer */
+  async #lock(id: string, owner: UploadLock, askToEnd: () => void): Promise<void> {
     const held = this.#held.get(id)
     if (held === undefined) {
-      this.#held.set(id, { askToEnd, next: undefined })
+      this.#held.set(id, { owner, askToEnd, next: undefined })
       return
     }
     held.next?.fail(busy())
@@ -54,24 +60,25 @@ export class UploadLocks {
       const next = {
         go: (): void => {
           timer.cancel()
+          held.owner = owner
           held.askToEnd = askToEnd
           held.next = undefined
           resolve()
         },
         fail: (error: PeerbinError): void => {
           timer.cancel()
-          if (held.next === next) held.next = undefined
           reject(error)
         }
       }
-      const timer = this.#clock.setTimer(WAIT_MS, () => next.fail(busy()), { unref: true })
+      const timer = this.#clock.setTimer(WAIT_MS, next.go, { unref: true })
       held.next = next
     })
   }
 
-  #unlock(id: string): void {
+  #unlock(id: string, owner: UploadLock): void {
     const held = this.#held.get(id)
-    if (held?.next === undefined) this.#held.delete(id)
+    if (held?.owner !== owner) return
+    if (held.next === undefined) this.#held.delete(id)
     else held.next.go()
   }
 }
