@@ -75,7 +75,9 @@ t.test('tus-js-client over lines that break', async (t) => {
       }
     })
     await stopped
-    t.strictSame(requests, ['POST', 'PATCH', 'HEAD', 'PATCH'], 'it is never begun anew')
+    // it may have to ask more than once, while the part before is being stored
+    const sent = requests.filter((method) => method !== 'HEAD')
+    t.strictSame(sent, ['POST', 'PATCH', 'PATCH'], 'it is never begun anew')
     t.ok((await download(last.getHeader('x-link'))).equals(bytes))
   })
 
@@ -85,7 +87,9 @@ t.test('tus-js-client over lines that break', async (t) => {
     const offsets: number[] = []
     await send(bytes, `${line.url}/files/`, {
       onAfterResponse: (request, response) => {
-        if (request.getMethod() === 'HEAD') offsets.push(Number(response.getHeader('upload-offset')))
+        // 423: what came before is still being stored
+        if (request.getMethod() === 'HEAD' && response.getStatus() === 200)
+          offsets.push(Number(response.getHeader('upload-offset')))
       }
     })
     t.equal(offsets.length, 3)
