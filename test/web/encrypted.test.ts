@@ -254,6 +254,25 @@ t.test('files that are encrypted in the page', { skip }, async (t) => {
     t.same(complaints, [])
   })
 
+  t.test('a link whose answer was lost is not lost when the page is loaded anew', async (t) => {
+    const { page } = await visit(browser, url())
+    await page.goto(url())
+    await page.setInputFiles('#file', file)
+    await page.click('#send')
+    const link = await linkOf(page)
+    await page.goto(link)
+    await page.route(/\/d\/.*claim=/, async (route) => {
+      if (route.request().method() !== 'POST') return await route.continue()
+      await route.fetch({ maxRedirects: 0 })
+      await route.abort()
+    })
+    await page.click('#download', WAIT)
+    await page.waitForSelector('#outcome .error', WAIT)
+    await page.unrouteAll()
+    await page.reload()
+    t.ok((await downloadBy(page, '#download')).bytes.equals(text))
+  })
+
   t.test('with a password too, and in a browser that keeps nothing', async (t) => {
     const forgetful = `Object.defineProperty(window, 'localStorage', { get() { throw new Error('none') } })`
     const sender = await visit(browser, url())

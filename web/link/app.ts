@@ -130,10 +130,10 @@ export class DownloadApp {
 
   async #claim(link: RemoteLink): Promise<void> {
     if (this.isClaimed) return
+    // before it is asked for: when the answer is lost the claim may be made all the same, and whoever then loads the page again has to be the claimant
+    history.replaceState(null, '', `/d/${link.token}?claim=${link.claim}${location.hash}`)
     await claimLink(link)
     this.isClaimed = true
-    // whoever loads the page again is still the claimant
-    history.replaceState(null, '', `/d/${link.token}?claim=${link.claim}${location.hash}`)
   }
 
   async #save(
