@@ -117,14 +117,17 @@ function sendOnce(options: TusOptions & { mayCreate: boolean }): Promise<UploadD
   const { content, endpoint, uploadUrl, mayCreate, metadata, signal } = options
   return new Promise((resolve, reject) => {
     let changed: FilesChanged | undefined
+    let isOver = false
     const source = {
       size: content.sizeBytes,
       slice: async (start: number, end: number) => {
+        // to read large files again takes minutes, and says nothing of the line
+        watchdog.stop()
         const bytes = await content.part(start, end).catch((error: unknown) => {
           if (error instanceof FilesChanged) changed = error
           throw error
         })
-        watchdog.moved()
+        if (!isOver) watchdog.moved()
         return { value: new Blob([bytes]), done: start + bytes.byteLength === content.sizeBytes }
       },
       close: () => undefined
@@ -174,6 +177,7 @@ function sendOnce(options: TusOptions & { mayCreate: boolean }): Promise<UploadD
       reject(signal.reason as Error)
     }
     const end = (): void => {
+      isOver = true
       watchdog.stop()
       signal.removeEventListener('abort', stop)
     }
