@@ -235,6 +235,70 @@ t.test('files that are encrypted in the page', { skip }, async (t) => {
     t.same(changed.complaints, [])
   })
 
+  t.test('what another window sends is neither sealed anew nor given up', async (t) => {
+    const path = join(dir, 'two.csv')
+    writeFileSync(path, text)
+    utimesSync(path, 1_700_000_000, 1_700_000_000)
+    const { page, complaints } = await visit(browser, url())
+    await page.goto(url())
+    /** As another window leaves it: an upload that was begun, and up to where its key has sealed bytes. */
+    const begin = async (secret: string): Promise<string> => {
+      const pairs = { encryption: 'aes256gcm-1', proofhash: 'ab'.repeat(32), indexbytes: '1024' }
+      const made = await fetch(`${url()}/files/`, {
+        method: 'POST',
+        headers: {
+          'tus-resumable': '1.0.0',
+          'upload-length': '100000',
+          'upload-metadata': Object.entries(pairs)
+            .map(([key, value]) => `${key} ${Buffer.from(value).toString('base64')}`)
+            .join()
+        }
+      })
+      const address = made.headers.get('location') ?? ''
+      const entry = { path: 'two.csv', sizeBytes: text.byteLength, crc32: 0, modifiedAt: 1_700_000_000_000 }
+      const index = { name: 'two.csv', entries: [{ ...entry, mediaType: 'text/csv' }] }
+      const kept = { v: 1, url: address, index, isFolder: false, secret, hasPassword: false }
+      const terms = { downloads: 1, seconds: 3600, expiresAt: Date.now() + 3_600_000 }
+      await page.evaluate(
+        (texts) => {
+          localStorage.setItem('peerbin:upload', texts[0] ?? '')
+          localStorage.setItem('peerbin:upload-mark', texts[1] ?? '')
+        },
+        [
+          { ...kept, ...terms },
+          { url: address, at: 0, value: '' }
+        ].map((each) => JSON.stringify(each))
+      )
+      return address
+    }
+    const secret = 'A'.repeat(43)
+    const address = await begin(secret)
+    await page.reload()
+    await page.waitForSelector('#resume', WAIT)
+    await page.evaluate(
+      (mark) => localStorage.setItem('peerbin:upload-mark', mark),
+      JSON.stringify({ url: address, at: 1000, value: '00000000' })
+    )
+    await page.setInputFiles('#file', path)
+    t.not(new URL(await linkOf(page)).hash.slice(1), secret, 'other bytes, another key')
+
+    await page.goto(url())
+    await page.route(/\/files\/./, (route) =>
+      route.request().method() === 'PATCH' ? route.abort() : route.continue()
+    )
+    await page.setInputFiles('#file', path)
+    await page.click('#send')
+    await page.waitForSelector('#waiting', WAIT)
+    const other = await begin(secret)
+    await page.click('#cancel')
+    await page.waitForSelector('#problem .error', WAIT)
+    await page.waitForLoadState('networkidle')
+    const head = await fetch(other, { method: 'HEAD', headers: { 'tus-resumable': '1.0.0' } })
+    t.equal(head.status, 200, 'the other one is still there')
+    t.match(await page.evaluate(`localStorage.getItem('peerbin:upload')`), other, 'and can go on')
+    t.same(complaints, [])
+  })
+
   t.test('an upload whose last answer was lost has its link when the page comes back', async (t) => {
     const { page, complaints } = await visit(browser, url())
     await page.route(/\/files\/./, async (route) => {

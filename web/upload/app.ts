@@ -72,6 +72,8 @@ export class UploadApp {
   readonly #onChange: () => void
   readonly #speed = new Speedometer()
   #abort = new AbortController()
+  /** Of the upload that runs. */
+  #url: string | undefined
 
   constructor(settings: Settings, onChange: () => void) {
     this.settings = settings
@@ -117,7 +119,7 @@ export class UploadApp {
   /** More files; of an upload that can go on: those that it was of. */
   add(picked: readonly Picked[]): void {
     if (this.phase !== 'choosing' || picked.length === 0) return
-    const { stored } = this
+    const stored = this.#storedNow()
     const files = stored === undefined ? undefined : matchFiles(picked, stored.index)
     if (stored !== undefined && files !== undefined) {
       void this.#resume(stored, files, picked)
@@ -144,9 +146,7 @@ export class UploadApp {
     this.stored = undefined
     forgetUpload()
     this.#say('')
-    // so that the server does not keep it until it expires; it does not matter if that fails
-    if (url !== undefined)
-      void fetch(url, { method: 'DELETE', headers: { 'Tus-Resumable': '1.0.0' } }).catch(() => undefined)
+    if (url !== undefined) giveUp(url)
   }
 
   start(): void {
@@ -154,7 +154,7 @@ export class UploadApp {
     const plan = this.files.length === 0 ? undefined : this.#judge()
     if (this.files.length === 0) this.#say(words.nothing)
     if (plan === undefined) return
-    if (this.stored !== undefined) this.discard()
+    if (this.#storedNow() !== undefined) this.discard()
     void this.#send(plan)
   }
 
@@ -192,6 +192,13 @@ export class UploadApp {
     const response = await fetch(url.pathname + url.search, { method: 'DELETE' }).catch(() => undefined)
     this.withdrawn = response?.ok === true
     this.say(this.withdrawn ? '' : pageTexts.done.withdrawFailed)
+  }
+
+  /** What can go on, as it is now: another window may have gone further with it, and up to there its key has sealed bytes. */
+  #storedNow(): UploadApp['stored'] {
+    const now = this.stored === undefined ? undefined : storedUpload()
+    this.stored = now?.url === this.stored?.url ? now : undefined
+    return this.stored
   }
 
   #say(problem: string): void {
@@ -241,6 +248,7 @@ export class UploadApp {
       this.#onChange()
     }
     return {
+      onUrl: (url) => (this.#url = url),
       onProgress: (sent) => {
         this.#speed.note(sent, performance.now())
         const stage = sent >= total ? 'finishing' : 'sending'
@@ -309,6 +317,7 @@ export class UploadApp {
   ): Promise<unknown> {
     this.#abort = new AbortController()
     this.#speed.reset()
+    this.#url = undefined
     this.phase = 'sending'
     this.progress = { ...IDLE, total: plan.sentPayloadBytes + plan.indexBytes }
     this.#say('')
@@ -327,11 +336,17 @@ export class UploadApp {
     }
   }
 
-  /** Nothing of a cancelled upload is kept. */
+  /** Nothing of a cancelled upload is kept; what the browser keeps may be of another window. */
   discardRunning(): void {
-    this.stored = storedUpload()
-    if (this.stored !== undefined) this.discard()
+    if (this.#url === undefined) return
+    if (storedUpload()?.url === this.#url) forgetUpload()
+    giveUp(this.#url)
   }
+}
+
+/** So that the server does not keep it until it expires; it does not matter if that fails. */
+function giveUp(url: string): void {
+  void fetch(url, { method: 'DELETE', headers: { 'Tus-Resumable': '1.0.0' } }).catch(() => undefined)
 }
 
 function problemOf(error: unknown): string {

@@ -28,6 +28,8 @@ export interface UploadOptions {
 
 /** What is told while it runs. */
 export interface Report {
+  /** Where the upload is on the server. */
+  onUrl: (url: string) => void
   onProgress: (sent: number, total: number) => void
   /** Files are read again, to see that they are the same. */
   onChecking: (share: number) => void
@@ -113,6 +115,7 @@ async function send({ files, plan, signal, report }: Session, sending: Sending):
   if (plan.isEncrypted !== (keys !== undefined)) throw new Error('the plan and the keys do not agree')
   const { sendByTus } = await import('./tus-send.ts')
   let url = uploadUrl ?? ''
+  if (uploadUrl !== undefined) report.onUrl(uploadUrl)
   const content = new Content({
     plan,
     payload: filePayload(files),
@@ -130,6 +133,7 @@ async function send({ files, plan, signal, report }: Session, sending: Sending):
       signal,
       onUrl: (next, expiresAt) => {
         url = next
+        report.onUrl(next)
         onUrl(next, expiresAt)
       },
       onProgress: (sent) => report.onProgress(sent, content.sizeBytes),
