@@ -1,4 +1,4 @@
-import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import t from 'tap'
@@ -87,4 +87,19 @@ t.test('the state of a plain file has the form it had before there were bundles'
   await (await PartFile.begin(target, state)).close()
   const { shape: _shape, encryption: _encryption, indexText: _indexText, ...rest } = state
   t.same(JSON.parse(await readFile(`${target}.peerbin-part.json`, 'utf8')), { version: 1, ...rest })
+})
+
+t.test('a link that somebody left under the name of a part is not followed', async (t) => {
+  const folder = testFolder(t)
+  const target = join(folder, 'file.bin')
+  const precious = join(folder, 'precious')
+  await writeFile(precious, 'precious')
+  for (const end of ['.peerbin-part', '.peerbin-part.json']) {
+    await symlink(precious, target + end)
+    await t.rejects(PartFile.begin(target, stateOf()), { code: 'local-file' }, end)
+    if (end === '.peerbin-part') await t.rejects(PartFile.resume(target, stateOf()), { code: 'local-file' })
+    t.equal(await readFile(precious, 'utf8'), 'precious')
+    await rm(`${target}.peerbin-part`, { force: true })
+    await rm(`${target}.peerbin-part.json`, { force: true })
+  }
 })

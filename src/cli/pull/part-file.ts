@@ -1,5 +1,6 @@
 /** A download that becomes one file, the payload itself or an archive of it: `NAME.peerbin-part` holds its bytes from the start. */
 
+import { constants } from 'node:fs'
 import { lstat, open, rename, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
@@ -26,6 +27,9 @@ import { payloadCheck } from './payload-check.ts'
 import type { PayloadCheck } from './payload-check.ts'
 
 const READ_BYTES = 1024 * 1024
+/** Not through a symbolic link that somebody left under the name of the part: it may lead to any file of the user's. */
+const { O_RDWR, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
+const NEW = O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW
 
 export class PartFile implements Part {
   readonly target: string
@@ -63,7 +67,7 @@ export class PartFile implements Part {
           `an unfinished download of another link is in ${target}${PART}; use -o for another name`
         )
       await writeState(target, state)
-      return new PartFile(target, state, await open(target + PART, 'w+', OWNER_ONLY))
+      return new PartFile(target, state, await open(target + PART, NEW, OWNER_ONLY))
     } catch (error) {
       throw local(`cannot write ${target}${PART}`, error)
     }
@@ -71,8 +75,8 @@ export class PartFile implements Part {
 
   static async resume(target: string, state: PartState): Promise<PartFile> {
     try {
-      const file = await open(target + PART, 'r+').catch((error: unknown) => {
-        if (isCode(error, 'ENOENT')) return open(target + PART, 'w+', OWNER_ONLY)
+      const file = await open(target + PART, O_RDWR | O_NOFOLLOW).catch((error: unknown) => {
+        if (isCode(error, 'ENOENT')) return open(target + PART, NEW, OWNER_ONLY)
         throw error
       })
       const part = new PartFile(target, state, file)

@@ -3,6 +3,7 @@
  * before the server hears of it, and only its owner can read it. The key of an encrypted link is not in it: whoever goes on gives the link again.
  */
 
+import { constants } from 'node:fs'
 import { link, lstat, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -15,6 +16,7 @@ import type { SecretHash } from '../../types.ts'
 export const PART = '.peerbin-part'
 export const STATE = `${PART}.json`
 export const OWNER_ONLY = 0o600
+const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
 
 const common = {
   tokenHash: secretHash,
@@ -64,7 +66,7 @@ export async function writeState(target: string, state: PartState): Promise<void
   const { shape, encryption, indexText, ...rest } = state
   const isPlain = shape === 'file' && encryption === null && indexText === null
   const record = isPlain ? { version: 1, ...rest } : { version: 2, ...state }
-  await using file = await open(target + STATE, 'w', OWNER_ONLY)
+  await using file = await open(target + STATE, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, OWNER_ONLY)
   await file.chmod(OWNER_ONLY)
   await file.writeFile(`${JSON.stringify(record)}\n`)
   await file.sync()
