@@ -1,7 +1,11 @@
 /** Indexes in memory: each once, and all together within bounds. */
 
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
-import { encodeIndex } from '../../src/bundle/index.ts'
+import { decodeIndex, encodeIndex } from '../../src/bundle/index.ts'
+import { ZipLayout } from '../../src/bundle/zip-layout.ts'
+import { indexMemory } from '../../src/edge/delivery/index-shelf.ts'
 import { hashSecret } from '../../src/protocol/secrets.ts'
 import { MemoryChunkStore } from '../../src/node/store/memory-chunk-store.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
@@ -11,8 +15,6 @@ import { newSecret } from './claims.ts'
 import { sampleBytes, startEdges } from './edge-cluster.ts'
 import type { EdgeCluster } from './edge-cluster.ts'
 
-/** 3 bytes for each of an index. */
-const FACTOR = 3
 const never = new AbortController().signal
 
 /** A bundle whose index takes up nearly all that there is. */
@@ -34,6 +36,27 @@ async function fileOf({ edges }: EdgeCluster, token: string) {
   return answer.found.file
 }
 
+t.test('an index takes up no more than is counted for it', async (t) => {
+  const entries = Array.from({ length: 10_000 }, (_, i) => ({ path: i.toString(36), sizeBytes: 1, crc32: 0 }))
+  const bytes = encodeIndex({ name: 'x', entries })
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const used = (): number => {
+    collect()
+    const { heapUsed, external } = process.memoryUsage()
+    return heapUsed + external
+  }
+  const read = () => {
+    const index = decodeIndex(bytes)
+    return { index, layout: new ZipLayout(index) }
+  }
+  const kept = [read()]
+  const before = used()
+  for (let i = 0; i < 10; i++) kept.push(read())
+  const each = (used() - before) / 10
+  t.ok(each < 1.2 * indexMemory(bytes.byteLength), `${each} for ${bytes.byteLength}, ${kept.length} times`)
+})
+
 t.test('indexes are read once for all who want them, and wait for room', async (t) => {
   const cluster = await startEdges(t, { config: { edge: { memoryBytes: 16 * 1024 * 1024 } } })
   const shelf = cluster.edges[0]?.indexes
@@ -42,7 +65,7 @@ t.test('indexes are read once for all who want them, and wait for room', async (
   const other = await fileOf(cluster, await uploadLarge(cluster, 'b'))
 
   const held = await Promise.all([1, 2, 3].map(() => shelf.get(large, undefined, never)))
-  t.equal(shelf.usedBytes, large.indexBytes * FACTOR, 'once')
+  t.equal(shelf.usedBytes, indexMemory(large.indexBytes), 'once')
   t.equal(held[0]?.layout, held[2]?.layout)
 
   const leaves = new AbortController()
@@ -62,13 +85,13 @@ t.test('indexes are read once for all who want them, and wait for room', async (
   t.notOk(isThere, 'somebody still has it')
   held[2]?.[Symbol.dispose]()
   const second = await arrived
-  t.equal(shelf.usedBytes, other.indexBytes * FACTOR, 'the one that nobody uses has gone')
+  t.equal(shelf.usedBytes, indexMemory(other.indexBytes), 'the one that nobody uses has gone')
   second[Symbol.dispose]()
 
   const gone = { ...large, id: '00000000-0000-4000-8000-000000000009' as typeof large.id }
   for (let i = 0; i < 2; i++)
     await t.rejects(shelf.get(gone, undefined, never), { code: 'chunk-unavailable' }, 'a failure is not kept')
-  await until('nothing is held for it', () => shelf.usedBytes <= large.indexBytes * FACTOR)
+  await until('nothing is held for it', () => shelf.usedBytes <= indexMemory(large.indexBytes))
 })
 
 t.test('a range without a byte of the payload reads none', async (t) => {

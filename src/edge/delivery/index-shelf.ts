@@ -1,6 +1,6 @@
 /** Indexes of bundles that are being looked at or downloaded: each is read once for all who need it, and all of them together take up so much memory and no more. */
 
-import { checkIndex } from '../../bundle/index.ts'
+import { ENTRIES_MAX, checkIndex } from '../../bundle/index.ts'
 import type { BundleIndex } from '../../bundle/index.ts'
 import { ZipLayout } from '../../bundle/zip-layout.ts'
 import type { ControllerClient } from '../../client/controller-client.ts'
@@ -16,8 +16,12 @@ import type { Lease } from '../../runtime/budget.ts'
 import { abortable, deadline, throwIfAborted } from '../../runtime/deadline.ts'
 import type { FileId, FileRecord } from '../../types.ts'
 
-/** What an index takes up once it is read, for each of its bytes: its text, its entries as objects, and the directory of the archive. */
+/** What an index takes up once it is read, for each of its bytes: its text, its paths, and the directory of the archive. */
 const MEMORY_FACTOR = 3
+/** And for each entry: the objects that it becomes, which are more than its text where paths are short. */
+const ENTRY_MEMORY_BYTES = 320
+/** `{"path":"a","size":0,"crc32":"00000000"},`: an index that has not been read yet may have so many of them. */
+const ENTRY_TEXT_BYTES_MIN = 41
 /** Of what the edge has for chunks, so much beside it. Never less than the largest index takes. */
 const MEMORY_SHARE = 2
 /** How long somebody waits while others hold all of it; then later is better. */
@@ -25,6 +29,11 @@ const WAIT_MS = 10_000
 const RETRY_MS = 5000
 /** Indexes that nobody uses at the moment and that are kept for the next who asks. */
 const IDLE_MAX = 256
+
+/** Memory that an index of so many bytes takes up at most. */
+export const indexMemory = (indexBytes: number): number =>
+  indexBytes * MEMORY_FACTOR +
+  Math.min(ENTRIES_MAX, Math.ceil(indexBytes / ENTRY_TEXT_BYTES_MIN)) * ENTRY_MEMORY_BYTES
 
 /** An index in use; dispose of it when what it was needed for is over. */
 export interface HeldIndex extends Disposable {
@@ -67,7 +76,7 @@ export class IndexShelf {
   constructor(deps: IndexShelfDeps) {
     this.#deps = deps
     const { memoryBytes, memoryWaitersMax } = deps.config.edge
-    const total = Math.max(Math.floor(memoryBytes / MEMORY_SHARE), INDEX_BYTES_MAX * MEMORY_FACTOR)
+    const total = Math.max(Math.floor(memoryBytes / MEMORY_SHARE), indexMemory(INDEX_BYTES_MAX))
     this.#memory = new Budget(total, memoryWaitersMax)
   }
 
@@ -106,7 +115,7 @@ export class IndexShelf {
   #shelve(file: Bundle, chunks: readonly PlacedChunk[] | undefined): Shelved {
     const given = new AbortController()
     const work = async (): Promise<ReadIndex> => {
-      const lease = await this.#lease(file.indexBytes * MEMORY_FACTOR, given.signal)
+      const lease = await this.#lease(indexMemory(file.indexBytes), given.signal)
       if (given.signal.aborted) lease.release() // it came when the last who waited had just gone
       throwIfAborted(given.signal)
       shelved.lease = lease
