@@ -9,7 +9,7 @@ import { type Scene, clientOf, pause, until } from './scene.ts'
 const SIZE_MAX = 9_000_000
 /** Files left alone during the run, and asked for once it has healed. */
 const LEFT_MAX = 60
-/** Until somebody has got or withdrawn a file, on a machine that may be busy. */
+/** Until a file was got or withdrawn, on a machine that may be busy. */
 const PLANT_TIMEOUT_MS = 60_000
 
 export class Actors {
@@ -103,15 +103,29 @@ export class Actors {
     }
     if (plants.includes('forgotten bytes')) {
       const node = this.#scene.cluster.living[0]
-      const deleted = (): FileEntry | undefined =>
-        [...deletedContents(this.#scene.files).values()].find(({ sizeBytes }) => sizeBytes > 32)
-      await until(PLANT_TIMEOUT_MS, async () => deleted() !== undefined)
-      const entry = deleted()
+      const entry = await this.#deleted()
       if (node === undefined || entry === undefined) throw new Error('nothing to plant')
       await plantBytes(node.folder, contentOf(seed, entry.content, entry.sizeBytes))
     }
     // the last: what is answered from now on is nobody's file
     if (plants.includes('damaged answers'))
       for (const proxy of this.#scene.cluster.proxies) proxy.damage(true)
+  }
+
+  /** A file that was got or withdrawn, with all that has its bytes. When the others have come to none, one is uploaded and withdrawn for it. */
+  async #deleted(): Promise<FileEntry | undefined> {
+    const { seed } = this.#scene.options
+    const client = clientOf(this.#scene, 300)
+    const deleted = (): FileEntry | undefined =>
+      [...deletedContents(this.#scene.files).values()].find(({ sizeBytes }) => sizeBytes > 32)
+    await until(PLANT_TIMEOUT_MS, async () => {
+      if (deleted() !== undefined) return true
+      const index = this.#index++
+      const file = await uploadFile(client, { seed, index, content: index, sizeBytes: 1000 })
+      this.#scene.files.push(file)
+      if (file.upload === 'acknowledged') await revoke(client, file)
+      return deleted() !== undefined
+    })
+    return deleted()
   }
 }
