@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { UploadResult } from '../client/file-writer.ts'
+import { payloadBytesOf } from '../protocol/payload.ts'
 import type { EdgeContext } from './context.ts'
 import { formatOf } from './http/accept.ts'
 import type { Format } from './http/accept.ts'
@@ -13,6 +14,7 @@ export const uploadAnswerSchema = z.object({
   id: z.string().describe('id of the file'),
   name: z.string().describe('its name, cleaned'),
   size: z.int().describe('bytes'),
+  payloadBytes: z.int().describe('of those, what is downloaded; the rest is the index'),
   sha256: z.string().describe('hex'),
   url: z.string().describe('the link to send: safe to open, spends nothing'),
   directUrl: z.string().describe('for programs: a GET redeems the link'),
@@ -34,6 +36,7 @@ export function uploadAnswer(origin: string, result: UploadResult): UploadAnswer
     id: file.id,
     name: file.name,
     size: file.sizeBytes,
+    payloadBytes: payloadBytesOf(file),
     sha256: file.sha256,
     ...linkUrls(origin, token),
     deleteUrl: deleteUrl(origin, token, result.deleteSecret),

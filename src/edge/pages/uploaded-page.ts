@@ -42,7 +42,7 @@ export function uploadedCard(answer: UploadAnswer): Html {
       </div>
       <div>
         <dt>${words.size}</dt>
-        <dd>${sizeText(answer.size)}</dd>
+        <dd>${sizeText(answer.payloadBytes)}</dd>
       </div>
       <div>
         <dt>${words.expires}</dt>
