@@ -15,7 +15,7 @@ const SEED = 7
 const run = async (t: Test, options: Partial<ChaosOptions>): Promise<ChaosReport> => {
   const report = await runChaos({
     seed: SEED,
-    seconds: 18,
+    seconds: 15,
     nodes: 5,
     edges: 2,
     uploaders: 3,

@@ -167,8 +167,6 @@ t.test('what was promised holds when processes die', async (t) => {
   await Promise.all([
     clients(),
     clients(),
-    clients(),
-    clients(),
     ...CHAINS.map(async ({ points }) => {
       // who comes back from one death is armed for the next
       for (const point of points) {
