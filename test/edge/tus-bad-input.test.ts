@@ -40,7 +40,7 @@ t.test('uploads that go on later, and what is wrong with them', async (t) => {
       return resumed
     }
   })
-  const { cluster, url } = await startEdges(t, {
+  const { url } = await startEdges(t, {
     metadata,
     edges: 2,
     config: { edge: { forbiddenTypes: ['.exe', 'video/*'] } }
@@ -84,7 +84,7 @@ t.test('uploads that go on later, and what is wrong with them', async (t) => {
       t.equal(answer.status, 422, JSON.stringify(pairs))
       t.match(await answer.json(), { code: 'invalid-field', field })
     }
-    t.equal((await cluster.controller.status()).uploadsOpen, 0)
+    t.equal((await metadata.stats(3)).uploadsOpen, 0)
   })
 
   t.test('a part that cannot be leaves the upload as it was', async (t) => {
@@ -150,7 +150,7 @@ t.test('uploads that go on later, and what is wrong with them', async (t) => {
       t.equal(await codeOf(last), '409 checksum-mismatch')
       t.equal((await tus('HEAD', first + path)).status, 410)
     }
-    t.equal((await cluster.controller.status()).files, 1)
+    t.equal((await metadata.stats(3)).files, 1)
   })
 
   t.test('the index of a bundle fits its files, unless nobody here can read it', async (t) => {
@@ -180,7 +180,7 @@ t.test('uploads that go on later, and what is wrong with them', async (t) => {
   t.test(
     'a creation that breaks with its first bytes leaves nothing: nobody knows its address',
     async (t) => {
-      const before = await cluster.controller.status()
+      const before = await metadata.stats(3)
       const part = {
         'content-type': 'application/offset+octet-stream',
         'upload-length': String(bytes.length)
@@ -195,17 +195,11 @@ t.test('uploads that go on later, and what is wrong with them', async (t) => {
       const slow = slowBody()
       const broken = tus('POST', `${first}/files/`, { headers: part, body: slow.body, signal: gone.signal })
       slow.send(body)
-      await until(
-        'it is begun',
-        async () => (await cluster.controller.status()).uploadsOpen > before.uploadsOpen
-      )
+      await until('it is begun', async () => (await metadata.stats(3)).uploadsOpen > before.uploadsOpen)
       gone.abort()
       await t.rejects(broken)
-      await until(
-        'it is given up',
-        async () => (await cluster.controller.status()).uploadsOpen === before.uploadsOpen
-      )
-      t.strictSame((await cluster.controller.status()).spaceUsed, before.spaceUsed)
+      await until('it is given up', async () => (await metadata.stats(3)).uploadsOpen === before.uploadsOpen)
+      t.strictSame((await metadata.stats(3)).spaceUsed, before.spaceUsed)
     }
   )
 
