@@ -1,5 +1,7 @@
 /** Paths inside a bundle: from outside, in both directions, and never trusted. A path that passes is safe to show, to put into an archive, and to make under a folder on any system. */
 
+import { INVISIBLE, cutBytes, trimEnds, utf8Length } from './name-text.ts'
+
 export const PATH_BYTES_MAX = 1024
 export const PART_BYTES_MAX = 255
 /** Folders above a file, and itself. Each costs whoever reads an index something, and 4 MiB of them would stop a server for seconds. */
@@ -7,34 +9,8 @@ export const PARTS_MAX = 64
 /** An extension longer than this is cut with the rest of a name. */
 const EXTENSION_LENGTH_MAX = 32
 
-/** What does not show, or changes the order in which a name is shown: the same as edge/http/names.ts removes. */
-const INVISIBLE =
-  /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200B\u200E\u200F\u202A-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E007F}]/gu
-
-const encoder = new TextEncoder()
-export const utf8Length = (text: string): number => encoder.encode(text).byteLength
-
 /** Whether two names are one file where case does not count (Windows, macOS). */
 export const foldPath = (path: string): string => path.normalize('NFC').toLowerCase().normalize('NFC')
-
-/** The longest beginning of at most `limit` bytes in UTF-8 that cuts no character. */
-function cut(text: string, limit: number): string {
-  let kept = ''
-  let size = 0
-  for (const character of text) {
-    size += utf8Length(character)
-    if (size > limit) break
-    kept += character
-  }
-  return kept
-}
-
-/** Blanks around a name, and dots behind it. By hand: a pattern for the end takes the square of the time for a text of blanks and dots, and texts come from outside. */
-function trimEnds(text: string): string {
-  let end = text.length
-  while (end > 0 && (text[end - 1] === '.' || text[end - 1]?.trim() === '')) end--
-  return text.slice(0, end).trimStart()
-}
 
 /** `name` and `.ext` of `name.ext`. */
 function splitExtension(part: string): [string, string] {
@@ -47,7 +23,7 @@ function splitExtension(part: string): [string, string] {
 /** Puts `suffix` before the extension, and cuts what does not fit. */
 function withSuffix(part: string, suffix: string): string {
   const [stem, extension] = splitExtension(part)
-  return cut(stem, PART_BYTES_MAX - utf8Length(suffix + extension)) + suffix + extension
+  return cutBytes(stem, PART_BYTES_MAX - utf8Length(suffix + extension)) + suffix + extension
 }
 
 /** ASCII that shows, and blanks, without `/` and `\`: most names, of which an index has thousands. */

@@ -68,28 +68,29 @@ export async function* openStream(
     ended = cut >= 0
     return opened.map(({ data }) => data)
   }
-  for await (const batch of batches(source)) {
+  for await (const batch of inBatches(source, OPENED_AT_ONCE * RECORD_BYTES)) {
     if (ended) throw new PeerbinError('encrypted-damaged')
     yield* await open(batch)
   }
   if (!ended) throw new PeerbinError('encrypted-damaged')
 }
 
-/** Pieces gathered to whole records, some at once; the last batch has what is left. */
-async function* batches(
-  source: AsyncIterable<Uint8Array>
+/** Pieces gathered to batches of so many bytes, each in memory of its own; the last one has what is left. */
+export async function* inBatches(
+  source: AsyncIterable<Uint8Array>,
+  batchBytes: number
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
-  let batch = new Uint8Array(OPENED_AT_ONCE * RECORD_BYTES)
+  let batch = new Uint8Array(batchBytes)
   let filled = 0
   for await (const piece of source) {
     for (let used = 0; used < piece.byteLength;) {
-      const part = piece.subarray(used, used + batch.byteLength - filled)
+      const part = piece.subarray(used, used + batchBytes - filled)
       batch.set(part, filled)
       filled += part.byteLength
       used += part.byteLength
-      if (filled < batch.byteLength) continue
+      if (filled < batchBytes) continue
       yield batch
-      batch = new Uint8Array(OPENED_AT_ONCE * RECORD_BYTES)
+      batch = new Uint8Array(batchBytes)
       filled = 0
     }
   }

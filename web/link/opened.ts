@@ -7,6 +7,7 @@ import { ZipLayout } from '../../src/bundle/zip-layout.ts'
 import { PeerbinError } from '../../src/errors.ts'
 import type { RecordCipher } from '../../src/encryption/record-cipher.ts'
 import { DATA_BYTES, RECORD_BYTES, recordsFor, sealedSize } from '../../src/encryption/scheme.ts'
+import { inBatches } from '../../src/encryption/streams.ts'
 
 export type Bytes = Uint8Array<ArrayBuffer>
 export type Pieces = AsyncGenerator<Bytes, void, undefined>
@@ -38,7 +39,7 @@ export async function* plainRange(
   let next = firstRecord
   for await (const batch of inBatches(
     read(firstRecord * RECORD_BYTES, sealedEnd),
-    sealedEnd - firstRecord * RECORD_BYTES
+    Math.min(sealedEnd - firstRecord * RECORD_BYTES, BATCH_RECORDS * RECORD_BYTES)
   )) {
     const records = Array.from({ length: Math.ceil(batch.byteLength / RECORD_BYTES) }, (_, i) =>
       batch.subarray(i * RECORD_BYTES, (i + 1) * RECORD_BYTES)
@@ -55,25 +56,6 @@ export async function* plainRange(
     }
   }
   if (next !== endRecord) throw damaged()
-}
-
-/** Whole records, some at once; what is left at the end. @param length of all there will be */
-async function* inBatches(source: AsyncIterable<Uint8Array>, length: number): Pieces {
-  const size = Math.min(length, BATCH_RECORDS * RECORD_BYTES)
-  let batch = new Uint8Array(size)
-  let filled = 0
-  for await (const piece of source)
-    for (let used = 0; used < piece.byteLength;) {
-      const part = piece.subarray(used, used + size - filled)
-      batch.set(part, filled)
-      filled += part.byteLength
-      used += part.byteLength
-      if (filled < size) continue
-      yield batch
-      batch = new Uint8Array(size)
-      filled = 0
-    }
-  if (filled > 0) yield batch.subarray(0, filled)
 }
 
 /** One file of a payload; its checksum is right when it ends. */

@@ -1,12 +1,11 @@
 /** Names of files to save, from what a server says. The server is not trusted: a name must not leave the folder, hide, or be a device. */
 
+import { INVISIBLE, withoutEnd } from '../../bundle/name-text.ts'
+
 /** What file systems take, less what a part file's suffix needs. */
 const NAME_BYTES_MAX = 230
 const NAMELESS = 'download'
 
-/** Controls, the marks that change the order in which a name is shown, and what does not show at all: the same as an edge removes (edge/http/names.ts). */
-const INVISIBLE =
-  /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200B\u200E\u200F\u202A-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E007F}]/gu
 /** Not allowed by Windows; some of them mean something to shells. */
 const UNSAFE = /[<>:"|?*]/g
 const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i
@@ -28,13 +27,6 @@ export function safePart(text: string): string {
   const name = cut(withoutEnd(clean))
   if (name === '') return NAMELESS
   return WINDOWS_DEVICE.test(name) ? `_${name}` : name
-}
-
-/** Without blanks and dots at the end. By hand: a pattern takes the square of the time for a text of them, and the name may be of megabytes. */
-function withoutEnd(text: string): string {
-  let end = text.length
-  while (end > 0 && (text[end - 1] === '.' || text[end - 1]?.trim() === '')) end--
-  return text.slice(0, end)
 }
 
 function cut(name: string): string {

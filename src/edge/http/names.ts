@@ -1,5 +1,6 @@
 /** File names from outside: what is left of them is safe to show, to store, to send in a header and to save on every system. */
 
+import { INVISIBLE, cutBytes, trimEnds, utf8Length } from '../../bundle/name-text.ts'
 import { NAME_BYTES_MAX } from '../../protocol/limits.ts'
 
 /** The name of a file whose sender gave none that can be used. */
@@ -8,44 +9,14 @@ export const NAMELESS = 'file'
 /** An extension longer than this is not one, and is cut with the rest. */
 const EXTENSION_BYTES_MAX = 32
 
-/**
- * Characters that are invisible and change what a name seems to be: controls (C0, DEL, C1, with NUL, CR and LF), line separators, direction
- * marks (`exe.gpj` shown as `jpg.exe`), byte order marks, interlinear notes. The joiner U+200D stays: emoji are made with it.
- */
-const INVISIBLE =
-  /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200B\u200E\u200F\u202A-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E007F}]/gu
-
-const utf8Bytes = (text: string): number => Buffer.byteLength(text, 'utf8')
-
-/** The longest beginning of `text` of at most `limitBytes` in UTF-8 that does not cut a character. */
-function cutBytes(text: string, limitBytes: number): string {
-  if (utf8Bytes(text) <= limitBytes) return text
-  let kept = ''
-  let size = 0
-  for (const character of text) {
-    size += utf8Bytes(character)
-    if (size > limitBytes) break
-    kept += character
-  }
-  return kept
-}
-
-/** Spaces around a name and dots after it: Windows drops them, and `.` and `..` are no files. */
-function trimEnds(text: string): string {
-  let end = text.length
-  // a pattern would take the square of the time for a name of blanks and dots
-  while (end > 0 && (text[end - 1] === '.' || text[end - 1]?.trim() === '')) end--
-  return text.slice(0, end).trimStart()
-}
-
 /** Keeps the extension when the name is too long: it says what to open the file with. */
 function shorten(name: string): string {
-  if (utf8Bytes(name) <= NAME_BYTES_MAX) return name
+  if (utf8Length(name) <= NAME_BYTES_MAX) return name
   const dot = name.lastIndexOf('.')
   const extension = dot > 0 ? name.slice(dot) : ''
-  if (extension === '' || utf8Bytes(extension) > EXTENSION_BYTES_MAX)
+  if (extension === '' || utf8Length(extension) > EXTENSION_BYTES_MAX)
     return trimEnds(cutBytes(name, NAME_BYTES_MAX))
-  return trimEnds(cutBytes(name.slice(0, dot), NAME_BYTES_MAX - utf8Bytes(extension))) + extension
+  return trimEnds(cutBytes(name.slice(0, dot), NAME_BYTES_MAX - utf8Length(extension))) + extension
 }
 
 /** A name of 1 to NAME_BYTES_MAX bytes without folders, controls or direction marks; NAMELESS when nothing is left. Idempotent. */
