@@ -52,6 +52,7 @@ const VOCABULARY = new Set([
   'config-accounts',
   'config-kinds',
   'config-lists',
+  'config-user-transfers',
   'metadata-store',
   'metadata-records',
   'version'

@@ -162,7 +162,7 @@ export class AddressLimits {
   }
 
   #limits(party: Party): Limits {
-    return this.#config[party === 'anonymous' ? 'anonymous' : 'account']
+    return party === 'anonymous' ? this.#config.anonymous : this.#config.account
   }
 
   #rates(party: Party): { uploads: Rate; bytes: Rate } {
