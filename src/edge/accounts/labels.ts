@@ -8,14 +8,7 @@ const INVISIBLE = /[\p{C}\p{Z}]+/gu
 
 /** One line that can be shown; what is too long is cut. */
 export const labelOf = (text: string): string =>
-  [
-    ...text
-      .slice(0, 2 * SESSION_NAME_LENGTH_MAX)
-      .replace(INVISIBLE, ' ')
-      .trim()
-  ]
-    .slice(0, SESSION_NAME_LENGTH_MAX / 2)
-    .join('')
+  text.toWellFormed().replace(INVISIBLE, ' ').trim().slice(0, SESSION_NAME_LENGTH_MAX).toWellFormed()
 
 /** The same, of a name that somebody chose. @throws `invalid-field` when nothing of it is left, or it is too long */
 export function cleanLabel(text: string, field: string): string {

@@ -45,9 +45,10 @@ const listQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(USERS_PER_PAGE_MAX).default(100)
 })
 
-export const invites: Route = (app, context) => {
-  const tags = ['admin']
-  const { controller, config, clock, random } = context
+const tags = ['admin']
+
+const listInvites: Route = (app, context) => {
+  const { controller } = context
   app.get(
     '/api/invites',
     {
@@ -74,6 +75,10 @@ export const invites: Route = (app, context) => {
       return { invites: found.invites.map(inviteAnswer), next }
     }
   )
+}
+
+const createInvite: Route = (app, context) => {
+  const { controller, config, clock, random } = context
   app.post(
     '/api/invites',
     {
@@ -110,6 +115,10 @@ export const invites: Route = (app, context) => {
       })
     }
   )
+}
+
+const deleteInvite: Route = (app, context) => {
+  const { controller } = context
   app.delete(
     '/api/invites/:id',
     {
@@ -127,4 +136,8 @@ export const invites: Route = (app, context) => {
       return { message: 'The invitation is withdrawn.' }
     }
   )
+}
+
+export const invites: Route = (app, context) => {
+  for (const route of [listInvites, createInvite, deleteInvite]) route(app, context)
 }

@@ -21,9 +21,10 @@ const body = z.strictObject({
 })
 const params = z.object({ id: z.string().describe('key_id') })
 
-export const keys: Route = (app, context) => {
-  const tags = ['account']
-  const permission = { who: 'user', scope: 'account', of: 'user' } as const
+const tags = ['account']
+const permission = { who: 'user', scope: 'account', of: 'user' } as const
+
+const listKeys: Route = (app, context) => {
   app.get(
     '/api/me/keys',
     {
@@ -42,6 +43,9 @@ export const keys: Route = (app, context) => {
       return { keys: sessions.filter(({ kind }) => kind === 'key').map(keyAnswer) }
     }
   )
+}
+
+const createKey: Route = (app, context) => {
   app.post(
     '/api/me/keys',
     {
@@ -75,6 +79,9 @@ export const keys: Route = (app, context) => {
       return await reply.code(201).send({ message, key, ...keyAnswer(session) })
     }
   )
+}
+
+const revokeKey: Route = (app, context) => {
   app.delete(
     '/api/me/keys/:id',
     {
@@ -94,4 +101,8 @@ export const keys: Route = (app, context) => {
       return { message: 'The key is revoked.' }
     }
   )
+}
+
+export const keys: Route = (app, context) => {
+  for (const route of [listKeys, createKey, revokeKey]) route(app, context)
 }

@@ -62,9 +62,9 @@ async function list(
   return { users: users.map((user) => answerOf(context, user)), next }
 }
 
-export const users: Route = (app, context) => {
-  const tags = ['admin']
-  const { controller } = context
+const tags = ['admin']
+
+const listUsers: Route = (app, context) => {
   app.get(
     '/api/users',
     {
@@ -84,6 +84,10 @@ export const users: Route = (app, context) => {
     },
     async (request) => list(context, request, request.query)
   )
+}
+
+const createUser: Route = (app, context) => {
+  const { controller } = context
   app.post(
     '/api/users',
     {
@@ -116,6 +120,10 @@ export const users: Route = (app, context) => {
       return await reply.code(201).send({ message, ...answerOf(context, user) })
     }
   )
+}
+
+const getUser: Route = (app, context) => {
+  const { controller } = context
   app.get(
     '/api/users/:id',
     {
@@ -134,6 +142,10 @@ export const users: Route = (app, context) => {
       return answerOf(context, user)
     }
   )
+}
+
+const patchUser: Route = (app, context) => {
+  const { controller } = context
   app.patch(
     '/api/users/:id',
     {
@@ -165,6 +177,9 @@ export const users: Route = (app, context) => {
       return answerOf(context, user)
     }
   )
+}
+
+const postPassword: Route = (app, context) => {
   app.post(
     '/api/users/:id/password',
     {
@@ -185,4 +200,8 @@ export const users: Route = (app, context) => {
       return { message: 'The password is changed, and all sessions and keys of the user have ended.' }
     }
   )
+}
+
+export const users: Route = (app, context) => {
+  for (const route of [listUsers, createUser, getUser, patchUser, postPassword]) route(app, context)
 }
