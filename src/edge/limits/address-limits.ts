@@ -23,6 +23,7 @@ interface Counters {
   readonly requests: Bucket
   readonly uploads: Bucket
   readonly bytes: Bucket
+  readonly signIns: Bucket
   uploading: number
   /** Oldest first. */
   readonly downloads: Set<Pass>
@@ -50,12 +51,14 @@ export class AddressLimits {
   readonly #clock: Clock
   readonly #config: Config
   readonly #requests: Rate
+  readonly #signIns: Rate
   readonly #books: Record<Party, AddressBook<Counters>>
 
   constructor(clock: Clock, config: Config) {
     this.#clock = clock
     this.#config = config
     this.#requests = { limit: config.edge.ratePerMinute, windowMs: MINUTE_MS }
+    this.#signIns = { limit: config.account.signInsPerMinute, windowMs: MINUTE_MS }
     this.#books = { anonymous: this.#newBook('anonymous'), user: this.#newBook('user') }
   }
 
@@ -66,6 +69,7 @@ export class AddressLimits {
         requests: emptyBucket(),
         uploads: emptyBucket(),
         bytes: emptyBucket(),
+        signIns: emptyBucket(),
         uploading: 0,
         downloads: new Set()
       }),
@@ -85,6 +89,15 @@ export class AddressLimits {
     const wait = waitMs(requests, 1, this.#requests, now)
     if (wait > 0) throw new PeerbinError('rate-limited', '', { retryAfterMs: wait })
     pour(requests, 1, this.#requests, now)
+  }
+
+  /** Counts an attempt to sign in, to register or to change a password, each of which costs a hash; right ones count too. @throws `too-many-sign-ins` */
+  signIn(address: string): void {
+    const { signIns } = this.#books.anonymous.at(address)
+    const now = this.#clock.monotonic()
+    const wait = waitMs(signIns, 1, this.#signIns, now)
+    if (wait > 0) throw new PeerbinError('too-many-sign-ins', '', { retryAfterMs: wait })
+    pour(signIns, 1, this.#signIns, now)
   }
 
   /**
@@ -174,14 +187,15 @@ export class AddressLimits {
   }
 
   /** How near the address is to any of its limits. */
-  #weigh({ requests, uploads, bytes, uploading, downloads }: Counters, party: Party): number {
+  #weigh({ requests, uploads, bytes, signIns, uploading, downloads }: Counters, party: Party): number {
     if (uploading > 0 || downloads.size > 0) return Infinity
     const now = this.#clock.monotonic()
     const rates = this.#rates(party)
     return Math.max(
       shareOf(requests, this.#requests, now),
       shareOf(uploads, rates.uploads, now),
-      shareOf(bytes, rates.bytes, now)
+      shareOf(bytes, rates.bytes, now),
+      shareOf(signIns, this.#signIns, now)
     )
   }
 }
