@@ -59,5 +59,21 @@ export const controlPolicy: Policy<ControlMessages> = {
   listSuspended: ['admin'],
   resumeLinks: ['admin'],
   backup: ['admin'],
-  status: ['edge', 'node', 'admin']
+  status: ['edge', 'node', 'admin'],
+  getEntry: ['edge'],
+  findEntry: ['edge'],
+  listEntries: ['edge'],
+  listFolders: ['edge'],
+  listVersions: ['edge'],
+  moveEntry: ['edge'],
+  changeEntry: ['edge'],
+  restoreVersion: ['edge'],
+  deleteVersion: ['edge'],
+  pruneVersions: ['edge'],
+  deleteEntry: ['edge'],
+  openContent: ['edge'],
+  shareEntry: ['edge'],
+  listShares: ['edge'],
+  revokeShare: ['edge'],
+  spaceOf: ['edge']
 }

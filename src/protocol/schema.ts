@@ -1,6 +1,7 @@
 /** Building blocks of the messages: what every id, count and text on the wire must look like. */
 
 import { z } from 'zod'
+import { PATH_BYTES_MAX, isCleanPath } from '../bundle/paths.ts'
 import { parseChunkId } from './ids.ts'
 import {
   CHUNK_BYTES_MAX,
@@ -15,17 +16,19 @@ import {
   UPLOAD_CHECKPOINT_BYTES_MAX,
   UPLOAD_PLAN_BYTES_MAX
 } from './limits.ts'
-import { ENCRYPTIONS, NODE_STATES, ROLES, TIERS, USER_ROLES } from '../types.ts'
+import { ACCOUNT_ROLES, ENCRYPTIONS, NODE_STATES, ROLES, TIERS, USER_ROLES } from '../types.ts'
 import type {
   Address,
   ChunkId,
+  EntryId,
   FileId,
   Generation,
   PeerId,
   SecretHash,
   Term,
   UploadId,
-  UploadWriter
+  UploadWriter,
+  UserId
 } from '../types.ts'
 
 const utf8Bytes = (text: string): number => Buffer.byteLength(text, 'utf8')
@@ -55,6 +58,8 @@ const uuid = z
 export const fileId = branded<FileId>(uuid)
 export const uploadId = branded<UploadId>(uuid)
 export const uploadWriter = branded<UploadWriter>(uuid)
+export const userId = branded<UserId>(uuid)
+export const entryId = branded<EntryId>(uuid)
 const opaque = (limitBytes: number) =>
   z
     .string()
@@ -74,6 +79,8 @@ export const fileName = z
   .string()
   .min(1)
   .refine((text) => utf8Bytes(text) <= NAME_BYTES_MAX, 'name too long')
+/** Path of a user's file, or of a folder. */
+export const entryPath = z.string().max(PATH_BYTES_MAX).refine(isCleanPath, 'not a path')
 /** Of a file that has an index; whatever holds it sees to it that a payload is left. */
 export const indexBytes = z.int().min(1).max(INDEX_BYTES_MAX)
 export const mediaType = z.string().min(1).max(MEDIA_TYPE_BYTES_MAX)
@@ -88,6 +95,7 @@ export const metadata = z
 export const encryption = z.enum(ENCRYPTIONS)
 export const role = z.enum(ROLES)
 export const userRole = z.enum(USER_ROLES)
+export const accountRole = z.enum(ACCOUNT_ROLES)
 export const nodeState = z.enum(NODE_STATES)
 export const tier = z.enum(TIERS)
 export const addresses = z.array(address).max(16)

@@ -1,8 +1,9 @@
 /** The control protocol, spoken to the leading controller. */
 
 import { z } from 'zod'
-import { CHUNKS_PER_PAGE_MAX, FILE_CHUNKS_MAX, LINK_DOWNLOADS_MAX, NODES_MAX } from '../limits.ts'
+import { CHUNKS_PER_PAGE_MAX, FILE_CHUNKS_MAX, NODES_MAX } from '../limits.ts'
 import * as s from '../schema.ts'
+import { operatorMessages } from './operator-messages.ts'
 import {
   claim,
   claimAnswer,
@@ -15,12 +16,14 @@ import {
   passwordRequired,
   passwordWrong,
   receipt,
-  scrubReport,
   sentClaim
 } from './shapes.ts'
+import { commitEntry, errorCode, newLink, uploadOwner, userFileMessages, versionNumber } from './user-file-messages.ts'
 import { NOTHING_TO_REPAIR, collectorStatus, repairStatus, scrubStatus, snapshotStatus } from './status.ts'
 
 export const controlMessages = {
+  ...userFileMessages,
+  ...operatorMessages,
   openUpload: {
     request: z.object({
       id: s.uploadId,
@@ -29,6 +32,8 @@ export const controlMessages = {
       metadata: s.metadata,
       /** Whose limits hold; without it, those of `anonymous`. */
       role: s.userRole.optional(),
+      /** Of a user's file: the space is the user's, and a failure is recorded at the path. */
+      owner: uploadOwner.optional(),
       /** Most that the file can have: so much of the role's space is taken until the commit. */
       bytesMax: s.count.optional(),
       /** What ends it later, kept as it is: any edge may then go on with the upload. */
@@ -133,30 +138,32 @@ export const controlMessages = {
         mediaType: s.mediaType.optional(),
         indexBytes: s.indexBytes.optional(),
         encryption: s.encryption.optional(),
-        link: z.object({
-          tokenHash: s.secretHash,
-          deleteHash: s.secretHash,
-          downloads: z.int().min(1).max(LINK_DOWNLOADS_MAX),
-          expiresAt: s.timeMs,
-          password: s.passwordRecord.optional(),
-          proofHash: s.secretHash.optional()
-        })
+        link: newLink.optional(),
+        /** A version of a user's file, in place of the link or beside it. */
+        entry: commitEntry.optional()
       })
-      .refine(({ sizeBytes, indexBytes = 0 }) => indexBytes < sizeBytes, 'an index without a payload'),
+      .refine(({ sizeBytes, indexBytes = 0 }) => indexBytes < sizeBytes, 'an index without a payload')
+      .refine(({ link, entry }) => link !== undefined || entry !== undefined, 'nothing that leads to it'),
     /**
-     * `isProtected`, `needsProof`: the password, the proof was understood, and `file` says whether an index and an encryption were. A controller of an earlier version passes
+     * `entry`, `version`: what it became of a user's file. `isProtected`, `needsProof`: the password, the proof was understood, and `file` says whether an index and an encryption were. A controller of an earlier version passes
      * over what it does not know, and the edge must not hand out such a link.
      */
     response: z.object({
       file,
       isProtected: z.boolean().default(false),
-      needsProof: z.boolean().default(false)
+      needsProof: z.boolean().default(false),
+      entry: s.entryId.optional(),
+      version: versionNumber.optional()
     }),
     requestBody: false,
     responseBody: false
   },
+  /** `failure`: why, where the upload of a user's file failed, so that it stands in the file's record. */
   abandonUpload: {
-    request: z.object({ upload: s.uploadId }),
+    request: z.object({
+      upload: s.uploadId,
+      failure: z.object({ code: errorCode, attempts: s.count }).optional()
+    }),
     response: z.object({ abandoned: z.boolean() }),
     requestBody: false,
     responseBody: false
@@ -265,71 +272,6 @@ export const controlMessages = {
     response: empty,
     requestBody: false,
     responseBody: false
-  },
-  /** Empty a node (or not any more). @throws `drain-refused` with the reason */
-  drainNode: {
-    request: z.object({ peer: s.peerId, draining: z.boolean() }),
-    response: empty,
-    requestBody: false,
-    responseBody: false
-  },
-  /** Forget a node for good. Without `force` only one whose chunks all have their copies elsewhere. @throws `retire-refused` with the reason */
-  retireNode: {
-    request: z.object({ peer: s.peerId, force: z.boolean() }),
-    /** Chunks whose only recorded copy was there: with `force` they are lost. */
-    response: z.object({ lastCopies: s.count }),
-    requestBody: false,
-    responseBody: false
-  },
-  /** The scrub of all nodes, or of one; `start` begins a full pass. Null for a node that is not heard, or does not answer. */
-  scrub: {
-    request: z.object({ peer: s.peerId.optional(), start: z.boolean() }),
-    response: z.object({
-      nodes: z
-        .array(z.object({ peer: s.peerId, host: s.host, report: scrubReport.nullable() }))
-        .max(NODES_MAX)
-    }),
-    requestBody: false,
-    responseBody: false
-  },
-  /** `freeze` stops all deleting, `resume` ends that; `approve` lets the sweep of one node's unknown chunks go on that was stopped for its size. */
-  collector: {
-    request: z.object({ action: z.enum(['freeze', 'resume', 'approve']), peer: s.peerId.optional() }),
-    response: empty,
-    requestBody: false,
-    responseBody: false
-  },
-  listSuspended: {
-    request: z.object({ after: s.secretHash.optional(), limit: pageLimit }),
-    response: z.object({
-      links: z
-        .array(
-          z.object({
-            tokenHash: s.secretHash,
-            fileId: s.fileId,
-            name: s.fileName,
-            sizeBytes: s.count,
-            uploadedAt: s.timeMs,
-            expiresAt: s.timeMs
-          })
-        )
-        .max(CHUNKS_PER_PAGE_MAX)
-    }),
-    requestBody: false,
-    responseBody: false
-  },
-  resumeLinks: {
-    request: z.object({ tokenHashes: z.array(s.secretHash).min(1).max(CHUNKS_PER_PAGE_MAX) }),
-    response: z.object({ resumed: s.count }),
-    requestBody: false,
-    responseBody: false
-  },
-  /** A piece of a backup; the first request (no `backup`) makes one and says its number and size. Pieces in order, each once or again. */
-  backup: {
-    request: z.object({ backup: s.count.optional(), part: s.count }),
-    response: z.object({ backup: s.count, last: z.boolean() }),
-    requestBody: false,
-    responseBody: true
   },
   status: {
     request: empty,
