@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { CHUNKS_PER_PAGE_MAX, FILE_CHUNKS_MAX, NODES_MAX } from '../limits.ts'
 import * as s from '../schema.ts'
+import { accountMessages } from './account-messages.ts'
 import { operatorMessages } from './operator-messages.ts'
 import {
   claim,
@@ -23,6 +24,7 @@ import { NOTHING_TO_REPAIR, collectorStatus, repairStatus, scrubStatus, snapshot
 
 export const controlMessages = {
   ...userFileMessages,
+  ...accountMessages,
   ...operatorMessages,
   openUpload: {
     request: z.object({

@@ -1,9 +1,9 @@
-/** What an operator tells the controller, as part of the control protocol. */
+/** What operators ask of the controller, as part of the control protocol. */
 
 import { z } from 'zod'
-import { NODES_MAX, CHUNKS_PER_PAGE_MAX } from '../limits.ts'
+import { CHUNKS_PER_PAGE_MAX, NODES_MAX } from '../limits.ts'
 import * as s from '../schema.ts'
-import { empty, scrubReport, pageLimit } from './shapes.ts'
+import { empty, pageLimit, scrubReport } from './shapes.ts'
 
 export const operatorMessages = {
   /** Empty a node (or not any more). @throws `drain-refused` with the reason */

@@ -9,13 +9,11 @@ import {
   LINK_DOWNLOADS_MAX
 } from '../limits.ts'
 import * as s from '../schema.ts'
+import { actor } from './account-messages.ts'
 import { VERSION_STATUSES } from '../../types.ts'
 import { file, link, page } from './shapes.ts'
 
 const noBodies = { requestBody: false, responseBody: false } as const
-
-/** For whom an edge asks. It has verified who that is. */
-export const fileActor = z.object({ user: s.userId.nullable(), role: s.accountRole })
 
 export const errorCode = z.string().regex(/^[a-z][a-z-]{0,63}$/, 'not an error code')
 export const versionNumber = z.int().min(1)
@@ -85,7 +83,6 @@ const share = z.object({ link, version: versionNumber })
 /** First 16 characters of the hash of its token. */
 const shareName = z.string().regex(/^[0-9a-f]{16}$/, 'not a share')
 
-const actor = fileActor
 const id = s.entryId
 const limit = z.int().min(1).max(ENTRIES_PER_PAGE_MAX)
 
