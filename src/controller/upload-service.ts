@@ -4,10 +4,10 @@ import type { Membership } from '../cluster/membership.ts'
 import { hostsMinOf } from '../cluster/placement.ts'
 import type { Config } from '../config.ts'
 import { PeerbinError, hasCode } from '../errors.ts'
-import type { CopiesRule, CopyRecord, MetadataStore } from '../metadata-store.ts'
+import type { CommittedFile, CopiesRule, CopyRecord, MetadataStore } from '../metadata-store.ts'
 import type { ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import { failpoints } from '../runtime/failpoints.ts'
-import type { ChunkId, FileRecord, Generation, Member, PeerId, Receipt } from '../types.ts'
+import type { ChunkId, Generation, Member, PeerId, Receipt } from '../types.ts'
 import type { CopyCheck } from './copy-check.ts'
 import { inParallel } from './in-parallel.ts'
 import type { Inventory } from './inventory/inventory.ts'
@@ -209,8 +209,13 @@ export class UploadService {
     if (failpoints.armed) await failpoints.hit('upload.commit.beforeStore', self)
     const file = (await this.#tryCommit(message)) ?? (await this.#commitVerified(message, signal))
     if (failpoints.armed) await failpoints.hit('upload.commit.afterStore', self)
-    const { password, proofHash } = message.link
-    return { file, isProtected: password !== undefined, needsProof: proofHash !== undefined }
+    const { entry, version, ...record } = file
+    return {
+      file: record,
+      isProtected: message.link?.password !== undefined,
+      needsProof: message.link?.proofHash !== undefined,
+      ...(entry !== undefined && { entry, version })
+    }
   }
 
   /**
@@ -235,7 +240,7 @@ export class UploadService {
   }
 
   /** Undefined when copies are missing. */
-  async #tryCommit(message: Request<'commitUpload'>): Promise<FileRecord | undefined> {
+  async #tryCommit(message: Request<'commitUpload'>): Promise<CommittedFile | undefined> {
     try {
       return await this.#deps.store.commitUpload({ ...message, ...this.rule() })
     } catch (error) {
@@ -244,7 +249,7 @@ export class UploadService {
     }
   }
 
-  async #commitVerified(message: Request<'commitUpload'>, signal: AbortSignal): Promise<FileRecord> {
+  async #commitVerified(message: Request<'commitUpload'>, signal: AbortSignal): Promise<CommittedFile> {
     const { store, inventory, repair } = this.#deps
     let lacking: ChunkId[] = []
     for (let round = 0; round < ROUNDS_MAX; round++) {

@@ -1,7 +1,14 @@
 /** Everything the memory store holds, and the few questions that several of its concepts ask. */
 
 import { digestOf } from '../../protocol/ids.ts'
-import type { CopyRecord, NodeDecision, NodeRecord, OpenUpload, UploadOffset } from '../../metadata-store.ts'
+import type {
+  CopyRecord,
+  NodeDecision,
+  NodeRecord,
+  OpenUpload,
+  SpaceKey,
+  UploadOffset
+} from '../../metadata-store.ts'
 import type {
   ChunkId,
   FileId,
@@ -13,8 +20,7 @@ import type {
   SecretHash,
   Term,
   UploadId,
-  UploadWriter,
-  UserRole
+  UploadWriter
 } from '../../types.ts'
 import type { StoredClaim } from '../claim-rules.ts'
 
@@ -61,11 +67,13 @@ export interface UploadRow {
 
 export interface FileRow {
   record: FileRecord
-  role: UserRole
+  space: SpaceKey
+  /** Its size counts in the space: it does not where all that is left of it is in grace. */
+  isCounted: boolean
   pieces: Map<number, Piece>
-  /** Links that are not at their end. */
+  /** Links that are not at their end, and versions that have not been let go. */
   links: number
-  /** Links that are still recorded, tombstones included. */
+  /** Links that are still recorded, tombstones included, and those versions. */
   linkRows: number
 }
 
