@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { VERSION_STATUSES } from '../../types.ts'
-import type { EntryRecord, ShareRecord, VersionRecord } from '../../types.ts'
+import type { EntryId, EntryRecord, FileRecord, ShareRecord, VersionRecord } from '../../types.ts'
 
 const iso = (ms: number): string => new Date(ms).toISOString()
 
@@ -115,21 +115,28 @@ export const uploadedSchema = z.object({
   status
 })
 
-/** @param origin of this edge, as its client reached it */
+/** A file that was just stored. @param origin of this edge, as its client reached it */
 export const uploadedAnswer = (
   origin: string,
-  entry: EntryRecord,
-  version: VersionRecord
+  { entry, version, path, file }: StoredFile
 ): z.output<typeof uploadedSchema> => ({
   message: 'The file was stored.',
-  file_id: entry.id,
-  file_url: `${origin}/api/files/download/${entry.id}`,
-  path: entry.path,
-  version: version.number,
-  file_size: version.sizeBytes,
-  sha256: version.sha256,
-  status: version.status
+  file_id: entry,
+  file_url: `${origin}/api/files/download/${entry}`,
+  path,
+  version,
+  file_size: file.sizeBytes,
+  sha256: file.sha256,
+  status: 'cached' // that all copies are there is found out later
 })
+
+/** What an upload has become. */
+export interface StoredFile {
+  readonly entry: EntryId
+  readonly version: number
+  readonly path: string
+  readonly file: Pick<FileRecord, 'sizeBytes' | 'sha256'>
+}
 
 export const messageSchema = z.object({ message: z.string() })
 
