@@ -111,7 +111,13 @@ export type FoundUpload =
       /** Pieces behind the offset: on their way, or cut off. */
       hasMore: boolean
     } & UploadOffset)
-  | { state: 'committed' | 'abandoned' }
+  /** With the version of a user's file that it became. */
+  | {
+      state: 'committed' | 'abandoned'
+      file?: FileId | undefined
+      entry?: EntryId | undefined
+      version?: number | undefined
+    }
 
 export interface ResumeUpload {
   upload: UploadId

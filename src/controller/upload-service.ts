@@ -85,7 +85,11 @@ export class UploadService {
     const now = time.now()
     const { role = 'anonymous', bytesMax: bytes = 0, ...upload } = message
     const { spaceBytesMax } = config[role]
-    const space = { role, bytes, bytesMax: spaceBytesMax === 0 ? undefined : spaceBytesMax }
+    const space = {
+      key: 'anonymous',
+      bytes,
+      bytesMax: spaceBytesMax === 0 ? undefined : spaceBytesMax
+    } as const
     try {
       await store.openUpload({ ...upload, space, openedAt: now, expiresAt: now + this.#ttlMs(upload.plan) })
     } catch (error) {

@@ -28,7 +28,7 @@ const PAUSE_MS = 1000
 /** Named in the answer; more are only counted. */
 const LISTED_MAX = 1000
 
-export type AdoptedState = AdoptFile['link']['state']
+export type AdoptedState = NonNullable<AdoptFile['link']>['state']
 
 export interface AdoptedFile {
   readonly id: FileId
@@ -219,7 +219,7 @@ async function adoptGroup(
       for (const { id: part } of [adopt.manifest, ...adopt.chunks])
         for (const copy of held.get(part)?.copies ?? []) receipts.push(copy)
       if (result.adoptedFiles.length < LISTED_MAX)
-        result.adoptedFiles.push({ ...file, link: adopt.link.state })
+        result.adoptedFiles.push({ ...file, link: adopt.link?.state ?? 'live' })
     } else passedOver.add(chunk.id) // a file that ended: what is left of it is garbage
   }
   // so that the files can be read at once, and not only after the nodes' inventories

@@ -7,10 +7,12 @@ import type {
   NodeRecord,
   OpenUpload,
   SpaceKey,
-  UploadOffset
+  UploadOffset,
+  VersionRef
 } from '../../metadata-store.ts'
 import type {
   ChunkId,
+  EntryId,
   FileId,
   FileRecord,
   Generation,
@@ -58,6 +60,7 @@ export interface UploadRow {
   endedAt: number
   file: FileId | undefined
   token: SecretHash | undefined
+  became: { entry: EntryId; version: number } | undefined
   /** Undefined: not resumable, or nobody writes it. */
   writer: UploadWriter | undefined
   checkpoint: string | null
@@ -92,6 +95,8 @@ export interface LinkRow {
   endedAt: number | undefined
   password: PasswordRecord | null
   proofHash: SecretHash | null
+  /** The version of a user's file that it was made of. */
+  share: VersionRef | undefined
 }
 
 export interface State {

@@ -19,7 +19,14 @@ import {
   receipt,
   sentClaim
 } from './shapes.ts'
-import { commitEntry, errorCode, newLink, uploadOwner, userFileMessages, versionNumber } from './user-file-messages.ts'
+import {
+  commitEntry,
+  errorCode,
+  newLink,
+  uploadOwner,
+  userFileMessages,
+  versionNumber
+} from './user-file-messages.ts'
 import { NOTHING_TO_REPAIR, collectorStatus, repairStatus, scrubStatus, snapshotStatus } from './status.ts'
 
 export const controlMessages = {
@@ -63,7 +70,13 @@ export const controlMessages = {
             chunkCount: s.count,
             sizeBytes: s.count
           }),
-          z.object({ state: z.enum(['committed', 'abandoned']) })
+          z.object({
+            state: z.enum(['committed', 'abandoned']),
+            /** What it became of a user's file. */
+            file: s.fileId.optional(),
+            entry: s.entryId.optional(),
+            version: versionNumber.optional()
+          })
         ])
         .nullable(),
       now: s.timeMs
