@@ -1,8 +1,10 @@
 /** Files of users as HTTP tells them. */
 
 import { z } from 'zod'
+import { nameOf } from '../../client/entry-upload.ts'
+import type { StoredEntry } from '../../client/entry-upload.ts'
 import { VERSION_STATUSES } from '../../types.ts'
-import type { EntryId, EntryRecord, FileRecord, ShareRecord, VersionRecord } from '../../types.ts'
+import type { EntryRecord, ShareRecord, VersionRecord } from '../../types.ts'
 
 const iso = (ms: number): string => new Date(ms).toISOString()
 
@@ -40,8 +42,6 @@ export const fileSchema = z.object({
     .describe('the newest upload, if it failed: what counts is the version before')
 })
 export type FileAnswer = z.output<typeof fileSchema>
-
-export const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
 /** A file, as it is in one of its versions. */
 export function fileAnswer(entry: EntryRecord, version: VersionRecord = entry.current): FileAnswer {
@@ -111,31 +111,26 @@ export const uploadedSchema = z.object({
   path: z.string(),
   version: z.int(),
   file_size: size,
-  sha256,
   status
 })
 
 /** A file that was just stored. @param origin of this edge, as its client reached it */
 export const uploadedAnswer = (
   origin: string,
-  { entry, version, path, file }: StoredFile
+  { entry, version, path, sizeBytes }: StoredFile
 ): z.output<typeof uploadedSchema> => ({
   message: 'The file was stored.',
   file_id: entry,
   file_url: `${origin}/api/files/download/${entry}`,
   path,
   version,
-  file_size: file.sizeBytes,
-  sha256: file.sha256,
+  file_size: sizeBytes,
   status: 'cached' // that all copies are there is found out later
 })
 
 /** What an upload has become. */
-export interface StoredFile {
-  readonly entry: EntryId
-  readonly version: number
+export interface StoredFile extends StoredEntry {
   readonly path: string
-  readonly file: Pick<FileRecord, 'sizeBytes' | 'sha256'>
 }
 
 export const messageSchema = z.object({ message: z.string() })

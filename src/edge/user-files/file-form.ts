@@ -22,8 +22,8 @@ export interface FileTerms {
   readonly path: string
   readonly mediaType: string
   readonly metadata: Record<string, string>
-  /** null: for ever. */
-  readonly lifeMs: number | null
+  /** undefined: as the file had it; a new one stays. */
+  readonly ttlMs: number | undefined
   /** Refused where there is a file already. */
   readonly onlyNew: boolean
   readonly digests: Digests
@@ -78,7 +78,7 @@ export class FileForm {
       path: parsePath(field('path') ?? '', 'path', name),
       mediaType: cleanMediaType(this.#file?.mimetype),
       metadata: parseMetadataText(field('metadata'), 'metadata'),
-      lifeMs: parseLifeText(field('expires'), 'expires') ?? null,
+      ttlMs: parseLifeText(field('expires'), 'expires'),
       onlyNew: parseFlag(field('only_new'), 'only_new'),
       digests: mergeDigests(this.#digest('md5'), this.#digest('sha256'))
     }

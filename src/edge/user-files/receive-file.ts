@@ -1,17 +1,15 @@
 /** Takes in a file of a user by a form. */
 
 import type { FastifyReply } from 'fastify'
+import { nameOf } from '../../client/entry-upload.ts'
 import { isForbidden } from '../../client/forbidden-types.ts'
 import { PeerbinError, hasCode } from '../../errors.ts'
 import { abortReason, abortScope } from '../../runtime/deadline.ts'
 import { failpoints } from '../../runtime/failpoints.ts'
-import { randomUuid } from '../../runtime/random.ts'
-import type { EntryId } from '../../types.ts'
 import type { Actor } from '../accounts/actor.ts'
 import type { EdgeContext } from '../context.ts'
 import type { UploadPass } from '../limits/address-limits.ts'
 import { counted } from '../routes/receive.ts'
-import { nameOf } from './answers.ts'
 import type { StoredFile } from './answers.ts'
 import type { FileForm, FileTerms } from './file-form.ts'
 import { spaceLeft, uploadBytesMax } from './limits.ts'
@@ -33,14 +31,14 @@ export function assertAllowed({ config }: EdgeContext, { path, mediaType }: Pick
 
 /**
  * Stores it. While bytes come, the upload ends with its client and with the session; once all have come it goes on without either.
- * @throws what FileWriter.upload does; `type-forbidden`, `quota-exceeded`
+ * @throws what FileWriter.uploadEntry does; `type-forbidden`, `quota-exceeded`
  */
 export async function receiveFile(
   context: EdgeContext,
   reply: FastifyReply,
   { actor, form, terms, pass, bodyBytes }: Incoming
 ): Promise<StoredFile> {
-  const { clock, logger, random, sessions, transfers, writer } = context
+  const { logger, sessions, transfers, writer } = context
   assertAllowed(context, terms)
   const left = bodyBytes === undefined ? await spaceLeft(context, actor) : Infinity
   const limitBytes = Math.min(uploadBytesMax(context, actor), bodyBytes ?? Infinity, left)
@@ -54,10 +52,9 @@ export async function receiveFile(
   }
   if (leaving.aborted) onLeaving()
   else leaving.addEventListener('abort', onLeaving, { once: true })
-  const beganAt = clock.monotonic()
   const { user } = actor
   try {
-    const { file, entry } = await writer.upload({
+    const stored = await writer.uploadEntry({
       name: nameOf(terms.path),
       mediaType: terms.mediaType,
       metadata: terms.metadata,
@@ -66,21 +63,18 @@ export async function receiveFile(
       owner: { user, path: terms.path },
       expect: () => form.terms().digests,
       // fields may have followed the file
-      content: () => {
-        const { path, mediaType, metadata } = form.terms()
-        assertAllowed(context, { path, mediaType })
-        return { name: nameOf(path), mediaType, metadata }
-      },
+      content: () => ({ mediaType: form.terms().mediaType }),
       entry: () => {
-        const { path, lifeMs, onlyNew } = form.terms()
-        return { id: randomUuid(random) as EntryId, user, path, lifeMs, onlyNew }
+        const { digests: _digests, mediaType, ...last } = form.terms()
+        assertAllowed(context, { path: last.path, mediaType })
+        return { user, ...last }
       },
       signal: stop.signal
     })
     if (failpoints.armed) await failpoints.hit('edge.upload.beforeAnswer')
-    const ms = Math.round(clock.monotonic() - beganAt)
-    logger.info('a file of a user was stored', { entry: entry.id, version: entry.version, sizeBytes: file.sizeBytes, ms })
-    return { entry: entry.id, version: entry.version, path: form.terms().path, file }
+    const { entry, version, sizeBytes } = stored
+    logger.info('a file of a user was stored', { entry, version, sizeBytes })
+    return { ...stored, path: form.terms().path }
   } catch (error) {
     // it was the quota that set the limit
     if (hasCode(error, 'too-large') && limitBytes === left) throw new PeerbinError('quota-exceeded', '', { cause: error })

@@ -2,6 +2,7 @@
 
 import { create as contentDisposition } from 'content-disposition'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { nameOf } from '../../client/entry-upload.ts'
 import { PeerbinError, asPeerbinError } from '../../errors.ts'
 import type { ControlMessages, ResponseOf } from '../../protocol/messages.ts'
 import { throwIfAborted } from '../../runtime/deadline.ts'
@@ -18,7 +19,6 @@ import { chooseRange } from '../http/range.ts'
 import type { DownloadPass } from '../limits/address-limits.ts'
 import { SECURITY_HEADERS } from '../security-headers.ts'
 import { sendBody } from '../transfer/send-body.ts'
-import { nameOf } from './answers.ts'
 
 export type Content = ResponseOf<ControlMessages, 'openContent'>
 
