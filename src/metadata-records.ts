@@ -117,6 +117,7 @@ export type FoundUpload =
       file?: FileId | undefined
       entry?: EntryId | undefined
       version?: number | undefined
+      sizeBytes?: number | undefined
     }
 
 export interface ResumeUpload {
@@ -176,8 +177,12 @@ export interface CommitEntry {
   expiresAt?: number | null | undefined
   /** Refused where there is a version with content at the path. */
   onlyNew?: boolean | undefined
+  /** In place of those that the upload was opened with. */
+  metadata?: Record<string, string> | undefined
   /** Default: 1. */
   attempts?: number | undefined
+  /** How long versions that are too many (ENTRY_VERSIONS_MAX) are kept for those who are reading them; default: not at all. */
+  graceMs?: number | undefined
 }
 
 /** Which version of which entry. */

@@ -75,7 +75,8 @@ export const controlMessages = {
             /** What it became of a user's file. */
             file: s.fileId.optional(),
             entry: s.entryId.optional(),
-            version: versionNumber.optional()
+            version: versionNumber.optional(),
+            sizeBytes: s.count.optional()
           })
         ])
         .nullable(),

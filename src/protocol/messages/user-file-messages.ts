@@ -66,6 +66,8 @@ export const commitEntry = z.object({
   expiresAt: s.timeMs.nullable().optional(),
   /** Refused with `path-taken` where there is a file already. */
   onlyNew: z.boolean().optional(),
+  /** In place of those of openUpload. */
+  metadata: s.metadata.optional(),
   attempts: s.count.optional()
 })
 
