@@ -1,7 +1,7 @@
 /** Which tokens an edge believes, and how often it asks for keys. */
 
 import { SignJWT, UnsecuredJWT, exportJWK, generateKeyPair } from 'jose'
-import type { CryptoKey, JWK, JWTHeaderParameters, JWTPayload } from 'jose'
+import type { CryptoKey, JWK, JWTPayload } from 'jose'
 import t from 'tap'
 import { AccessTokens } from '../../../src/edge/accounts/access-tokens.ts'
 import { PeerbinError, hasCode } from '../../../src/errors.ts'
@@ -48,9 +48,9 @@ async function start() {
     exp: seconds + 3600
   }
   const sign = async (
-    change: JWTPayload = {},
+    change: Record<string, unknown> = {},
     { privateKey, kid }: Pair = pair,
-    header: Partial<JWTHeaderParameters> = {}
+    header: Record<string, unknown> = {}
   ): Promise<string> =>
     await new SignJWT({ ...claims, ...change })
       .setProtectedHeader({ alg: 'EdDSA', typ: 'JWT', kid, ...header })
