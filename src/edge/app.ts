@@ -30,6 +30,7 @@ import { signIn } from './routes/accounts/sign-in.ts'
 import { signUp } from './routes/accounts/sign-up.ts'
 import { users } from './routes/accounts/users.ts'
 import { deleteLink } from './routes/delete-link.ts'
+import { fileRoutes } from './routes/files/routes.ts'
 import { getActiveNodes, getHealth, getStatus } from './routes/get-cluster.ts'
 import { getDownload, getEntry } from './routes/get-download.ts'
 import { getAsset, getHome } from './routes/get-home.ts'
@@ -72,6 +73,7 @@ const ROUTES: readonly Route[] = [
   keys,
   users,
   invites,
+  ...fileRoutes,
   getOpenapi
 ]
 
