@@ -7,12 +7,13 @@
 
 import t from 'tap'
 import { startEdges } from '../edge-cluster.ts'
+import { FILE_ROUTES } from '../files/file-routes.ts'
 import { ACCOUNT_ROUTES } from './account-routes.ts'
 import { api } from './accounts-kit.ts'
 import { COLUMNS, World } from './authorization-world.ts'
 import type { Table } from './authorization-world.ts'
 
-const TABLE: Table = { ...ACCOUNT_ROUTES }
+const TABLE: Table = { ...ACCOUNT_ROUTES, ...FILE_ROUTES }
 
 t.test('every route answers everybody as the table says', async (t) => {
   const edges = await startEdges(t, {
