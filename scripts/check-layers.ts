@@ -52,6 +52,7 @@ const VOCABULARY = new Set([
   'config-lists',
   'metadata-store',
   'metadata-records',
+  'history',
   'version'
 ])
 

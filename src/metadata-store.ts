@@ -8,6 +8,7 @@
  * - Time comes in as `now`; no operation reads a clock. Lists are keyset pages: `after` is the last key of the page before.
  */
 
+import type { HistoryRecords } from './history.ts'
 import type {
   NodeRecord,
   CopyRecord,
@@ -317,7 +318,8 @@ export interface MetadataStore
     GarbageRecords,
     RepairRecords,
     InventoryRecords,
-    RecoveryRecords {
+    RecoveryRecords,
+    HistoryRecords {
   readonly durable: boolean
   open(): Promise<void>
   close(): Promise<void>

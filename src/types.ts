@@ -18,6 +18,14 @@ export type FileId = Brand<string, 'FileId'>
 export type UploadId = Brand<string, 'UploadId'>
 /** UUID v4 of one request that goes on with an upload; the newest fences off the others. */
 export type UploadWriter = Brand<string, 'UploadWriter'>
+/** UUID v4 of a user. */
+export type UserId = Brand<string, 'UserId'>
+/** UUID v4 of a session or an API key. */
+export type SessionId = Brand<string, 'SessionId'>
+/** UUID v4 of a file of a user, whose content may change: what the HTTP interface calls `file_id`. */
+export type EntryId = Brand<string, 'EntryId'>
+/** UUID v4 of a record of the history. */
+export type HistoryId = Brand<string, 'HistoryId'>
 /**
  * Secret of a share link, base64url of 128 random bits or more. Only its SHA-256 is stored, and it never reaches a log.
  * See protocol/secrets.ts.

@@ -10,11 +10,15 @@ import type {
   Address,
   ChunkId,
   Encryption,
+  EntryId,
   FileId,
+  HistoryId,
   PasswordRecord,
   PeerId,
   SecretHash,
-  UploadId
+  SessionId,
+  UploadId,
+  UserId
 } from '../types.ts'
 import type { StoredClaim } from './claim-rules.ts'
 
@@ -31,7 +35,7 @@ export const hashBytes = (hash: string): Uint8Array => exactly(32, Buffer.from(h
 export const hashOf = (bytes: Uint8Array): SecretHash => hex(bytes) as SecretHash
 export const hexOf = hex
 
-export const uuidBytes = (id: FileId | UploadId): Uint8Array =>
+export const uuidBytes = (id: FileId | UploadId | UserId | SessionId | EntryId | HistoryId): Uint8Array =>
   exactly(16, Buffer.from(id.replaceAll('-', ''), 'hex'))
 
 /** Half an id would be another id, and could meet a third. */
@@ -40,7 +44,7 @@ function exactly(length: number, bytes: Uint8Array): Uint8Array {
   return bytes
 }
 
-function uuidOf(bytes: Uint8Array): string {
+export function uuidOf(bytes: Uint8Array): string {
   const text = hex(bytes)
   return [8, 12, 16, 20, 32].map((end, i) => text.slice([0, 8, 12, 16, 20][i], end)).join('-')
 }

@@ -7,6 +7,7 @@ import { PeerbinError } from '../errors.ts'
 import type { MetadataStore } from '../metadata-store.ts'
 import * as cluster from './memory/cluster.ts'
 import * as garbage from './memory/garbage.ts'
+import * as history from './memory/history.ts'
 import * as inventory from './memory/inventory.ts'
 import * as links from './memory/links.ts'
 import * as recovery from './memory/recovery.ts'
@@ -107,4 +108,9 @@ export class MemoryMetadataStore implements MetadataStore {
 
   readonly adoptFile = this.#step(recovery.adoptFile)
   readonly knownChunks = this.#step(recovery.knownChunks)
+
+  readonly recordHistory = this.#step(history.recordHistory)
+  readonly listHistory = this.#step(history.listHistory)
+  readonly lastHistory = this.#step(history.lastHistory)
+  readonly purgeHistory = this.#step(history.purgeHistory)
 }

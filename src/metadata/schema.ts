@@ -6,9 +6,10 @@
  */
 
 import type { ColumnType } from 'kysely'
+import type { HistoryAction } from '../history.ts'
 import type { UserRole } from '../types.ts'
 
-/** Counters of the cluster: `term`, `generation`, `time`, `holder`, `name`, and the version of the schema. */
+/** Counters of the cluster: `term`, `generation`, `time`, `holder`, `name`, `history`, and the version of the schema. */
 export interface MetaTable {
   key: string
   value: number
@@ -188,6 +189,29 @@ export interface ClaimsTable {
   progress: string
 }
 
+/** Docs: src/history.ts. Ids are 16 bytes. */
+export interface HistoryTable {
+  /** meta.history */
+  seq: number
+  id: Uint8Array
+  at: number
+  action: HistoryAction
+  actor: Uint8Array | null
+  actor_name: string | null
+  owner: Uint8Array | null
+  entry: Uint8Array | null
+  version: number | null
+  file: Uint8Array | null
+  path: string | null
+  bytes: number | null
+  duration_ms: number | null
+  attempts: number | null
+  outcome: string
+  address: string | null
+  session: Uint8Array | null
+  detail: string | null
+}
+
 export interface Schema {
   meta: MetaTable
   names: NamesTable
@@ -204,4 +228,5 @@ export interface Schema {
   spaces: SpacesTable
   links: LinksTable
   claims: ClaimsTable
+  history: HistoryTable
 }

@@ -13,6 +13,7 @@ import * as cluster from './operations/cluster.ts'
 import { commitUpload } from './operations/commit.ts'
 import * as files from './operations/files.ts'
 import * as garbage from './operations/garbage.ts'
+import * as history from './operations/history.ts'
 import * as inventory from './operations/inventory.ts'
 import { listLacking } from './operations/lacking.ts'
 import * as links from './operations/links.ts'
@@ -200,4 +201,9 @@ export class SqliteMetadataStore implements MetadataStore {
 
   readonly adoptFile = this.#write(recovery.adoptFile)
   readonly knownChunks = this.#read(recovery.knownChunks)
+
+  readonly recordHistory = this.#write(history.recordHistory)
+  readonly listHistory = this.#read(history.listHistory)
+  readonly lastHistory = this.#read(history.lastHistory)
+  readonly purgeHistory = this.#write(history.purgeHistory)
 }

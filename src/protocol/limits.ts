@@ -39,6 +39,14 @@ export const UPLOAD_CHECKPOINT_BYTES_MAX = 1024
 /** Ranges in one report of progress, and kept for one claim once merged. */
 export const CLAIM_RANGES_MAX = 64
 
+/** Records of the history in one message: an edge's of a second, or a page. */
+export const HISTORY_RECORDS_MAX = 200
+/** And their bytes, encoded: half of what a header may have. */
+export const HISTORY_BYTES_MAX = 128 * 1024
+/** Name of whoever did it, and what an action needs beside (a path at most), in UTF-8 bytes. */
+export const HISTORY_NAME_BYTES_MAX = 256
+export const HISTORY_DETAIL_BYTES_MAX = 1024
+
 /** Most nodes in one answer, far above what one controller is made for. */
 export const NODES_MAX = 1024
 /** An inventory is compared by the first byte of the digests. */

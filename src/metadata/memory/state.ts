@@ -1,5 +1,6 @@
 /** Everything the memory store holds, and the few questions that several of its concepts ask. */
 
+import type { StoredHistory } from '../../history.ts'
 import { digestOf } from '../../protocol/ids.ts'
 import type { CopyRecord, NodeDecision, NodeRecord, OpenUpload, UploadOffset } from '../../metadata-store.ts'
 import type {
@@ -7,6 +8,7 @@ import type {
   FileId,
   FileRecord,
   Generation,
+  HistoryId,
   LinkRecord,
   PasswordRecord,
   PeerId,
@@ -101,6 +103,9 @@ export interface State {
   links: Map<SecretHash, LinkRow>
   /** Tokens of the links by the hashes of their delete secrets. */
   sent: Map<SecretHash, SecretHash>
+  /** In order of `seq`. */
+  history: Map<HistoryId, StoredHistory>
+  historySeq: number
 }
 
 export const emptyState = (): State => ({
@@ -116,7 +121,9 @@ export const emptyState = (): State => ({
   uploads: new Map(),
   files: new Map(),
   links: new Map(),
-  sent: new Map()
+  sent: new Map(),
+  history: new Map(),
+  historySeq: 0
 })
 
 export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
