@@ -49,6 +49,8 @@ const VOCABULARY = new Set([
   'interfaces',
   'errors',
   'config',
+  'config-accounts',
+  'config-kinds',
   'config-lists',
   'metadata-store',
   'metadata-records',
@@ -119,7 +121,7 @@ function importAllowed(from: string, target: string): boolean {
   if (goal.startsWith('src:') && VOCABULARY.has(goal.slice(4))) return true
   if (source === 'bin') return goal === 'cli' || goal === 'compose'
   if (source === 'src:index') return true
-  if (source.startsWith('src:')) return goal === 'protocol' && source === 'src:config'
+  if (source.startsWith('src:')) return goal === 'protocol' && source.startsWith('src:config')
   return LAYERS[source]?.includes(goal) === true
 }
 
