@@ -8,6 +8,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { PeerbinError } from '../errors.ts'
+import { addPermissions } from './accounts/permissions.ts'
 import type { App, EdgeContext, Route } from './context.ts'
 import { createHttpServer, onClientError, pathOf } from './http-server.ts'
 import { headerOf } from './http/accept.ts'
@@ -95,6 +96,7 @@ export async function createApp(
   await app.register(multipart, { throwFileSizeLimit: false })
   await app.register(swagger, swaggerOptions(version))
   addHooks(app, context, stopping)
+  addPermissions(app, context)
   const methods = new MethodTable()
   // `PUT /{name}` takes any name: it says nothing about what else an address could be
   app.addHook('onRoute', ({ url, method }) => {

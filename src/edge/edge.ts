@@ -6,6 +6,8 @@ import { PasswordHasher } from '../client/password-hasher.ts'
 import { PeerbinError } from '../errors.ts'
 import type { Service } from '../interfaces.ts'
 import { sleep } from '../runtime/deadline.ts'
+import { openAccounts } from './accounts/open-accounts.ts'
+import type { SessionWatch } from './accounts/session-watch.ts'
 import { createApp } from './app.ts'
 import { loadAssets } from './assets.ts'
 import type { App, EdgeDeps } from './context.ts'
@@ -26,6 +28,7 @@ interface Running {
   readonly app: App
   readonly sockets: Sockets
   readonly transfers: Transfers
+  readonly sessions: SessionWatch
   readonly reloader: CertificateReloader | undefined
   readonly url: string
 }
@@ -72,6 +75,7 @@ export class Edge implements Service {
     const { clock, logger, config } = this.#deps
     const certificate = await readCertificate(config.edge)
     const transfers = new Transfers()
+    const { accounts, sessions } = openAccounts(this.#deps, () => this.url)
     const app = await createApp(
       {
         ...this.#deps,
@@ -82,6 +86,8 @@ export class Edge implements Service {
         passwords: new PasswordHasher(this.#deps),
         uploadLocks: new UploadLocks(clock),
         addresses: new AddressLimits(clock, config),
+        accounts,
+        sessions,
         url: () => this.url
       },
       certificate,
@@ -106,10 +112,10 @@ export class Edge implements Service {
           })
     await reloader?.start()
     const url = urlOf(app.server.address(), config.edge.host, certificate !== undefined)
-    return { app, sockets, transfers, reloader, url }
+    return { app, sockets, transfers, sessions, reloader, url }
   }
 
-  async #close({ app, sockets, transfers, reloader }: Running): Promise<void> {
+  async #close({ app, sockets, transfers, sessions, reloader }: Running): Promise<void> {
     const { clock, config } = this.#deps
     await reloader?.stop()
     const limit = clock.setTimer(config.edge.stopMs, () => {
@@ -122,6 +128,7 @@ export class Edge implements Service {
     limit.cancel()
     sweep.abort()
     await sweeping
+    await sessions.stop()
     await transfers.settle(clock, SETTLE_MS)
   }
 
