@@ -50,6 +50,7 @@ const VOCABULARY = new Set([
   'errors',
   'config',
   'config-accounts',
+  'config-history',
   'config-kinds',
   'config-lists',
   'metadata-store',

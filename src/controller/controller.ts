@@ -17,6 +17,8 @@ import { createAccounts } from './accounts/accounts.ts'
 import { CopyCheck } from './copy-check.ts'
 import { FileChunks } from './file-chunks.ts'
 import { createHandlers } from './handlers.ts'
+import { createHistory } from './history/history.ts'
+import type { History } from './history/history.ts'
 import { Leadership, NO_TERM, greatestTerm } from './leadership.ts'
 import { LinkService } from './link-service.ts'
 import { Brakes } from './inventory/brakes.ts'
@@ -68,7 +70,13 @@ export class Controller implements Service {
   readonly #loops: Loops
   readonly #stats: RecentStats
   readonly #server: RpcServer
-  readonly #parts: { repair: Repair; inventory: Inventory; snapshots: Snapshots; scrubs: Scrubs }
+  readonly #parts: {
+    repair: Repair
+    inventory: Inventory
+    snapshots: Snapshots
+    scrubs: Scrubs
+    history: History
+  }
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   /** The store is open. */
@@ -93,7 +101,8 @@ export class Controller implements Service {
     const parts = {
       repair: createRepair(shared),
       inventory: createInventory({ ...shared, urge }),
-      snapshots: createSnapshots({ ...shared, source: deps.snapshots })
+      snapshots: createSnapshots({ ...shared, source: deps.snapshots }),
+      history: createHistory(shared)
     }
     const scrubs = new Scrubs(this.#deps)
     const loops = createLoops(shared, parts)

@@ -5,6 +5,7 @@ import type { RpcAnswer, RpcHandlers, RpcRequest } from '../protocol/rpc.ts'
 import type { AccountOp, Accounts } from './accounts/accounts.ts'
 import type { CopyCheck } from './copy-check.ts'
 import type { FileChunks } from './file-chunks.ts'
+import type { History } from './history/history.ts'
 import type { Leadership } from './leadership.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import type { LinkService } from './link-service.ts'
@@ -16,6 +17,7 @@ import type { UploadService } from './upload-service.ts'
 
 export interface HandlersDeps {
   accounts: Accounts
+  history: History
   leadership: Leadership
   uploads: UploadService
   resumption: ResumptionService
@@ -32,6 +34,7 @@ export interface HandlersDeps {
 export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages> {
   const {
     accounts,
+    history,
     leadership,
     uploads,
     resumption,
@@ -88,6 +91,9 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
       leadership.assert()
       return await snapshots.backup(message, signal)
     },
+    recordHistory: led(history.handlers.recordHistory),
+    listHistory: led(history.handlers.listHistory),
+    followHistory: led(history.handlers.followHistory),
     status: led(() => status())
   }
 }

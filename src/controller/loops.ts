@@ -12,6 +12,7 @@ import type { TrimWatch } from './trim-watch.ts'
 import { createCondemner } from './workers/condemner.ts'
 import { DeleteOrders } from './workers/delete-orders.ts'
 import type { Brakes } from './inventory/brakes.ts'
+import type { History } from './history/history.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import type { Repair } from './repair/repair.ts'
 import type { Snapshots } from './snapshots/snapshots.ts'
@@ -42,6 +43,7 @@ export interface LoopParts {
   readonly repair: Repair
   readonly inventory: Inventory
   readonly snapshots: Snapshots
+  readonly history: History
 }
 
 /**
@@ -66,6 +68,7 @@ export function createLoops(deps: LoopsDeps, parts: LoopParts): Loops {
     ...parts.repair.workers.map(loop),
     ...parts.inventory.workers.map(loop),
     ...parts.snapshots.workers.map(loop),
+    ...parts.history.workers.map(loop),
     loop(createTombstones({ store, time, config })),
     loop(createTimeMark({ store, time, leadership })),
     loop(deps.nodes)

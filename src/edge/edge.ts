@@ -12,6 +12,7 @@ import { createApp } from './app.ts'
 import { loadAssets } from './assets.ts'
 import type { App, EdgeDeps } from './context.ts'
 import { IndexShelf } from './delivery/index-shelf.ts'
+import { HistoryRecorder } from './history/recorder.ts'
 import { Sockets } from './http-server.ts'
 import { AddressLimits } from './limits/address-limits.ts'
 import { CertificateReloader, readCertificate } from './tls.ts'
@@ -29,6 +30,7 @@ interface Running {
   readonly sockets: Sockets
   readonly transfers: Transfers
   readonly sessions: SessionWatch
+  readonly history: HistoryRecorder
   readonly reloader: CertificateReloader | undefined
   readonly url: string
 }
@@ -75,6 +77,7 @@ export class Edge implements Service {
     const { clock, logger, config } = this.#deps
     const certificate = await readCertificate(config.edge)
     const transfers = new Transfers()
+    const history = new HistoryRecorder(this.#deps)
     const { accounts, sessions } = openAccounts(this.#deps, () => this.url)
     const app = await createApp(
       {
@@ -88,6 +91,7 @@ export class Edge implements Service {
         addresses: new AddressLimits(clock, config),
         accounts,
         sessions,
+        history,
         url: () => this.url
       },
       certificate,
@@ -112,10 +116,10 @@ export class Edge implements Service {
           })
     await reloader?.start()
     const url = urlOf(app.server.address(), config.edge.host, certificate !== undefined)
-    return { app, sockets, transfers, sessions, reloader, url }
+    return { app, sockets, transfers, sessions, history, reloader, url }
   }
 
-  async #close({ app, sockets, transfers, sessions, reloader }: Running): Promise<void> {
+  async #close({ app, sockets, transfers, sessions, history, reloader }: Running): Promise<void> {
     const { clock, config } = this.#deps
     await reloader?.stop()
     const limit = clock.setTimer(config.edge.stopMs, () => {
@@ -130,6 +134,7 @@ export class Edge implements Service {
     await sweeping
     await sessions.stop()
     await transfers.settle(clock, SETTLE_MS)
+    await history.stop(SETTLE_MS)
   }
 
   /** Connections whose last answer ends while the edge stops would be kept for the next request; there is none. */

@@ -21,8 +21,10 @@ import { isUserName } from './user-names.ts'
 import type {
   Address,
   ChunkId,
+  EntryId,
   FileId,
   Generation,
+  HistoryId,
   InviteId,
   PeerId,
   SecretHash,
@@ -63,6 +65,8 @@ export const uploadWriter = branded<UploadWriter>(uuid)
 export const userId = branded<UserId>(uuid)
 export const sessionId = branded<SessionId>(uuid)
 export const inviteId = branded<InviteId>(uuid)
+export const entryId = branded<EntryId>(uuid)
+export const historyId = branded<HistoryId>(uuid)
 const opaque = (limitBytes: number) =>
   z
     .string()
@@ -93,6 +97,8 @@ export const metadata = z
       METADATA_BYTES_MAX,
     'metadata too large'
   )
+export const textWithin = (limitBytes: number) =>
+  z.string().refine((text) => utf8Bytes(text) <= limitBytes, `over ${limitBytes} bytes`)
 export const encryption = z.enum(ENCRYPTIONS)
 export const role = z.enum(ROLES)
 export const userRole = z.enum(USER_ROLES)
