@@ -42,6 +42,12 @@ const account = z.strictObject({
   ),
   passwordPasses: num(1, PASSWORD_PASSES_MAX, 2, 'passes over that memory'),
   passwordLanes: num(1, PASSWORD_LANES_MAX, 1, 'lanes of argon2id'),
+  signInsPerMinute: num(
+    0,
+    1_000_000,
+    120,
+    'attempts to sign in, register or change a password from one address within a minute, per edge, also right ones; 0: any'
+  ),
   signInAttempts: num(1, 1_000_000, 10, 'wrong passwords that are heard for one name within signInWindowMs'),
   signInAttemptsPerAddress: num(1, 1_000_000, 50, 'and from one address, for all names together'),
   signInWindowMs: ms(15 * MINUTE, 'within so long all attempts come back, one by one'),

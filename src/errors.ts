@@ -157,6 +157,12 @@ export const ERRORS = {
     EXIT.refused,
     'Too many attempts to sign in have failed. Please try again later.'
   ),
+  'too-many-sign-ins': spec(
+    429,
+    true,
+    EXIT.busy,
+    'Too many attempts to sign in or register from your address. Please wait a moment.'
+  ),
   'user-disabled': spec(403, false, EXIT.refused, 'This account has been disabled by an administrator.'),
   'user-unknown': spec(404, false, EXIT.refused, 'There is no such user.'),
   'name-taken': spec(409, false, EXIT.refused, 'Somebody else has this name, or one that looks like it.'),

@@ -21,6 +21,13 @@ import { errorPage } from './pages/error-page.ts'
 import { uploadPage } from './pages/upload-page.ts'
 import { asEdgeError, detailOf, sendProblem } from './problem.ts'
 import { asLocked } from './tus/tus-errors.ts'
+import { invites } from './routes/accounts/invites.ts'
+import { keys } from './routes/accounts/keys.ts'
+import { me } from './routes/accounts/me.ts'
+import { sessions } from './routes/accounts/sessions.ts'
+import { signIn } from './routes/accounts/sign-in.ts'
+import { signUp } from './routes/accounts/sign-up.ts'
+import { users } from './routes/accounts/users.ts'
 import { deleteLink } from './routes/delete-link.ts'
 import { getActiveNodes, getHealth, getStatus } from './routes/get-cluster.ts'
 import { getDownload, getEntry } from './routes/get-download.ts'
@@ -57,6 +64,13 @@ const ROUTES: readonly Route[] = [
   getActiveNodes,
   getHealth,
   getStatus,
+  signUp,
+  signIn,
+  me,
+  sessions,
+  keys,
+  users,
+  invites,
   getOpenapi
 ]
 

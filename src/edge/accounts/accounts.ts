@@ -6,11 +6,10 @@ import { hashSecret } from '../../protocol/secrets.ts'
 import { headerOf } from '../http/accept.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import type { Actor } from './actor.ts'
+import { isKey } from './api-keys.ts'
 import { cookieToken } from './session-cookie.ts'
 import type { SessionWatch } from './session-watch.ts'
 
-/** A key of a program: 256 random bits. */
-const KEY = /^pbk_[A-Za-z0-9_-]{43}$/
 const BEARER = /^Bearer +(\S+) *$/i
 
 interface AccountsDeps {
@@ -36,7 +35,7 @@ export class Accounts {
     const bearer = headerOf(request.headers, 'authorization')
     if (bearer !== undefined && /^Bearer(?: |$)/i.test(bearer)) {
       const text = BEARER.exec(bearer)?.[1] ?? ''
-      return KEY.test(text) ? await this.#ofKey(text) : await this.#ofToken(text)
+      return isKey(text) ? await this.#ofKey(text) : await this.#ofToken(text)
     }
     const token = cookieToken(request, this.#deps.hostsOf(request))
     return token === undefined ? undefined : await this.#ofToken(token)

@@ -1,7 +1,7 @@
 /** What an edge knows of accounts, put together. */
 
 import type { EdgeDeps } from '../context.ts'
-import { originOf } from '../http/origin.ts'
+import { hostsOf } from '../http/origin.ts'
 import { AccessTokens } from './access-tokens.ts'
 import { Accounts } from './accounts.ts'
 import type { AskSessions } from './session-questions.ts'
@@ -26,14 +26,10 @@ export function openAccounts(
   const sessions = new SessionWatch({ ...deps, ask })
   const fetchKeys = async () => await controller.call('signingKeys', {}, { timeoutMs })
   const tokens = new AccessTokens({ ...deps, fetchKeys })
-  const { publicUrl } = config.edge
   const accounts = new Accounts({
     tokens,
     sessions,
-    hostsOf: (request) => [
-      new URL(originOf(request, '', url())).host,
-      ...(publicUrl === '' ? [] : [new URL(publicUrl).host])
-    ]
+    hostsOf: (request) => hostsOf(request, config.edge.publicUrl, url())
   })
   return { accounts, sessions }
 }
