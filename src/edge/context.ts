@@ -21,6 +21,7 @@ import type { Budget } from '../runtime/budget.ts'
 import type { Accounts } from './accounts/accounts.ts'
 import type { SessionWatch } from './accounts/session-watch.ts'
 import type { Assets } from './assets.ts'
+import type { EventFeed } from './history/event-feed.ts'
 import type { HistoryRecorder } from './history/recorder.ts'
 import type { IndexShelf } from './delivery/index-shelf.ts'
 import type { AddressLimits } from './limits/address-limits.ts'
@@ -62,6 +63,8 @@ export interface EdgeContext extends EdgeDeps {
   readonly sessions: SessionWatch
   /** Notes who did what. */
   readonly history: HistoryRecorder
+  /** What becomes of uploads, for those who listen. */
+  readonly events: EventFeed
   /** The edge's own address, for requests that do not say by which name they came. */
   readonly url: () => string
 }

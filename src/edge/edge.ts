@@ -12,6 +12,7 @@ import { createApp } from './app.ts'
 import { loadAssets } from './assets.ts'
 import type { App, EdgeDeps } from './context.ts'
 import { IndexShelf } from './delivery/index-shelf.ts'
+import { EventFeed } from './history/event-feed.ts'
 import { HistoryRecorder } from './history/recorder.ts'
 import { Sockets } from './http-server.ts'
 import { AddressLimits } from './limits/address-limits.ts'
@@ -31,6 +32,7 @@ interface Running {
   readonly transfers: Transfers
   readonly sessions: SessionWatch
   readonly history: HistoryRecorder
+  readonly events: EventFeed
   readonly reloader: CertificateReloader | undefined
   readonly url: string
 }
@@ -78,6 +80,7 @@ export class Edge implements Service {
     const certificate = await readCertificate(config.edge)
     const transfers = new Transfers()
     const history = new HistoryRecorder(this.#deps)
+    const events = new EventFeed(this.#deps)
     const { accounts, sessions } = openAccounts(this.#deps, () => this.url)
     const app = await createApp(
       {
@@ -92,6 +95,7 @@ export class Edge implements Service {
         accounts,
         sessions,
         history,
+        events,
         url: () => this.url
       },
       certificate,
@@ -116,12 +120,13 @@ export class Edge implements Service {
           })
     await reloader?.start()
     const url = urlOf(app.server.address(), config.edge.host, certificate !== undefined)
-    return { app, sockets, transfers, sessions, history, reloader, url }
+    return { app, sockets, transfers, sessions, history, events, reloader, url }
   }
 
-  async #close({ app, sockets, transfers, sessions, history, reloader }: Running): Promise<void> {
+  async #close({ app, sockets, transfers, sessions, history, events, reloader }: Running): Promise<void> {
     const { clock, config } = this.#deps
     await reloader?.stop()
+    await events.stop() // listeners have nothing to finish
     const limit = clock.setTimer(config.edge.stopMs, () => {
       transfers.cut()
       sockets.destroyAll()
