@@ -41,6 +41,7 @@ import type {
   ClaimCursor,
   StoreStats
 } from './metadata-records.ts'
+import type { AccountRecords } from './account-store.ts'
 import type {
   ChunkId,
   ClaimRecord,
@@ -56,6 +57,7 @@ import type {
   UploadId
 } from './types.ts'
 
+export type * from './account-store.ts'
 export type * from './metadata-records.ts'
 export { MANIFEST_INDEX } from './metadata-records.ts'
 
@@ -319,6 +321,7 @@ export interface MetadataStore
     RepairRecords,
     InventoryRecords,
     RecoveryRecords,
+    AccountRecords,
     HistoryRecords {
   readonly durable: boolean
   open(): Promise<void>

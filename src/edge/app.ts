@@ -9,6 +9,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { PeerbinError } from '../errors.ts'
 import { addPermissions } from './accounts/permissions.ts'
+import type { PermissionRow } from './accounts/permissions.ts'
 import type { App, EdgeContext, Route } from './context.ts'
 import { createHttpServer, onClientError, pathOf } from './http-server.ts'
 import { headerOf } from './http/accept.ts'
@@ -81,12 +82,18 @@ const ROUTES: readonly Route[] = [
 /** Request lines are at most 16 KiB (Node's limit for headers); a longer parameter than Fastify's default is for us to judge. */
 const PARAM_LENGTH_MAX = 16 * 1024
 
+/** The server with all its routes, and what each of those asks for that has to do with accounts. */
+export interface CreatedApp {
+  readonly app: App
+  readonly permissions: readonly PermissionRow[]
+}
+
 /** Not started, not listening. @param stopping tells that no new request is to be begun */
 export async function createApp(
   context: EdgeContext,
   certificate: Certificate | undefined,
   stopping: () => boolean
-): Promise<App> {
+): Promise<CreatedApp> {
   const { config, version } = context
   const app: App = fastify({
     logger: false, // ours is told in onResponse, without addresses
@@ -114,7 +121,7 @@ export async function createApp(
   await app.register(multipart, { throwFileSizeLimit: false })
   await app.register(swagger, swaggerOptions(version))
   addHooks(app, context, stopping)
-  addPermissions(app, context)
+  const permissions = addPermissions(app, context)
   const methods = new MethodTable()
   // `PUT /{name}` takes any name: it says nothing about what else an address could be
   app.addHook('onRoute', ({ url, method }) => {
@@ -123,7 +130,7 @@ export async function createApp(
   addErrorHandlers(app, context, methods)
   for (const route of ROUTES) route(app, context)
   await app.ready()
-  return app
+  return { app, permissions }
 }
 
 function addHooks(app: App, context: EdgeContext, stopping: () => boolean): void {

@@ -7,6 +7,7 @@ import { PeerbinError } from '../errors.ts'
 import type { Service } from '../interfaces.ts'
 import { sleep } from '../runtime/deadline.ts'
 import { openAccounts } from './accounts/open-accounts.ts'
+import type { PermissionRow } from './accounts/permissions.ts'
 import type { SessionWatch } from './accounts/session-watch.ts'
 import { createApp } from './app.ts'
 import { loadAssets } from './assets.ts'
@@ -28,6 +29,7 @@ const SWEEP_MS = 50
 /** One start of the edge. */
 interface Running {
   readonly app: App
+  readonly permissions: readonly PermissionRow[]
   readonly sockets: Sockets
   readonly transfers: Transfers
   readonly sessions: SessionWatch
@@ -50,6 +52,11 @@ export class Edge implements Service {
   /** Where it listens: `http://127.0.0.1:8080`, without a slash at the end. Empty before the start. */
   get url(): string {
     return this.#running?.url ?? ''
+  }
+
+  /** Who may call which route of accounts and files. Empty before the start. */
+  get permissions(): readonly PermissionRow[] {
+    return this.#running?.permissions ?? []
   }
 
   /** @throws `address-in-use`; `config-invalid` for bad certificate files or an address that cannot be listened on */
@@ -82,7 +89,7 @@ export class Edge implements Service {
     const history = new HistoryRecorder(this.#deps)
     const events = new EventFeed(this.#deps)
     const { accounts, sessions } = openAccounts(this.#deps, () => this.url)
-    const app = await createApp(
+    const { app, permissions } = await createApp(
       {
         ...this.#deps,
         assets: await loadAssets(),
@@ -120,7 +127,7 @@ export class Edge implements Service {
           })
     await reloader?.start()
     const url = urlOf(app.server.address(), config.edge.host, certificate !== undefined)
-    return { app, sockets, transfers, sessions, history, events, reloader, url }
+    return { app, permissions, sockets, transfers, sessions, history, events, reloader, url }
   }
 
   async #close({ app, sockets, transfers, sessions, history, events, reloader }: Running): Promise<void> {

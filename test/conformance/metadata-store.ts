@@ -21,10 +21,12 @@ import { testRecovery } from './metadata-recovery.ts'
 import { testRepair } from './metadata-repair.ts'
 import { testResume } from './metadata-resume.ts'
 import { testSent } from './metadata-sent.ts'
+import { testSessions } from './metadata-sessions.ts'
 import { testSpace } from './metadata-space.ts'
 import { testSuspended } from './metadata-suspended.ts'
 import { testTombstones } from './metadata-tombstones.ts'
 import { testUploads } from './metadata-uploads.ts'
+import { testUsers } from './metadata-users.ts'
 
 const PARTS = {
   'terms, time and nodes': testCluster,
@@ -49,6 +51,8 @@ const PARTS = {
   reconciling: testReconcile,
   recovery: testRecovery,
   'space of roles': testSpace,
+  users: testUsers,
+  sessions: testSessions,
   history: testHistory
 }
 

@@ -108,7 +108,8 @@ export class AccessTokens {
   async #fetch(): Promise<void> {
     const { clock, fetchKeys } = this.#deps
     try {
-      await sleep(clock, Math.max(0, this.#fetchedAt + REFETCH_MS - clock.monotonic()))
+      const waitMs = this.#fetchedAt + REFETCH_MS - clock.monotonic()
+      if (waitMs > 0) await sleep(clock, waitMs)
       const { keys, audience } = await fetchKeys()
       const byKid = new Map<string, CryptoKey>()
       for (const jwk of keys) {

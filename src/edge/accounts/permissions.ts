@@ -41,12 +41,31 @@ export function assertPermitted(permission: Permission, actor: Actor): void {
   if (scope !== undefined && !actor.scopes.includes(scope)) throw new PeerbinError('permission-denied')
 }
 
-/** Before any route is added. @throws internal for a route without a row */
-export function addPermissions(app: App, { accounts }: Pick<EdgeContext, 'accounts'>): void {
+/** One row, as a route has named it. */
+export interface PermissionRow {
+  readonly method: string
+  /** The route's pattern: `/api/users/:id`. */
+  readonly url: string
+  readonly permission: Permission
+}
+
+/**
+ * Before any route is added.
+ * @returns the table, which grows with every route @throws internal, when one is added under /api/ or /file/ without a row
+ */
+export function addPermissions(
+  app: App,
+  { accounts }: Pick<EdgeContext, 'accounts'>
+): readonly PermissionRow[] {
+  const rows: PermissionRow[] = []
   app.decorateRequest('actor', undefined)
-  app.addHook('onRoute', ({ url, method, config }) => {
-    if (isApiPath(url) && config?.permission === undefined)
-      throw new PeerbinError('internal', `${String(method)} ${url} has no row in the table of permissions`)
+  app.addHook('onRoute', ({ url, method: methods, config }) => {
+    const permission = config?.permission
+    for (const method of [methods].flat()) {
+      if (permission !== undefined) rows.push({ method, url, permission })
+      else if (isApiPath(url))
+        throw new PeerbinError('internal', `${method} ${url} has no row in the table of permissions`)
+    }
   })
   app.addHook('onRequest', async (request: FastifyRequest) => {
     const { permission } = request.routeOptions.config ?? {}
@@ -60,4 +79,5 @@ export function addPermissions(app: App, { accounts }: Pick<EdgeContext, 'accoun
     assertPermitted(permission, actor)
     request.actor = actor
   })
+  return rows
 }

@@ -8,14 +8,20 @@ import type {
   FileId,
   FileRecord,
   Generation,
+  InviteId,
+  InviteRecord,
   HistoryId,
   LinkRecord,
   PasswordRecord,
   PeerId,
   SecretHash,
+  SessionId,
+  SessionRecord,
   Term,
   UploadId,
   UploadWriter,
+  UserId,
+  UserRecord,
   UserRole
 } from '../../types.ts'
 import type { StoredClaim } from '../claim-rules.ts'
@@ -88,6 +94,22 @@ export interface LinkRow {
   proofHash: SecretHash | null
 }
 
+export interface UserRow {
+  record: UserRecord
+  nameKey: string
+  password: PasswordRecord
+}
+
+export interface SessionRow {
+  record: SessionRecord
+  /** Before its time. */
+  ended: boolean
+  /** When it ended, or will end by itself; null: never. */
+  overAt: number | null
+  /** Of the text of a key. */
+  secretHash: SecretHash | null
+}
+
 export interface State {
   term: Term
   generation: Generation
@@ -103,6 +125,9 @@ export interface State {
   links: Map<SecretHash, LinkRow>
   /** Tokens of the links by the hashes of their delete secrets. */
   sent: Map<SecretHash, SecretHash>
+  users: Map<UserId, UserRow>
+  sessions: Map<SessionId, SessionRow>
+  invites: Map<InviteId, { record: InviteRecord; hash: SecretHash }>
   /** In order of `seq`. */
   history: Map<HistoryId, StoredHistory>
   historySeq: number
@@ -122,6 +147,9 @@ export const emptyState = (): State => ({
   files: new Map(),
   links: new Map(),
   sent: new Map(),
+  users: new Map(),
+  sessions: new Map(),
+  invites: new Map(),
   history: new Map(),
   historySeq: 0
 })
