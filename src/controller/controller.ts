@@ -16,6 +16,7 @@ import type { ChunkId, PeerId, Term } from '../types.ts'
 import { createAccounts } from './accounts/accounts.ts'
 import { CopyCheck } from './copy-check.ts'
 import { FileChunks } from './file-chunks.ts'
+import { createUserFiles } from './files/user-files.ts'
 import { createHandlers } from './handlers.ts'
 import { createHistory } from './history/history.ts'
 import type { History } from './history/history.ts'
@@ -117,6 +118,7 @@ export class Controller implements Service {
       policy: controlPolicy,
       handlers: createHandlers({
         accounts: createAccounts(),
+        files: createUserFiles(),
         leadership,
         uploads,
         resumption: new ResumptionService({ ...shared, ...parts, uploads, onGarbage }),

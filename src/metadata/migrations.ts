@@ -11,6 +11,7 @@ import { toVersion3 } from './migrations/version-3.ts'
 import { toVersion4 } from './migrations/version-4.ts'
 import { toVersion5 } from './migrations/version-5.ts'
 import { toVersion6 } from './migrations/version-6.ts'
+import { toVersion7 } from './migrations/version-7.ts'
 import { toVersion8 } from './migrations/version-8.ts'
 import type { Schema } from './schema.ts'
 
@@ -23,6 +24,7 @@ const STEPS: ReadonlyArray<(db: Kysely<Schema>, ddl: Ddl) => Promise<void>> = [
   toVersion4,
   toVersion5,
   toVersion6,
+  toVersion7,
   toVersion8
 ]
 
