@@ -7,6 +7,7 @@ import { PeerbinError } from '../errors.ts'
 import type { MetadataStore } from '../metadata-store.ts'
 import * as cluster from './memory/cluster.ts'
 import * as garbage from './memory/garbage.ts'
+import * as history from './memory/history.ts'
 import * as inventory from './memory/inventory.ts'
 import * as invites from './memory/invites.ts'
 import * as links from './memory/links.ts'
@@ -20,6 +21,10 @@ import * as sent from './memory/sent.ts'
 import * as suspension from './memory/suspension.ts'
 import * as uploads from './memory/uploads.ts'
 import * as users from './memory/users.ts'
+
+const notYet = async (): Promise<never> => {
+  throw new PeerbinError('busy')
+}
 
 /** An operation on the state, as the files in memory/ have them. */
 type Operation<A extends unknown[], R> = (state: State, ...args: A) => R
@@ -71,6 +76,25 @@ export class MemoryMetadataStore implements MetadataStore {
 
   readonly getFile = this.#step(repair.getFile)
   readonly listFileChunks = this.#step(repair.listFileChunks)
+
+  readonly getEntry = notYet
+  readonly findEntry = notYet
+  readonly getVersion = notYet
+  readonly listEntries = notYet
+  readonly listFolders = notYet
+  readonly listVersions = notYet
+  readonly moveEntry = notYet
+  readonly changeEntry = notYet
+  readonly restoreVersion = notYet
+  readonly deleteVersion = notYet
+  readonly pruneVersions = notYet
+  readonly deleteEntry = notYet
+  readonly shareEntry = notYet
+  readonly listShares = notYet
+  readonly findShare = notYet
+  readonly settleEntries = notYet
+  readonly settleStatuses = notYet
+  readonly usedSpace = notYet
 
   readonly findLink = this.#step(links.findLink)
   readonly claimLink = this.#step(links.claimLink)
@@ -133,4 +157,8 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly listInvites = this.#step(invites.listInvites)
   readonly deleteInvite = this.#step(invites.deleteInvite)
   readonly purgeAccounts = this.#step(invites.purgeAccounts)
+  readonly recordHistory = this.#step(history.recordHistory)
+  readonly listHistory = this.#step(history.listHistory)
+  readonly lastHistory = this.#step(history.lastHistory)
+  readonly purgeHistory = this.#step(history.purgeHistory)
 }

@@ -13,6 +13,7 @@ import * as cluster from './operations/cluster.ts'
 import { commitUpload } from './operations/commit.ts'
 import * as files from './operations/files.ts'
 import * as garbage from './operations/garbage.ts'
+import * as history from './operations/history.ts'
 import * as inventory from './operations/inventory.ts'
 import * as invites from './operations/invites.ts'
 import { listLacking } from './operations/lacking.ts'
@@ -38,6 +39,10 @@ import { GroupCommit } from './sqlite/group-commit.ts'
 import { IN_MEMORY, openDatabase } from './sqlite/open-database.ts'
 import type { OpenDatabase } from './sqlite/open-database.ts'
 import { CHANGES_WAITING_BYTES_MAX, SqliteSnapshotSource, copyOf } from './sqlite/snapshot-source.ts'
+
+const notYet = async (): Promise<never> => {
+  throw new PeerbinError('busy')
+}
 
 /** An operation on the tables, as the files in operations/ have them. */
 type Operation<A extends unknown[], R> = (db: Kysely<Schema>, ...args: A) => Promise<R>
@@ -166,6 +171,25 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly getFile = this.#read(files.getFile)
   readonly listFileChunks = this.#read(files.listFileChunks)
 
+  readonly getEntry = notYet
+  readonly findEntry = notYet
+  readonly getVersion = notYet
+  readonly listEntries = notYet
+  readonly listFolders = notYet
+  readonly listVersions = notYet
+  readonly moveEntry = notYet
+  readonly changeEntry = notYet
+  readonly restoreVersion = notYet
+  readonly deleteVersion = notYet
+  readonly pruneVersions = notYet
+  readonly deleteEntry = notYet
+  readonly shareEntry = notYet
+  readonly listShares = notYet
+  readonly findShare = notYet
+  readonly settleEntries = notYet
+  readonly settleStatuses = notYet
+  readonly usedSpace = notYet
+
   readonly findLink = this.#read(links.findLink)
   readonly claimLink = this.#write(claims.claimLink)
   readonly findClaim = this.#read(claims.findClaim)
@@ -227,4 +251,8 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly listInvites = this.#read(invites.listInvites)
   readonly deleteInvite = this.#write(invites.deleteInvite)
   readonly purgeAccounts = this.#write(invites.purgeAccounts)
+  readonly recordHistory = this.#write(history.recordHistory)
+  readonly listHistory = this.#read(history.listHistory)
+  readonly lastHistory = this.#read(history.lastHistory)
+  readonly purgeHistory = this.#write(history.purgeHistory)
 }

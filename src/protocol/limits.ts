@@ -39,6 +39,14 @@ export const UPLOAD_CHECKPOINT_BYTES_MAX = 1024
 /** Ranges in one report of progress, and kept for one claim once merged. */
 export const CLAIM_RANGES_MAX = 64
 
+/** Versions of one entry; of more the oldest go. */
+export const ENTRY_VERSIONS_MAX = 1000
+/** Share links of one entry, those that have ended lately included: all of them end with it in one step. */
+export const ENTRY_SHARES_MAX = 1000
+/** Entries, versions, folders or shares in one answer. It ends early where they would not fit into a header. */
+export const ENTRIES_PER_PAGE_MAX = 1000
+export const ENTRY_SEARCH_LENGTH_MAX = 255
+
 /** Characters of a user's name, and of what it is compared by: a letter may stand for several there. */
 export const USER_NAME_LENGTH_MAX = 64
 export const USER_NAME_KEY_LENGTH_MAX = 128
@@ -51,6 +59,14 @@ export const SESSIONS_PER_PAGE_MAX = 256
 export const USERS_PER_PAGE_MAX = 256
 /** Public keys of access tokens in one answer: a rotation a day for longer than any token lives. */
 export const SIGNING_KEYS_MAX = 64
+
+/** Records of the history in one message: an edge's of a second, or a page. */
+export const HISTORY_RECORDS_MAX = 200
+/** And their bytes, encoded: half of what a header may have. */
+export const HISTORY_BYTES_MAX = 128 * 1024
+/** Name of whoever did it, and what an action needs beside (a path at most), in UTF-8 bytes. */
+export const HISTORY_NAME_BYTES_MAX = 256
+export const HISTORY_DETAIL_BYTES_MAX = 1024
 
 /** Most nodes in one answer, far above what one controller is made for. */
 export const NODES_MAX = 1024

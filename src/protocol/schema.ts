@@ -1,6 +1,7 @@
 /** Building blocks of the messages: what every id, count and text on the wire must look like. */
 
 import { z } from 'zod'
+import { PATH_BYTES_MAX, isCleanPath } from '../bundle/paths.ts'
 import { parseChunkId } from './ids.ts'
 import {
   CHUNK_BYTES_MAX,
@@ -21,8 +22,10 @@ import { isUserName } from './user-names.ts'
 import type {
   Address,
   ChunkId,
+  EntryId,
   FileId,
   Generation,
+  HistoryId,
   InviteId,
   PeerId,
   SecretHash,
@@ -63,6 +66,8 @@ export const uploadWriter = branded<UploadWriter>(uuid)
 export const userId = branded<UserId>(uuid)
 export const sessionId = branded<SessionId>(uuid)
 export const inviteId = branded<InviteId>(uuid)
+export const entryId = branded<EntryId>(uuid)
+export const historyId = branded<HistoryId>(uuid)
 const opaque = (limitBytes: number) =>
   z
     .string()
@@ -82,6 +87,8 @@ export const fileName = z
   .string()
   .min(1)
   .refine((text) => utf8Bytes(text) <= NAME_BYTES_MAX, 'name too long')
+/** Path of a user's file, or of a folder. */
+export const entryPath = z.string().max(PATH_BYTES_MAX).refine(isCleanPath, 'not a path')
 /** Of a file that has an index; whatever holds it sees to it that a payload is left. */
 export const indexBytes = z.int().min(1).max(INDEX_BYTES_MAX)
 export const mediaType = z.string().min(1).max(MEDIA_TYPE_BYTES_MAX)
@@ -93,6 +100,8 @@ export const metadata = z
       METADATA_BYTES_MAX,
     'metadata too large'
   )
+export const textWithin = (limitBytes: number) =>
+  z.string().refine((text) => utf8Bytes(text) <= limitBytes, `over ${limitBytes} bytes`)
 export const encryption = z.enum(ENCRYPTIONS)
 export const role = z.enum(ROLES)
 export const userRole = z.enum(USER_ROLES)

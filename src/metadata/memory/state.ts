@@ -1,14 +1,25 @@
 /** Everything the memory store holds, and the few questions that several of its concepts ask. */
 
+import type { StoredHistory } from '../../history.ts'
 import { digestOf } from '../../protocol/ids.ts'
-import type { CopyRecord, NodeDecision, NodeRecord, OpenUpload, UploadOffset } from '../../metadata-store.ts'
+import type {
+  CopyRecord,
+  NodeDecision,
+  NodeRecord,
+  OpenUpload,
+  SpaceKey,
+  UploadOffset,
+  VersionRef
+} from '../../metadata-store.ts'
 import type {
   ChunkId,
+  EntryId,
   FileId,
   FileRecord,
   Generation,
   InviteId,
   InviteRecord,
+  HistoryId,
   LinkRecord,
   PasswordRecord,
   PeerId,
@@ -19,8 +30,7 @@ import type {
   UploadId,
   UploadWriter,
   UserId,
-  UserRecord,
-  UserRole
+  UserRecord
 } from '../../types.ts'
 import type { StoredClaim } from '../claim-rules.ts'
 
@@ -58,6 +68,7 @@ export interface UploadRow {
   endedAt: number
   file: FileId | undefined
   token: SecretHash | undefined
+  became: { entry: EntryId; version: number } | undefined
   /** Undefined: not resumable, or nobody writes it. */
   writer: UploadWriter | undefined
   checkpoint: string | null
@@ -67,11 +78,13 @@ export interface UploadRow {
 
 export interface FileRow {
   record: FileRecord
-  role: UserRole
+  space: SpaceKey
+  /** Its size counts in the space: it does not where all that is left of it is in grace. */
+  isCounted: boolean
   pieces: Map<number, Piece>
-  /** Links that are not at their end. */
+  /** Links that are not at their end, and versions that have not been let go. */
   links: number
-  /** Links that are still recorded, tombstones included. */
+  /** Links that are still recorded, tombstones included, and those versions. */
   linkRows: number
 }
 
@@ -90,6 +103,8 @@ export interface LinkRow {
   endedAt: number | undefined
   password: PasswordRecord | null
   proofHash: SecretHash | null
+  /** The version of a user's file that it was made of. */
+  share: VersionRef | undefined
 }
 
 export interface UserRow {
@@ -126,6 +141,9 @@ export interface State {
   users: Map<UserId, UserRow>
   sessions: Map<SessionId, SessionRow>
   invites: Map<InviteId, { record: InviteRecord; hash: SecretHash }>
+  /** In order of `seq`. */
+  history: Map<HistoryId, StoredHistory>
+  historySeq: number
 }
 
 export const emptyState = (): State => ({
@@ -144,7 +162,9 @@ export const emptyState = (): State => ({
   sent: new Map(),
   users: new Map(),
   sessions: new Map(),
-  invites: new Map()
+  invites: new Map(),
+  history: new Map(),
+  historySeq: 0
 })
 
 export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
