@@ -7,12 +7,13 @@
 
 import t from 'tap'
 import { startEdges } from '../edge-cluster.ts'
+import { HISTORY_ROUTES } from '../history/history-routes.ts'
 import { ACCOUNT_ROUTES } from './account-routes.ts'
 import { api } from './accounts-kit.ts'
 import { COLUMNS, World } from './authorization-world.ts'
 import type { Table } from './authorization-world.ts'
 
-const TABLE: Table = { ...ACCOUNT_ROUTES }
+const TABLE: Table = { ...ACCOUNT_ROUTES, ...HISTORY_ROUTES }
 
 t.test('every route answers everybody as the table says', async (t) => {
   const edges = await startEdges(t, {
@@ -36,6 +37,7 @@ t.test('every route answers everybody as the table says', async (t) => {
         const path = (await row.path?.(world)) ?? pattern
         const asked = {
           token: await world.credentials(column, permission, row.spends === true),
+          ...(row.streams === true && { streams: true }),
           ...(row.body !== undefined && { body: await row.body(world, column) })
         }
         const { status, json, headers } = await api(url, `${method} ${path}`, asked)
