@@ -1,7 +1,7 @@
 /** Signing up and signing in: the password becomes a record or a proof here, and only that goes to the controller. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { asPeerbinError, hasCode, PeerbinError } from '../../errors.ts'
+import { hasCode, PeerbinError } from '../../errors.ts'
 import type { ControlMessages, ResponseOf } from '../../protocol/messages.ts'
 import { USER_NAME_LENGTH_MAX } from '../../protocol/limits.ts'
 import { hashSecret } from '../../protocol/secrets.ts'
@@ -119,8 +119,14 @@ async function prove(
   const client = clientHash(request)
   const { challenge, cost } = await controller.call('signInChallenge', { name, client }, { signal })
   const proof = await passwords.prove(password, challenge, signal, client)
-  const asked = { name, proof, client, session: newSession(context, request) }
-  const answer = await controller.call('signIn', asked)
+  const answer = await controller.call('signIn', {
+    name,
+    proof,
+    client,
+    session: newSession(context, request),
+    // taken if the proof is right: nothing else can show that the password is
+    ...(isDated(challenge, cost) && { rehash: await passwords.record(password, signal, client, cost) })
+  })
   switch (answer.outcome) {
     case 'wrong':
       throw new PeerbinError('login-failed')
@@ -129,16 +135,6 @@ async function prove(
     case 'disabled':
       throw new PeerbinError('user-disabled')
     case 'signed-in':
-      break
+      return answer
   }
-  if (isDated(challenge, cost)) {
-    try {
-      // only now, when the password is known to be right: wrong ones are to cost one hash, not two
-      const rehash = await passwords.record(password, signal, client, cost)
-      await controller.call('signIn', { ...asked, rehash }, { signal })
-    } catch (error) {
-      context.logger.debug('a password is hashed anew another time', { code: asPeerbinError(error).code })
-    }
-  }
-  return answer
 }

@@ -5,13 +5,25 @@
  * To add a route, add its row to a table that TABLE spreads.
  */
 
+import { fastify } from 'fastify'
 import t from 'tap'
+import { addPermissions } from '../../../src/edge/accounts/permissions.ts'
+import type { App } from '../../../src/edge/context.ts'
 import { startEdges } from '../edge-cluster.ts'
 import { HISTORY_ROUTES } from '../history/history-routes.ts'
 import { ACCOUNT_ROUTES } from './account-routes.ts'
 import { api } from './accounts-kit.ts'
 import { COLUMNS, World } from './authorization-world.ts'
 import type { Table } from './authorization-world.ts'
+
+t.test('a route of the API that does not say who may call it does not start', async (t) => {
+  const app = fastify() as unknown as App
+  const nobody = { identify: async () => undefined }
+  addPermissions(app, { accounts: nobody })
+  app.get('/elsewhere', async () => 'x')
+  for (const path of ['/api/x', '/file/:id', '/api'])
+    t.throws(() => app.get(path, async () => 'x'), { code: 'internal' }, path)
+})
 
 const TABLE: Table = { ...ACCOUNT_ROUTES, ...HISTORY_ROUTES }
 
