@@ -29,6 +29,8 @@ import { sessions } from './routes/accounts/sessions.ts'
 import { signIn } from './routes/accounts/sign-in.ts'
 import { signUp } from './routes/accounts/sign-up.ts'
 import { users } from './routes/accounts/users.ts'
+import { events } from './routes/history/get-events.ts'
+import { history } from './routes/history/get-history.ts'
 import { deleteLink } from './routes/delete-link.ts'
 import { fileRoutes } from './routes/files/routes.ts'
 import { getActiveNodes, getHealth, getStatus } from './routes/get-cluster.ts'
@@ -74,6 +76,8 @@ const ROUTES: readonly Route[] = [
   users,
   invites,
   ...fileRoutes,
+  history,
+  events,
   getOpenapi
 ]
 

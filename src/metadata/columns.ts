@@ -13,6 +13,7 @@ import type {
   EntryId,
   FileId,
   InviteId,
+  HistoryId,
   PasswordRecord,
   PeerId,
   SecretHash,
@@ -36,7 +37,7 @@ export const hashOf = (bytes: Uint8Array): SecretHash => hex(bytes) as SecretHas
 export const hexOf = hex
 
 export const uuidBytes = (
-  id: FileId | UploadId | UserId | EntryId | SessionId | InviteId
+  id: FileId | UploadId | UserId | SessionId | InviteId | EntryId | HistoryId
 ): Uint8Array =>
   exactly(16, Buffer.from(id.replaceAll('-', ''), 'hex'))
 
@@ -46,7 +47,7 @@ function exactly(length: number, bytes: Uint8Array): Uint8Array {
   return bytes
 }
 
-function uuidOf(bytes: Uint8Array): string {
+export function uuidOf(bytes: Uint8Array): string {
   const text = hex(bytes)
   return [8, 12, 16, 20, 32].map((end, i) => text.slice([0, 8, 12, 16, 20][i], end)).join('-')
 }

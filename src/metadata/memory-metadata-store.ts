@@ -10,6 +10,7 @@ import * as entries from './memory/entries.ts'
 import * as entryPaths from './memory/entry-paths.ts'
 import * as entrySettle from './memory/entry-settle.ts'
 import * as garbage from './memory/garbage.ts'
+import * as history from './memory/history.ts'
 import * as inventory from './memory/inventory.ts'
 import * as invites from './memory/invites.ts'
 import * as links from './memory/links.ts'
@@ -158,4 +159,8 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly listInvites = this.#step(invites.listInvites)
   readonly deleteInvite = this.#step(invites.deleteInvite)
   readonly purgeAccounts = this.#step(invites.purgeAccounts)
+  readonly recordHistory = this.#step(history.recordHistory)
+  readonly listHistory = this.#step(history.listHistory)
+  readonly lastHistory = this.#step(history.lastHistory)
+  readonly purgeHistory = this.#step(history.purgeHistory)
 }
