@@ -18,8 +18,8 @@ export interface Input {
   readonly isTTY?: boolean
   /** Everything up to its end, as text. */
   readAll(): Promise<string>
-  /** One line that is not shown while it is typed. @throws the reason of an interruption */
-  ask(question: string): Promise<string>
+  /** One line that is not shown while it is typed, unless it may be. @throws the reason of an interruption */
+  ask(question: string, isShown?: boolean): Promise<string>
 }
 
 /** What came from and goes to a process that supervises this one. */

@@ -16,7 +16,7 @@ export function processInput(
   return {
     isTTY: stdin.isTTY,
     readAll: () => readAll(stdin),
-    ask: (question) => ask(question, stdin, stderr, interrupted)
+    ask: (question, isShown = false) => ask(question, isShown, stdin, stderr, interrupted)
   }
 }
 
@@ -31,16 +31,20 @@ async function readAll(stdin: NodeJS.ReadStream): Promise<string> {
   return Buffer.concat(pieces).toString('utf8')
 }
 
-/** One line, with an output that swallows the echo of what is typed. */
+/** One line; of what must not be seen, with an output that swallows the echo of what is typed. */
 async function ask(
   question: string,
+  isShown: boolean,
   stdin: NodeJS.ReadStream,
   stderr: NodeJS.WriteStream,
   interrupted: AbortSignal
 ): Promise<string> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   stderr.write(question)
-  const lines = createInterface({ input: stdin, output: nowhere, terminal: true, historySize: 0 })
+  const output = isShown ? stderr : nowhere
+  const lines = createInterface({ input: stdin, output, terminal: true, historySize: 0 })
+  // readline draws the line anew from its start
+  if (isShown) lines.setPrompt(question)
   try {
     return await new Promise<string>((resolve, reject) => {
       const onAbort = (): void => reject(asPeerbinError(interrupted.reason, 'aborted'))
@@ -53,6 +57,6 @@ async function ask(
     })
   } finally {
     lines.close()
-    stderr.write('\n')
+    if (!isShown) stderr.write('\n')
   }
 }

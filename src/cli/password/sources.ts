@@ -36,10 +36,8 @@ export async function namedPassword(
   options: PasswordOptions,
   context: CliContext
 ): Promise<string | undefined> {
-  if (options.passwordFile !== undefined) {
-    const path = resolve(context.cwd, options.passwordFile)
-    return usable(await readText(path), `--password-file ${path}`)
-  }
+  if (options.passwordFile !== undefined)
+    return await passwordOfFile(options.passwordFile, '--password-file', context)
   if (options.passwordStdin === true) return usable(await context.stdin.readAll(), '--password-stdin')
   return undefined
 }
@@ -55,8 +53,8 @@ export async function askPassword(question: string, context: CliContext): Promis
 }
 
 /** For a password that is chosen: a slip of the finger would keep everybody out. */
-export async function askTwice(context: CliContext): Promise<string> {
-  const first = await askPassword('Password for the link: ', context)
+export async function askTwice(context: CliContext, question = 'Password for the link: '): Promise<string> {
+  const first = await askPassword(question, context)
   if ((await askPassword('The same again: ', context)) === first) return first
   throw new PeerbinError('usage', 'the two passwords are not the same')
 }
@@ -72,6 +70,18 @@ function usable(text: string, source: string): string {
       cause: error
     })
   }
+}
+
+/** The first line of a file that holds a password, a key or the like. @throws `local-file`, `usage` */
+export async function passwordOfFile(file: string, option: string, context: CliContext): Promise<string> {
+  const path = resolve(context.cwd, file)
+  return usable(await readText(path), `${option} ${path}`)
+}
+
+/** Several secrets from standard input, a line each. @throws `usage` when one of them is missing */
+export async function passwordLines(names: readonly string[], context: CliContext): Promise<string[]> {
+  const lines = (await context.stdin.readAll()).split(/\r\n|\r|\n/)
+  return names.map((name, at) => usable(lines[at] ?? '', `--password-stdin, ${name}`))
 }
 
 async function readText(path: string): Promise<string> {

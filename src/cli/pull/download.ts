@@ -12,13 +12,23 @@ import { claimUrl } from './link.ts'
 import type { ShareLink } from './link.ts'
 import { retrying } from '../http/retrying.ts'
 
-const ACCEPT = 'application/problem+json, application/json;q=0.9, */*;q=0.1'
+/** A file, or what is wrong as JSON. */
+export const ACCEPT_FILE = 'application/problem+json, application/json;q=0.9, */*;q=0.1'
 
 /** Where the bytes go. */
 export interface Sink {
   /** Bytes of the payload that are there; the download goes on behind them. */
   readonly position: number
   append(bytes: Uint8Array): Promise<void>
+}
+
+/** Where they come from. */
+export interface Source {
+  readonly feed: Feed
+  /** Of the payload, decrypted. */
+  readonly sizeBytes: number
+  /** Asks for the bytes from `from` on. Resolves with status 200 or 206. @throws what the server says else */
+  ask(from: number): Promise<HttpAnswer>
 }
 
 /** One redemption. */
@@ -34,15 +44,15 @@ export interface Redemption {
 }
 
 /**
- * Fetches from where the sink stands to the end of the file, and resolves when all is there. The same claim is asked for again after every break: it is the
- * same redemption. @throws what the server, the feed and the sink say; `server-unreachable` when several attempts in a row brought nothing
+ * Fetches from where the sink stands to the end of the file, and resolves when all is there. The same is asked for again after every break.
+ * @throws what the source, the feed and the sink say; `server-unreachable` when several attempts in a row brought nothing
  */
-export async function fetchRest(redemption: Redemption, sink: Sink, context: CliContext): Promise<void> {
-  while (sink.position < redemption.sizeBytes) {
+export async function fetchRest(source: Source, sink: Sink, context: CliContext): Promise<void> {
+  while (sink.position < source.sizeBytes) {
     const before = sink.position
     await retrying(context, async () => {
       try {
-        await fetchOnce(redemption, sink, context)
+        await fetchOnce(source, sink, context)
       } catch (error) {
         // something came: the count of attempts that brought nothing starts anew
         if (sink.position > before && isPassing(error)) return
@@ -52,17 +62,40 @@ export async function fetchRest(redemption: Redemption, sink: Sink, context: Cli
   }
 }
 
-async function fetchOnce(redemption: Redemption, sink: Sink, context: CliContext): Promise<void> {
-  const { link, claim, proof, password, feed } = redemption
+async function fetchOnce({ feed, ask }: Source, sink: Sink, context: CliContext): Promise<void> {
   const payloadAt = sink.position
   const from = feed.start(payloadAt)
+  const answer = await ask(from)
+  checkRange(answer, from, feed.sizeBytes)
+  try {
+    for await (const bytes of feed.read(bodyOf(answer, context), payloadAt)) await sink.append(bytes)
+  } finally {
+    answer.body.destroy()
+  }
+  // a part may be shorter than what was asked for; with nothing in it, again and again, it would be asked for without end and without a pause
+  if (sink.position === payloadAt)
+    throw new PeerbinError('server-unreachable', 'the server answered without a byte of the file')
+}
+
+/** What a link leads to. The same claim is asked for again after every break: it is the same redemption. */
+export const linkSource = (redemption: Redemption, context: CliContext): Source => ({
+  feed: redemption.feed,
+  sizeBytes: redemption.sizeBytes,
+  ask: (from) => askLink(redemption, from, context)
+})
+
+async function askLink(
+  { link, claim, proof, password }: Redemption,
+  from: number,
+  context: CliContext
+): Promise<HttpAnswer> {
   const ask = () =>
     request({
       method: 'GET',
       url: claimUrl(link, claim),
       signal: context.interrupted,
       headers: {
-        accept: ACCEPT,
+        accept: ACCEPT_FILE,
         ...(from === 0 ? {} : { range: `bytes=${from}-` }),
         ...(proof === undefined ? {} : { 'x-proof': proof }),
         ...passwordHeaders(password.known)
@@ -77,15 +110,7 @@ async function fetchOnce(redemption: Redemption, sink: Sink, context: CliContext
     answer = await ask()
   }
   if (answer.status !== 200 && answer.status !== 206) throw await failureOf(answer)
-  checkRange(answer, from, feed.sizeBytes)
-  try {
-    for await (const bytes of feed.read(bodyOf(answer, context), payloadAt)) await sink.append(bytes)
-  } finally {
-    answer.body.destroy()
-  }
-  // a part may be shorter than what was asked for; with nothing in it, again and again, it would be asked for without end and without a pause
-  if (sink.position === payloadAt)
-    throw new PeerbinError('server-unreachable', 'the server answered without a byte of the file')
+  return answer
 }
 
 /** The body; when it breaks off, an error that says so. */

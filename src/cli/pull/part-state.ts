@@ -1,5 +1,5 @@
 /**
- * What is needed to go on with a download that is not whole yet: it stands beside its bytes, in `NAME.peerbin-part.json`. The claim secret in it is the right to the rest, so it is on disk
+ * What is needed to go on with a download that is not whole yet: it stands beside its bytes, in `NAME.peerbin-part.json`. The claim secret in it, of a link, is the right to the rest, so it is on disk
  * before the server hears of it, and only its owner can read it. The key of an encrypted link is not in it: whoever goes on gives the link again.
  */
 
@@ -19,6 +19,7 @@ export const OWNER_ONLY = 0o600
 const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
 
 const common = {
+  /** What it is a download of: hash of the link's token, or of what names a version of an account's file. */
   tokenHash: secretHash,
   claim: z.string().refine(isClaimSecret),
   /** Of the payload, decrypted. */
@@ -37,10 +38,19 @@ const version2 = z.object({
   /** The list of files, decrypted; null for a plain file. */
   indexText: z.string().nullable()
 })
+/** A file of an account: whoever goes on shows who they are. */
+const version3 = z.object({ version: z.literal(3), ...common, claim: z.null() })
 const PLAIN = { shape: 'file', encryption: null, indexText: null } as const
-const schema = z.union([version1.transform((state) => ({ ...state, ...PLAIN })), version2])
+const schema = z.union([
+  version1.transform((state) => ({ ...state, ...PLAIN })),
+  version2,
+  version3.transform((state) => ({ ...state, ...PLAIN }))
+])
 
-export type PartState = Omit<z.output<typeof version2>, 'version'>
+export type PartState = Omit<z.output<typeof version2>, 'version' | 'claim'> & {
+  /** The right to the rest of a link's download; null for a file of an account. */
+  claim: string | null
+}
 export type Shape = PartState['shape']
 
 export const isCode = (error: unknown, code: string): boolean =>
@@ -65,7 +75,7 @@ export async function readState(path: string): Promise<PartState | undefined> {
 export async function writeState(target: string, state: PartState): Promise<void> {
   const { shape, encryption, indexText, ...rest } = state
   const isPlain = shape === 'file' && encryption === null && indexText === null
-  const record = isPlain ? { version: 1, ...rest } : { version: 2, ...state }
+  const record = isPlain ? { version: rest.claim === null ? 3 : 1, ...rest } : { version: 2, ...state }
   await using file = await open(target + STATE, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, OWNER_ONLY)
   await file.chmod(OWNER_ONLY)
   await file.writeFile(`${JSON.stringify(record)}\n`)

@@ -1,16 +1,15 @@
 /** What `peerbin pull` does. */
 
 import { stat } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { LinkKeys } from '../../encryption/link-keys.ts'
-import { hasCode, PeerbinError } from '../../errors.ts'
+import { PeerbinError } from '../../errors.ts'
 import { newClaimSecret } from '../../protocol/secrets.ts'
 import type { PullOptions } from '../commands/pull.ts'
-import { say } from '../context.ts'
 import type { CliContext } from '../context.ts'
-import { Progress } from '../progress.ts'
-import { fetchRest } from './download.ts'
-import type { Redemption, Sink } from './download.ts'
+import { completePart } from './complete-part.ts'
+import { fetchRest, linkSource } from './download.ts'
+import type { Sink, Source } from './download.ts'
 import { layoutFeed, sealedFeed } from './feed.ts'
 import type { Feed } from './feed.ts'
 import { safeFileName } from './file-name.ts'
@@ -44,56 +43,12 @@ async function pullToDisk(
   context: CliContext
 ): Promise<void> {
   const part = await openPart(link, password, options, context)
-  const resumedAt = part.position
-  if (resumedAt > 0) say(context, `going on at byte ${resumedAt} of ${part.state.sizeBytes}`)
-  try {
-    const redemption = await redemptionOf(link, part.state.claim, part.state, password)
-    await complete(part, resumedAt, redemption, context)
-  } catch (error) {
-    if (!hasCode(error, 'checksum-mismatch')) {
-      await part.close()
-      throw error
-    }
-    await part.discard()
-    throw new PeerbinError('checksum-mismatch', `${error.message}; nothing was kept`)
-  }
-  if (part.state.sha256 === null && part.state.indexText === null)
-    say(context, 'the server gave no digest: the bytes were not verified')
-  await part.finish(options.force === true)
+  const { claim } = part.state
+  // of a link it always has one
+  if (claim === null) throw new PeerbinError('internal', 'the part is not of a link')
+  const sourceOf = (): Promise<Source> => redemptionOf(link, claim, part.state, password, context)
+  await completePart(part, sourceOf, options.force === true, context)
   context.stdout.write(`${part.target}\n`)
-}
-
-/** All bytes, once more where those that an earlier run left turn out to be wrong. */
-async function complete(
-  part: Part,
-  resumedAt: number,
-  redemption: Redemption,
-  context: CliContext
-): Promise<void> {
-  const { target, state } = part
-  const label = basename(target)
-  const progress = new Progress(context.stderr, context.clock, label, state.sizeBytes, part.position)
-  const sink: Sink = {
-    get position() {
-      return part.position
-    },
-    append: async (bytes) => {
-      await part.append(bytes)
-      progress.update(part.position)
-    }
-  }
-  try {
-    await fetchRest(redemption, sink, context)
-  } catch (error) {
-    if (!hasCode(error, 'checksum-mismatch') || part.goodTo >= resumedAt) throw error
-    // the part on disk was damaged, by a power cut for instance; the claim allows to fetch it again
-    progress.end()
-    say(context, 'the part that was here does not match the file; it is fetched again')
-    await part.rewind()
-    await fetchRest(redemption, sink, context)
-  } finally {
-    progress.end()
-  }
 }
 
 /** What the link leads to, as it is fetched: an archive, or sealed, or as it is. @throws `key-missing` */
@@ -101,11 +56,13 @@ async function redemptionOf(
   link: ShareLink,
   claim: string,
   info: Pick<LinkInfo, 'sizeBytes' | 'encryption' | 'indexText'>,
-  password: LinkPassword
-): Promise<Redemption> {
+  password: LinkPassword,
+  context: CliContext
+): Promise<Source> {
   const keys = info.encryption === null ? undefined : await keysOf(link)
   const { sizeBytes } = info
-  return { link, claim, proof: keys?.proof, password, feed: feedOf(info, keys), sizeBytes }
+  const redemption = { link, claim, proof: keys?.proof, password, feed: feedOf(info, keys), sizeBytes }
+  return linkSource(redemption, context)
 }
 
 function feedOf(info: Pick<LinkInfo, 'sizeBytes' | 'indexText'>, keys: LinkKeys | undefined): Feed {
@@ -179,7 +136,7 @@ async function outputOf(
  */
 async function pullToOutput(link: ShareLink, password: LinkPassword, context: CliContext): Promise<void> {
   const info = await lookAt(link, password, context)
-  const redemption = await redemptionOf(link, newClaimSecret(context.random), info, password)
+  const source = await redemptionOf(link, newClaimSecret(context.random), info, password, context)
   const writer = new LayoutWriter(archiveOf(info), 0, (bytes) => context.stdout.writeBytes(bytes))
   const check = payloadCheck(info.sizeBytes, info.sha256, indexOf(info))
   const sink: Sink = {
@@ -191,6 +148,6 @@ async function pullToOutput(link: ShareLink, password: LinkPassword, context: Cl
       check.update(bytes)
     }
   }
-  await fetchRest(redemption, sink, context)
+  await fetchRest(source, sink, context)
   await writer.end()
 }

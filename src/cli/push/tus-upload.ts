@@ -33,6 +33,8 @@ export interface TusContent {
 export interface TusUploadOptions {
   readonly content: TusContent
   readonly metadata: Readonly<Record<string, string>>
+  /** With every request: who sends. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly servers: Servers
   readonly context: CliContext
   readonly onProgress: (sentBytes: number) => void
@@ -101,7 +103,7 @@ class Run {
     const answer = await request({
       method: 'DELETE',
       url: this.#url(),
-      headers: { 'tus-resumable': '1.0.0' },
+      headers: { ...this.#options.headers, 'tus-resumable': '1.0.0' },
       signal: limit.signal
     }).catch(() => undefined) // then it expires
     answer?.body.resume()
@@ -119,7 +121,7 @@ class Run {
   }
 
   async #send(): Promise<void> {
-    const { content, metadata, context, onProgress } = this.#options
+    const { content, metadata, headers, context, onProgress } = this.#options
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     // the stand-in is never read: the bytes come from openFile's source
     const upload: Upload = new Upload(Buffer.alloc(0), {
@@ -127,6 +129,7 @@ class Run {
         ? { endpoint: this.#url().href }
         : { endpoint: null, uploadUrl: this.#url().href }),
       metadata,
+      ...(headers !== undefined && { headers: { ...headers } }),
       retryDelays: null,
       storeFingerprintForResuming: false,
       fingerprint: async () => '',
@@ -157,11 +160,15 @@ class Run {
   }
 
   async #answer(): Promise<unknown> {
-    const { context } = this.#options
+    const { context, headers } = this.#options
     const answer = await request({
       method: 'GET',
       url: this.#url(),
-      headers: { accept: 'application/problem+json, application/json', 'tus-resumable': '1.0.0' },
+      headers: {
+        accept: 'application/problem+json, application/json',
+        ...headers,
+        'tus-resumable': '1.0.0'
+      },
       signal: context.interrupted
     })
     if (answer.status !== 200 && answer.status !== 201) throw await failureOf(answer)

@@ -1,0 +1,97 @@
+/** Which file of an account a command line means: by its path, or by its id. */
+
+import { foldPath, cleanPath } from '../../bundle/paths.ts'
+import { hasCode, PeerbinError } from '../../errors.ts'
+import { file, fileList } from './answers.ts'
+import type { FileAnswer } from './answers.ts'
+import type { AccountApi } from './api.ts'
+import { shown } from './tables.ts'
+
+/** Files in one answer. */
+export const PAGE_FILES = 1000
+const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
+
+/** A path at the server as it is stored, without `/` at its ends; empty: the top. Wildcards and `.` mean nothing there. */
+export const remotePath = (text: string): string =>
+  /^[/\\.]*$/.test(text) ? '' : cleanPath(text.replace(/^[/\\]+|[/\\]+$/g, ''))
+
+export interface ListOptions {
+  readonly folder?: string | undefined
+  readonly recursive?: boolean | undefined
+  readonly search?: string | undefined
+  readonly sort?: string | undefined
+  readonly order?: string | undefined
+  readonly owner?: string | undefined
+}
+
+export interface ListPage {
+  readonly files: readonly FileAnswer[]
+  readonly folders: readonly string[]
+}
+
+/** All pages of a listing, one after the other. @throws what the server says */
+export async function* listFiles(
+  api: AccountApi,
+  options: ListOptions
+): AsyncGenerator<ListPage, void, undefined> {
+  let after: string | undefined
+  do {
+    const { recursive, ...rest } = options
+    const page = await api.json(
+      {
+        method: 'GET',
+        path: 'api/files/list',
+        query: { ...rest, ...(recursive === true && { recursive }), limit: PAGE_FILES, after }
+      },
+      fileList
+    )
+    yield page
+    // the same again would be a listing without an end
+    if (page.next !== null && page.next === after)
+      throw new PeerbinError('protocol-violation', 'the listing does not go on')
+    after = page.next ?? undefined
+  } while (after !== undefined)
+}
+
+/** What every file below a folder is, also in folders inside. */
+export async function filesBelow(api: AccountApi, folder: string, owner?: string): Promise<FileAnswer[]> {
+  const found: FileAnswer[] = []
+  for await (const { files } of listFiles(api, { folder, recursive: true, owner })) found.push(...files)
+  return found
+}
+
+/** @param text a path, or the id that `ls -l` shows @throws `file-unknown` when there is no such file; what the server says */
+export async function findFile(api: AccountApi, text: string, owner?: string): Promise<FileAnswer> {
+  const found = (UUID.test(text) ? await byId(api, text) : undefined) ?? (await byPath(api, text, owner))
+  if (found !== undefined) return found
+  throw new PeerbinError('file-unknown', `there is no file ${shown(text)} in this account; see \`peerbin ls\``)
+}
+
+export const idPath = (id: string, below = ''): string => `api/files/${encodeURIComponent(id)}${below}`
+
+async function byId(api: AccountApi, id: string): Promise<FileAnswer | undefined> {
+  try {
+    return await api.json({ method: 'GET', path: idPath(id) }, file)
+  } catch (error) {
+    // a path may look like an id
+    if (hasCode(error, 'file-unknown', 'not-found')) return undefined
+    throw error
+  }
+}
+
+export async function byPath(
+  api: AccountApi,
+  text: string,
+  owner?: string
+): Promise<FileAnswer | undefined> {
+  const path = remotePath(text)
+  if (path === '') return undefined
+  const at = path.lastIndexOf('/')
+  const folder = at < 0 ? '' : path.slice(0, at)
+  const wanted = foldPath(path)
+  for await (const { files } of listFiles(api, { folder, search: path.slice(at + 1), owner })) {
+    const found = files.find((each) => foldPath(each.path) === wanted)
+    if (found !== undefined) return found
+  }
+  return undefined
+}

@@ -1,0 +1,90 @@
+/** What `peerbin versions`, `restore` and `prune` do. */
+
+import { PeerbinError } from '../../errors.ts'
+import type { CliContext } from '../context.ts'
+import { formatBytes } from '../progress.ts'
+import { said, versionList } from './answers.ts'
+import type { VersionAnswer } from './answers.ts'
+import type { AccountApi } from './api.ts'
+import { findFile, idPath } from './find-file.ts'
+import { openAccount } from './session.ts'
+import type { AccountOptions } from './session.ts'
+import { localTime, shown, tell, writeLines, writeTable } from './tables.ts'
+
+export interface FileOptions extends AccountOptions {
+  owner?: string
+}
+
+const versionsOf = async (api: AccountApi, id: string): Promise<VersionAnswer[]> =>
+  (await api.json({ method: 'GET', path: idPath(id, '/versions') }, versionList)).versions
+
+/** @throws `not-found` */
+export async function versionOf(api: AccountApi, id: string, number: number): Promise<VersionAnswer> {
+  const found = (await versionsOf(api, id)).find(({ version }) => version === number)
+  if (found === undefined) throw new PeerbinError('not-found', `there is no version ${number} of this file`)
+  return found
+}
+
+export async function versions(path: string, options: FileOptions, context: CliContext): Promise<void> {
+  const api = await openAccount(options, context)
+  const file = await findFile(api, path, options.owner)
+  const all = await versionsOf(api, file.file_id)
+  if (options.json === true) return writeLines(context, all)
+  writeTable(
+    context,
+    ['VERSION', 'SIZE', 'UPLOADED', 'STATUS', 'SHA-256'],
+    all.map((each) => [
+      String(each.version),
+      formatBytes(each.file_size),
+      localTime(each.upload_date),
+      shown(each.status),
+      shown(each.sha256 ?? '')
+    ])
+  )
+}
+
+/** Makes what was an earlier version the newest one; none is lost by it. */
+export async function restoreVersion(
+  path: string,
+  version: number,
+  options: FileOptions,
+  context: CliContext
+): Promise<void> {
+  const api = await openAccount(options, context)
+  const file = await findFile(api, path, options.owner)
+  const answer = await api.json(
+    { method: 'POST', path: idPath(file.file_id, '/restore'), body: { version } },
+    said
+  )
+  tell(
+    options,
+    context,
+    { file_id: file.file_id, path: file.path, restored: version, ...answer },
+    `${shown(file.path)} is what version ${version} was`
+  )
+}
+
+export interface PruneOptions extends FileOptions {
+  keep: number
+}
+
+export async function prune(
+  paths: readonly string[],
+  { keep, ...options }: PruneOptions,
+  context: CliContext
+): Promise<void> {
+  const api = await openAccount(options, context)
+  for (const path of paths) {
+    const file = await findFile(api, path, options.owner)
+    const answer = await api.json(
+      { method: 'POST', path: idPath(file.file_id, '/prune'), body: { keep } },
+      said
+    )
+    tell(
+      options,
+      context,
+      { file_id: file.file_id, path: file.path, keep, ...answer },
+      `${shown(file.path)}: ${shown(answer.message)}`
+    )
+  }
+}
