@@ -2,6 +2,12 @@ import { Command, CommanderError } from 'commander'
 import { asPeerbinError, EXIT, hasCode } from '../errors.ts'
 import type { PeerbinError } from '../errors.ts'
 import { VERSION } from '../version.ts'
+import { addFileCommands } from './commands/account/files.ts'
+import { addHistoryCommand } from './commands/account/history.ts'
+import { addKeysCommand } from './commands/account/keys.ts'
+import { addAdminCommand } from './commands/account/operator.ts'
+import { addSignInCommands } from './commands/account/sign-in.ts'
+import { addShareCommands, addVersionCommands } from './commands/account/versions.ts'
 import { addBackupCommand } from './commands/backup.ts'
 import { addCollectorCommand } from './commands/collector.ts'
 import { addConfigCommand } from './commands/config.ts'
@@ -30,6 +36,8 @@ Environment:
   PEERBIN_DATA    data folder, in place of --data
   PEERBIN_JOIN    join string, in place of --join (other users can see command lines)
   PEERBIN_SERVER  edge that push and status talk to, in place of --server (for push several, with commas)
+  PEERBIN_URL     server of the account, in place of --server
+  PEERBIN_TOKEN   token or API key of the account, in place of what \`peerbin login\` keeps
   PORT            port of the edge, in place of --port
   PEERBIN_DEBUG   set to 1 for stack traces
 
@@ -37,7 +45,10 @@ Examples:
   peerbin up                          a whole cluster on this machine
   peerbin push report.pdf             upload a file, print its link
   peerbin push --encrypt holiday/     a folder that only who has the link can read
-  peerbin pull 'http://…/d/TOKEN#KEY' download what a link leads to`
+  peerbin pull 'http://…/d/TOKEN#KEY' download what a link leads to
+  peerbin login http://127.0.0.1:8080 sign in to an account
+  peerbin put report.pdf reports/     keep a file in it
+  peerbin get reports/report.pdf      and fetch it, anywhere`
 
 /** The whole command line; `onDone` gets the exit code of the command that ran. */
 function buildProgram(context: CliContext): Command {
@@ -54,11 +65,21 @@ function buildProgram(context: CliContext): Command {
       writeErr: (text) => context.stderr.write(text),
       outputError: () => {} // reported once, by runCommandLine
     })
+  program.commandsGroup('Links:')
+  addPushCommand(program, context)
+  addPullCommand(program, context)
+  program.commandsGroup('Accounts and their files:')
+  addSignInCommands(program, context)
+  addFileCommands(program, context)
+  addShareCommands(program, context)
+  addVersionCommands(program, context)
+  addHistoryCommand(program, context)
+  addKeysCommand(program, context)
+  addAdminCommand(program, context)
+  program.commandsGroup('Clusters:')
   addUpCommand(program, context)
   addRoleCommands(program, context)
   addInitCommand(program, context)
-  addPushCommand(program, context)
-  addPullCommand(program, context)
   addStatusCommand(program, context)
   addLinksCommand(program, context)
   addBackupCommand(program, context)
@@ -67,6 +88,8 @@ function buildProgram(context: CliContext): Command {
   addScrubCommand(program, context)
   addCollectorCommand(program, context)
   addConfigCommand(program, context)
+  // only now, so that commands with commands of their own do not take it over: `get --version 2` is not `--version`
+  program.enablePositionalOptions()
   return program
 }
 

@@ -60,10 +60,11 @@ export const version = z.looseObject({
   upload_date: isoTime,
   file_size: size,
   status: z.string(),
+  error: z.string().nullish(),
   sha256: z.string().nullish()
 })
 export type VersionAnswer = z.output<typeof version>
-export const versionList = z.looseObject({ versions: z.array(version) })
+export const versionList = z.looseObject({ versions: z.array(version), next: z.string().nullish() })
 
 /** The address is printed as it comes, so it must be one: no blanks, and nothing that moves a terminal's cursor. */
 export const shared = z.looseObject({
@@ -71,15 +72,30 @@ export const shared = z.looseObject({
   passwordRequired: z.boolean().optional()
 })
 
-export const share = z.looseObject({ share_id: z.string() })
+export const share = z.looseObject({
+  share: z.string(),
+  version: z.number().optional(),
+  state: z.string(),
+  downloads: z.number().optional(),
+  downloads_left: z.number().optional(),
+  password_required: z.boolean().optional(),
+  expires_at: isoTime.nullish()
+})
 export const shareList = z.looseObject({ shares: z.array(share) })
 
+const time = z.union([isoTime, z.number()])
 export const record = z.looseObject({
-  seq: z.number().optional(),
-  id: z.string(),
-  at: z.union([isoTime, z.number()]),
+  seq: z.number(),
+  at: time,
   action: z.string(),
-  outcome: z.string()
+  outcome: z.string(),
+  actor_name: z.string().nullish(),
+  path: z.string().nullish(),
+  version: z.number().nullish(),
+  bytes: z.number().nullish(),
+  duration_ms: z.number().nullish(),
+  address: z.string().nullish(),
+  detail: z.string().nullish()
 })
 export type HistoryRecord = z.output<typeof record>
 export const recordList = z.looseObject({
@@ -90,7 +106,10 @@ export const recordList = z.looseObject({
 export const key = z.looseObject({
   key_id: z.string(),
   name: z.string(),
-  scopes: z.array(z.string()).default([])
+  scopes: z.array(z.string()).default([]),
+  created_at: time.nullish(),
+  last_used_at: time.nullish(),
+  expires_at: time.nullish()
 })
 export const keyList = z.looseObject({ keys: z.array(key) })
 export const newKey = z.looseObject({ key_id: z.string(), key: z.string().regex(/^[\x21-\x7E]+$/) })
@@ -99,7 +118,14 @@ export const user = z.looseObject({
   user_id: z.string(),
   username: z.string(),
   role: z.string(),
-  state: z.string()
+  state: z.string(),
+  used_bytes: size.nullish(),
+  quota_bytes: size.nullish(),
+  created_at: time.nullish()
 })
 export type UserAnswer = z.output<typeof user>
 export const userList = z.looseObject({ users: z.array(user), next: z.string().nullish() })
+
+export const invite = z.looseObject({ invite_id: z.string(), role: z.string(), expires_at: time.nullish() })
+export const newInvite = z.looseObject({ invite: z.string().regex(/^[\x21-\x7E]+$/) })
+export const inviteList = z.looseObject({ invites: z.array(invite), next: z.string().nullish() })

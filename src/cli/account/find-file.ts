@@ -5,6 +5,7 @@ import { hasCode, PeerbinError } from '../../errors.ts'
 import { file, fileList } from './answers.ts'
 import type { FileAnswer } from './answers.ts'
 import type { AccountApi } from './api.ts'
+import { pages } from './pages.ts'
 import { shown } from './tables.ts'
 
 /** Files in one answer. */
@@ -34,23 +35,15 @@ export async function* listFiles(
   api: AccountApi,
   options: ListOptions
 ): AsyncGenerator<ListPage, void, undefined> {
-  let after: string | undefined
-  do {
-    const { recursive, ...rest } = options
+  const { recursive, ...rest } = options
+  const query = { ...rest, ...(recursive === true && { recursive }), limit: PAGE_FILES }
+  yield* pages(async (after) => {
     const page = await api.json(
-      {
-        method: 'GET',
-        path: 'api/files/list',
-        query: { ...rest, ...(recursive === true && { recursive }), limit: PAGE_FILES, after }
-      },
+      { method: 'GET', path: 'api/files/list', query: { ...query, after } },
       fileList
     )
-    yield page
-    // the same again would be a listing without an end
-    if (page.next !== null && page.next === after)
-      throw new PeerbinError('protocol-violation', 'the listing does not go on')
-    after = page.next ?? undefined
-  } while (after !== undefined)
+    return { items: page, next: page.next }
+  })
 }
 
 /** What every file below a folder is, also in folders inside. */
@@ -64,10 +57,17 @@ export async function filesBelow(api: AccountApi, folder: string, owner?: string
 export async function findFile(api: AccountApi, text: string, owner?: string): Promise<FileAnswer> {
   const found = (UUID.test(text) ? await byId(api, text) : undefined) ?? (await byPath(api, text, owner))
   if (found !== undefined) return found
-  throw new PeerbinError('file-unknown', `there is no file ${shown(text)} in this account; see \`peerbin ls\``)
+  throw new PeerbinError(
+    'file-unknown',
+    `there is no file ${shown(text)} in this account; see \`peerbin ls\``
+  )
 }
 
 export const idPath = (id: string, below = ''): string => `api/files/${encodeURIComponent(id)}${below}`
+
+/** A version of a file, as if it were the newest. @throws `not-found` and the like */
+export const fileAt = async (api: AccountApi, id: string, version: number): Promise<FileAnswer> =>
+  await api.json({ method: 'GET', path: idPath(id), query: { version } }, file)
 
 async function byId(api: AccountApi, id: string): Promise<FileAnswer | undefined> {
   try {
@@ -79,11 +79,7 @@ async function byId(api: AccountApi, id: string): Promise<FileAnswer | undefined
   }
 }
 
-export async function byPath(
-  api: AccountApi,
-  text: string,
-  owner?: string
-): Promise<FileAnswer | undefined> {
+export async function byPath(api: AccountApi, text: string, owner?: string): Promise<FileAnswer | undefined> {
   const path = remotePath(text)
   if (path === '') return undefined
   const at = path.lastIndexOf('/')

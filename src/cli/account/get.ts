@@ -23,11 +23,10 @@ import type { PartState } from '../pull/part-state.ts'
 import { payloadCheck } from '../pull/payload-check.ts'
 import type { FileAnswer } from './answers.ts'
 import type { AccountApi } from './api.ts'
-import { filesBelow, findFile, remotePath } from './find-file.ts'
+import { fileAt, filesBelow, findFile, remotePath } from './find-file.ts'
 import { openAccount } from './session.ts'
 import type { AccountOptions } from './session.ts'
 import { shown, tell } from './tables.ts'
-import { versionOf } from './versions.ts'
 
 export interface GetOptions extends AccountOptions {
   output?: string
@@ -59,7 +58,8 @@ export async function get(path: string, options: GetOptions, context: CliContext
 
 async function wantedOf(file: FileAnswer, number: number | undefined, api: AccountApi): Promise<Wanted> {
   const { file_id: id, path } = file
-  const from = number === undefined || number === file.version ? file : await versionOf(api, id, number)
+  const isOther = number !== undefined && number !== file.version
+  const from = isOther ? await fileAt(api, id, number) : file
   const { version, file_size: sizeBytes } = from
   if (from.status === 'upload_failed')
     throw new PeerbinError('not-found', `version ${version} of ${shown(path)} never arrived`)
@@ -164,7 +164,8 @@ async function getFolder(
       await getInside(root, local, wanted, options, api, context)
     } catch (error) {
       const known = asPeerbinError(error)
-      if (context.interrupted.aborted || hasCode(error, 'credentials-invalid', 'server-unreachable')) throw known
+      if (context.interrupted.aborted || hasCode(error, 'credentials-invalid', 'server-unreachable'))
+        throw known
       say(context, `${shown(file.path)}: ${known.message} (${known.code})`)
       failure ??= known
     }

@@ -95,7 +95,8 @@ function write(
         String(each.version),
         shown(each.status),
         shown(each.file_id),
-        nameOf(each.path) + (typeof each.expires_at === 'string' ? ` (until ${localTime(each.expires_at)})` : '')
+        nameOf(each.path) +
+          (typeof each.expires_at === 'string' ? ` (until ${localTime(each.expires_at)})` : '')
       ])
     ]
   )

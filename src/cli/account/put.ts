@@ -28,7 +28,10 @@ export interface PutOptions extends AccountOptions {
 /** Each file is a version of its own: one that fails does not keep the others back, and its exit code is kept. */
 export async function put(args: readonly string[], options: PutOptions, context: CliContext): Promise<void> {
   if (args.includes('-'))
-    throw new PeerbinError('usage', 'put sends files, whose length it knows: save standard input to one first')
+    throw new PeerbinError(
+      'usage',
+      'put sends files, whose length it knows: save standard input to one first'
+    )
   const api = await openAccount(options, context)
   const all = await destinationsOf(args, options.to, context)
   let failure: PeerbinError | undefined
@@ -70,8 +73,7 @@ async function putOne(
       servers: new Servers([api.server]),
       context,
       onProgress: (sentBytes) => progress.update(sentBytes),
-      onWait: (why, waitMs) =>
-        progress.note(`${why.message}; trying again in ${Math.ceil(waitMs / 1000)} s`)
+      onWait: (why, waitMs) => progress.note(`${why.message}; trying again in ${Math.ceil(waitMs / 1000)} s`)
     })
     return await accept(record, content.sha256, api)
   } finally {

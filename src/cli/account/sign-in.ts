@@ -19,11 +19,7 @@ export interface LoginOptions extends AccountOptions, PasswordOptions {
 }
 
 /** @param url undefined: the server of the last time */
-export async function login(
-  url: URL | undefined,
-  options: LoginOptions,
-  context: CliContext
-): Promise<void> {
+export async function login(url: URL | undefined, options: LoginOptions, context: CliContext): Promise<void> {
   const server = await serverOf(url, options, context)
   // before anything is typed: a file that cannot be used would leave a session that nobody has
   const before = (await readCredentials(context)).servers[serverKey(server)]
@@ -103,7 +99,9 @@ export async function logout(
   // a key is for other programs as well: it ends when it is revoked
   if (!isKey) await endSession(api)
   if (isStored) await forgetCredential(api.server, context)
-  const what = isKey ? 'the API key was forgotten here; `peerbin keys revoke` ends it everywhere' : 'signed out'
+  const what = isKey
+    ? 'the API key was forgotten here; `peerbin keys revoke` ends it everywhere'
+    : 'signed out'
   tell(options, context, { server: api.server.href, ended: !isKey }, `${api.server.href}: ${what}`)
 }
 
@@ -203,7 +201,10 @@ const untilText = (expiresAt: string | null | undefined): string =>
 async function keyOf(options: LoginOptions, context: CliContext): Promise<string> {
   const key = ((await namedPassword(options, context)) ?? (await askPassword('API key: ', context))).trim()
   if (!/^pbk_[A-Za-z0-9_-]{20,200}$/.test(key))
-    throw new PeerbinError('usage', 'that is no API key: one begins with pbk_; `peerbin keys create` makes it')
+    throw new PeerbinError(
+      'usage',
+      'that is no API key: one begins with pbk_; `peerbin keys create` makes it'
+    )
   return key
 }
 
@@ -216,11 +217,7 @@ async function usernameOf({ username }: { username?: string }, context: CliConte
   return name
 }
 
-async function serverOf(
-  url: URL | undefined,
-  options: AccountOptions,
-  context: CliContext
-): Promise<URL> {
+async function serverOf(url: URL | undefined, options: AccountOptions, context: CliContext): Promise<URL> {
   if (url !== undefined) return url
   if (options.server !== undefined) return options.server
   const { default: key } = await readCredentials(context)

@@ -1,12 +1,12 @@
 /** What `peerbin versions`, `restore` and `prune` do. */
 
-import { PeerbinError } from '../../errors.ts'
 import type { CliContext } from '../context.ts'
 import { formatBytes } from '../progress.ts'
 import { said, versionList } from './answers.ts'
 import type { VersionAnswer } from './answers.ts'
 import type { AccountApi } from './api.ts'
 import { findFile, idPath } from './find-file.ts'
+import { pages } from './pages.ts'
 import { openAccount } from './session.ts'
 import type { AccountOptions } from './session.ts'
 import { localTime, shown, tell, writeLines, writeTable } from './tables.ts'
@@ -15,33 +15,30 @@ export interface FileOptions extends AccountOptions {
   owner?: string
 }
 
-const versionsOf = async (api: AccountApi, id: string): Promise<VersionAnswer[]> =>
-  (await api.json({ method: 'GET', path: idPath(id, '/versions') }, versionList)).versions
-
-/** @throws `not-found` */
-export async function versionOf(api: AccountApi, id: string, number: number): Promise<VersionAnswer> {
-  const found = (await versionsOf(api, id)).find(({ version }) => version === number)
-  if (found === undefined) throw new PeerbinError('not-found', `there is no version ${number} of this file`)
-  return found
-}
-
 export async function versions(path: string, options: FileOptions, context: CliContext): Promise<void> {
   const api = await openAccount(options, context)
   const file = await findFile(api, path, options.owner)
-  const all = await versionsOf(api, file.file_id)
-  if (options.json === true) return writeLines(context, all)
-  writeTable(
-    context,
-    ['VERSION', 'SIZE', 'UPLOADED', 'STATUS', 'SHA-256'],
-    all.map((each) => [
-      String(each.version),
-      formatBytes(each.file_size),
-      localTime(each.upload_date),
-      shown(each.status),
-      shown(each.sha256 ?? '')
-    ])
-  )
+  for await (const page of versionsOf(api, file.file_id)) {
+    if (options.json === true) writeLines(context, page)
+    else writeTable(context, ['VERSION', 'SIZE', 'UPLOADED', 'STATUS', 'SHA-256'], page.map(rowOf))
+  }
 }
+
+async function* versionsOf(api: AccountApi, id: string): AsyncGenerator<VersionAnswer[], void, undefined> {
+  const path = idPath(id, '/versions')
+  yield* pages(async (after) => {
+    const { versions: items, next } = await api.json({ method: 'GET', path, query: { after } }, versionList)
+    return { items, next }
+  })
+}
+
+const rowOf = (each: VersionAnswer): string[] => [
+  String(each.version),
+  formatBytes(each.file_size),
+  localTime(each.upload_date),
+  shown(each.status + (typeof each.error === 'string' ? ` (${each.error})` : '')),
+  shown(each.sha256 ?? '')
+]
 
 /** Makes what was an earlier version the newest one; none is lost by it. */
 export async function restoreVersion(

@@ -4,6 +4,10 @@ import { resolve } from 'node:path'
 import type { Address } from '../../types.ts'
 import { say } from '../context.ts'
 import type { CliContext } from '../context.ts'
+import { addAccountOptions } from '../account/session.ts'
+import type { FileOptions } from '../account/versions.ts'
+import { wholeNumber } from '../arguments.ts'
+import { addOwnerOption, VERSION_MAX } from './account/shared.ts'
 import { addPeerOption } from './peer-option.ts'
 import { joinTextOf } from './role.ts'
 import { addDataOption, addSettingOptions, dataFolder, gatherConfig } from './shared.ts'
@@ -17,23 +21,34 @@ interface RestoreCommandOptions extends DataOptions, SettingOptions {
 }
 
 const TEXT = `
-For a cluster whose controller is lost, when \`peerbin controller --recover\` finds no snapshot on the nodes that can be used: that one
+Two things have this name. With a version it is about a file of your account: what it was then becomes its newest version, and nothing is lost by that.
+
+With one file it is for a cluster whose controller is lost, when \`peerbin controller --recover\` finds no snapshot on the nodes that can be used: that one
 is newer. The nodes must be running and no controller. Files that were stored after the backup are found by their manifests on the
 nodes. Nobody knows which links were redeemed since, so that all of them are suspended until an administrator resumes them.
 
-Refused when the cluster has a controller, or had one within the last minute; when there is metadata in the data folder; when the
+That is refused when the cluster has a controller, or had one within the last minute; when there is metadata in the data folder; when the
 backup is damaged, of another cluster, or of a newer version. Then start \`peerbin controller\`.
 
 Examples:
+  peerbin restore reports/report.pdf 2
   PEERBIN_JOIN=peerbin1_… peerbin restore nightly.backup --data /var/lib/peerbin
   peerbin restore nightly.backup --join-file join.txt --peer /ip4/10.0.0.7/tcp/4811`
 
 export function addRestoreCommand(program: Command, context: CliContext): void {
   const command = program
     .command('restore')
-    .summary('make the metadata of a lost controller anew from a backup')
-    .description('Make the metadata of a lost controller anew from a backup.')
-    .argument('<file>', 'file that `peerbin backup` wrote')
+    .summary('bring back an earlier version of a file; or a cluster from a backup')
+    .description(
+      'Bring back an earlier version of a file of the account; or, of a lost controller, the metadata from a backup.'
+    )
+    .argument('<file>', 'file of the account; or, without a version, one that `peerbin backup` wrote')
+    .argument(
+      '[version]',
+      'version of the file of the account, as `peerbin versions` lists it',
+      wholeNumber(1, VERSION_MAX)
+    )
+  addOwnerOption(addAccountOptions(command))
   addPeerOption(
     addSettingOptions(addDataOption(command))
       .addOption(
@@ -44,9 +59,14 @@ export function addRestoreCommand(program: Command, context: CliContext): void {
       )
       .option('--join-file <file>', 'file that holds the join string')
   )
-    .option('--json', 'as JSON')
     .addHelpText('after', TEXT)
-    .action((file: string, options: RestoreCommandOptions) => restore(file, options, context))
+    .action(
+      async (file: string, version: number | undefined, options: RestoreCommandOptions & FileOptions) => {
+        if (version === undefined) return await restore(file, options, context)
+        const work = await import('../account/versions.ts')
+        await work.restoreVersion(file, version, options, context)
+      }
+    )
 }
 
 async function restore(file: string, options: RestoreCommandOptions, context: CliContext): Promise<void> {
