@@ -44,6 +44,7 @@ export type FileAnswer = z.output<typeof file>
 export const fileList = z.looseObject({
   files: z.array(file),
   folders: z.array(z.string()).default([]),
+  folders_next: z.string().nullish(),
   next: z.string().nullable()
 })
 
@@ -127,5 +128,5 @@ export type UserAnswer = z.output<typeof user>
 export const userList = z.looseObject({ users: z.array(user), next: z.string().nullish() })
 
 export const invite = z.looseObject({ invite_id: z.string(), role: z.string(), expires_at: time.nullish() })
-export const newInvite = z.looseObject({ invite: z.string().regex(/^[\x21-\x7E]+$/) })
+export const newInvite = z.looseObject({ invite_url: z.string().regex(/^[\x21-\x7E]+$/) })
 export const inviteList = z.looseObject({ invites: z.array(invite), next: z.string().nullish() })

@@ -1,7 +1,7 @@
 /** What `peerbin put` sends where: which arguments are files here, and which is a path there. */
 
 import { lstat } from 'node:fs/promises'
-import { basename, resolve } from 'node:path'
+import { basename, isAbsolute, resolve } from 'node:path'
 import { cleanPart } from '../../bundle/paths.ts'
 import { hasCode, PeerbinError } from '../../errors.ts'
 import { say } from '../context.ts'
@@ -24,8 +24,8 @@ interface Place {
 }
 
 /**
- * The last of several arguments is a path at the server when it begins or ends with `/`, or, of two, when nothing here has that name: as with `cp`, but never by overlooking a
- * file that is meant.
+ * The last of several arguments is a path at the server when nothing here has that name, and it begins or ends with `/` or is the second of two: as with `cp`, but never by
+ * overlooking a file that is meant.
  * @param to the path, given by an option: then all arguments are files
  * @throws `local-file`, `usage`, `empty-file`
  */
@@ -49,7 +49,15 @@ export async function destinationsOf(
 
 async function isRemote(text: string, count: number, context: CliContext): Promise<boolean> {
   const found = await lstat(resolve(context.cwd, text)).catch(() => undefined) // reported when it is read
-  if (found !== undefined) return false
+  if (found !== undefined) {
+    const isBoth = !isAbsolute(text) && /[/\\]$/.test(text)
+    if (!isBoth) return false
+    const name = text.replace(/[/\\]+$/, '')
+    throw new PeerbinError(
+      'usage',
+      `${text} is a folder here as well: write ${name} to send it, or --to ${text} for the folder at the server`
+    )
+  }
   if (count === 2 || /^[/\\]|[/\\]$/.test(text)) return true
   throw new PeerbinError(
     'local-file',

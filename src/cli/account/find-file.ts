@@ -4,7 +4,7 @@ import { foldPath, cleanPath } from '../../bundle/paths.ts'
 import { hasCode, PeerbinError } from '../../errors.ts'
 import { file, fileList } from './answers.ts'
 import type { FileAnswer } from './answers.ts'
-import type { AccountApi } from './api.ts'
+import type { AccountApi, Query } from './api.ts'
 import { pages } from './pages.ts'
 import { shown } from './tables.ts'
 
@@ -37,12 +37,22 @@ export async function* listFiles(
 ): AsyncGenerator<ListPage, void, undefined> {
   const { recursive, ...rest } = options
   const query = { ...rest, ...(recursive === true && { recursive }), limit: PAGE_FILES }
+  const ask = (more: Query) =>
+    api.json({ method: 'GET', path: 'api/files/list', query: { ...query, ...more } }, fileList)
+  let foldersAfter: string | null = null
   yield* pages(async (after) => {
-    const page = await api.json(
-      { method: 'GET', path: 'api/files/list', query: { ...query, after } },
-      fileList
-    )
+    const page = await ask({ after })
+    foldersAfter ??= page.folders_next ?? null
     return { items: page, next: page.next }
+  })
+  // thousands of folders in one: further pages of them come by themselves
+  if (foldersAfter === null) return
+  yield* pages(async (after) => {
+    const { folders, folders_next: next } = await ask({
+      folders_after: after ?? foldersAfter ?? '',
+      limit: 1
+    })
+    return { items: { files: [], folders }, next }
   })
 }
 

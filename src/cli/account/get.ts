@@ -24,16 +24,15 @@ import { payloadCheck } from '../pull/payload-check.ts'
 import type { FileAnswer } from './answers.ts'
 import type { AccountApi } from './api.ts'
 import { fileAt, filesBelow, findFile, remotePath } from './find-file.ts'
-import { openAccount } from './session.ts'
-import type { AccountOptions } from './session.ts'
+import { openFiles } from './open-files.ts'
+import type { FileOptions, Files } from './open-files.ts'
 import { shown, tell } from './tables.ts'
 
-export interface GetOptions extends AccountOptions {
+export interface GetOptions extends FileOptions {
   output?: string
   force?: boolean
   recursive?: boolean
   version?: number
-  owner?: string
 }
 
 /** One version of a file, as it is fetched. */
@@ -46,9 +45,9 @@ interface Wanted {
 }
 
 export async function get(path: string, options: GetOptions, context: CliContext): Promise<void> {
-  const api = await openAccount(options, context)
-  if (options.recursive === true) return await getFolder(path, options, api, context)
-  const file = await findFile(api, path, options.owner)
+  const { api, owner } = await openFiles(options, context)
+  if (options.recursive === true) return await getFolder(path, options, { api, owner }, context)
+  const file = await findFile(api, path, owner)
   const wanted = await wantedOf(file, options.version, api)
   if (options.output === '-') return await toOutput(wanted, api, context)
   const target = await targetOf(wanted, options, context)
@@ -76,15 +75,15 @@ async function fetchTo(
 ): Promise<void> {
   await refuseFolder(target)
   if (!force) await refuseExisting(target)
-  const state = stateOf(wanted, api)
+  const state = stateOf(wanted)
   const begun = await readState(target + STATE)
   const isSame = begun?.tokenHash === state.tokenHash
   const part = isSame ? await resumePart(target, state) : await beginPart(target, state)
   await completePart(part, async () => sourceOf(wanted, api), force, context)
 }
 
-const stateOf = ({ id, version, sizeBytes, sha256 }: Wanted, api: AccountApi): PartState => ({
-  tokenHash: hashSecret(['file', api.server.href, id, version, sizeBytes, sha256].join('\n')),
+const stateOf = ({ id, version, sizeBytes, sha256 }: Wanted): PartState => ({
+  tokenHash: hashSecret(['file', id, version, sizeBytes, sha256].join('\n')),
   claim: null,
   sizeBytes,
   sha256,
@@ -143,13 +142,13 @@ async function targetOf({ path }: Wanted, options: GetOptions, context: CliConte
 async function getFolder(
   text: string,
   options: GetOptions,
-  api: AccountApi,
+  { api, owner }: Files,
   context: CliContext
 ): Promise<void> {
   if (options.version !== undefined || options.output === '-')
     throw new PeerbinError('usage', '--recursive goes with neither --version nor -o -')
   const folder = remotePath(text)
-  const files = await filesBelow(api, folder, options.owner)
+  const files = await filesBelow(api, folder, owner)
   if (files.length === 0)
     throw new PeerbinError('file-unknown', `there is no file below ${shown(folder === '' ? '/' : folder)}`)
   const name = folder === '' ? undefined : safeFileName(folder)

@@ -6,17 +6,16 @@ import { formatBytes } from '../progress.ts'
 import type { FileAnswer } from './answers.ts'
 import { byPath, listFiles, remotePath } from './find-file.ts'
 import type { ListOptions } from './find-file.ts'
-import { openAccount } from './session.ts'
-import type { AccountOptions } from './session.ts'
+import { openFiles } from './open-files.ts'
+import type { FileOptions } from './open-files.ts'
 import { localTime, shown, writeLines, writeTable } from './tables.ts'
 
-export interface LsOptions extends AccountOptions {
+export interface LsOptions extends FileOptions {
   long?: boolean
   recursive?: boolean
   search?: string
   sort?: 'name' | 'date' | 'size'
   reverse?: boolean
-  owner?: string
 }
 
 export async function ls(
@@ -24,7 +23,7 @@ export async function ls(
   options: LsOptions,
   context: CliContext
 ): Promise<void> {
-  const api = await openAccount(options, context)
+  const { api, owner } = await openFiles(options, context, 'everybody')
   const folder = remotePath(folderText ?? '')
   const wanted: ListOptions = {
     folder,
@@ -33,7 +32,7 @@ export async function ls(
     search: options.search,
     sort: options.sort,
     order: orderOf(options),
-    owner: options.owner
+    owner
   }
   const isDeep = wanted.recursive === true
   const seen = new Set<string>()
@@ -46,7 +45,7 @@ export async function ls(
     write(fresh, files, folder, isDeep, options, context)
   }
   if (count > 0 || folder === '' || options.search !== undefined) return
-  const file = await byPath(api, folder, options.owner)
+  const file = await byPath(api, folder, owner)
   if (file === undefined)
     throw new PeerbinError('file-unknown', `there is neither a folder nor a file ${shown(folder)} here`)
   write([], [file], '', true, options, context)

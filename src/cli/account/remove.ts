@@ -8,9 +8,9 @@ import { file as fileSchema, said } from './answers.ts'
 import type { FileAnswer } from './answers.ts'
 import type { AccountApi } from './api.ts'
 import { filesBelow, findFile, idPath, remotePath } from './find-file.ts'
-import { openAccount } from './session.ts'
+import { openFiles } from './open-files.ts'
 import { shown, tell } from './tables.ts'
-import type { FileOptions } from './versions.ts'
+import type { FileOptions, Files } from './open-files.ts'
 
 export interface RmOptions extends FileOptions {
   recursive?: boolean
@@ -20,11 +20,12 @@ export interface RmOptions extends FileOptions {
 export async function rm(paths: readonly string[], options: RmOptions, context: CliContext): Promise<void> {
   if (options.version !== undefined && (options.recursive === true || paths.length > 1))
     throw new PeerbinError('usage', '--version goes with one file, and not with --recursive')
-  const api = await openAccount(options, context)
+  const { api, owner } = await openFiles(options, context)
   let failure: PeerbinError | undefined
   for (const path of paths) {
     try {
-      for (const file of await meant(api, path, options)) await removeOne(api, file, options, context)
+      for (const file of await meant({ api, owner }, path, options))
+        await removeOne(api, file, options, context)
     } catch (error) {
       if (paths.length === 1 || context.interrupted.aborted) throw error
       const known = asPeerbinError(error)
@@ -35,13 +36,17 @@ export async function rm(paths: readonly string[], options: RmOptions, context: 
   if (failure !== undefined) throw new FailedQuietly(failure)
 }
 
-async function meant(api: AccountApi, path: string, options: RmOptions): Promise<readonly FileAnswer[]> {
-  if (options.recursive !== true) return [await findFile(api, path, options.owner)]
+async function meant(
+  { api, owner }: Files,
+  path: string,
+  options: RmOptions
+): Promise<readonly FileAnswer[]> {
+  if (options.recursive !== true) return [await findFile(api, path, owner)]
   const folder = remotePath(path)
   if (folder === '')
     throw new PeerbinError('usage', 'name the folder: to delete everything at once is not offered')
-  const below = await filesBelow(api, folder, options.owner)
-  return below.length > 0 ? below : [await findFile(api, path, options.owner)]
+  const below = await filesBelow(api, folder, owner)
+  return below.length > 0 ? below : [await findFile(api, path, owner)]
 }
 
 async function removeOne(
@@ -65,15 +70,15 @@ async function removeOne(
 
 /** A file, or everything below a folder: each moves by itself, so that a failure on the way leaves the rest where it was. */
 export async function mv(from: string, to: string, options: FileOptions, context: CliContext): Promise<void> {
-  const api = await openAccount(options, context)
+  const { api, owner } = await openFiles(options, context)
   const folder = remotePath(from)
   const isInto = /[/\\]$/.test(to) || remotePath(to) === ''
   const base = isInto
     ? [remotePath(to), lastOf(folder)].filter((part) => part !== '').join('/')
     : remotePath(to)
-  const below = folder === '' ? [] : await filesBelow(api, folder, options.owner)
+  const below = folder === '' ? [] : await filesBelow(api, folder, owner)
   if (below.length === 0) {
-    const file = await findFile(api, from, options.owner)
+    const file = await findFile(api, from, owner)
     // one that was named by its id keeps its own name
     const target = isInto ? [remotePath(to), file.file_name].filter((part) => part !== '').join('/') : base
     return await moveOne(api, file, target, options, context)

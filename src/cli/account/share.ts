@@ -8,9 +8,9 @@ import { acceptAnswer } from '../push/answer.ts'
 import { drawLink } from '../push/qr.ts'
 import { said, shared, shareList } from './answers.ts'
 import { findFile, idPath } from './find-file.ts'
-import { openAccount } from './session.ts'
+import { openFiles } from './open-files.ts'
 import { localTime, shown, tell, writeLines, writeTable } from './tables.ts'
-import type { FileOptions } from './versions.ts'
+import type { FileOptions } from './open-files.ts'
 
 export interface ShareOptions extends FileOptions, PasswordOptions {
   downloads?: number
@@ -21,8 +21,8 @@ export interface ShareOptions extends FileOptions, PasswordOptions {
 
 export async function share(path: string, options: ShareOptions, context: CliContext): Promise<void> {
   const { downloads, expires, version } = options
-  const api = await openAccount(options, context)
-  const file = await findFile(api, path, options.owner)
+  const { api, owner } = await openFiles(options, context)
+  const file = await findFile(api, path, owner)
   const password =
     options.askPassword === true ? await askTwice(context) : await namedPassword(options, context)
   const record = await api.json(
@@ -45,8 +45,8 @@ export async function share(path: string, options: ShareOptions, context: CliCon
 }
 
 export async function shares(path: string, options: FileOptions, context: CliContext): Promise<void> {
-  const api = await openAccount(options, context)
-  const file = await findFile(api, path, options.owner)
+  const { api, owner } = await openFiles(options, context)
+  const file = await findFile(api, path, owner)
   const { shares: all } = await api.json({ method: 'GET', path: idPath(file.file_id, '/shares') }, shareList)
   if (options.json === true) return writeLines(context, all)
   writeTable(
@@ -78,8 +78,8 @@ export async function unshare(
       'usage',
       'name the links to withdraw as `peerbin shares` lists them, or give --all'
     )
-  const api = await openAccount(options, context)
-  const file = await findFile(api, path, options.owner)
+  const { api, owner } = await openFiles(options, context)
+  const file = await findFile(api, path, owner)
   const all = async (): Promise<string[]> => {
     const answer = await api.json({ method: 'GET', path: idPath(file.file_id, '/shares') }, shareList)
     return answer.shares

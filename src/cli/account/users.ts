@@ -6,7 +6,6 @@ import type { CliContext } from '../context.ts'
 import { askTwice, namedPassword } from '../password/sources.ts'
 import type { PasswordOptions } from '../password/sources.ts'
 import { formatBytes } from '../progress.ts'
-import { below } from '../push/target.ts'
 import { inviteList, newInvite, said, user as userSchema, userList } from './answers.ts'
 import type { UserAnswer } from './answers.ts'
 import type { AccountApi } from './api.ts'
@@ -34,7 +33,7 @@ const rowOf = (each: UserAnswer): string[] => [
   shown(each.role),
   shown(each.state),
   typeof each.used_bytes === 'number' ? formatBytes(each.used_bytes) : '',
-  typeof each.quota_bytes === 'number' ? formatBytes(each.quota_bytes) : 'default',
+  typeof each.quota_bytes === 'number' ? formatBytes(each.quota_bytes) : 'none',
   each.created_at === null || each.created_at === undefined ? '' : localTime(each.created_at),
   shown(each.user_id)
 ]
@@ -52,14 +51,14 @@ const userPages = (
   })
 
 const userPath = (id: string, rest = ''): string => `api/users/${encodeURIComponent(id)}${rest}`
-const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
+export const USER_ID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
 
 /** What names are compared by, nearly: the server has the last word on who is who. */
 const folded = (name: string): string => name.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
 
 /** @param text a name, in whatever case, or an id @throws `user-unknown` */
 export async function findUser(api: AccountApi, text: string): Promise<UserAnswer> {
-  if (UUID.test(text)) {
+  if (USER_ID.test(text)) {
     try {
       return await api.json({ method: 'GET', path: userPath(text) }, userSchema)
     } catch (error) {
@@ -72,6 +71,27 @@ export async function findUser(api: AccountApi, text: string): Promise<UserAnswe
     if (found !== undefined) return found
   }
   throw new PeerbinError('user-unknown', `there is no user ${shown(text)}; see \`peerbin admin users\``)
+}
+
+export interface AddUserOptions extends AccountOptions, PasswordOptions {
+  role?: string
+  quota?: number | 'default'
+}
+
+/** In whatever mode registration is. */
+export async function addUser(name: string, options: AddUserOptions, context: CliContext): Promise<void> {
+  const api = await openAccount(options, context)
+  const { role, quota } = options
+  const password =
+    (await namedPassword(options, context)) ?? (await askTwice(context, `Password for ${shown(name)}: `))
+  const body = {
+    username: name,
+    password,
+    ...(role !== undefined && { role }),
+    ...(typeof quota === 'number' && { quota_bytes: quota })
+  }
+  const made = await api.json({ method: 'POST', path: 'api/users', body }, userSchema)
+  tell(options, context, made, `${shown(made.username)} (${shown(made.role)}) can sign in`)
 }
 
 export type UserChange = Readonly<{ state?: string; role?: string; quota_bytes?: number | null }>
@@ -103,7 +123,7 @@ export async function resetPassword(
     (await namedPassword(options, context)) ??
     (await askTwice(context, `New password for ${shown(username)}: `))
   const { message } = await api.json(
-    { method: 'POST', path: userPath(id, '/password'), body: { password } },
+    { method: 'POST', path: userPath(id, '/password'), body: { new_password: password } },
     said
   )
   tell(
@@ -127,8 +147,7 @@ export async function createInvite(options: InviteOptions, context: CliContext):
     ...(expires !== undefined && { expires_in: Math.round(expires / 1000) })
   }
   const answer = await api.json({ method: 'POST', path: 'api/invites', body }, newInvite)
-  const url = below(api.server, `sign-up#${answer.invite}`).href
-  tell(options, context, { ...answer, url }, url)
+  tell(options, context, answer, answer.invite_url)
   say(context, 'it makes one account, of whoever has it first; nobody can show it again')
 }
 

@@ -7,17 +7,13 @@ import type { VersionAnswer } from './answers.ts'
 import type { AccountApi } from './api.ts'
 import { findFile, idPath } from './find-file.ts'
 import { pages } from './pages.ts'
-import { openAccount } from './session.ts'
-import type { AccountOptions } from './session.ts'
+import { openFiles } from './open-files.ts'
+import type { FileOptions } from './open-files.ts'
 import { localTime, shown, tell, writeLines, writeTable } from './tables.ts'
 
-export interface FileOptions extends AccountOptions {
-  owner?: string
-}
-
 export async function versions(path: string, options: FileOptions, context: CliContext): Promise<void> {
-  const api = await openAccount(options, context)
-  const file = await findFile(api, path, options.owner)
+  const { api, owner } = await openFiles(options, context)
+  const file = await findFile(api, path, owner)
   for await (const page of versionsOf(api, file.file_id)) {
     if (options.json === true) writeLines(context, page)
     else writeTable(context, ['VERSION', 'SIZE', 'UPLOADED', 'STATUS', 'SHA-256'], page.map(rowOf))
@@ -47,8 +43,8 @@ export async function restoreVersion(
   options: FileOptions,
   context: CliContext
 ): Promise<void> {
-  const api = await openAccount(options, context)
-  const file = await findFile(api, path, options.owner)
+  const { api, owner } = await openFiles(options, context)
+  const file = await findFile(api, path, owner)
   const answer = await api.json(
     { method: 'POST', path: idPath(file.file_id, '/restore'), body: { version } },
     said
@@ -70,9 +66,9 @@ export async function prune(
   { keep, ...options }: PruneOptions,
   context: CliContext
 ): Promise<void> {
-  const api = await openAccount(options, context)
+  const { api, owner } = await openFiles(options, context)
   for (const path of paths) {
-    const file = await findFile(api, path, options.owner)
+    const file = await findFile(api, path, owner)
     const answer = await api.json(
       { method: 'POST', path: idPath(file.file_id, '/prune'), body: { keep } },
       said

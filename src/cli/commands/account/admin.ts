@@ -2,7 +2,13 @@ import { Argument, InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
 import { addAccountOptions, openAccount } from '../../account/session.ts'
 import type { AccountOptions } from '../../account/session.ts'
-import type { InviteOptions, ResetPasswordOptions, UserChange, UsersOptions } from '../../account/users.ts'
+import type {
+  AddUserOptions,
+  InviteOptions,
+  ResetPasswordOptions,
+  UserChange,
+  UsersOptions
+} from '../../account/users.ts'
 import { parseSize } from '../../arguments.ts'
 import type { CliContext } from '../../context.ts'
 import { formatBytes } from '../../progress.ts'
@@ -21,6 +27,7 @@ as an administrator.
 Examples:
   peerbin admin create ada --data /srv/peerbin
   peerbin admin users --search ad
+  peerbin admin add grace --password-file password.txt
   peerbin admin disable mallory               signed out everywhere within a second
   peerbin admin role ada admin
   peerbin admin quota ada 50GB                or: default
@@ -41,6 +48,18 @@ export function addAccountAdminCommands(admin: Command, context: CliContext): vo
     const work = await import('../../account/users.ts')
     await work.users(options, context)
   })
+  const add = admin
+    .command('add')
+    .description('Make an account for somebody.')
+    .argument('<name>', 'name of the account')
+    .addOption(new Option('--role <role>', 'what they may do').choices(ROLES))
+    .option('--quota <size>', 'how much space they have (default: what the role has)', parseQuota)
+  addAccountOptions(addPasswordOptions(add, 'password of the account'), asJson).action(
+    async (name: string, options: AddUserOptions) => {
+      const work = await import('../../account/users.ts')
+      await work.addUser(name, options, context)
+    }
+  )
   addStates(admin, context)
   addInvites(admin, context)
   const reset = admin

@@ -5,7 +5,7 @@ import type { LsOptions } from '../../account/list.ts'
 import type { PutOptions } from '../../account/put.ts'
 import type { RmOptions } from '../../account/remove.ts'
 import { addAccountOptions } from '../../account/session.ts'
-import type { FileOptions } from '../../account/versions.ts'
+import type { FileOptions } from '../../account/open-files.ts'
 import { wholeNumber } from '../../arguments.ts'
 import type { CliContext } from '../../context.ts'
 import { addOwnerOption, FILE_TEXT, parseSeconds, VERSION_MAX } from './shared.ts'
@@ -23,8 +23,8 @@ const PUT_TEXT = `
 Each file becomes a version of the file at its path, a new one or the next. Folders go with all that is in them, hidden files too; symbolic links inside are not followed, and
 empty files are left out.
 
-The last argument is the path at the server when it begins or ends with a /, or, of two, when nothing here has that name. With a / at its end, or for several files, it is a folder
-they go into; otherwise it is the path itself. --to says the same without any doubt.
+The last argument is the path at the server when nothing here has that name; after several files it begins or ends with a /. With a / at its end, or for several files, it is a
+folder they go into; otherwise it is the path itself. --to says the same without any doubt.
 
 A connection that breaks is gone on with. What the server has in the end is compared by SHA-256. "cached" means that every byte is safe on two machines, and that the server makes
 the further copies by itself.

@@ -10,7 +10,7 @@ export const FILE_TEXT = 'path of a file at the server, or its id'
 
 /** Whose files: an administrator may say so. */
 export const addOwnerOption = (command: Command): Command =>
-  command.option('--owner <id>', "for administrators: another user's files (`*`: everybody's)")
+  command.option('--owner <user>', "for administrators: another user's files")
 
 /** At least a second, in ms: servers count in seconds. */
 export function parseSeconds(text: string): number {
