@@ -26,23 +26,54 @@ const COMMANDS = [
   'config'
 ]
 
+/** They speak to a server, and know nothing of a cluster's data folder. */
+const ACCOUNT_COMMANDS = [
+  'login',
+  'register',
+  'logout',
+  'whoami',
+  'passwd',
+  'ls',
+  'put',
+  'get',
+  'rm',
+  'mv',
+  'share',
+  'shares',
+  'unshare',
+  'versions',
+  'prune',
+  'history',
+  'keys',
+  'admin'
+]
+
 t.test('help lists every command, the exit codes and the environment', async (t) => {
   const { code, stdout, stderr } = await runInProcess(['--help'])
   t.same([code, stderr], [0, ''])
-  for (const command of COMMANDS) t.match(stdout, new RegExp(`^  ${command} `, 'm'), command)
+  for (const command of [...COMMANDS, ...ACCOUNT_COMMANDS])
+    t.match(stdout, new RegExp(`^  ${command} `, 'm'), command)
   for (const exit of Object.values(EXIT))
     t.match(stdout, new RegExp(`(?:^| )${exit} [a-z]`, 'm'), `exit code ${exit}`)
-  for (const name of ['PEERBIN_DATA', 'PEERBIN_JOIN', 'PEERBIN_SERVER', 'PORT']) t.match(stdout, name)
+  for (const name of [
+    'PEERBIN_DATA',
+    'PEERBIN_JOIN',
+    'PEERBIN_SERVER',
+    'PEERBIN_URL',
+    'PEERBIN_TOKEN',
+    'PORT'
+  ])
+    t.match(stdout, name)
 })
 
-for (const command of COMMANDS) {
+for (const command of [...COMMANDS, ...ACCOUNT_COMMANDS]) {
   t.test(`help of ${command} says what it does, its options with defaults, and shows examples`, async (t) => {
     const { code, stdout } = await runInProcess([command, '--help'])
     t.equal(code, 0)
     t.match(stdout, new RegExp(`^Usage: peerbin ${command}`))
     t.match(stdout, /^Examples:\n {2}\S/m)
     t.same((await runInProcess(['help', command])).stdout, stdout, '`help` says the same')
-    if (!['push', 'pull', 'status', 'config'].includes(command))
+    if (!['push', 'pull', 'status', 'config', ...ACCOUNT_COMMANDS].includes(command))
       t.match(stdout, /--data <folder> .*\n?.*default: ".peerbin"/)
     if (['up', 'node', 'controller', 'edge', 'init', 'restore'].includes(command))
       t.match(stdout, /--set <section\.key=value>/)
@@ -75,7 +106,16 @@ t.test('wrong flags say what is wrong in one line, and exit 2', async (t) => {
     [['push', '--downloads', '0', 'x'], /whole number from 1/],
     [['push', '--server', 'ftp://x', 'x'], /address like http/],
     [['pull', 'http://localhost/elsewhere'], /no share link/],
-    [['pull', 'nonsense'], /no share link/]
+    [['pull', 'nonsense'], /no share link/],
+    [['login', 'nonsense'], /address like http/],
+    [['login', '--key', '--username', 'ada', 'http://x'], /cannot be used with/],
+    [['put', '--meta', 'nothing', 'x'], /key=value/],
+    [['get', 'x', '--version', '0'], /whole number from 1/],
+    [['restore', 'x', 'latest'], /whole number from 1/],
+    [['ls', '--sort', 'colour'], /Allowed choices are name, date, size/],
+    [['keys', 'create', 'x'], /--scope/],
+    [['admin', 'quota', 'ada', '5'], /size with its unit/],
+    [['admin', 'role', 'ada', 'king'], /Allowed choices are user, admin/]
   ]
   for (const [argv, text] of cases) {
     const { code, stdout, stderr } = await runInProcess(argv)
