@@ -89,7 +89,7 @@ t.test('the version is that of the package', async (t) => {
 t.test('wrong flags say what is wrong in one line, and exit 2', async (t) => {
   const cases: Array<[string[], RegExp]> = [
     [['--nonsense'], /unknown option '--nonsense'/],
-    [['pus', 'x'], /unknown command 'pus'.*Did you mean push/],
+    [['pushh', 'x'], /unknown command 'pushh'.*Did you mean push/],
     [['node', '--prot', '1'], /unknown option '--prot'/],
     [['up', '--port', 'http'], /'http' is invalid. Give a whole number from 0 to 65535/],
     [['up', '--port', '70000'], /0 to 65535/],
