@@ -1,13 +1,17 @@
 /** What `peerbin put` does. */
 
 import { asPeerbinError, hasCode, PeerbinError } from '../../errors.ts'
+import { sleep } from '../../runtime/deadline.ts'
 import { say } from '../context.ts'
 import type { CliContext } from '../context.ts'
 import { FailedQuietly } from '../failed-quietly.ts'
+import { isPassing, pauseMs } from '../http/retry.ts'
 import { Progress } from '../progress.ts'
 import { Content } from '../push/content.ts'
+import { formUpload } from '../push/form-upload.ts'
 import { LocalFiles } from '../push/local-files.ts'
-import { Servers } from '../push/target.ts'
+import { TUS_BYTES_MIN } from '../push/push.ts'
+import { below, Servers } from '../push/target.ts'
 import { tusUpload } from '../push/tus-upload.ts'
 import { said, stored } from './answers.ts'
 import type { StoredAnswer } from './answers.ts'
@@ -18,6 +22,9 @@ import { idPath } from './find-file.ts'
 import { openAccount } from './session.ts'
 import type { AccountOptions } from './session.ts'
 import { shown, tell } from './tables.ts'
+
+/** Before the second try of a small file. */
+const SMALL_PAUSE_MAX_MS = 10_000
 
 export interface PutOptions extends AccountOptions {
   to?: string
@@ -65,26 +72,66 @@ async function putOne(
   await using files = new LocalFiles([file])
   const content = new Content({ name: file.inBundle, isSingle: true, files: [file] }, files, undefined)
   const progress = new Progress(context.stderr, context.clock, shown(path), content.sizeBytes)
+  const sending: Sending = { path, content, options, progress, api, context }
   try {
-    const record = await tusUpload({
-      content,
-      metadata: metadataOf(path, options),
-      headers: api.authorization,
-      servers: new Servers([api.server]),
-      context,
-      onProgress: (sentBytes) => progress.update(sentBytes),
-      onWait: (why, waitMs) => progress.note(`${why.message}; trying again in ${Math.ceil(waitMs / 1000)} s`)
-    })
+    const record = content.sizeBytes < TUS_BYTES_MIN ? await sendSmall(sending) : await sendTus(sending)
     return await accept(record, content.sha256, api)
   } finally {
     progress.end()
   }
 }
 
-const metadataOf = (path: string, { expires, meta }: PutOptions): Record<string, string> => ({
-  filename: path.slice(path.lastIndexOf('/') + 1),
-  path,
-  account: '1',
+interface Sending {
+  readonly path: string
+  readonly content: Content
+  readonly options: PutOptions
+  readonly progress: Progress
+  readonly api: AccountApi
+  readonly context: CliContext
+}
+
+/** In one request; what passes is left to an upload that goes on after breaks. */
+async function sendSmall(sending: Sending): Promise<unknown> {
+  const { path, content, options, progress, api, context } = sending
+  const bytes = (async function* () {
+    let sentBytes = 0
+    for await (const piece of content.read(0)) {
+      yield piece
+      sentBytes += piece.byteLength
+      progress.update(sentBytes)
+    }
+  })()
+  const { sizeBytes } = content
+  const file = { name: nameOf(path), sizeBytes, mediaType: 'application/octet-stream', bytes }
+  const url = below(api.server, 'api/files/upload')
+  try {
+    return await formUpload(file, { path, ...termsOf(options) }, url, context, api.authorization)
+  } catch (error) {
+    if (context.interrupted.aborted || !isPassing(error)) throw error
+    const waitMs = pauseMs(1, SMALL_PAUSE_MAX_MS, error)
+    progress.note(waiting(error, waitMs))
+    await sleep(context.clock, waitMs, context.interrupted)
+    return await sendTus(sending)
+  }
+}
+
+const sendTus = ({ path, content, options, progress, api, context }: Sending): Promise<unknown> =>
+  tusUpload({
+    content,
+    metadata: { filename: nameOf(path), path, account: '1', ...termsOf(options) },
+    headers: api.authorization,
+    servers: new Servers([api.server]),
+    context,
+    onProgress: (sentBytes) => progress.update(sentBytes),
+    onWait: (why, waitMs) => progress.note(waiting(why, waitMs))
+  })
+
+const waiting = (why: PeerbinError, waitMs: number): string =>
+  `${why.message}; trying again in ${Math.ceil(waitMs / 1000)} s`
+
+const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
+
+const termsOf = ({ expires, meta }: PutOptions): Record<string, string> => ({
   ...(expires === undefined ? {} : { expires: String(Math.round(expires / 1000)) }),
   ...(meta === undefined ? {} : { metadata: JSON.stringify(meta) })
 })

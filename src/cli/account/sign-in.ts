@@ -1,9 +1,9 @@
-/** What `peerbin login`, `register`, `logout`, `whoami` and `passwd` do. */
+/** What `peerbin login`, `register`, `logout` and `whoami` do. */
 
 import { hasCode, PeerbinError } from '../../errors.ts'
 import { say } from '../context.ts'
 import type { CliContext } from '../context.ts'
-import { askPassword, askTwice, namedPassword, passwordLines, passwordOfFile } from '../password/sources.ts'
+import { askPassword, askTwice, namedPassword, passwordOfFile } from '../password/sources.ts'
 import type { PasswordOptions } from '../password/sources.ts'
 import { formatBytes } from '../progress.ts'
 import { account, registration, said, signedIn, validated } from './answers.ts'
@@ -128,44 +128,6 @@ export async function whoami(options: AccountOptions, context: CliContext): Prom
     `${shown(me.username)} (${me.role}) at ${api.server.href}; ${space}; ${api.isKey ? 'API key' : 'signed in'}${until}`
   )
 }
-
-export interface PasswordChangeOptions extends AccountOptions {
-  oldPasswordFile?: string
-  newPasswordFile?: string
-  passwordStdin?: boolean
-  keys?: boolean
-}
-
-export async function changePassword(options: PasswordChangeOptions, context: CliContext): Promise<void> {
-  const api = await openAccount(options, context)
-  const [oldPassword = '', newPassword = ''] =
-    options.passwordStdin === true
-      ? await passwordLines(['the old password', 'the new password'], context)
-      : [await oldOf(options, context), await newOf(options, context)]
-  const { message } = await api.json(
-    {
-      method: 'POST',
-      path: 'api/me/password',
-      body: {
-        old_password: oldPassword,
-        new_password: newPassword,
-        ...(options.keys === true && { keys: true })
-      }
-    },
-    said
-  )
-  tell(options, context, { message }, 'the password was changed; you are signed out everywhere else')
-}
-
-const oldOf = async ({ oldPasswordFile }: PasswordChangeOptions, context: CliContext): Promise<string> =>
-  oldPasswordFile === undefined
-    ? await askPassword('Present password: ', context)
-    : await passwordOfFile(oldPasswordFile, '--old-password-file', context)
-
-const newOf = async ({ newPasswordFile }: PasswordChangeOptions, context: CliContext): Promise<string> =>
-  newPasswordFile === undefined
-    ? await askTwice(context, 'New password: ')
-    : await passwordOfFile(newPasswordFile, '--new-password-file', context)
 
 /** Keeps a token once the server has said whose it is. */
 async function storeToken(

@@ -6,16 +6,19 @@ import type { CliContext } from '../context.ts'
 import { multipartForm } from '../http/multipart.ts'
 import type { FormFile } from '../http/multipart.ts'
 import { failureOf, readJson, request } from '../http/request.ts'
-import { below } from './target.ts'
 
 const SHA256_HEX_LENGTH = 64
 
-/** @throws what the server says, `server-unreachable`, what reading the bytes throws */
+/**
+ * @param url of the route that takes the form @param headers beside its own: who sends
+ * @throws what the server says, `server-unreachable`, what reading the bytes throws
+ */
 export async function formUpload(
   file: FormFile,
   fields: Readonly<Record<string, string>>,
-  server: URL,
-  context: CliContext
+  url: URL,
+  context: CliContext,
+  headers: Readonly<Record<string, string>> = {}
 ): Promise<unknown> {
   const hash = createHash('sha256')
   const hashed: FormFile = {
@@ -31,8 +34,9 @@ export async function formUpload(
   const form = multipartForm(fields, hashed, late, context.random)
   const answer = await request({
     method: 'POST',
-    url: below(server, 'upload'),
+    url,
     headers: {
+      ...headers,
       'content-type': form.contentType,
       'content-length': String(form.sizeBytes),
       accept: 'application/json'

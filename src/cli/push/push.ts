@@ -20,7 +20,7 @@ import { LocalFiles } from './local-files.ts'
 import { drawLink } from './qr.ts'
 import { selectFiles } from './selection.ts'
 import type { Selection } from './selection.ts'
-import { Servers } from './target.ts'
+import { below, Servers } from './target.ts'
 import { tusUpload } from './tus-upload.ts'
 
 /** One plain file below this goes in one request; what is larger is worth going on with after a break. Four chunks. */
@@ -135,7 +135,7 @@ async function sendForm({
     const { sizeBytes } = content
     const file = { name: selection.name, sizeBytes, mediaType: 'application/octet-stream', bytes }
     try {
-      return await formUpload(file, terms, servers.current, context)
+      return await formUpload(file, terms, below(servers.current, 'upload'), context)
     } catch (error) {
       if (!isNobody(error) || tried >= servers.count) throw error
       servers.next()

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
-import type { GetOptions } from '../../account/get.ts'
+import type { GetOptions } from '../../account/fetch-file.ts'
 import type { LsOptions } from '../../account/list.ts'
 import type { PutOptions } from '../../account/put.ts'
 import type { RmOptions } from '../../account/remove.ts'

@@ -2,7 +2,8 @@ import { Option } from 'commander'
 import type { Command } from 'commander'
 import { addAccountOptions, parseAccountServer } from '../../account/session.ts'
 import type { AccountOptions } from '../../account/session.ts'
-import type { LoginOptions, PasswordChangeOptions, RegisterOptions } from '../../account/sign-in.ts'
+import type { PasswordChangeOptions } from '../../account/change-password.ts'
+import type { LoginOptions, RegisterOptions } from '../../account/sign-in.ts'
 import type { CliContext } from '../../context.ts'
 import { addPasswordOptions } from '../../password/sources.ts'
 
@@ -125,7 +126,7 @@ function addPasswd(program: Command, context: CliContext): void {
   addAccountOptions(command)
     .addHelpText('after', PASSWD_TEXT)
     .action(async (options: PasswordChangeOptions) => {
-      const work = await import('../../account/sign-in.ts')
+      const work = await import('../../account/change-password.ts')
       await work.changePassword(options, context)
     })
 }
