@@ -28,7 +28,7 @@ export interface Source {
   /** Of the payload, decrypted. */
   readonly sizeBytes: number
   /** Asks for the bytes from `from` on. Resolves with status 200 or 206. @throws what the server says else */
-  ask(from: number): Promise<HttpAnswer>
+  readonly ask: (from: number) => Promise<HttpAnswer>
 }
 
 /** One redemption. */
