@@ -17,7 +17,7 @@ export async function createAdmin(
 ): Promise<void> {
   const password = await passwordFor(`Password for ${shown(name)}: `, options, context)
   const roles = await context.roles()
-  const user = await asAdmin(options, context, (admin) => roles.createAdmin(admin, name, password))
+  const user = await asAdmin(options, context, (admin) => roles.createAdmin(admin, { name, password }))
   tell(
     options,
     context,
@@ -34,7 +34,7 @@ export async function resetPasswordByCluster(
 ): Promise<void> {
   const password = await passwordFor(`New password for ${shown(name)}: `, options, context)
   const roles = await context.roles()
-  const user = await asAdmin(options, context, (admin) => roles.resetPassword(admin, name, password))
+  const user = await asAdmin(options, context, (admin) => roles.resetPassword(admin, { name, password }))
   tell(
     options,
     context,
