@@ -20,7 +20,7 @@ const cluster = await createCluster({
   edges: 1,
   config: {
     edge: { port: 0 },
-    link: { passwordMemoryKiB: 64, passwordPasses: 1 },
+    link: { passwordMemoryKiB: 128, passwordPasses: 1 },
     account: { passwordMemoryKiB: 128, passwordPasses: 1 }
   }
 })
@@ -64,8 +64,18 @@ t.test('without an account each command says how to get one', async (t) => {
 })
 
 t.test('an administrator is made by the cluster itself, and signs in', async (t) => {
-  const create = ['admin', 'create', 'Root', '--data', join(folder, 'operator'), '--password-stdin', '--json']
-  const options = { input: 'a long password\n', env: { PEERBIN_JOIN: cluster.joinString } }
+  const create = [
+    'admin',
+    'create',
+    'Root',
+    '--data',
+    join(folder, 'operator'),
+    '--join',
+    cluster.joinString,
+    '--password-stdin',
+    '--json'
+  ]
+  const options = { input: 'a long password\n' }
   t.match(lines(await done(create, options)), [{ username: 'Root', role: 'admin' }])
   t.match(await run(create, options), { code: 4, stderr: /\(name-taken\)/ })
   await done(['login', url, '--username', 'root', '--password-stdin'], {

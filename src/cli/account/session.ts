@@ -17,9 +17,10 @@ export interface AccountOptions {
 export const addAccountOptions = (command: Command, json = 'as JSON'): Command =>
   command
     .addOption(
-      new Option('--server <url>', 'server of the account (default: the one of the last `peerbin login`)')
-        .env('PEERBIN_URL')
-        .argParser(parseAccountServer)
+      new Option(
+        '--server <url>',
+        'server of the account (default: PEERBIN_URL, or the one of the last `peerbin login`)'
+      ).argParser(parseAccountServer)
     )
     .option('--json', json)
 
@@ -33,16 +34,23 @@ export function parseAccountServer(text: string): URL {
   return new URL(serverKey(url))
 }
 
+/** What the command line or the environment says. @throws commander's own error for what is no address */
+export function namedServer(options: AccountOptions, { env }: Pick<CliContext, 'env'>): URL | undefined {
+  const text = (env['PEERBIN_URL'] ?? '').trim()
+  return options.server ?? (text === '' ? undefined : parseAccountServer(text))
+}
+
 /**
  * The account that a command works with.
  * @throws `credentials-missing` where nobody has signed in, saying what to do; `local-file` as readCredentials; `usage`
  */
 export async function openAccount(options: AccountOptions, context: CliContext): Promise<AccountApi> {
+  const named = namedServer(options, context)
   const given = (context.env['PEERBIN_TOKEN'] ?? '').trim()
-  if (given !== '' && options.server !== undefined)
-    return new AccountApi({ server: options.server, token: given, source: 'environment' }, context)
+  if (given !== '' && named !== undefined)
+    return new AccountApi({ server: named, token: given, source: 'environment' }, context)
   const credentials = await readCredentials(context)
-  const key = options.server === undefined ? credentials.default : serverKey(options.server)
+  const key = named === undefined ? credentials.default : serverKey(named)
   if (key === null) {
     const known = Object.keys(credentials.servers)
     throw new PeerbinError(

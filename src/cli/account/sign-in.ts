@@ -9,7 +9,7 @@ import { formatBytes } from '../progress.ts'
 import { account, registration, said, signedIn, validated } from './answers.ts'
 import { AccountApi } from './api.ts'
 import { forgetCredential, readCredentials, serverKey, storeCredential } from './credentials.ts'
-import { openAccount, withoutAccount } from './session.ts'
+import { namedServer, openAccount, withoutAccount } from './session.ts'
 import type { AccountOptions } from './session.ts'
 import { localTime, shown, tell } from './tables.ts'
 
@@ -181,7 +181,8 @@ async function usernameOf({ username }: { username?: string }, context: CliConte
 
 async function serverOf(url: URL | undefined, options: AccountOptions, context: CliContext): Promise<URL> {
   if (url !== undefined) return url
-  if (options.server !== undefined) return options.server
+  const named = namedServer(options, context)
+  if (named !== undefined) return named
   const { default: key } = await readCredentials(context)
   if (key !== null) return new URL(key)
   throw new PeerbinError('usage', 'give the address of your server: peerbin login https://files.example.org')
