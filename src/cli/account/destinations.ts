@@ -1,7 +1,7 @@
 /** What `peerbin put` sends where: which arguments are files here, and which is a path there. */
 
 import { lstat } from 'node:fs/promises'
-import { basename, isAbsolute, resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { cleanPart } from '../../bundle/paths.ts'
 import { hasCode, PeerbinError } from '../../errors.ts'
 import { say } from '../context.ts'
@@ -48,10 +48,11 @@ export async function destinationsOf(
 }
 
 async function isRemote(text: string, count: number, context: CliContext): Promise<boolean> {
+  // nobody sends a whole machine
+  if (/^[/\\]+$/.test(text)) return true
   const found = await lstat(resolve(context.cwd, text)).catch(() => undefined) // reported when it is read
   if (found !== undefined) {
-    const isBoth = !isAbsolute(text) && /[/\\]$/.test(text)
-    if (!isBoth) return false
+    if (!/[/\\]$/.test(text)) return false
     const name = text.replace(/[/\\]+$/, '')
     throw new PeerbinError(
       'usage',
