@@ -7,6 +7,7 @@ import { createCluster } from '../../src/compose/cluster.ts'
 import { sampleBytes } from '../edge/edge-cluster.ts'
 import { runInProcess } from '../kit/cli-context.ts'
 import type { CommandResult, InProcessOptions } from '../kit/cli-context.ts'
+import { runPeerbin } from '../kit/processes.ts'
 import { stallingProxy } from '../kit/stalling-proxy.ts'
 import { testFolder } from '../kit/test-folder.ts'
 import { until } from '../kit/until.ts'
@@ -259,8 +260,8 @@ t.test('a part of an earlier version is not gone on with', async (t) => {
   t.ok((await readFile(join(folder, 'mixed.bin'))).equals(next))
 })
 
-async function tokenOf(): Promise<string> {
-  const { servers } = JSON.parse(await readFile(credentials, 'utf8')) as {
+async function tokenOf(path = credentials): Promise<string> {
+  const { servers } = JSON.parse(await readFile(path, 'utf8')) as {
     servers: Record<string, { token: string }>
   }
   return servers[`${url}/`]?.token ?? ''
@@ -381,6 +382,20 @@ t.test('a changed password ends other sessions; a session that ended says what t
   await done(['admin', 'disable', 'ada'], { env: { XDG_CONFIG_HOME: join(folder, 'admin') } })
   t.match(await run(['ls']), { code: 4, stderr: /run `peerbin login/ })
   await done(['admin', 'enable', 'ada'], { env: { XDG_CONFIG_HOME: join(folder, 'admin') } })
+})
+
+t.test('as processes of their own: a token on disk, and one from the environment', async (t) => {
+  const own = { XDG_CONFIG_HOME: join(folder, 'process') }
+  await writeFile(join(folder, 'new.txt'), 'new password\n')
+  const login = ['login', url, '--username', 'ada', '--password-file', 'new.txt', '--json']
+  const signedIn = await runPeerbin(login, { env: own, cwd: folder })
+  t.same([signedIn.code, signedIn.stderr], [0, ''])
+  t.notMatch(signedIn.stdout, /eyJ/, 'the token itself is not told')
+  const path = join(own.XDG_CONFIG_HOME, 'peerbin', 'credentials.json')
+  t.equal((await stat(path)).mode & 0o777, 0o600)
+  const token = await tokenOf(path)
+  const told = await runPeerbin(['whoami', '--json'], { env: { PEERBIN_URL: url, PEERBIN_TOKEN: token } })
+  t.match(JSON.parse(told.stdout), { username: 'Ada' })
 })
 
 t.test('logout ends the session, and forgets it', async (t) => {

@@ -130,7 +130,7 @@ export async function resetPassword(
     options,
     context,
     { user_id: id, username, message },
-    `${shown(username)} has a new password, and is signed out everywhere`
+    `${shown(username)} has a new password; all sessions and keys have ended`
   )
 }
 

@@ -34,12 +34,14 @@ export async function resetPasswordByCluster(
 ): Promise<void> {
   const password = await passwordFor(`New password for ${shown(name)}: `, options, context)
   const roles = await context.roles()
-  const user = await asAdmin(options, context, (admin) => roles.resetPassword(admin, { name, password }))
+  const user = await asAdmin(options, context, (admin) =>
+    roles.resetPassword(admin, { name, password, keys: true })
+  )
   tell(
     options,
     context,
     { user_id: user.id, username: user.name },
-    `${shown(user.name)} has a new password, and is signed out everywhere`
+    `${shown(user.name)} has a new password; all sessions and keys have ended`
   )
 }
 
