@@ -181,6 +181,8 @@ t.test('files go up as versions, are listed, and come back as they were', async 
     { version: 2, file_id: first?.['file_id'] }
   ])
 
+  t.match(await run(['put', '--new', 'notes.txt', 'docs/notes.txt']), { code: 4, stderr: /\(path-taken\)/ })
+
   t.equal(await done(['ls']), 'docs/\nphotos/\n')
   t.equal(await done(['ls', 'photos/']), 'holiday/\nbig.bin\n')
   t.equal(await done(['ls', '-R', 'photos']), 'photos/big.bin\nphotos/holiday/day 1/photo.bin\n')

@@ -2,12 +2,16 @@
 
 import type { z } from 'zod'
 import { hasCode, PeerbinError } from '../../errors.ts'
+import { say } from '../context.ts'
 import type { CliContext } from '../context.ts'
 import { failureOf, readJson, request } from '../http/request.ts'
 import type { HttpAnswer, HttpRequest } from '../http/request.ts'
 import { retrying } from '../http/retrying.ts'
 import { below } from '../push/target.ts'
 import type { Credential } from './credentials.ts'
+
+/** Whoever waits for longer wants to know why. */
+const TOLD_WAIT_MS = 1000
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>
 
@@ -65,7 +69,11 @@ export class AccountApi {
    */
   async json<S extends z.ZodType>(wanted: AccountRequest, schema: S): Promise<z.output<S>> {
     const ask = async (): Promise<unknown> => await readJson(await this.answer(wanted))
-    const record = wanted.method === 'GET' ? await retrying(this.#context, ask) : await ask()
+    const onWait = (why: PeerbinError, waitMs: number): void => {
+      if (waitMs >= TOLD_WAIT_MS)
+        say(this.#context, `${why.message} Trying again in ${Math.ceil(waitMs / 1000)} s.`)
+    }
+    const record = wanted.method === 'GET' ? await retrying(this.#context, ask, onWait) : await ask()
     const parsed = schema.safeParse(record)
     if (parsed.success) return parsed.data
     throw new PeerbinError(

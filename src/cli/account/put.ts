@@ -30,6 +30,7 @@ export interface PutOptions extends AccountOptions {
   to?: string
   expires?: number
   meta?: Readonly<Record<string, string>>
+  new?: boolean
 }
 
 /** Each file is a version of its own: one that fails does not keep the others back, and its exit code is kept. */
@@ -131,9 +132,10 @@ const waiting = (why: PeerbinError, waitMs: number): string =>
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
-const termsOf = ({ expires, meta }: PutOptions): Record<string, string> => ({
+const termsOf = ({ expires, meta, new: onlyNew }: PutOptions): Record<string, string> => ({
   ...(expires === undefined ? {} : { expires: String(Math.round(expires / 1000)) }),
-  ...(meta === undefined ? {} : { metadata: JSON.stringify(meta) })
+  ...(meta === undefined ? {} : { metadata: JSON.stringify(meta) }),
+  ...(onlyNew === true && { only_new: 'true' })
 })
 
 /** @throws `protocol-violation`; `checksum-mismatch` when the server has other bytes, which it is told to forget */

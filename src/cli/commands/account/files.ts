@@ -113,6 +113,7 @@ function addPut(program: Command, context: CliContext): void {
       'something of your own to keep with it; may be given again',
       collectPair
     )
+    .option('--new', 'refuse where there is a file already, in place of a new version')
   addAccountOptions(command, 'one JSON object a line: path, file_id, version, status, …')
     .addHelpText('after', PUT_TEXT)
     .action(async (files: string[], options: PutOptions) => {
