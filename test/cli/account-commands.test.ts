@@ -169,6 +169,9 @@ t.test('files go up as versions, are listed, and come back as they were', async 
     file_id: String,
     status: /^(?:cached|uploaded_successfully)$/
   })
+  t.match(await json(['ls', '--search', 'NOTE']), [
+    { type: 'file', path: 'docs/notes.txt', metadata: { project: 'x', a: 'b=c' } }
+  ])
   const put = await run(['put', 'holiday', 'big.bin', '/photos/'])
   t.match(put, { code: 0, stderr: /zero\.txt is empty: left out/ })
   t.match(
@@ -190,9 +193,6 @@ t.test('files go up as versions, are listed, and come back as they were', async 
     await done(['ls', '-l', 'docs']),
     /^SIZE +UPLOADED .*\n6 B +[-\d]+ [\d:]+ +2 +\w+ +[\da-f-]{36} +notes\.txt/
   )
-  t.match(await json(['ls', '--search', 'NOTE']), [
-    { type: 'file', path: 'docs/notes.txt', metadata: { project: 'x', a: 'b=c' } }
-  ])
   t.equal(await done(['ls', 'docs/notes.txt']), 'docs/notes.txt\n')
   t.match(await run(['ls', 'nowhere']), { code: 4, stderr: /\(file-unknown\)/ })
 
@@ -256,7 +256,7 @@ t.test('a part of an earlier version is not gone on with', async (t) => {
   await running
   const next = sampleBytes(2_000_000, 9)
   await writeFile(join(folder, 'big.bin'), next)
-  await done(['put', 'big.bin', 'photos/big.bin'])
+  await done(['put', 'big.bin', '--to', 'photos/big.bin'])
   const { code, stderr } = await run(['get', 'photos/big.bin', '-o', 'mixed.bin'])
   t.same([code, stderr], [0, ''])
   t.ok((await readFile(join(folder, 'mixed.bin'))).equals(next))

@@ -46,6 +46,7 @@ t.test('what could be a slip or either of two things is refused', async (t) => {
   })
   await t.rejects(pathsOf(['a.txt', 'docs/']), { code: 'usage', message: /--to docs\// })
   await t.rejects(pathsOf(['a.txt', join(cwd, 'docs/')]), { code: 'usage' })
+  await t.rejects(pathsOf(['a.txt', 'docs/../a.txt']), { code: 'usage', message: /both become a\.txt/ })
   await t.rejects(pathsOf(['missing.txt']), { code: 'local-file' })
   await t.rejects(pathsOf(['empty.txt']), { code: 'empty-file' })
 })

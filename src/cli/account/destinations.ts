@@ -2,7 +2,7 @@
 
 import { lstat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
-import { cleanPart } from '../../bundle/paths.ts'
+import { cleanPart, foldPath } from '../../bundle/paths.ts'
 import { hasCode, PeerbinError } from '../../errors.ts'
 import { say } from '../context.ts'
 import type { CliContext } from '../context.ts'
@@ -44,7 +44,22 @@ export async function destinationsOf(
     const base = place.isFolder ? joined(place.path, name === '' ? 'file' : name) : place.path
     sent.push(...(await sentOf(arg, base, context)))
   }
+  refuseDoubles(sent)
   return sent
+}
+
+/** Two files for one path would become versions of each other: hardly ever what is meant. @throws `usage` */
+function refuseDoubles(sent: readonly Sent[]): void {
+  const seen = new Map<string, Sent>()
+  for (const each of sent) {
+    const other = seen.get(foldPath(each.path))
+    if (other !== undefined)
+      throw new PeerbinError(
+        'usage',
+        `${shown(other.file.path)} and ${shown(each.file.path)} would both become ${shown(each.path)}; --to says where a file goes`
+      )
+    seen.set(foldPath(each.path), each)
+  }
 }
 
 async function isRemote(text: string, count: number, context: CliContext): Promise<boolean> {
