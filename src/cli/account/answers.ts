@@ -65,7 +65,10 @@ export const version = z.looseObject({
   sha256: z.string().nullish()
 })
 export type VersionAnswer = z.output<typeof version>
-export const versionList = z.looseObject({ versions: z.array(version), next: z.string().nullish() })
+export const versionList = z.looseObject({
+  versions: z.array(version),
+  next: z.union([z.string(), z.number()]).nullish()
+})
 
 /** The address is printed as it comes, so it must be one: no blanks, and nothing that moves a terminal's cursor. */
 export const shared = z.looseObject({

@@ -34,9 +34,10 @@ export async function showHistory(
   let seq = newest[0]?.seq ?? (await newestSeq(api, path, query))
   for (;;) {
     await sleep(context.clock, FOLLOW_MS, context.interrupted)
-    const fresh = await recordsAfter(api, path, query, seq)
-    write(fresh.toReversed(), options, context)
-    seq = fresh[0]?.seq ?? seq
+    for await (const page of recordPages(api, path, { ...query, order: 'oldest' }, PAGE_RECORDS, seq)) {
+      write(page, options, context)
+      seq = page.at(-1)?.seq ?? seq
+    }
   }
 }
 
@@ -58,31 +59,17 @@ async function lastRecords(
   return found.slice(0, count)
 }
 
-/** All that came since, the newest first. */
-async function recordsAfter(
-  api: AccountApi,
-  path: string,
-  query: Query,
-  seq: number
-): Promise<HistoryRecord[]> {
-  const found: HistoryRecord[] = []
-  for await (const page of recordPages(api, path, query, PAGE_RECORDS)) {
-    const fresh = page.filter((each) => each.seq > seq)
-    found.push(...fresh)
-    if (fresh.length < page.length) break
-  }
-  return found
-}
-
+/** In the order of the query: newest first unless it says otherwise. */
 const recordPages = (
   api: AccountApi,
   path: string,
   query: Query,
-  limit: number
+  limit: number,
+  from?: number
 ): AsyncGenerator<HistoryRecord[], void, undefined> =>
-  pages(async (before) => {
+  pages(async (after = from) => {
     const { records, next } = await api.json(
-      { method: 'GET', path, query: { ...query, limit, before } },
+      { method: 'GET', path, query: { ...query, limit, after } },
       recordList
     )
     return { items: records, next }

@@ -2,7 +2,7 @@
 
 import type { CliContext } from '../context.ts'
 import { formatBytes } from '../progress.ts'
-import { said, versionList } from './answers.ts'
+import { file as fileSchema, said, versionList } from './answers.ts'
 import type { VersionAnswer } from './answers.ts'
 import type { AccountApi } from './api.ts'
 import { findFile, idPath } from './find-file.ts'
@@ -22,8 +22,8 @@ export async function versions(path: string, options: FileOptions, context: CliC
 
 async function* versionsOf(api: AccountApi, id: string): AsyncGenerator<VersionAnswer[], void, undefined> {
   const path = idPath(id, '/versions')
-  yield* pages(async (after) => {
-    const { versions: items, next } = await api.json({ method: 'GET', path, query: { after } }, versionList)
+  yield* pages(async (before) => {
+    const { versions: items, next } = await api.json({ method: 'GET', path, query: { before } }, versionList)
     return { items, next }
   })
 }
@@ -45,15 +45,15 @@ export async function restoreVersion(
 ): Promise<void> {
   const { api, owner } = await openFiles(options, context)
   const file = await findFile(api, path, owner)
-  const answer = await api.json(
+  const now = await api.json(
     { method: 'POST', path: idPath(file.file_id, '/restore'), body: { version } },
-    said
+    fileSchema
   )
   tell(
     options,
     context,
-    { file_id: file.file_id, path: file.path, restored: version, ...answer },
-    `${shown(file.path)} is what version ${version} was`
+    { restored: version, ...now },
+    `${shown(now.path)} is what version ${version} was, as version ${now.version}`
   )
 }
 
