@@ -3,9 +3,10 @@
 import { chmod, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { runCommandLine } from '../../src/cli/program.ts'
 import { createCluster } from '../../src/compose/cluster.ts'
 import { sampleBytes } from '../edge/edge-cluster.ts'
-import { runInProcess } from '../kit/cli-context.ts'
+import { contextOf, runInProcess } from '../kit/cli-context.ts'
 import type { CommandResult, InProcessOptions } from '../kit/cli-context.ts'
 import { runPeerbin } from '../kit/processes.ts'
 import { stallingProxy } from '../kit/stalling-proxy.ts'
@@ -359,12 +360,15 @@ t.test('history tells what was done, to its owner and to administrators', async 
   t.equal((await json(['history', '-n', '1'])).length, 1)
   t.match(await done(['history', '-n', '3', '--action', 'download']), /Ada {2}download {2}[^\n]*ok\n/)
   t.ok((await seen(['admin', 'log', '--user', 'ada', '--action', 'upload'], admin)).length > 0)
+  const followed: CommandResult = { code: -1, stdout: '', stderr: '' }
   const stop = new AbortController()
-  const following = run(['history', '-n', '0', '--follow', '--json'], { interrupted: stop.signal })
+  const context = contextOf(followed, { env, interrupted: stop.signal })
+  const following = runCommandLine(['history', '-n', '1', '--follow', '--json'], context)
+  await until('what was before is told', () => followed.stdout !== '')
   await done(['put', 'notes.txt', 'followed.txt'])
-  await until('it is told', async () => (await seen(['history', '--action', 'upload'])).length > 0)
+  await until('what comes is told', () => followed.stdout.includes('followed.txt'))
   stop.abort()
-  t.equal((await following).code, 130)
+  t.equal(await following, 130)
 })
 
 t.test('a changed password ends other sessions; a session that ended says what to do', async (t) => {
