@@ -6,12 +6,13 @@ import t from 'tap'
 import { runCommandLine } from '../../src/cli/program.ts'
 import { createCluster } from '../../src/compose/cluster.ts'
 import { sampleBytes } from '../edge/edge-cluster.ts'
-import { contextOf, runInProcess } from '../kit/cli-context.ts'
-import type { CommandResult, InProcessOptions } from '../kit/cli-context.ts'
+import { contextOf } from '../kit/cli-context.ts'
+import type { CommandResult } from '../kit/cli-context.ts'
 import { runPeerbin } from '../kit/processes.ts'
 import { stallingProxy } from '../kit/stalling-proxy.ts'
 import { testFolder } from '../kit/test-folder.ts'
 import { until } from '../kit/until.ts'
+import { accountCommands, credentialsOf, linesOf, tokenOf } from './account-kit.ts'
 
 t.setTimeout(120_000)
 
@@ -30,26 +31,9 @@ t.teardown(() => cluster.stop())
 await cluster.start()
 const url = cluster.edges[0]?.url ?? ''
 const env = { XDG_CONFIG_HOME: join(folder, 'config') }
-const credentials = join(env.XDG_CONFIG_HOME, 'peerbin', 'credentials.json')
+const credentials = credentialsOf(env.XDG_CONFIG_HOME)
 
-const run = (argv: readonly string[], options: InProcessOptions = {}): Promise<CommandResult> =>
-  runInProcess(argv, { cwd: folder, ...options, env: { ...env, ...options.env } })
-
-/** What a command says that must succeed. */
-async function done(argv: readonly string[], options: InProcessOptions = {}): Promise<string> {
-  const { code, stdout, stderr } = await run(argv, options)
-  if (code !== 0) throw new Error(`${argv.join(' ')}: ${stderr}`)
-  return stdout
-}
-
-type Json = Record<string, unknown>
-const lines = (text: string): Json[] =>
-  text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Json)
-const json = async (argv: readonly string[], options: InProcessOptions = {}): Promise<Json[]> =>
-  lines(await done([...argv, '--json'], options))
+const { run, done, json } = accountCommands(folder, env)
 
 t.test('without an account each command says how to get one', async (t) => {
   for (const argv of [['ls'], ['put', 'x'], ['whoami'], ['history']])
@@ -78,7 +62,7 @@ t.test('an administrator is made by the cluster itself, and signs in', async (t)
     '--json'
   ]
   const options = { input: 'a long password\n' }
-  t.match(lines(await done(create, options)), [{ username: 'Root', role: 'admin' }])
+  t.match(linesOf(await done(create, options)), [{ username: 'Root', role: 'admin' }])
   t.match(await run(create, options), { code: 4, stderr: /\(name-taken\)/ })
   await done(['login', url, '--username', 'root', '--password-stdin'], {
     input: 'a long password\n',
@@ -131,10 +115,7 @@ t.test('a wrong password is refused, and nothing changes', async (t) => {
 })
 
 t.test('a new sign-in ends the one that it replaces', async (t) => {
-  const { servers } = JSON.parse(await readFile(credentials, 'utf8')) as {
-    servers: Record<string, { token: string }>
-  }
-  const old = servers[`${url}/`]?.token ?? ''
+  const old = await tokenOf(credentials, url)
   await writeFile(join(folder, 'password.txt'), 'correct horse\n')
   await done(['login', '--username', 'ada', '--password-file', 'password.txt'])
   t.match(await run(['whoami'], { env: { PEERBIN_URL: url, PEERBIN_TOKEN: old } }), {
@@ -219,7 +200,7 @@ t.test('files go up as versions, are listed, and come back as they were', async 
 t.test('a fetch that was interrupted goes on where it was', async (t) => {
   const line = await stallingProxy(new URL(url), 3_000_000)
   t.teardown(() => line.close())
-  const through = { env: { ...env, PEERBIN_URL: line.url, PEERBIN_TOKEN: await tokenOf() } }
+  const through = { env: { ...env, PEERBIN_URL: line.url, PEERBIN_TOKEN: await tokenOf(credentials, url) } }
   const stop = new AbortController()
   const running = run(['get', 'photos/big.bin', '-o', 'slow.bin'], { ...through, interrupted: stop.signal })
   const part = join(folder, 'slow.bin.peerbin-part')
@@ -245,7 +226,7 @@ t.test('a fetch that was interrupted goes on where it was', async (t) => {
 t.test('a part of an earlier version is not gone on with', async (t) => {
   const line = await stallingProxy(new URL(url), 3_000_000)
   t.teardown(() => line.close())
-  const through = { env: { ...env, PEERBIN_URL: line.url, PEERBIN_TOKEN: await tokenOf() } }
+  const through = { env: { ...env, PEERBIN_URL: line.url, PEERBIN_TOKEN: await tokenOf(credentials, url) } }
   const stop = new AbortController()
   const running = run(['get', 'photos/big.bin', '-o', 'mixed.bin'], { ...through, interrupted: stop.signal })
   const part = join(folder, 'mixed.bin.peerbin-part')
@@ -262,13 +243,6 @@ t.test('a part of an earlier version is not gone on with', async (t) => {
   t.same([code, stderr], [0, ''])
   t.ok((await readFile(join(folder, 'mixed.bin'))).equals(next))
 })
-
-async function tokenOf(path = credentials): Promise<string> {
-  const { servers } = JSON.parse(await readFile(path, 'utf8')) as {
-    servers: Record<string, { token: string }>
-  }
-  return servers[`${url}/`]?.token ?? ''
-}
 
 t.test('versions are listed, restored and pruned; files move and go', async (t) => {
   const path = 'docs/notes.txt'
@@ -397,16 +371,16 @@ t.test('as processes of their own: a token on disk, and one from the environment
   const signedIn = await runPeerbin(login, { env: own, cwd: folder })
   t.same([signedIn.code, signedIn.stderr], [0, ''])
   t.notMatch(signedIn.stdout, /eyJ/, 'the token itself is not told')
-  const path = join(own.XDG_CONFIG_HOME, 'peerbin', 'credentials.json')
+  const path = credentialsOf(own.XDG_CONFIG_HOME)
   t.equal((await stat(path)).mode & 0o777, 0o600)
-  const token = await tokenOf(path)
+  const token = await tokenOf(path, url)
   const told = await runPeerbin(['whoami', '--json'], { env: { PEERBIN_URL: url, PEERBIN_TOKEN: token } })
   t.match(JSON.parse(told.stdout), { username: 'Ada' })
 })
 
 t.test('logout ends the session, and forgets it', async (t) => {
   await done(['login', url, '--username', 'ada', '--password-stdin'], { input: 'new password\n' })
-  const token = await tokenOf()
+  const token = await tokenOf(credentials, url)
   t.equal(await done(['logout']), `${url}/: signed out\n`)
   t.notMatch(await readFile(credentials, 'utf8'), token)
   t.match(await run(['whoami'], { env: { PEERBIN_URL: url, PEERBIN_TOKEN: token } }), { code: 4 })
