@@ -9,6 +9,7 @@ import { sampleBytes } from '../edge/edge-cluster.ts'
 import { contextOf } from '../kit/cli-context.ts'
 import type { CommandResult } from '../kit/cli-context.ts'
 import { runPeerbin } from '../kit/processes.ts'
+import { cuttingProxy } from '../kit/cutting-proxy.ts'
 import { stallingProxy } from '../kit/stalling-proxy.ts'
 import { testFolder } from '../kit/test-folder.ts'
 import { until } from '../kit/until.ts'
@@ -197,6 +198,18 @@ t.test('files go up as versions, are listed, and come back as they were', async 
   })
 })
 
+t.test('an upload whose line breaks is gone on with, and ends as one version', async (t) => {
+  const line = await cuttingProxy(t, url, { afterBytes: 700_000, ofRequests: true, cuts: 2 })
+  const through = { env: { PEERBIN_URL: line.url, PEERBIN_TOKEN: await tokenOf(credentials, url) } }
+  await writeFile(join(folder, 'broken.bin'), sampleBytes(3_000_000, 5))
+  t.match(await json(['put', 'broken.bin', '--meta', 'by=tus'], through), [
+    { path: 'broken.bin', version: 1 }
+  ])
+  t.equal(line.cuts, 2)
+  t.match(await json(['ls', 'broken.bin']), [{ file_size: 3_000_000, metadata: { by: 'tus' } }])
+  t.equal(await done(['rm', 'broken.bin']), 'broken.bin: deleted\n')
+})
+
 t.test('a fetch that was interrupted goes on where it was', async (t) => {
   const line = await stallingProxy(new URL(url), 3_000_000)
   t.teardown(() => line.close())
@@ -258,7 +271,7 @@ t.test('versions are listed, restored and pruned; files move and go', async (t) 
     await done(['mv', 'photos/holiday', 'trips']),
     'photos/holiday/day 1/photo.bin -> trips/day 1/photo.bin\n'
   )
-  t.match(await run(['mv', 'archive/notes.txt', 'photos/big.bin']), { code: 4, stderr: /\(path-conflict\)/ })
+  t.match(await run(['mv', 'archive/notes.txt', 'photos/big.bin']), { code: 4, stderr: /\(path-taken\)/ })
   t.equal(await done(['rm', '-r', 'trips']), 'trips/day 1/photo.bin: deleted\n')
   t.match(await run(['rm', 'trips/day 1/photo.bin']), { code: 4, stderr: /\(file-unknown\)/ })
   t.match(await run(['rm', '-r', '/']), { code: 2 })
@@ -310,7 +323,7 @@ t.test('an administrator sees and changes users', async (t) => {
   t.match(await done(['ls', '--owner', 'ada', 'archive'], admin), 'notes.txt\n')
   t.match(await json(['admin', 'quota', 'ada', '1MB'], admin), [{ quota_bytes: 1_000_000 }])
   await writeFile(join(folder, 'large.bin'), sampleBytes(1_100_000, 7))
-  t.match(await run(['put', 'large.bin']), { code: 6, stderr: /\(quota-exceeded\)/ })
+  t.match(await run(['put', 'large.bin']), { code: 4, stderr: /\(quota-exceeded\)/ })
   await done(['admin', 'quota', 'ADA', 'default'], admin)
   t.match(await json(['admin', 'role', 'ada', 'admin'], admin), [{ role: 'admin' }])
   t.match(await json(['admin', 'role', 'ada', 'user'], admin), [{ role: 'user' }])
