@@ -3,14 +3,16 @@
 import { chmod, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import type { Test } from 'tap'
 import { runCommandLine } from '../../src/cli/program.ts'
 import { createCluster } from '../../src/compose/cluster.ts'
 import { sampleBytes } from '../edge/edge-cluster.ts'
 import { contextOf } from '../kit/cli-context.ts'
-import type { CommandResult } from '../kit/cli-context.ts'
+import type { CommandResult, InProcessOptions } from '../kit/cli-context.ts'
 import { runPeerbin } from '../kit/processes.ts'
 import { cuttingProxy } from '../kit/cutting-proxy.ts'
 import { stallingProxy } from '../kit/stalling-proxy.ts'
+import type { StallingProxy } from '../kit/stalling-proxy.ts'
 import { testFolder } from '../kit/test-folder.ts'
 import { until } from '../kit/until.ts'
 import { accountCommands, credentialsOf, linesOf, tokenOf } from './account-kit.ts'
@@ -126,7 +128,7 @@ t.test('a new sign-in ends the one that it replaces', async (t) => {
   await done(['whoami'])
 })
 
-const big = sampleBytes(9_000_000, 3)
+const big = sampleBytes(4_000_000, 3)
 
 t.test('files go up as versions, are listed, and come back as they were', async (t) => {
   await mkdir(join(folder, 'holiday', 'day 1'), { recursive: true })
@@ -199,60 +201,55 @@ t.test('files go up as versions, are listed, and come back as they were', async 
 })
 
 t.test('an upload whose line breaks is gone on with, and ends as one version', async (t) => {
-  const line = await cuttingProxy(t, url, { afterBytes: 700_000, ofRequests: true, cuts: 2 })
+  const line = await cuttingProxy(t, url, { afterBytes: 400_000, ofRequests: true, cuts: 2 })
   const through = { env: { PEERBIN_URL: line.url, PEERBIN_TOKEN: await tokenOf(credentials, url) } }
-  await writeFile(join(folder, 'broken.bin'), sampleBytes(3_000_000, 5))
+  await writeFile(join(folder, 'broken.bin'), sampleBytes(1_500_000, 5))
   t.match(await json(['put', 'broken.bin', '--meta', 'by=tus'], through), [
     { path: 'broken.bin', version: 1 }
   ])
   t.equal(line.cuts, 2)
-  t.match(await json(['ls', 'broken.bin']), [{ file_size: 3_000_000, metadata: { by: 'tus' } }])
+  t.match(await json(['ls', 'broken.bin']), [{ file_size: 1_500_000, metadata: { by: 'tus' } }])
   t.equal(await done(['rm', 'broken.bin']), 'broken.bin: deleted\n')
 })
 
-t.test('a fetch that was interrupted goes on where it was', async (t) => {
-  const line = await stallingProxy(new URL(url), 3_000_000)
+/** Begins to fetch the large file over a line that stalls, and gives up in the middle. */
+async function interrupted(
+  t: Test,
+  name: string
+): Promise<{ line: StallingProxy; argv: string[]; through: InProcessOptions }> {
+  const line = await stallingProxy(new URL(url), 1_500_000)
   t.teardown(() => line.close())
-  const through = { env: { ...env, PEERBIN_URL: line.url, PEERBIN_TOKEN: await tokenOf(credentials, url) } }
+  const through = { env: { PEERBIN_URL: line.url, PEERBIN_TOKEN: await tokenOf(credentials, url) } }
+  const argv = ['get', 'photos/big.bin', '-o', name]
   const stop = new AbortController()
-  const running = run(['get', 'photos/big.bin', '-o', 'slow.bin'], { ...through, interrupted: stop.signal })
-  const part = join(folder, 'slow.bin.peerbin-part')
-  await until(
-    'some of it is here',
-    async () => ((await stat(part).catch(() => undefined))?.size ?? 0) > 1_000_000
-  )
+  const running = run(argv, { ...through, interrupted: stop.signal })
+  const sizeOf = async (): Promise<number> => (await stat(`${join(folder, name)}.peerbin-part`)).size
+  await until('some of it is here', async () => (await sizeOf().catch(() => 0)) > 500_000)
   stop.abort()
   t.equal((await running).code, 130)
+  return { line, argv, through }
+}
+
+t.test('a fetch that was interrupted goes on where it was', async (t) => {
+  const { line, argv, through } = await interrupted(t, 'slow.bin')
+  const part = join(folder, 'slow.bin.peerbin-part')
   const before = (await stat(part)).size
   t.notMatch(await readFile(`${part}.json`, 'utf8'), /eyJ|pbk_/, 'no token is on disk beside it')
   line.release()
-  const { code, stderr } = await run(['get', 'photos/big.bin', '-o', 'slow.bin'], through)
+  const { code, stderr } = await run(argv, through)
   t.equal(code, 0)
-  t.match(stderr, `going on at byte ${before} of 9000000`)
+  t.match(stderr, `going on at byte ${before} of 4000000`)
   t.ok((await readFile(join(folder, 'slow.bin'))).equals(big))
-  t.same(
-    (await readdir(folder)).filter((name) => name.includes('peerbin-part')),
-    []
-  )
+  const left = (await readdir(folder)).filter((name) => name.includes('peerbin-part'))
+  t.same(left, [])
 })
 
 t.test('a part of an earlier version is not gone on with', async (t) => {
-  const line = await stallingProxy(new URL(url), 3_000_000)
-  t.teardown(() => line.close())
-  const through = { env: { ...env, PEERBIN_URL: line.url, PEERBIN_TOKEN: await tokenOf(credentials, url) } }
-  const stop = new AbortController()
-  const running = run(['get', 'photos/big.bin', '-o', 'mixed.bin'], { ...through, interrupted: stop.signal })
-  const part = join(folder, 'mixed.bin.peerbin-part')
-  await until(
-    'some of it is here',
-    async () => ((await stat(part).catch(() => undefined))?.size ?? 0) > 1_000_000
-  )
-  stop.abort()
-  await running
-  const next = sampleBytes(2_000_000, 9)
+  const { argv } = await interrupted(t, 'mixed.bin')
+  const next = sampleBytes(1_000_000, 9)
   await writeFile(join(folder, 'big.bin'), next)
   await done(['put', 'big.bin', '--to', 'photos/big.bin'])
-  const { code, stderr } = await run(['get', 'photos/big.bin', '-o', 'mixed.bin'])
+  const { code, stderr } = await run(argv)
   t.same([code, stderr], [0, ''])
   t.ok((await readFile(join(folder, 'mixed.bin'))).equals(next))
 })
