@@ -34,6 +34,7 @@ async function paused(
   return {
     rest: async () => {
       answer.on('data', (piece: Buffer) => (bytes += piece.byteLength))
+      answer.resume()
       await over
       return bytes
     },

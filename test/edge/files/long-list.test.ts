@@ -18,20 +18,27 @@ const FILES = 100_000
 const FOLDERS = 50
 const OWNER = '11111111-1111-4111-8111-111111111111'
 const PAGE = 40
+/** Each is that of so many files. */
+const SIZES = 1000
+const SIZE = `(i * 7919) % ${SIZES}`
 
 /** Straight into the tables, as many as a walk through the front door would take minutes for. */
 function insert(file: string): void {
   const database = new DatabaseSync(file)
   const owner = `unhex('${OWNER.replaceAll('-', '')}')`
   const id = "unhex(printf('%08x000040008000000000000000', i))"
+  const content = `unhex(printf('%08x0000400080000000ffffffff', ${SIZE}))`
   const numbers = `with recursive numbers(i) as (select 0 union all select i + 1 from numbers where i < ${FILES - 1})`
   const folder = `printf('folder-%02d/', i % ${FOLDERS})`
   const name = "printf('file-%06d.txt', i)"
   database.exec(`
     ${numbers} insert into entries (id, owner, state, path, folder, name, last, shown, stored, failed, size, shares, created_at, changed_at)
-      select ${id}, ${owner}, 'live', ${folder} || ${name}, ${folder}, ${name}, 1, 1, 1, 0, (i * 7919) % 1000, 0, 1000, 1000 + i % 777 from numbers;
-    ${numbers} insert into versions (entry, number, status, uploaded_at, attempts, checked)
-      select ${id}, 1, 'uploaded_successfully', 1000, 1, 0 from numbers;
+      select ${id}, ${owner}, 'live', ${folder} || ${name}, ${folder}, ${name}, 1, 1, 1, 0, ${SIZE}, 0, 1000, 1000 + i % 777 from numbers;
+    ${numbers} insert into versions (entry, number, status, file, uploaded_at, attempts, checked)
+      select ${id}, 1, 'uploaded_successfully', ${content}, 1000, 1, 0 from numbers;
+    with recursive sizes(size) as (select 0 union all select size + 1 from sizes where size < ${SIZES - 1})
+      insert into files (id, state, name, size, media_type, sha256, uploaded_at, metadata, chunk_count, manifest, links, link_rows)
+      select ${content.replace(SIZE, 'size')}, 'live', 'a', size, 'a/b', zeroblob(32), 1000, '{"v":1,"pairs":{}}', 1, zeroblob(32), ${FILES / SIZES}, ${FILES / SIZES} from sizes;
     with recursive numbers(i) as (select 0 union all select i + 1 from numbers where i < ${FOLDERS - 1})
       insert into paths (owner, key, parent, path, children)
       select ${owner}, printf('folder-%02d', i), '', printf('folder-%02d', i), ${FILES / FOLDERS} from numbers;
@@ -65,13 +72,17 @@ t.test('a page of many files looks at no more than it shows', async (t) => {
       for (const order of ['asc', 'desc']) {
         const query = `${of}&sort=${sort}&order=${order}&limit=${PAGE}`
         const seen: string[] = []
+        const sizes: number[] = []
         for (let page = 0, after = ''; page < 3; page++) {
           const { files, next } = await list(url, token, query + after)
           t.equal(files.length, PAGE, query)
           seen.push(...files.map(({ file_id: id }) => id))
+          if (sort === 'size') sizes.push(...files.map(({ file_size: size }) => Number(size)))
           after = `&after=${next ?? ''}`
         }
         t.equal(new Set(seen).size, 3 * PAGE, `${query}: nothing comes twice`)
+        const inOrder = sizes.toSorted((a, b) => (order === 'asc' ? a - b : b - a))
+        t.same(sizes, inOrder, `${query}: in order`)
       }
     }
   }

@@ -71,6 +71,7 @@ function requestOf(given: Query, actor: Actor): ListRequest {
     sort: wordOf<ListRequest['sort']>(given.sort, 'sort', SORTS, 'name'),
     order: wordOf<ListRequest['order']>(given.order, 'order', ORDERS, 'ascending')
   }
+  const { after = '' } = given
   const search = given.search?.normalize('NFC').trim() ?? ''
   if (search.length > ENTRY_SEARCH_LENGTH_MAX) throw invalid('search', 'the text is too long')
   const folder = parseFolder(given.folder, 'folder')
@@ -83,7 +84,7 @@ function requestOf(given: Query, actor: Actor): ListRequest {
     ...(search !== '' && { search }),
     // a search that stayed in one folder, or everybody's files without their folders, would find what nobody looks for
     recursive: parseFlag(given.recursive, 'recursive') || search !== '' || owner === undefined,
-    ...(given.after !== undefined && { after: decodeEntryCursor(order, given.after, 'after') }),
+    ...(after !== '' && { after: decodeEntryCursor(order, after, 'after') }),
     limit: numberOf(given.limit, 'limit', { min: 1, max: ENTRIES_PER_PAGE_MAX, otherwise: LIMIT_DEFAULT })
   }
 }
