@@ -46,6 +46,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** Files directly in src/ that everybody may import. */
 const VOCABULARY = new Set([
   'types',
+  'account-store',
   'interfaces',
   'errors',
   'config',

@@ -44,6 +44,7 @@ import type {
   ClaimCursor,
   StoreStats
 } from './metadata-records.ts'
+import type { AccountRecords } from './account-store.ts'
 import type {
   ChunkId,
   ClaimRecord,
@@ -59,6 +60,7 @@ import type {
   UploadId
 } from './types.ts'
 
+export type * from './account-store.ts'
 export type * from './metadata-records.ts'
 export type * from './metadata-entries.ts'
 export { MANIFEST_INDEX } from './metadata-records.ts'
@@ -331,7 +333,8 @@ export interface MetadataStore
     GarbageRecords,
     RepairRecords,
     InventoryRecords,
-    RecoveryRecords {
+    RecoveryRecords,
+    AccountRecords {
   readonly durable: boolean
   open(): Promise<void>
   close(): Promise<void>

@@ -12,9 +12,11 @@ import type {
   Encryption,
   EntryId,
   FileId,
+  InviteId,
   PasswordRecord,
   PeerId,
   SecretHash,
+  SessionId,
   UploadId,
   UserId
 } from '../types.ts'
@@ -33,7 +35,9 @@ export const hashBytes = (hash: string): Uint8Array => exactly(32, Buffer.from(h
 export const hashOf = (bytes: Uint8Array): SecretHash => hex(bytes) as SecretHash
 export const hexOf = hex
 
-export const uuidBytes = (id: FileId | UploadId | UserId | EntryId): Uint8Array =>
+export const uuidBytes = (
+  id: FileId | UploadId | UserId | EntryId | SessionId | InviteId
+): Uint8Array =>
   exactly(16, Buffer.from(id.replaceAll('-', ''), 'hex'))
 
 /** Half an id would be another id, and could meet a third. */
@@ -49,6 +53,8 @@ function uuidOf(bytes: Uint8Array): string {
 export const fileOf = (bytes: Uint8Array): FileId => uuidOf(bytes) as FileId
 export const userOf = (bytes: Uint8Array): UserId => uuidOf(bytes) as UserId
 export const entryOf = (bytes: Uint8Array): EntryId => uuidOf(bytes) as EntryId
+export const sessionOf = (bytes: Uint8Array): SessionId => uuidOf(bytes) as SessionId
+export const inviteOf = (bytes: Uint8Array): InviteId => uuidOf(bytes) as InviteId
 export const uploadOf = (bytes: Uint8Array): UploadId => uuidOf(bytes) as UploadId
 
 // ---------------------------------------------------------------- records

@@ -16,14 +16,19 @@ import type {
   FileId,
   FileRecord,
   Generation,
+  InviteId,
+  InviteRecord,
   LinkRecord,
   PasswordRecord,
   PeerId,
   SecretHash,
+  SessionId,
+  SessionRecord,
   Term,
   UploadId,
   UploadWriter,
   UserId,
+  UserRecord,
   VersionRecord
 } from '../../types.ts'
 import type { StoredClaim } from '../claim-rules.ts'
@@ -139,6 +144,22 @@ export interface PathRow {
   children: number
 }
 
+export interface UserRow {
+  record: UserRecord
+  nameKey: string
+  password: PasswordRecord
+}
+
+export interface SessionRow {
+  record: SessionRecord
+  /** Before its time. */
+  ended: boolean
+  /** When it ended, or will end by itself; null: never. */
+  overAt: number | null
+  /** Of the text of a key. */
+  secretHash: SecretHash | null
+}
+
 export interface State {
   term: Term
   generation: Generation
@@ -157,6 +178,9 @@ export interface State {
   links: Map<SecretHash, LinkRow>
   /** Tokens of the links by the hashes of their delete secrets. */
   sent: Map<SecretHash, SecretHash>
+  users: Map<UserId, UserRow>
+  sessions: Map<SessionId, SessionRow>
+  invites: Map<InviteId, { record: InviteRecord; hash: SecretHash }>
 }
 
 export const emptyState = (): State => ({
@@ -174,7 +198,10 @@ export const emptyState = (): State => ({
   entries: new Map(),
   paths: new Map(),
   links: new Map(),
-  sent: new Map()
+  sent: new Map(),
+  users: new Map(),
+  sessions: new Map(),
+  invites: new Map()
 })
 
 export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
