@@ -178,10 +178,8 @@ const remove = operation(
   entry,
   (each): Step =>
     ({ now }) =>
-    async (store) => {
-      const { deleted, links } = await store.deleteEntry({ id: entryOf(each), now, graceMs: GRACE_MS })
-      return { deleted, links: links.toSorted((a, b) => (a.tokenHash < b.tokenHash ? -1 : 1)) }
-    }
+    (store) =>
+      store.deleteEntry({ id: entryOf(each), now, graceMs: GRACE_MS })
 )
 
 const share = operation(
@@ -208,11 +206,8 @@ const settle = operation(
   limit,
   (most): Step =>
     ({ now }) =>
-    async (store) => {
-      const times = { now, graceMs: GRACE_MS, failedMs: FAILED_MS }
-      const { changed, links } = await store.settleEntries(times, most)
-      return { changed, links: links.length }
-    }
+    (store) =>
+      store.settleEntries({ now, graceMs: GRACE_MS, failedMs: FAILED_MS }, most)
 )
 
 const settleStatuses = operation(
@@ -289,9 +284,7 @@ async function walk(store: MetadataStore, request: ListEntries): Promise<EntryId
 
 /** Everything that can be asked of users' files, as one value. */
 export async function observeEntries(store: MetadataStore): Promise<unknown> {
-  const found = await Promise.all(
-    USERS.flatMap((who) => PATHS.map((at) => store.findEntry(userId(who), at)))
-  )
+  const found = await Promise.all(USERS.flatMap((who) => PATHS.map((at) => store.findEntry(userId(who), at))))
   const entries = await Promise.all(
     UPLOADS.map(async (each) => {
       const id = entryOf(each)
