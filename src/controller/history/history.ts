@@ -3,7 +3,7 @@
 import type { Config } from '../../config.ts'
 import { PeerbinError } from '../../errors.ts'
 import { HISTORY_LATE_MS_MAX } from '../../history.ts'
-import type { HistoryPage, HistoryRecord } from '../../history.ts'
+import type { HistoryPage, HistoryRecord, ToldHistory } from '../../history.ts'
 import type { Worker } from '../../interfaces.ts'
 import type { MetadataStore } from '../../metadata-store.ts'
 import { HISTORY_BYTES_MAX } from '../../protocol/limits.ts'
@@ -32,7 +32,14 @@ export function createHistory(deps: HistoryDeps): History {
         const now = time.now()
         // a batch that is cut off here is sent again as a whole
         for (let at = 0; at < records.length; at += RECORDS_AT_ONCE)
-          await store.recordHistory(records.slice(at, at + RECORDS_AT_ONCE).map((each) => timely(each, now)))
+          await store.recordHistory(
+            await Promise.all(
+              records.slice(at, at + RECORDS_AT_ONCE).map(async (each) => ({
+                ...(await named(store, each)),
+                at: timely(each.at, now)
+              }))
+            )
+          )
         return {}
       },
       async listHistory({ actor, order = 'newest', ...query }) {
@@ -51,10 +58,15 @@ export function createHistory(deps: HistoryDeps): History {
 }
 
 /** Clocks of edges may be wrong, and the order of the records promises that none is told very late (HISTORY_LATE_MS_MAX). */
-const timely = (record: HistoryRecord, now: number): HistoryRecord => ({
-  ...record,
-  at: Math.min(now, Math.max(now - HISTORY_LATE_MS_MAX, record.at))
-})
+const timely = (at: number, now: number): number => Math.min(now, Math.max(now - HISTORY_LATE_MS_MAX, at))
+
+/** With what the edge does not know: whose file was behind a link. */
+async function named(store: MetadataStore, { link, ...record }: ToldHistory): Promise<HistoryRecord> {
+  const linked = link === undefined ? undefined : await store.findLinked(link)
+  if (linked === undefined) return record
+  const { file, path, share } = linked
+  return { ...record, file, path, ...share }
+}
 
 /** @throws `permission-denied` */
 function checkSight(

@@ -6,7 +6,7 @@
 import type { ControllerClient } from '../../client/controller-client.ts'
 import type { Config } from '../../config.ts'
 import { asPeerbinError } from '../../errors.ts'
-import type { HistoryRecord } from '../../history.ts'
+import type { HistoryRecord, ToldHistory } from '../../history.ts'
 import type { Clock, Logger, Random, Timer } from '../../interfaces.ts'
 import { inBatches } from '../../protocol/history-batches.ts'
 import {
@@ -26,7 +26,7 @@ const RETRY_MS = 1000
 const SEND_TIMEOUT_MS = 10_000
 
 type Fields = Pick<
-  HistoryRecord,
+  ToldHistory,
   | 'owner'
   | 'entry'
   | 'version'
@@ -37,6 +37,7 @@ type Fields = Pick<
   | 'attempts'
   | 'detail'
   | 'actorName'
+  | 'link'
 >
 
 /** What of a request says where it came from, and who made it. */
@@ -53,6 +54,8 @@ export interface HistoryEvent extends Partial<Fields> {
   readonly request: Requester
   /** Who did it, where the request does not say it: whoever just signed in. Null: nobody. */
   readonly actor?: Pick<Actor, 'user' | 'name' | 'session'> | null
+  /** Of what can be noted twice, also by two edges: an id that follows from it (historyIdFrom); default: a new one. */
+  readonly id?: HistoryId
   /** Why it failed, whatever was thrown; default: it did not. */
   readonly error?: unknown
 }
@@ -75,7 +78,7 @@ export interface HistoryRecorderDeps {
 
 /** A record, and when it was noted by this process's own clock: the other one may jump. */
 interface Noted {
-  readonly record: HistoryRecord
+  readonly record: ToldHistory
   readonly notedAt: number
 }
 
@@ -154,7 +157,7 @@ export class HistoryRecorder {
       logger.warn('records of the history are lost: no controller took them', { records: this.#dropped })
   }
 
-  #add(record: HistoryRecord): void {
+  #add(record: ToldHistory): void {
     const { clock, config, logger } = this.#deps
     if (this.#waiting.length >= config.history.waitingMax) {
       if (this.#dropped++ === 0)

@@ -1,5 +1,6 @@
 import { HISTORY_LATE_MS_MAX } from '../../history.ts'
-import type { HistoryPage, HistoryQuery, HistoryRecord, StoredHistory } from '../../history.ts'
+import type { HistoryPage, HistoryQuery, HistoryRecord, LinkedFile, StoredHistory } from '../../history.ts'
+import type { SecretHash } from '../../types.ts'
 import { isMatch, joinLooks, walkOf } from '../history-pages.ts'
 import type { HistorySource } from '../history-pages.ts'
 import type { State } from './state.ts'
@@ -17,6 +18,12 @@ export function recordHistory(state: State, records: readonly HistoryRecord[]): 
     added++
   }
   return added
+}
+
+export function findLinked(state: State, tokenHash: SecretHash): LinkedFile | undefined {
+  const link = state.links.get(tokenHash)
+  const file = link === undefined ? undefined : state.files.get(link.record.fileId)
+  return file && { file: file.record.id, path: file.record.name, share: null }
 }
 
 export const lastHistory = (state: State): number => state.historySeq
