@@ -32,6 +32,7 @@ import { users } from './routes/accounts/users.ts'
 import { events } from './routes/history/get-events.ts'
 import { history } from './routes/history/get-history.ts'
 import { deleteLink } from './routes/delete-link.ts'
+import { fileRoutes } from './routes/files/routes.ts'
 import { getActiveNodes, getHealth, getStatus } from './routes/get-cluster.ts'
 import { getDownload, getEntry } from './routes/get-download.ts'
 import { getAsset, getHome } from './routes/get-home.ts'
@@ -74,6 +75,7 @@ const ROUTES: readonly Route[] = [
   keys,
   users,
   invites,
+  ...fileRoutes,
   history,
   events,
   getOpenapi

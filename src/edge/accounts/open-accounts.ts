@@ -12,7 +12,7 @@ const ASK_TIMEOUT_MS = 5000
 
 /** @param url the edge's own address, for requests that do not say by which name they came */
 export function openAccounts(
-  deps: EdgeDeps,
+  deps: Pick<EdgeDeps, 'controller' | 'clock' | 'logger' | 'config'>,
   url: () => string
 ): { readonly accounts: Accounts; readonly sessions: SessionWatch } {
   const { controller, config } = deps

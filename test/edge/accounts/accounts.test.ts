@@ -232,7 +232,8 @@ t.test('sessions and keys are listed and ended one by one', async (t) => {
   t.match(other?.['name'], /^a browser x{180,}$/)
   t.equal(String(other?.['name']).length, 200)
   t.equal(
-    (await api(url, `DELETE /api/me/sessions/${other?.['session_id']}`, { token: user.token })).status,
+    (await api(url, `DELETE /api/me/sessions/${String(other?.['session_id'])}`, { token: user.token }))
+      .status,
     200
   )
   t.equal((await api(url, 'GET /api/me', { token: second })).status, 401)
@@ -264,7 +265,10 @@ t.test('sessions and keys are listed and ended one by one', async (t) => {
     { name: 'x', scopes: ['account'], expires_in: 0 }
   ])
     t.equal((await api(url, 'POST /api/me/keys', { token: user.token, body })).status, 422)
-  t.equal((await api(url, `DELETE /api/me/keys/${made.json['key_id']}`, { token: user.token })).status, 200)
+  t.equal(
+    (await api(url, `DELETE /api/me/keys/${textOf(made, 'key_id')}`, { token: user.token })).status,
+    200
+  )
   t.equal((await api(url, 'GET /api/me', { token: key })).status, 401)
 })
 

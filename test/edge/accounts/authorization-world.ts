@@ -76,7 +76,9 @@ export class World {
         return this.#revoked
       case 'key':
         return await this.#keyWithout(permission)
-      default:
+      case 'other':
+      case 'owner':
+      case 'admin':
         return fresh ? await this.#newUser(column === 'admin' ? 'admin' : 'user') : this[column].token
     }
   }
