@@ -60,12 +60,17 @@ export interface HistoryEvent extends Partial<Fields> {
   readonly error?: unknown
 }
 
+/** What may become known of something while it goes on. */
+type LateFields = Partial<Pick<HistoryEvent, keyof Fields | 'action' | 'actor' | 'id'>>
+
 /** Something that takes a while: noted when it ends. */
 export interface HistoryEntry {
   /** Adds what is known by now; the last word counts. */
-  set(fields: Partial<Fields>): void
+  set(fields: LateFields): void
   /** Notes it, with how long it took; only the first call counts. */
-  end(fields?: Partial<Fields> & { readonly error?: unknown }): void
+  end(fields?: LateFields & { readonly error?: unknown }): void
+  /** It was nothing to note: `end` does nothing from then on. */
+  drop(): void
 }
 
 export interface HistoryRecorderDeps {
@@ -126,7 +131,7 @@ export class HistoryRecorder {
     const { request } = event
     const { ip, socket, actor } = request
     const from: Requester = { ip, socket: { remoteAddress: socket.remoteAddress }, actor }
-    let known: Partial<Fields> = {}
+    let known: LateFields = {}
     let isOver = false
     return {
       set: (fields) => {
@@ -137,6 +142,9 @@ export class HistoryRecorder {
         isOver = true
         const durationMs = Math.round(clock.monotonic() - beganAt)
         this.record({ ...event, durationMs, ...known, ...fields, request: from })
+      },
+      drop: () => {
+        isOver = true
       }
     }
   }
