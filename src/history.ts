@@ -114,6 +114,8 @@ export interface HistoryRecords {
   listHistory(query: HistoryQuery): Promise<HistoryPage>
   /** Undefined: the link was never there, or its tombstone has gone. */
   findLinked(tokenHash: SecretHash): Promise<LinkedFile | undefined>
+  /** Whose an entry is, and where, also for as long as one that was deleted is remembered. */
+  locateEntry(id: EntryId): Promise<{ owner: UserId; path: string } | undefined>
   /** `seq` of the newest record ever kept; 0: none. */
   lastHistory(): Promise<number>
   /** Forgets records from before `before`, the oldest first; answers how many, at most `limit`. */

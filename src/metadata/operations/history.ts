@@ -12,7 +12,7 @@ import type {
   StoredHistory
 } from '../../history.ts'
 import type { EntryId, FileId, HistoryId, SecretHash, SessionId, UserId } from '../../types.ts'
-import { fileOf, hashBytes, uuidBytes, uuidOf } from '../columns.ts'
+import { entryOf, fileOf, hashBytes, userOf, uuidBytes, uuidOf } from '../columns.ts'
 import { joinLooks, walkOf } from '../history-pages.ts'
 import type { HistoryLook, HistorySource } from '../history-pages.ts'
 import type { HistoryTable, Schema } from '../schema.ts'
@@ -63,8 +63,20 @@ export async function findLinked(db: Kysely<Schema>, tokenHash: SecretHash): Pro
   const share =
     entry === null || owner === null || version === null
       ? null
-      : { entry: uuidOf(entry) as EntryId, owner: uuidOf(owner) as UserId, version }
+      : { entry: entryOf(entry), owner: userOf(owner), version }
   return { file: fileOf(id), path: path ?? name, share }
+}
+
+export async function locateEntry(
+  db: Kysely<Schema>,
+  id: EntryId
+): Promise<{ owner: UserId; path: string } | undefined> {
+  const row = await db
+    .selectFrom('entries')
+    .select(['owner', 'path'])
+    .where('id', '=', uuidBytes(id))
+    .executeTakeFirst()
+  return row && { owner: userOf(row.owner), path: row.path }
 }
 
 export const lastHistory = (db: Kysely<Schema>): Promise<number> => readNumber(db, 'history')
