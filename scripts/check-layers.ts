@@ -54,6 +54,7 @@ const VOCABULARY = new Set([
   'config-history',
   'config-kinds',
   'config-lists',
+  'config-user-transfers',
   'metadata-store',
   'metadata-records',
   'metadata-entries',

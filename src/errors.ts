@@ -43,6 +43,7 @@ export const ERRORS = {
   'type-forbidden': spec(415, false, EXIT.refused, 'Files of this type are not taken here.'),
   'checksum-mismatch': spec(409, false, EXIT.integrity, 'checksum failed - please attempt reuploading'),
   'range-not-satisfiable': spec(416, false, EXIT.usage, 'The range asked for lies outside the file.'),
+  'precondition-failed': spec(412, false, EXIT.refused, 'The file is another one by now.'),
   'upload-incomplete': spec(
     400,
     true,

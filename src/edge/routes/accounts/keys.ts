@@ -61,11 +61,12 @@ const createKey: Route = (app, context) => {
           ...refusals('401; 403; 409 keys-full; 422 invalid-field')
         }
       },
-      config: { permission, ...jsonBodyOf(body) }
+      config: { permission, history: { action: 'key.created' }, ...jsonBodyOf(body) }
     },
     async (request, reply) => {
       const actor = actorOf(request)
       const { name, scopes, expires_in: expiresIn } = await readJson(context, request, body)
+      request.noted?.set({ detail: name })
       const key = newKey(context.random)
       const { session } = await context.controller.call('createKey', {
         actor: asking(actor),
@@ -92,10 +93,11 @@ const revokeKey: Route = (app, context) => {
         params,
         response: { 200: messageSchema, ...refusals('401; 403; 404 session-unknown') }
       },
-      config: { permission }
+      config: { permission, history: { action: 'key.revoked' } }
     },
     async (request) => {
       const id = idOf<SessionId>(request.params.id, 'session-unknown')
+      request.noted?.set({ owner: null, detail: id })
       await context.controller.call('endSession', { actor: asking(actorOf(request)), id })
       context.sessions.changed()
       return { message: 'The key is revoked.' }

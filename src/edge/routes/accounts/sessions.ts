@@ -41,7 +41,7 @@ export const sessions: Route = (app, context) => {
         tags,
         response: { 200: messageSchema.extend({ ended: z.int() }), ...refusals('401; 403') }
       },
-      config: { permission }
+      config: { permission, history: { action: 'logout' } }
     },
     async (request) => {
       const actor = actorOf(request)
@@ -51,6 +51,7 @@ export const sessions: Route = (app, context) => {
         except: actor.session
       })
       context.sessions.changed()
+      request.noted?.set({ detail: `${ended} others` })
       return { message: 'Every other session has ended.', ended }
     }
   )
@@ -64,10 +65,11 @@ export const sessions: Route = (app, context) => {
         params,
         response: { 200: messageSchema, ...refusals('401; 403; 404 session-unknown') }
       },
-      config: { permission }
+      config: { permission, history: { action: 'logout' } }
     },
     async (request) => {
       const id = idOf<SessionId>(request.params.id, 'session-unknown')
+      request.noted?.set({ owner: null, detail: id })
       await context.controller.call('endSession', { actor: asking(actorOf(request)), id })
       context.sessions.changed()
       return { message: 'The session has ended.' }
