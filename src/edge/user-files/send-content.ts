@@ -55,7 +55,11 @@ export async function sendContent(
   const validators = validatorsOf(content, isPinned)
   const condition = conditionOf(request.headers, validators)
   if (condition.kind === 'failed') throw new PeerbinError('precondition-failed')
-  const cached = { ...validatorHeaders(validators), 'cache-control': CACHE_CONTROL, vary: 'authorization, cookie' }
+  const cached = {
+    ...validatorHeaders(validators),
+    'cache-control': CACHE_CONTROL,
+    vary: 'authorization, cookie'
+  }
   if (condition.kind === 'not-modified') return reply.code(304).headers(cached).send()
   const headers = {
     ...DOWNLOAD_POLICY,
