@@ -61,10 +61,9 @@ t.test('forms with several files', async (t) => {
   t.test('10,000 files make an archive that opens, and one more is too many', async (t) => {
     const files = Array.from({ length: 10_000 }, (_, i) => [`f/${i}.txt`, Buffer.from(`${i}`)] as const)
     const { body, headers } = formOf(files)
-    const answer = (await (await fetch(`${url()}/upload`, { method: 'POST', body, headers })).json()) as {
-      directUrl: string
-      url: string
-    }
+    const uploaded = await fetch(`${url()}/upload`, { method: 'POST', body, headers })
+    const answer = (await uploaded.json()) as { directUrl: string; url: string }
+    t.match({ status: uploaded.status, ...answer }, { status: 201 })
     const page = await (await fetch(answer.url, PERSON)).text()
     t.match(page, /And 9800 more files/)
     t.ok(page.length < 100_000)
