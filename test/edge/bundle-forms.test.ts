@@ -15,7 +15,8 @@ const JSON_WANTED = { headers: { accept: 'application/json' } }
 const PERSON = { headers: { accept: 'text/html' } }
 
 t.test('forms with several files', async (t) => {
-  const cluster = await startEdges(t, { config: { edge: { uploadBytesMax: 1_000_000 } } })
+  // ten thousand parts take seconds of a machine that runs other tests, and the client is in the same process
+  const cluster = await startEdges(t, { config: { edge: { uploadBytesMax: 1_000_000, stallMs: 60_000 } } })
   const { url } = cluster
 
   t.test('names are cleaned and told apart, and what cannot be is refused', async (t) => {
@@ -84,7 +85,7 @@ t.test('forms with several files', async (t) => {
     t.equal(await last.text(), '9999')
     const more = formOf([...files, ['f/more', Buffer.from('x')]])
     const refused = await fetch(`${url()}/upload`, { method: 'POST', body: more.body, headers: more.headers })
-    t.equal(refused.status, 422)
+    t.match({ status: refused.status, code: await codeOf(refused) }, { status: 422, code: 'invalid-field' })
   })
 
   t.test('a list that does not fit its payload is refused, and the link is not used up', async (t) => {
