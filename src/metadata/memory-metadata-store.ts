@@ -162,6 +162,8 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly purgeAccounts = this.#step(invites.purgeAccounts)
   readonly recordHistory = this.#step(history.recordHistory)
   readonly listHistory = this.#step(history.listHistory)
+  readonly findLinked = this.#step(history.findLinked)
+  readonly locateEntry = this.#step(history.locateEntry)
   readonly lastHistory = this.#step(history.lastHistory)
   readonly purgeHistory = this.#step(history.purgeHistory)
 }
