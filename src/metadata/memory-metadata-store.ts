@@ -136,6 +136,7 @@ export class MemoryMetadataStore implements MetadataStore {
 
   readonly adoptFile = this.#step(recovery.adoptFile)
   readonly knownChunks = this.#step(recovery.knownChunks)
+  readonly orderedChunks = this.#step(recovery.orderedChunks)
 
   readonly createUser = this.#step(users.createUser)
   readonly getUser = this.#step(users.getUser)
@@ -161,6 +162,8 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly purgeAccounts = this.#step(invites.purgeAccounts)
   readonly recordHistory = this.#step(history.recordHistory)
   readonly listHistory = this.#step(history.listHistory)
+  readonly findLinked = this.#step(history.findLinked)
+  readonly locateEntry = this.#step(history.locateEntry)
   readonly lastHistory = this.#step(history.lastHistory)
   readonly purgeHistory = this.#step(history.purgeHistory)
 }

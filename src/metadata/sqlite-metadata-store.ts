@@ -232,6 +232,7 @@ export class SqliteMetadataStore implements MetadataStore {
 
   readonly adoptFile = this.#write(recovery.adoptFile)
   readonly knownChunks = this.#read(recovery.knownChunks)
+  readonly orderedChunks = this.#read(recovery.orderedChunks)
 
   readonly createUser = this.#write(users.createUser)
   readonly getUser = this.#read(users.getUser)
@@ -257,6 +258,8 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly purgeAccounts = this.#write(invites.purgeAccounts)
   readonly recordHistory = this.#write(history.recordHistory)
   readonly listHistory = this.#read(history.listHistory)
+  readonly findLinked = this.#read(history.findLinked)
+  readonly locateEntry = this.#read(history.locateEntry)
   readonly lastHistory = this.#read(history.lastHistory)
   readonly purgeHistory = this.#write(history.purgeHistory)
 }

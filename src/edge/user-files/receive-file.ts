@@ -25,8 +25,12 @@ export interface Incoming {
 }
 
 /** @throws `type-forbidden`: by the type, and by the name that the file will have */
-export function assertAllowed({ config }: EdgeContext, { path, mediaType }: Pick<FileTerms, 'path' | 'mediaType'>): void {
-  if (isForbidden(config.edge.forbiddenTypes, { name: path, mediaType })) throw new PeerbinError('type-forbidden')
+export function assertAllowed(
+  { config }: EdgeContext,
+  { path, mediaType }: Pick<FileTerms, 'path' | 'mediaType'>
+): void {
+  if (isForbidden(config.edge.forbiddenTypes, { name: path, mediaType }))
+    throw new PeerbinError('type-forbidden')
 }
 
 /**
@@ -77,7 +81,8 @@ export async function receiveFile(
     return { ...stored, path: form.terms().path }
   } catch (error) {
     // it was the quota that set the limit
-    if (hasCode(error, 'too-large') && limitBytes === left) throw new PeerbinError('quota-exceeded', '', { cause: error })
+    if (hasCode(error, 'too-large') && limitBytes === left)
+      throw new PeerbinError('quota-exceeded', '', { cause: error })
     throw error
   } finally {
     leaving.removeEventListener('abort', onLeaving)

@@ -6,7 +6,9 @@ import type { Route } from '../../context.ts'
 import { sendContent } from '../../user-files/send-content.ts'
 import { entryIdOf, entryParams, refusals, tags, versionOf } from './shared.ts'
 
-const query = z.object({ version: z.string().optional().describe('number of a version; default: the one that counts') })
+const query = z.object({
+  version: z.string().optional().describe('number of a version; default: the one that counts')
+})
 
 const headers = z.object({
   range: z.string().optional().describe('one range of bytes'),

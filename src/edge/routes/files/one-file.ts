@@ -11,7 +11,9 @@ import { fileAnswer, fileSchema, messageSchema } from '../../user-files/answers.
 import { EXPIRES_SECONDS_MAX, invalid, parseLifeMs, parsePath } from '../../user-files/fields.ts'
 import { entryIdOf, entryParams, json, refusals, tags, versionOf } from './shared.ts'
 
-const query = z.object({ version: z.string().optional().describe('number of a version; default: the one that counts') })
+const query = z.object({
+  version: z.string().optional().describe('number of a version; default: the one that counts')
+})
 
 export const getFile: Route = (app, context) => {
   app.route({
@@ -63,7 +65,8 @@ async function change(
     throw invalid('path', 'path, metadata or expires_in is needed')
   const { now } = await controller.call('getEntry', asked)
   // the one that others can be in the way of comes first: when it is refused, nothing has changed
-  const moved = target === undefined ? undefined : await controller.call('moveEntry', { ...asked, path: target })
+  const moved =
+    target === undefined ? undefined : await controller.call('moveEntry', { ...asked, path: target })
   if (moved !== undefined && metadata === undefined && expiresIn === undefined) return moved.entry
   const expiresAt = typeof expiresIn === 'number' ? now + parseLifeMs(expiresIn, 'expires_in') : expiresIn
   const changed = await controller.call('changeEntry', {

@@ -16,7 +16,12 @@ import { decodeShareCursor, encodeShareCursor } from '../../user-files/cursors.t
 import { entryIdOf, entryParams, json, refusals, tags } from './shared.ts'
 
 const wanted = z.strictObject({
-  downloads: z.int().min(1).max(LINK_DOWNLOADS_MAX).optional().describe('how often the link can be redeemed; default: 1'),
+  downloads: z
+    .int()
+    .min(1)
+    .max(LINK_DOWNLOADS_MAX)
+    .optional()
+    .describe('how often the link can be redeemed; default: 1'),
   expires: z.int().min(1).optional().describe('seconds until it expires; default: two days'),
   password: z.string().optional().describe('whoever redeems it has to give it; 1 to 1024 bytes'),
   version: z.int().min(1).optional().describe('default: the one that counts now')
@@ -73,14 +78,21 @@ export const shareFile: Route = (app, context) => {
           ...(await protectedBy(context, reply, clean))
         }
       })
-      if (isProtected && !shared.link.isProtected) throw new PeerbinError('internal', 'a password was passed over')
+      if (isProtected && !shared.link.isProtected)
+        throw new PeerbinError('internal', 'a password was passed over')
       context.logger.info('a file of a user was shared', { entry: id })
       const { file, link } = shared
-      const result = { file, token, deleteSecret, isProtected, needsProof: false, ...terms, expiresAt: link.expiresAt }
+      const result = {
+        file,
+        token,
+        deleteSecret,
+        isProtected,
+        needsProof: false,
+        ...terms,
+        expiresAt: link.expiresAt
+      }
       const answer = uploadAnswer(requestOrigin(context, request), result)
-      return reply
-        .code(201)
-        .send({ ...answer, share: shareAnswer(shared).share, version: shared.version })
+      return reply.code(201).send({ ...answer, share: shareAnswer(shared).share, version: shared.version })
     }
   )
 }

@@ -5,17 +5,20 @@ import { ENTRIES_PER_PAGE_MAX, ENTRY_VERSIONS_MAX } from '../../../protocol/limi
 import { actorOf, asking } from '../../accounts/actor.ts'
 import type { Route } from '../../context.ts'
 import { jsonBodyOf, readJson } from '../../http/json-body.ts'
-import { fileAnswer, fileSchema, messageSchema, versionAnswer, versionsSchema } from '../../user-files/answers.ts'
+import {
+  fileAnswer,
+  fileSchema,
+  messageSchema,
+  versionAnswer,
+  versionsSchema
+} from '../../user-files/answers.ts'
 import { entryIdOf, entryParams, json, numberOf, refusals, tags, versionOf, versionParams } from './shared.ts'
 
 const LIMIT_DEFAULT = 100
 
 const query = z.object({
   before: z.string().optional().describe('`next` of the page before'),
-  limit: z
-    .string()
-    .optional()
-    .describe(`up to ${ENTRIES_PER_PAGE_MAX}; default: ${LIMIT_DEFAULT}`)
+  limit: z.string().optional().describe(`up to ${ENTRIES_PER_PAGE_MAX}; default: ${LIMIT_DEFAULT}`)
 })
 
 export const listVersions: Route = (app, context) => {
@@ -51,7 +54,9 @@ export const listVersions: Route = (app, context) => {
   })
 }
 
-const restored = z.strictObject({ version: z.int().min(1).describe('number of the version that is to count again') })
+const restored = z.strictObject({
+  version: z.int().min(1).describe('number of the version that is to count again')
+})
 
 export const restoreVersion: Route = (app, context) => {
   app.post(
@@ -59,7 +64,8 @@ export const restoreVersion: Route = (app, context) => {
     {
       schema: {
         summary: 'Make an earlier version count again',
-        description: 'As a new version with the same content. Of the one that counts already nothing is made.',
+        description:
+          'As a new version with the same content. Of the one that counts already nothing is made.',
         tags,
         params: entryParams,
         response: {
@@ -97,7 +103,8 @@ export const deleteVersion: Route = (app, context) => {
       const id = entryIdOf(request.params)
       const version = versionOf(request.params.version)
       const { entry } = await context.controller.call('deleteVersion', { actor, id, version })
-      const message = entry === null ? 'It was the last version: the file was deleted.' : 'The version was deleted.'
+      const message =
+        entry === null ? 'It was the last version: the file was deleted.' : 'The version was deleted.'
       return reply.send({ message })
     }
   )
