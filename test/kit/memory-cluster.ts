@@ -61,6 +61,8 @@ export interface MemoryClusterOptions {
   storeOf?: (index: number) => ChunkStore
   /** Default: in memory. */
   metadata?: MetadataStore
+  /** As that of the controller: told while there is no administrator. */
+  onSetupSecret?: (secret: string) => void
   logger?: Logger
   clock?: Clock
   random?: Random
@@ -248,7 +250,7 @@ export class MemoryCluster {
 
   async #runController(store: MetadataStore, memory: ProcessMemory, peer?: PeerId): Promise<void> {
     const makeRole = (parts: Parts): RoleParts => {
-      const controller = new Controller({ ...parts, store })
+      const controller = new Controller({ ...parts, store, onSetupSecret: this.#options.onSetupSecret })
       this.#controller = controller
       return {
         start: () => controller.start(),

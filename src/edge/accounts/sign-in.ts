@@ -1,7 +1,7 @@
 /** Signing up and signing in: the password becomes a record or a proof here, and only that goes to the controller. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { asPeerbinError, PeerbinError } from '../../errors.ts'
+import { PeerbinError } from '../../errors.ts'
 import type { ControlMessages, ResponseOf } from '../../protocol/messages.ts'
 import { hashSecret } from '../../protocol/secrets.ts'
 import { cleanUserName } from '../../protocol/user-names.ts'
@@ -85,8 +85,14 @@ export async function signIn(
   const client = clientHash(request)
   const { challenge, cost } = await controller.call('signInChallenge', { name, client }, { signal })
   const proof = await passwords.prove(password, challenge, signal, client)
-  const asked = { name, proof, client, session: newSession(context, request) }
-  const answer = await controller.call('signIn', asked)
+  const answer = await controller.call('signIn', {
+    name,
+    proof,
+    client,
+    session: newSession(context, request),
+    // taken if the proof is right: nothing else can show that the password is
+    ...(isDated(challenge, cost) && { rehash: await passwords.record(password, signal, client, cost) })
+  })
   switch (answer.outcome) {
     case 'wrong':
       throw new PeerbinError('login-failed')
@@ -95,16 +101,6 @@ export async function signIn(
     case 'disabled':
       throw new PeerbinError('user-disabled')
     case 'signed-in':
-      break
+      return answer
   }
-  if (isDated(challenge, cost)) {
-    try {
-      // only now, when the password is known to be right: wrong ones are to cost one hash, not two
-      const rehash = await passwords.record(password, signal, client, cost)
-      await controller.call('signIn', { ...asked, rehash }, { signal })
-    } catch (error) {
-      context.logger.debug('a password is hashed anew another time', { code: asPeerbinError(error).code })
-    }
-  }
-  return answer
 }
