@@ -15,7 +15,7 @@ const loginBody = z.strictObject({
   cookie: z.boolean().default(false).describe('for pages: the access token is set as a cookie too')
 })
 
-export const signIn: Route = (app, context) => {
+const login: Route = (app, context) => {
   app.post(
     '/api/login',
     {
@@ -49,6 +49,9 @@ export const signIn: Route = (app, context) => {
       })
     }
   )
+}
+
+const logout: Route = (app, context) => {
   app.post(
     '/api/logout',
     {
@@ -69,6 +72,9 @@ export const signIn: Route = (app, context) => {
       return { message: 'You are signed out.' }
     }
   )
+}
+
+const validate: Route = (app) => {
   app.get(
     '/api/validate',
     {
@@ -93,4 +99,8 @@ export const signIn: Route = (app, context) => {
       }
     }
   )
+}
+
+export const signIn: Route = (app, context) => {
+  for (const route of [login, logout, validate]) route(app, context)
 }
