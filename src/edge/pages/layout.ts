@@ -11,10 +11,14 @@ export interface PageOptions {
   readonly content: Html
   /** Scripts that make the page more comfortable; it works without. */
   readonly scripts?: readonly AssetName[]
+  /** Beside the common one. */
+  readonly sheet?: AssetName
+  /** Beside the name of the product. */
+  readonly nav?: Html
 }
 
 /** A whole document. No inline style or script: the pages' Content-Security-Policy forbids both. */
-export function page({ assets, title, content, scripts = [] }: PageOptions): string {
+export function page({ assets, title, content, scripts = [], sheet, nav }: PageOptions): string {
   const tags = scripts.map((name) => html`<script type="module" src="${assets.path(name)}"></script>`)
   return html`<!doctype html>
     <html lang="en">
@@ -26,7 +30,7 @@ export function page({ assets, title, content, scripts = [] }: PageOptions): str
         <title>${title} · ${texts.product}</title>
         <link rel="icon" href="${assets.path('icon.svg')}" type="image/svg+xml" />
         <link rel="stylesheet" href="${assets.path('style.css')}" />
-        ${tags}
+        ${sheet !== undefined && html`<link rel="stylesheet" href="${assets.path(sheet)}" />`} ${tags}
       </head>
       <body>
         <a class="skip" href="#content">${texts.skip}</a>
@@ -34,6 +38,7 @@ export function page({ assets, title, content, scripts = [] }: PageOptions): str
           <a class="brand" href="/"
             ><img src="${assets.path('icon.svg')}" alt="" width="28" height="28" />${texts.product}</a
           >
+          ${nav}
         </header>
         <main id="content" tabindex="-1">${content}</main>
         <footer class="foot">${texts.footer}</footer>
