@@ -30,7 +30,7 @@ export const adminTexts = {
   changed: (name: string) => `${name} was changed.`,
   resetPassword: 'Set a new password',
   resetSubmit: 'Set the password',
-  resetDone: (name: string) => `${name} has a new password, and all their sessions have ended.`,
+  resetDone: (name: string) => `${name} has a new password. All their sessions and keys have ended.`,
   lastAdmin: 'This is the last active administrator, who has to stay.',
   since: (time: string) => `since ${time}`,
   filesLead: 'The files of all users.',

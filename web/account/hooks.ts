@@ -91,9 +91,10 @@ export interface Page<T> {
   readonly next: string | null
 }
 
-/** Rows asked for at once; the API gives no more than the second. */
+/** Rows asked for at once. */
 const PAGE_ROWS = 100
-const PAGE_ROWS_MAX = 1000
+/** Most that one answer of every list gives. */
+const PAGE_ROWS_MAX = 250
 
 /** A list that is loaded page by page. Loaded again, it is as long as it was, as far as one answer can be. */
 export function usePaged<T>(

@@ -215,6 +215,8 @@ export function CopyField(props: {
   label: string
   value: string
   copy?: string
+  /** When it appears, so that keyboard and screen reader are where something new is. */
+  hasFocus?: boolean
   children?: ComponentChildren
 }): JSX.Element {
   const { id, label, value, copy = words.copy, children } = props
@@ -234,6 +236,7 @@ export function CopyField(props: {
           type="text"
           readonly
           value={value}
+          ref={props.hasFocus === true ? focusOnce : null}
           onClick={(event) => event.currentTarget.select()}
         />
         <button class="button primary" type="button" onClick={() => void onCopy()}>

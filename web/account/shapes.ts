@@ -6,7 +6,8 @@ export interface Me {
   readonly user_id: string
   readonly username: string
   readonly role: Role
-  readonly used_bytes: number
+  /** Where it is told. */
+  readonly used_bytes?: number
   /** null: no limit. */
   readonly quota_bytes: number | null
   readonly created_at: string
@@ -115,4 +116,6 @@ export interface Invite {
   readonly invite_id: string
   readonly role: Role
   readonly expires_at: string
+  /** Id of who registered with it. */
+  readonly used_by: string | null
 }

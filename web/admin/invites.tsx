@@ -19,12 +19,11 @@ const ROLES: ReadonlyArray<{ value: Role; label: string }> = [
 ]
 const DEFAULT_LIFE_S = 7 * 86_400
 
-/** The secret stands behind the `#`: no server's log has it. */
-const linkOf = (invite: string): string => `${location.origin}/sign-up#invite=${encodeURIComponent(invite)}`
-
 export function Invites(): JSX.Element {
   const invites = useLoaded('invites', (signal) =>
-    ask<{ invites: Invite[] }>('/api/invites', { signal }).then((answer) => answer.invites)
+    ask<{ invites: Invite[] }>('/api/invites', { signal }).then(({ invites: all }) =>
+      all.filter(({ used_by: user }) => user === null)
+    )
   )
   return (
     <div class="columns">
@@ -44,13 +43,13 @@ export function Invites(): JSX.Element {
 function NewInvite({ onMade }: { onMade: () => void }): JSX.Element {
   const [role, setRole] = useState<Role>('user')
   const [expires, setExpires] = useState<number>(DEFAULT_LIFE_S)
-  const [invite, setInvite] = useState<string>()
+  const [link, setLink] = useState<string>()
   const doing = useDoing()
   const submit = (): void =>
     doing.run(async () => {
       const body = { role, expires_in: expires }
-      const made = await ask<{ invite: string }>('/api/invites', { method: 'POST', body })
-      setInvite(made.invite)
+      const made = await ask<{ invite_url: string }>('/api/invites', { method: 'POST', body })
+      setLink(made.invite_url)
       onMade()
     })
   return (
@@ -67,12 +66,13 @@ function NewInvite({ onMade }: { onMade: () => void }): JSX.Element {
           onChoose={setExpires}
         />
       </Form>
-      {invite !== undefined && (
+      {link !== undefined && (
         <div class="made" id="made">
           <CopyField
             id="invite-link"
+            hasFocus
             label={words.inviteLink}
-            value={linkOf(invite)}
+            value={link}
             copy={accountTexts.share.copy}
           />
           <p class="notice warning">{words.inviteOnce}</p>

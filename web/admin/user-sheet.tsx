@@ -69,7 +69,8 @@ function bytesOf(text: string): number | null | undefined {
 
 function Rights({ user, onChange }: PartProps): JSX.Element {
   const [role, setRole] = useState(user.role)
-  const [quota, setQuota] = useState('')
+  const before = user.quota_bytes === null ? '' : String(Number((user.quota_bytes / GB).toFixed(3)))
+  const [quota, setQuota] = useState(before)
   const doing = useDoing()
   const submit = (): void => {
     const bytes = bytesOf(quota)
@@ -78,7 +79,8 @@ function Rights({ user, onChange }: PartProps): JSX.Element {
       return
     }
     doing.run(async () => {
-      onChange(await change(user, { role, quota_bytes: bytes }))
+      // what is shown may be that of the role: it becomes the user's own when somebody says so
+      onChange(await change(user, { role, ...(quota !== before && { quota_bytes: bytes }) }))
       tell(words.changed(user.username))
     }, adminWords)
   }

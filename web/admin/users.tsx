@@ -45,8 +45,10 @@ export function Users(props: {
       </div>
       <Problem text={users.problem} onRetry={users.reload} />
       {!users.isReady && users.problem === '' && <Loading />}
-      {users.isReady && users.rows.length === 0 && <p class="card empty">{words.noUsers}</p>}
-      {users.rows.length > 0 && (
+      {users.isReady && users.rows.length === 0 && !users.hasMore && (
+        <p class="card empty">{words.noUsers}</p>
+      )}
+      {(users.rows.length > 0 || users.hasMore) && (
         <section class="card list" aria-label={words.userList} aria-busy={users.isLoading}>
           <ul class="rows" id="users">
             {users.rows.map((user) => (
@@ -92,7 +94,7 @@ function Row(props: { user: User; isMe: boolean; onOpen: (user: User) => void })
           {isMe && <Badge kind="current">{words.you}</Badge>}
           {role === 'admin' && <Badge kind="current">{words.roles.admin}</Badge>}
           {state === 'disabled' && <Badge kind="failed">{words.states.disabled}</Badge>}
-          <span>{accountTexts.files.space(used, quota)}</span>
+          {used !== undefined && <span>{accountTexts.files.space(used, quota)}</span>}
           <span>{words.since(timeWords(since, 'day'))}</span>
         </span>
       </div>

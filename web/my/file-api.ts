@@ -9,7 +9,7 @@ export const fileApi = (id: string): string => `/api/files/${segment(id)}`
 export const downloadPath = (file: { file_id: string }, version?: number): string =>
   `/api/files/download/${segment(file.file_id)}${version === undefined ? '' : `?version=${version}`}`
 
-export const SECTIONS = ['share', 'versions', 'rename', 'remove'] as const
+export const SECTIONS = ['details', 'share', 'versions', 'rename', 'remove'] as const
 export type Section = (typeof SECTIONS)[number]
 
 /** A file whose sheet is open. */

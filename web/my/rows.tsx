@@ -65,8 +65,8 @@ export function FileRows(props: {
                 class="row-name"
                 type="button"
                 aria-haspopup="dialog"
-                title={words.details(name)}
-                onClick={() => onOpen({ file, section: 'versions' })}
+                title={name}
+                onClick={() => onOpen({ file, section: 'details' })}
               >
                 {name}
               </button>
@@ -87,7 +87,8 @@ export function FileRows(props: {
   )
 }
 
-function Facts({ file }: { file: FileRow }): JSX.Element {
+/** Size, time, version, status. */
+export function Facts({ file }: { file: FileRow }): JSX.Element {
   const { file_size: bytes, upload_date: date, version, status } = file
   return (
     <span class="row-facts">

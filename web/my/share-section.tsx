@@ -114,7 +114,7 @@ function Made({ link, onAnother }: { link: NewShare; onAnother: () => void }): J
   }
   return (
     <div class="made">
-      <CopyField id="link" label={words.link} value={link.url} copy={words.copy}>
+      <CopyField id="link" hasFocus label={words.link} value={link.url} copy={words.copy}>
         {'share' in navigator && (
           <button class="button secondary" type="button" onClick={() => void send()}>
             {words.send}

@@ -14,6 +14,7 @@ import { tell } from '../account/toast.ts'
 import { Icon } from '../common/icons.tsx'
 import { SECTIONS, downloadPath, fileApi } from './file-api.ts'
 import type { Opened, Section } from './file-api.ts'
+import { Facts } from './rows.tsx'
 import { ShareSection } from './share-section.tsx'
 import { VersionsSection } from './versions-section.tsx'
 
@@ -40,10 +41,10 @@ export function FileSheet(props: {
   return (
     <Dialog title={file.file_name} id="sheet" onClose={onClose}>
       <Problem text={loaded.problem} onRetry={loaded.reload} />
-      <Facts file={file} owner={owner} />
+      <Facts file={file} />
       {file.status !== 'upload_failed' && (
         <div class="actions">
-          <a class="button primary" href={downloadPath(file)} download id="download">
+          <a class="button secondary" href={downloadPath(file)} download id="download">
             <Icon name="download" />
             {accountTexts.files.download}
           </a>
@@ -63,6 +64,7 @@ export function FileSheet(props: {
           </button>
         ))}
       </div>
+      {section === 'details' && <Details file={file} owner={owner} />}
       {section === 'share' && <ShareSection file={file} settings={settings} />}
       {section === 'versions' && <VersionsSection file={file} onChange={changed} />}
       {section === 'rename' && <Rename file={file} onChange={changed} />}
@@ -71,7 +73,7 @@ export function FileSheet(props: {
   )
 }
 
-function Facts({ file, owner }: { file: FileRow; owner: string | undefined }): JSX.Element {
+function Details({ file, owner }: { file: FileRow; owner: string | undefined }): JSX.Element {
   const { path, status, sha256, expires_at: expiresAt, metadata } = file
   const folder = path.slice(0, Math.max(0, path.lastIndexOf('/')))
   const notes = Object.entries(metadata)

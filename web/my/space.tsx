@@ -9,8 +9,9 @@ const words = accountTexts.files
 /** From here on it is shown that little is left. */
 const NEARLY_FULL = 0.9
 
-export function Space({ me }: { me: Pick<Me, 'used_bytes' | 'quota_bytes'> }): JSX.Element {
+export function Space({ me }: { me: Pick<Me, 'used_bytes' | 'quota_bytes'> }): JSX.Element | null {
   const { used_bytes: used, quota_bytes: quota } = me
+  if (used === undefined) return null
   const share = quota === null ? 0 : used / Math.max(1, quota)
   return (
     <div class="space" data-full={share >= NEARLY_FULL ? '' : undefined}>

@@ -122,7 +122,7 @@ function NewKey(props: { me: Me; onMade: () => void; onClose: () => void }): JSX
   if (key !== undefined)
     return (
       <Dialog title={words.keyReady} id="key-ready" onClose={onClose}>
-        <CopyField id="key" label={words.keyField} value={key} copy={words.keyCopy} />
+        <CopyField id="key" hasFocus label={words.keyField} value={key} copy={words.keyCopy} />
         <p class="notice warning">{words.keyOnce}</p>
       </Dialog>
     )

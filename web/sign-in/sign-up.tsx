@@ -11,8 +11,11 @@ import type { Limits } from './credentials.tsx'
 
 const words = accountTexts.signUp
 
-/** `#invite=…`; the rest is where somebody came from. */
-const inviteInAddress = (): string => new URLSearchParams(location.hash.slice(1)).get('invite') ?? ''
+/** `#INVITATION`; what has names there is where somebody came from. */
+function inviteInAddress(): string {
+  const text = location.hash.slice(1)
+  return text.includes('=') ? '' : text
+}
 
 export function SignUp(limits: Limits): JSX.Element {
   const mode = useLoaded('mode', (signal) =>

@@ -51,6 +51,7 @@ export function accountPage(assets: Assets, config: Config, path: AccountPath): 
     content,
     scripts: [script],
     sheet: 'account.css',
+    footer: words.footer,
     ...(isInside && { nav: accountNav(path) })
   })
 }

@@ -15,10 +15,20 @@ export interface PageOptions {
   readonly sheet?: AssetName
   /** Beside the name of the product. */
   readonly nav?: Html
+  /** Default: what holds for links. */
+  readonly footer?: string
 }
 
 /** A whole document. No inline style or script: the pages' Content-Security-Policy forbids both. */
-export function page({ assets, title, content, scripts = [], sheet, nav }: PageOptions): string {
+export function page({
+  assets,
+  title,
+  content,
+  scripts = [],
+  sheet,
+  nav,
+  footer = texts.footer
+}: PageOptions): string {
   const tags = scripts.map((name) => html`<script type="module" src="${assets.path(name)}"></script>`)
   return html`<!doctype html>
     <html lang="en">
@@ -41,7 +51,7 @@ export function page({ assets, title, content, scripts = [], sheet, nav }: PageO
           ${nav}
         </header>
         <main id="content" tabindex="-1">${content}</main>
-        <footer class="foot">${texts.footer}</footer>
+        <footer class="foot">${footer}</footer>
       </body>
     </html> `.toString()
 }
