@@ -46,9 +46,12 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** Files directly in src/ that everybody may import. */
 const VOCABULARY = new Set([
   'types',
+  'account-store',
   'interfaces',
   'errors',
   'config',
+  'config-accounts',
+  'config-kinds',
   'config-lists',
   'metadata-store',
   'metadata-records',
@@ -124,7 +127,7 @@ function importAllowed(from: string, target: string): boolean {
   if (goal.startsWith('src:') && VOCABULARY.has(goal.slice(4))) return true
   if (source === 'bin') return goal === 'cli' || goal === 'compose'
   if (source === 'src:index') return true
-  if (source.startsWith('src:')) return goal === 'protocol' && source === 'src:config'
+  if (source.startsWith('src:')) return goal === 'protocol' && source.startsWith('src:config')
   return LAYERS[source]?.includes(goal) === true
 }
 

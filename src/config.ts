@@ -4,29 +4,11 @@
  */
 
 import { z } from 'zod'
+import { accountSections, accountShape } from './config-accounts.ts'
+import { DAY, HOUR, MIB, MINUTE, SECOND, bytes, list, ms, num, text } from './config-kinds.ts'
 import { forbiddenTypes, trustedProxies } from './config-lists.ts'
 import { PeerbinError } from './errors.ts'
 import { PASSWORD_LANES_MAX, PASSWORD_MEMORY_KIB_MAX, PASSWORD_PASSES_MAX } from './protocol/limits.ts'
-
-const MIB = 1024 * 1024
-const SECOND = 1000
-const MINUTE = 60 * SECOND
-const HOUR = 60 * MINUTE
-const DAY = 24 * HOUR
-
-const ms = (fallback: number, why: string) =>
-  z
-    .int()
-    .min(1)
-    .max(3650 * DAY)
-    .default(fallback)
-    .describe(`${why} (ms)`)
-const bytes = (fallback: number, why: string) => z.int().min(0).default(fallback).describe(`${why} (bytes)`)
-const num = (min: number, max: number, fallback: number, why: string) =>
-  z.int().min(min).max(max).default(fallback).describe(why)
-
-const text = (fallback: string, why: string) => z.string().default(fallback).describe(why)
-const list = (why: string) => z.array(z.string()).default([]).describe(why)
 
 const heartbeat = z.strictObject({
   intervalMs: ms(1 * SECOND, 'pause between two heartbeats'),
@@ -344,6 +326,7 @@ const sections = {
   edge,
   anonymous,
   scan,
+  ...accountSections,
   network,
   log
 }
@@ -363,6 +346,7 @@ export const configSchema = z.strictObject({
   edge: edge.prefault({}),
   anonymous: anonymous.prefault({}),
   scan: scan.prefault({}),
+  ...accountShape,
   network: network.prefault({}),
   log: log.prefault({})
 })

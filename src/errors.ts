@@ -136,6 +136,54 @@ export const ERRORS = {
     EXIT.integrity,
     'The key does not fit, or the encrypted file was changed or cut off.'
   ),
+  // accounts; three of the texts say what requirement A2 asks for
+  'credentials-missing': spec(
+    401,
+    false,
+    EXIT.refused,
+    'Please sign in: client credentials invalid or missing.'
+  ),
+  'credentials-invalid': spec(401, false, EXIT.refused, 'Please sign in again: client credentials invalid.'),
+  'permission-denied': spec(
+    403,
+    false,
+    EXIT.refused,
+    'You may not do this: client credentials invalid for it.'
+  ),
+  'login-failed': spec(401, false, EXIT.refused, 'Invalid credentials'),
+  'login-attempts': spec(
+    429,
+    true,
+    EXIT.refused,
+    'Too many attempts to sign in have failed. Please try again later.'
+  ),
+  'too-many-sign-ins': spec(
+    429,
+    true,
+    EXIT.busy,
+    'Too many attempts to sign in or register from your address. Please wait a moment.'
+  ),
+  'user-disabled': spec(403, false, EXIT.refused, 'This account has been disabled by an administrator.'),
+  'user-unknown': spec(404, false, EXIT.refused, 'There is no such user.'),
+  'name-taken': spec(409, false, EXIT.refused, 'Somebody else has this name, or one that looks like it.'),
+  'last-admin': spec(409, false, EXIT.refused, 'This is the last administrator, and one has to remain.'),
+  'registration-closed': spec(403, false, EXIT.refused, 'New accounts are made by an administrator here.'),
+  'invite-needed': spec(403, false, EXIT.refused, 'An invitation is needed to register here.'),
+  'invite-invalid': spec(
+    403,
+    false,
+    EXIT.refused,
+    'This invitation has been used, has expired or never was.'
+  ),
+  'invite-unknown': spec(404, false, EXIT.refused, 'There is no such invitation.'),
+  'setup-invalid': spec(
+    403,
+    false,
+    EXIT.refused,
+    'That is not the secret for setting up this server, or it has been set up already.'
+  ),
+  'session-unknown': spec(404, false, EXIT.refused, 'There is no such session or key.'),
+  'keys-full': spec(409, false, EXIT.refused, 'There are too many keys already. Please revoke one first.'),
   // uploads
   'upload-unknown': spec(404, false, EXIT.refused, 'This upload does not exist or has been given up.'),
   'upload-closed': spec(409, false, EXIT.refused, 'This upload has ended already.'),

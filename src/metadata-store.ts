@@ -40,6 +40,7 @@ import type {
   ClaimCursor,
   StoreStats
 } from './metadata-records.ts'
+import type { AccountRecords } from './account-store.ts'
 import type {
   ChunkId,
   ClaimRecord,
@@ -55,6 +56,7 @@ import type {
   UploadId
 } from './types.ts'
 
+export type * from './account-store.ts'
 export type * from './metadata-records.ts'
 export { MANIFEST_INDEX } from './metadata-records.ts'
 
@@ -317,7 +319,8 @@ export interface MetadataStore
     GarbageRecords,
     RepairRecords,
     InventoryRecords,
-    RecoveryRecords {
+    RecoveryRecords,
+    AccountRecords {
   readonly durable: boolean
   open(): Promise<void>
   close(): Promise<void>

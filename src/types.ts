@@ -23,6 +23,12 @@ export type UploadWriter = Brand<string, 'UploadWriter'>
  * See protocol/secrets.ts.
  */
 export type LinkToken = Brand<string, 'LinkToken'>
+/** UUID v4 of an account. */
+export type UserId = Brand<string, 'UserId'>
+/** UUID v4 of one sign-in, or of one API key: what a request shows that it comes from a user. */
+export type SessionId = Brand<string, 'SessionId'>
+/** UUID v4 of an invitation. */
+export type InviteId = Brand<string, 'InviteId'>
 /** Lower-case hex SHA-256 of a token, a claim secret or a delete secret: 64 characters. */
 export type SecretHash = Brand<string, 'SecretHash'>
 /** Multiaddr as text, e.g. `/ip4/10.0.0.7/tcp/4811/p2p/12D3KooW…`. */
@@ -43,6 +49,26 @@ export type Role = (typeof ROLES)[number]
 export const USER_ROLES = ['anonymous'] as const
 /** Whose limits hold for an upload or a download. Whoever shows no account is `anonymous`. */
 export type UserRole = (typeof USER_ROLES)[number]
+
+export const ACCOUNT_ROLES = ['user', 'admin'] as const
+/** What an account is: an `admin` sees and manages everybody's. */
+export type AccountRole = (typeof ACCOUNT_ROLES)[number]
+export type UserState = 'active' | 'disabled'
+
+export const SCOPES = [
+  'files:read',
+  'files:write',
+  'files:share',
+  'history:read',
+  'account',
+  'admin'
+] as const
+/** What an API key may be used for. `admin` is worth something only while its user is one. */
+export type Scope = (typeof SCOPES)[number]
+
+export const REGISTRATION_MODES = ['open', 'invited', 'closed'] as const
+/** Who may make an account for themselves. */
+export type RegistrationMode = (typeof REGISTRATION_MODES)[number]
 
 export const NODE_STATES = ['active', 'draining', 'full', 'read-only'] as const
 /** What a node says of itself. `full`: below its reserve of free space; `read-only`: a write failed and it wants a restart. */
@@ -210,4 +236,62 @@ export interface ClaimRecord {
   /** Merged, ordered, disjoint. */
   covered: ByteRange[]
   consumedAt: number | null
+}
+
+/** An account, without its password. */
+export interface UserRecord {
+  id: UserId
+  /** As typed: NFC, trimmed (protocol/user-names.ts). No two users have names that differ in case or Unicode form only. */
+  name: string
+  role: AccountRole
+  state: UserState
+  /** Most that the user's files may take; null: what the role has. */
+  quotaBytes: number | null
+  createdAt: number
+}
+
+/** `session`: somebody signed in; `key`: an API key of a program. */
+export type SessionKind = 'session' | 'key'
+
+/** A right to act for a user, until it ends: by its time, by signing out, by being revoked. */
+export interface SessionRecord {
+  id: SessionId
+  user: UserId
+  kind: SessionKind
+  /** User agent, or what the user calls the key. */
+  name: string
+  /** Of a key. A session may do everything that its user may, and has all of them. */
+  scopes: Scope[]
+  createdAt: number
+  /** Null: a key that has no end. */
+  expiresAt: number | null
+  /** Coarse: at most a minute old while it is in use. */
+  lastUsedAt: number
+}
+
+/** A session that holds, with what an edge needs to know of its user. */
+export interface ActiveSession {
+  id: SessionId
+  user: UserId
+  /** The user's. */
+  name: string
+  /** The user's at this moment. */
+  role: AccountRole
+  kind: SessionKind
+  scopes: Scope[]
+  expiresAt: number | null
+  /** Hash of the text of a key; null for a session. */
+  key: SecretHash | null
+}
+
+/** Lets one person register. Its secret is stored hashed and told once. */
+export interface InviteRecord {
+  id: InviteId
+  /** What its user will be. */
+  role: AccountRole
+  createdBy: UserId | null
+  createdAt: number
+  expiresAt: number
+  /** Who registered with it; null: nobody yet. */
+  usedBy: UserId | null
 }

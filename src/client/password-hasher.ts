@@ -8,6 +8,7 @@ import type { Config } from '../config.ts'
 import { PeerbinError } from '../errors.ts'
 import type { Random } from '../interfaces.ts'
 import { newChallenge, passwordTag, recordOf } from '../protocol/password.ts'
+import type { PasswordCost } from '../protocol/password.ts'
 import { Budget } from '../runtime/budget.ts'
 import type { PasswordChallenge, PasswordRecord } from '../types.ts'
 
@@ -38,14 +39,27 @@ export class PasswordHasher {
   }
 
   /**
-   * What is stored for a password that a sender chose. @param password clean (protocol/password.ts) @param client whose it is, for an equal share; none: not counted
+   * What is stored for a password that somebody chose. @param password clean (protocol/password.ts) @param client whose it is, for an equal share; none: not counted
+   * @param cost of argon2id; that of links when it is not given
    * @throws `busy` when too many wait; the signal's reason
    */
-  async record(password: string, signal?: AbortSignal, client?: string): Promise<PasswordRecord> {
-    const { config, random } = this.#deps
-    const { passwordMemoryKiB: memoryKiB, passwordPasses: passes, passwordLanes: parallelism } = config.link
-    const challenge = newChallenge({ memoryKiB, passes, parallelism }, random)
+  async record(
+    password: string,
+    signal?: AbortSignal,
+    client?: string,
+    cost: PasswordCost = this.#linkCost()
+  ): Promise<PasswordRecord> {
+    const challenge = newChallenge(cost, this.#deps.random)
     return recordOf(challenge, await this.prove(password, challenge, signal, client))
+  }
+
+  #linkCost(): PasswordCost {
+    const {
+      passwordMemoryKiB: memoryKiB,
+      passwordPasses: passes,
+      passwordLanes: parallelism
+    } = this.#deps.config.link
+    return { memoryKiB, passes, parallelism }
   }
 
   /** The tag that shows a password. @throws as record */

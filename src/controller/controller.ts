@@ -13,6 +13,7 @@ import { serve } from '../protocol/rpc-server.ts'
 import type { RpcServer } from '../protocol/rpc-server.ts'
 import type { RpcCaller } from '../protocol/rpc.ts'
 import type { ChunkId, PeerId, Term } from '../types.ts'
+import { createAccounts } from './accounts/accounts.ts'
 import { CopyCheck } from './copy-check.ts'
 import { FileChunks } from './file-chunks.ts'
 import { createHandlers } from './handlers.ts'
@@ -106,6 +107,7 @@ export class Controller implements Service {
       messages: controlMessages,
       policy: controlPolicy,
       handlers: createHandlers({
+        accounts: createAccounts(),
         leadership,
         uploads,
         resumption: new ResumptionService({ ...shared, ...parts, uploads, onGarbage }),

@@ -2,6 +2,7 @@
 
 import type { ClusterStatus, ControlMessages } from '../protocol/messages.ts'
 import type { RpcAnswer, RpcHandlers, RpcRequest } from '../protocol/rpc.ts'
+import type { AccountOp, Accounts } from './accounts/accounts.ts'
 import type { CopyCheck } from './copy-check.ts'
 import type { FileChunks } from './file-chunks.ts'
 import type { Leadership } from './leadership.ts'
@@ -14,6 +15,7 @@ import type { Snapshots } from './snapshots/snapshots.ts'
 import type { UploadService } from './upload-service.ts'
 
 export interface HandlersDeps {
+  accounts: Accounts
   leadership: Leadership
   uploads: UploadService
   resumption: ResumptionService
@@ -29,6 +31,7 @@ export interface HandlersDeps {
 
 export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages> {
   const {
+    accounts,
     leadership,
     uploads,
     resumption,
@@ -48,6 +51,7 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
       return { message: await work(message, signal) }
     }
   return {
+    ...accountHandlers(accounts, leadership),
     openUpload: led((message) => uploads.open(message)),
     reserveChunk: led((message) => uploads.reserve(message)),
     recordReceipts: led((message, signal) => uploads.recordReceipts(message, signal)),
@@ -86,4 +90,19 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
     },
     status: led(() => status())
   }
+}
+
+/** As `led`, for all of them at once. */
+function accountHandlers(
+  { handlers }: Accounts,
+  leadership: Leadership
+): Pick<RpcHandlers<ControlMessages>, AccountOp> {
+  const answerers = Object.entries(handlers).map(([op, work]) => [
+    op,
+    async ({ message, signal }: RpcRequest<never>): Promise<RpcAnswer<unknown>> => {
+      leadership.assert()
+      return { message: await work(message, signal) }
+    }
+  ])
+  return Object.fromEntries(answerers) as Pick<RpcHandlers<ControlMessages>, AccountOp>
 }

@@ -8,6 +8,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { PeerbinError } from '../errors.ts'
+import { addPermissions } from './accounts/permissions.ts'
+import type { PermissionRow } from './accounts/permissions.ts'
 import type { App, EdgeContext, Route } from './context.ts'
 import { createHttpServer, onClientError, pathOf } from './http-server.ts'
 import { headerOf } from './http/accept.ts'
@@ -21,6 +23,13 @@ import { hasSession } from './pages/account-nav.ts'
 import { uploadPage } from './pages/upload-page.ts'
 import { asEdgeError, detailOf, sendProblem } from './problem.ts'
 import { asLocked } from './tus/tus-errors.ts'
+import { invites } from './routes/accounts/invites.ts'
+import { keys } from './routes/accounts/keys.ts'
+import { me } from './routes/accounts/me.ts'
+import { sessions } from './routes/accounts/sessions.ts'
+import { signIn } from './routes/accounts/sign-in.ts'
+import { signUp } from './routes/accounts/sign-up.ts'
+import { users } from './routes/accounts/users.ts'
 import { deleteLink } from './routes/delete-link.ts'
 import { getActiveNodes, getHealth, getStatus } from './routes/get-cluster.ts'
 import { getDownload, getEntry } from './routes/get-download.ts'
@@ -59,18 +68,31 @@ const ROUTES: readonly Route[] = [
   getActiveNodes,
   getHealth,
   getStatus,
+  signUp,
+  signIn,
+  me,
+  sessions,
+  keys,
+  users,
+  invites,
   getOpenapi
 ]
 
 /** Request lines are at most 16 KiB (Node's limit for headers); a longer parameter than Fastify's default is for us to judge. */
 const PARAM_LENGTH_MAX = 16 * 1024
 
+/** The server with all its routes, and what each of those asks for that has to do with accounts. */
+export interface CreatedApp {
+  readonly app: App
+  readonly permissions: readonly PermissionRow[]
+}
+
 /** Not started, not listening. @param stopping tells that no new request is to be begun */
 export async function createApp(
   context: EdgeContext,
   certificate: Certificate | undefined,
   stopping: () => boolean
-): Promise<App> {
+): Promise<CreatedApp> {
   const { config, version } = context
   const app: App = fastify({
     logger: false, // ours is told in onResponse, without addresses
@@ -98,6 +120,7 @@ export async function createApp(
   await app.register(multipart, { throwFileSizeLimit: false })
   await app.register(swagger, swaggerOptions(version))
   addHooks(app, context, stopping)
+  const permissions = addPermissions(app, context)
   const methods = new MethodTable()
   // `PUT /{name}` takes any name: it says nothing about what else an address could be
   app.addHook('onRoute', ({ url, method }) => {
@@ -106,7 +129,7 @@ export async function createApp(
   addErrorHandlers(app, context, methods)
   for (const route of ROUTES) route(app, context)
   await app.ready()
-  return app
+  return { app, permissions }
 }
 
 function addHooks(app: App, context: EdgeContext, stopping: () => boolean): void {

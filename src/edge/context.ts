@@ -18,6 +18,8 @@ import type { Membership } from '../cluster/membership.ts'
 import type { Config } from '../config.ts'
 import type { Clock, Logger, Random } from '../interfaces.ts'
 import type { Budget } from '../runtime/budget.ts'
+import type { Accounts } from './accounts/accounts.ts'
+import type { SessionWatch } from './accounts/session-watch.ts'
 import type { Assets } from './assets.ts'
 import type { IndexShelf } from './delivery/index-shelf.ts'
 import type { AddressLimits } from './limits/address-limits.ts'
@@ -53,6 +55,10 @@ export interface EdgeContext extends EdgeDeps {
   /** Requests that work on uploads that go on later. */
   readonly uploadLocks: UploadLocks
   readonly addresses: AddressLimits
+  /** Who makes a request. */
+  readonly accounts: Accounts
+  /** Which sessions are active; guards for what goes on longer than it takes to let a request in. */
+  readonly sessions: SessionWatch
   /** The edge's own address, for requests that do not say by which name they came. */
   readonly url: () => string
 }

@@ -6,6 +6,9 @@ import { PasswordHasher } from '../client/password-hasher.ts'
 import { PeerbinError } from '../errors.ts'
 import type { Service } from '../interfaces.ts'
 import { sleep } from '../runtime/deadline.ts'
+import { openAccounts } from './accounts/open-accounts.ts'
+import type { PermissionRow } from './accounts/permissions.ts'
+import type { SessionWatch } from './accounts/session-watch.ts'
 import { createApp } from './app.ts'
 import { loadAssets } from './assets.ts'
 import type { App, EdgeDeps } from './context.ts'
@@ -24,8 +27,10 @@ const SWEEP_MS = 50
 /** One start of the edge. */
 interface Running {
   readonly app: App
+  readonly permissions: readonly PermissionRow[]
   readonly sockets: Sockets
   readonly transfers: Transfers
+  readonly sessions: SessionWatch
   readonly reloader: CertificateReloader | undefined
   readonly url: string
 }
@@ -43,6 +48,11 @@ export class Edge implements Service {
   /** Where it listens: `http://127.0.0.1:8080`, without a slash at the end. Empty before the start. */
   get url(): string {
     return this.#running?.url ?? ''
+  }
+
+  /** Who may call which route of accounts and files. Empty before the start. */
+  get permissions(): readonly PermissionRow[] {
+    return this.#running?.permissions ?? []
   }
 
   /** @throws `address-in-use`; `config-invalid` for bad certificate files or an address that cannot be listened on */
@@ -72,7 +82,8 @@ export class Edge implements Service {
     const { clock, logger, config } = this.#deps
     const certificate = await readCertificate(config.edge)
     const transfers = new Transfers()
-    const app = await createApp(
+    const { accounts, sessions } = openAccounts(this.#deps, () => this.url)
+    const { app, permissions } = await createApp(
       {
         ...this.#deps,
         assets: await loadAssets(),
@@ -82,6 +93,8 @@ export class Edge implements Service {
         passwords: new PasswordHasher(this.#deps),
         uploadLocks: new UploadLocks(clock),
         addresses: new AddressLimits(clock, config),
+        accounts,
+        sessions,
         url: () => this.url
       },
       certificate,
@@ -106,10 +119,10 @@ export class Edge implements Service {
           })
     await reloader?.start()
     const url = urlOf(app.server.address(), config.edge.host, certificate !== undefined)
-    return { app, sockets, transfers, reloader, url }
+    return { app, permissions, sockets, transfers, sessions, reloader, url }
   }
 
-  async #close({ app, sockets, transfers, reloader }: Running): Promise<void> {
+  async #close({ app, sockets, transfers, sessions, reloader }: Running): Promise<void> {
     const { clock, config } = this.#deps
     await reloader?.stop()
     const limit = clock.setTimer(config.edge.stopMs, () => {
@@ -122,6 +135,7 @@ export class Edge implements Service {
     limit.cancel()
     sweep.abort()
     await sweeping
+    await sessions.stop()
     await transfers.settle(clock, SETTLE_MS)
   }
 

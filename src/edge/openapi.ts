@@ -2,6 +2,8 @@
 
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import { jsonSchemaTransform } from 'fastify-type-provider-zod'
+import type { Permission } from './accounts/permissions.ts'
+import { SESSION_COOKIE } from './accounts/session-cookie.ts'
 
 /** Bodies that Fastify does not parse (files, forms) are described in a route's config, and added here. */
 export const swaggerOptions = (version: string): FastifyDynamicSwaggerOptions => ({
@@ -16,13 +18,22 @@ export const swaggerOptions = (version: string): FastifyDynamicSwaggerOptions =>
     tags: [
       { name: 'upload', description: 'Files in' },
       { name: 'link', description: 'Links, and files out' },
+      { name: 'account', description: "One's own account: docs/accounts.md" },
+      { name: 'admin', description: "Everybody's accounts, for administrators" },
       { name: 'cluster', description: 'What the cluster is doing' },
       { name: 'pages', description: 'For people' }
-    ]
+    ],
+    components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: 'an access token of /api/login, or a key' },
+        cookie: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE, description: 'of a browser' }
+      }
+    }
   },
   transform: (document) => {
-    const { schema, url } = jsonSchemaTransform(document)
-    const content = document.route.config?.bodyContent
+    const { schema: plain, url } = jsonSchemaTransform(document)
+    const { bodyContent: content, permission } = document.route.config ?? {}
+    const schema = permission === undefined ? plain : { ...plain, ...securityOf(permission) }
     if (content === undefined) return { schema, url }
     return {
       schema: { ...schema, consumes: Object.keys(content), body: Object.values(content)[0] },
@@ -30,3 +41,11 @@ export const swaggerOptions = (version: string): FastifyDynamicSwaggerOptions =>
     }
   }
 })
+
+/** What the table of permissions says of a route, in the words of OpenAPI. */
+function securityOf({ who, scope }: Permission): object {
+  if (who === 'anyone' && scope === undefined) return {}
+  const scopes = scope === undefined ? [] : [scope]
+  const either = [{ bearer: scopes }, { cookie: [] }]
+  return { security: who === 'anyone' ? [{}, ...either] : either }
+}

@@ -2,12 +2,17 @@
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { asPeerbinError, ERRORS, PeerbinError } from '../errors.ts'
+import { asPeerbinError, ERRORS, hasCode, PeerbinError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
+import { isApiPath } from './accounts/permissions.ts'
+import { pathOf } from './http-server.ts'
 import { formatOf } from './http/accept.ts'
 import type { Format } from './http/accept.ts'
 import { challengeFor } from './http/password.ts'
 import { PROOF_CHALLENGE } from './http/proof.ts'
+
+/** Asks for an access token or a key (RFC 6750). */
+const BEARER_CHALLENGE = 'Bearer realm="peerbin"'
 
 export const problemSchema = z.object({
   type: z.string().describe('`urn:peerbin:error:` and the code'),
@@ -16,7 +21,11 @@ export const problemSchema = z.object({
   detail: z.string(),
   code: z.string().describe('stable; docs/errors.md lists them'),
   field: z.string().optional().describe('the field or header that is wrong'),
-  retryAfterMs: z.int().optional()
+  retryAfterMs: z.int().optional(),
+  error: z
+    .string()
+    .optional()
+    .describe('under /api/ and /file/: the detail once more, as many programs look for it here')
 })
 export type Problem = z.output<typeof problemSchema>
 
@@ -69,9 +78,7 @@ export const problemOf = (error: PeerbinError): Problem => ({
 /** What goes with an error: Retry-After, Content-Range, Allow, WWW-Authenticate. */
 export function errorHeaders(error: PeerbinError, format: Format): Record<string, string> {
   const headers: Record<string, string> = {}
-  if (error.status === 401)
-    headers['www-authenticate'] =
-      error.code === 'proof-required' ? PROOF_CHALLENGE : challengeFor(format === 'html')
+  if (error.status === 401) headers['www-authenticate'] = challengeOf(error, format)
   if (error.retryAfterMs !== undefined)
     headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)))
   if (error.code === 'range-not-satisfiable' && error.details['sizeBytes'] !== undefined)
@@ -80,17 +87,29 @@ export function errorHeaders(error: PeerbinError, format: Format): Record<string
   return headers
 }
 
+const challengeOf = (error: PeerbinError, format: Format): string => {
+  if (hasCode(error, 'credentials-missing', 'credentials-invalid', 'login-failed')) return BEARER_CHALLENGE
+  return hasCode(error, 'proof-required') ? PROOF_CHALLENGE : challengeFor(format === 'html')
+}
+
 /** Renders an error as a page. */
 export type ErrorPage = (error: PeerbinError, request: FastifyRequest) => string
 
-/** Answers with an error, in the form the client asked for. */
+/** Of routes under /api/ and /file/: with `error`, whatever the client says it likes. */
+const apiProblemOf = (error: PeerbinError): Problem => {
+  const problem = problemOf(error)
+  return { ...problem, error: problem.detail }
+}
+
+/** Answers with an error, in the form the client asked for; under /api/ and /file/ always as JSON. */
 export async function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
   error: PeerbinError,
   page: ErrorPage
 ): Promise<FastifyReply> {
-  const format = formatOf(request.headers.accept)
+  const isApi = isApiPath(pathOf(request.raw))
+  const format = isApi ? 'json' : formatOf(request.headers.accept)
   reply
     .code(error.status)
     .headers(errorHeaders(error, format))
@@ -101,7 +120,9 @@ export async function sendProblem(
       return reply.type('text/html; charset=utf-8').send(page(error, request))
     case 'json':
       // as text: a schema of the route's success would be applied to an object
-      return reply.type('application/problem+json').send(JSON.stringify(problemOf(error)))
+      return reply
+        .type('application/problem+json')
+        .send(JSON.stringify(isApi ? apiProblemOf(error) : problemOf(error)))
     case 'text':
       return reply.type('text/plain; charset=utf-8').send(`${detailOf(error)}\n`)
   }

@@ -11,10 +11,13 @@ import type {
   ChunkId,
   Encryption,
   FileId,
+  InviteId,
   PasswordRecord,
   PeerId,
   SecretHash,
-  UploadId
+  SessionId,
+  UploadId,
+  UserId
 } from '../types.ts'
 import type { StoredClaim } from './claim-rules.ts'
 
@@ -31,7 +34,7 @@ export const hashBytes = (hash: string): Uint8Array => exactly(32, Buffer.from(h
 export const hashOf = (bytes: Uint8Array): SecretHash => hex(bytes) as SecretHash
 export const hexOf = hex
 
-export const uuidBytes = (id: FileId | UploadId): Uint8Array =>
+export const uuidBytes = (id: FileId | UploadId | UserId | SessionId | InviteId): Uint8Array =>
   exactly(16, Buffer.from(id.replaceAll('-', ''), 'hex'))
 
 /** Half an id would be another id, and could meet a third. */
@@ -45,6 +48,9 @@ function uuidOf(bytes: Uint8Array): string {
   return [8, 12, 16, 20, 32].map((end, i) => text.slice([0, 8, 12, 16, 20][i], end)).join('-')
 }
 export const fileOf = (bytes: Uint8Array): FileId => uuidOf(bytes) as FileId
+export const userOf = (bytes: Uint8Array): UserId => uuidOf(bytes) as UserId
+export const sessionOf = (bytes: Uint8Array): SessionId => uuidOf(bytes) as SessionId
+export const inviteOf = (bytes: Uint8Array): InviteId => uuidOf(bytes) as InviteId
 export const uploadOf = (bytes: Uint8Array): UploadId => uuidOf(bytes) as UploadId
 
 // ---------------------------------------------------------------- records

@@ -8,3 +8,6 @@ export const PREFIX_PAGE_ROWS = 256
 
 /** Notes of unknown chunks that one count forgets because the present inventory did not see them; the next counts forget the rest. */
 export const UNSEEN_FORGOTTEN_MAX = 10_000
+
+/** Users that one page of a search looks at: at 1 µs each, 5 ms; the next page goes on from there. */
+export const USERS_SCANNED_MAX = 5000

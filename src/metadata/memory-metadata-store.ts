@@ -8,15 +8,18 @@ import type { MetadataStore } from '../metadata-store.ts'
 import * as cluster from './memory/cluster.ts'
 import * as garbage from './memory/garbage.ts'
 import * as inventory from './memory/inventory.ts'
+import * as invites from './memory/invites.ts'
 import * as links from './memory/links.ts'
 import * as recovery from './memory/recovery.ts'
 import * as resume from './memory/resume.ts'
 import * as repair from './memory/repair.ts'
+import * as sessions from './memory/sessions.ts'
 import { emptyState } from './memory/state.ts'
 import type { State } from './memory/state.ts'
 import * as sent from './memory/sent.ts'
 import * as suspension from './memory/suspension.ts'
 import * as uploads from './memory/uploads.ts'
+import * as users from './memory/users.ts'
 
 /** An operation on the state, as the files in memory/ have them. */
 type Operation<A extends unknown[], R> = (state: State, ...args: A) => R
@@ -107,4 +110,27 @@ export class MemoryMetadataStore implements MetadataStore {
 
   readonly adoptFile = this.#step(recovery.adoptFile)
   readonly knownChunks = this.#step(recovery.knownChunks)
+
+  readonly createUser = this.#step(users.createUser)
+  readonly getUser = this.#step(users.getUser)
+  readonly findUser = this.#step(users.findUser)
+  readonly listUsers = this.#step(users.listUsers)
+  readonly changeUser = this.#step(users.changeUser)
+  readonly replacePassword = this.#step(users.replacePassword)
+  readonly hasAdmin = this.#step(users.hasAdmin)
+
+  readonly createSession = this.#step(sessions.createSession)
+  readonly createKey = this.#step(sessions.createKey)
+  readonly findSessions = this.#step(sessions.findSessions)
+  readonly noteUses = this.#step(sessions.noteUses)
+  readonly listSessions = this.#step(sessions.listSessions)
+  readonly endSession = this.#step(sessions.endSession)
+  readonly endSessions = this.#step(sessions.endSessions)
+  readonly endAllSessions = this.#step(sessions.endAllSessions)
+
+  readonly createInvite = this.#step(invites.createInvite)
+  readonly findInvite = this.#step(invites.findInvite)
+  readonly listInvites = this.#step(invites.listInvites)
+  readonly deleteInvite = this.#step(invites.deleteInvite)
+  readonly purgeAccounts = this.#step(invites.purgeAccounts)
 }

@@ -6,9 +6,9 @@
  */
 
 import type { ColumnType } from 'kysely'
-import type { UserRole } from '../types.ts'
+import type { AccountRole, SessionKind, UserRole, UserState } from '../types.ts'
 
-/** Counters of the cluster: `term`, `generation`, `time`, `holder`, `name`, and the version of the schema. */
+/** Counters of the cluster: `term`, `generation`, `time`, `holder`, `name`, `admins` (active administrators), and the version of the schema. */
 export interface MetaTable {
   key: string
   value: number
@@ -188,6 +188,50 @@ export interface ClaimsTable {
   progress: string
 }
 
+export interface UsersTable {
+  id: Uint8Array
+  name: string
+  /** What names are compared by. */
+  name_key: string
+  role: AccountRole
+  state: UserState
+  /** Null: what the role has. */
+  quota: number | null
+  created_at: number
+  /** encodePassword */
+  password: string
+  /** API keys that have not ended. */
+  keys: number
+}
+
+export interface SessionsTable {
+  id: Uint8Array
+  user_id: Uint8Array
+  kind: SessionKind
+  name: string
+  /** Of a key: separated by blanks. */
+  scopes: string
+  created_at: number
+  expires_at: number | null
+  last_used_at: number
+  /** 1: before its time. */
+  ended: number
+  /** When it ended, or will end by itself; null: never. */
+  over_at: number | null
+  /** Hash of the text of a key. */
+  secret: Uint8Array | null
+}
+
+export interface InvitesTable {
+  id: Uint8Array
+  hash: Uint8Array
+  role: AccountRole
+  created_by: Uint8Array | null
+  created_at: number
+  expires_at: number
+  used_by: Uint8Array | null
+}
+
 export interface Schema {
   meta: MetaTable
   names: NamesTable
@@ -204,4 +248,7 @@ export interface Schema {
   spaces: SpacesTable
   links: LinksTable
   claims: ClaimsTable
+  users: UsersTable
+  sessions: SessionsTable
+  invites: InvitesTable
 }

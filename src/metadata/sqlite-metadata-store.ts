@@ -14,6 +14,7 @@ import { commitUpload } from './operations/commit.ts'
 import * as files from './operations/files.ts'
 import * as garbage from './operations/garbage.ts'
 import * as inventory from './operations/inventory.ts'
+import * as invites from './operations/invites.ts'
 import { listLacking } from './operations/lacking.ts'
 import * as links from './operations/links.ts'
 import * as nodes from './operations/nodes.ts'
@@ -23,12 +24,15 @@ import * as resume from './operations/resume.ts'
 import * as recovery from './operations/recovery.ts'
 import * as repair from './operations/repair.ts'
 import * as sent from './operations/sent.ts'
+import * as sessions from './operations/sessions.ts'
 import { settleLinks } from './operations/settle.ts'
+import { createKey, createSession } from './operations/sign-in.ts'
 import { stats } from './operations/stats.ts'
 import * as suspension from './operations/suspension.ts'
 import { purgeTombstones } from './operations/tombstones.ts'
 import * as unknown from './operations/unknown.ts'
 import * as uploads from './operations/uploads.ts'
+import * as users from './operations/users.ts'
 import type { Schema } from './schema.ts'
 import { GroupCommit } from './sqlite/group-commit.ts'
 import { IN_MEMORY, openDatabase } from './sqlite/open-database.ts'
@@ -200,4 +204,27 @@ export class SqliteMetadataStore implements MetadataStore {
 
   readonly adoptFile = this.#write(recovery.adoptFile)
   readonly knownChunks = this.#read(recovery.knownChunks)
+
+  readonly createUser = this.#write(users.createUser)
+  readonly getUser = this.#read(users.getUser)
+  readonly findUser = this.#read(users.findUser)
+  readonly listUsers = this.#read(users.listUsers)
+  readonly changeUser = this.#write(users.changeUser)
+  readonly replacePassword = this.#write(users.replacePassword)
+  readonly hasAdmin = this.#read(users.hasAdmin)
+
+  readonly createSession = this.#write(createSession)
+  readonly createKey = this.#write(createKey)
+  readonly findSessions = this.#read(sessions.findSessions)
+  readonly noteUses = this.#write(sessions.noteUses)
+  readonly listSessions = this.#read(sessions.listSessions)
+  readonly endSession = this.#write(sessions.endSession)
+  readonly endSessions = this.#write(sessions.endSessions)
+  readonly endAllSessions = this.#write(sessions.endAllSessions)
+
+  readonly createInvite = this.#write(invites.createInvite)
+  readonly findInvite = this.#read(invites.findInvite)
+  readonly listInvites = this.#read(invites.listInvites)
+  readonly deleteInvite = this.#write(invites.deleteInvite)
+  readonly purgeAccounts = this.#write(invites.purgeAccounts)
 }

@@ -39,6 +39,19 @@ export const UPLOAD_CHECKPOINT_BYTES_MAX = 1024
 /** Ranges in one report of progress, and kept for one claim once merged. */
 export const CLAIM_RANGES_MAX = 64
 
+/** Characters of a user's name, and of what it is compared by: a letter may stand for several there. */
+export const USER_NAME_LENGTH_MAX = 64
+export const USER_NAME_KEY_LENGTH_MAX = 128
+/** Password of an account, in UTF-8 bytes; PASSWORD_BYTES_MAX holds too. */
+export const ACCOUNT_PASSWORD_BYTES_MIN = 8
+/** What a session or key is called, in characters: user agents are cut to it. */
+export const SESSION_NAME_LENGTH_MAX = 200
+/** Sessions that one request asks about, or one answer lists: about 250 bytes each. */
+export const SESSIONS_PER_PAGE_MAX = 256
+export const USERS_PER_PAGE_MAX = 256
+/** Public keys of access tokens in one answer: a rotation a day for longer than any token lives. */
+export const SIGNING_KEYS_MAX = 64
+
 /** Most nodes in one answer, far above what one controller is made for. */
 export const NODES_MAX = 1024
 /** An inventory is compared by the first byte of the digests. */

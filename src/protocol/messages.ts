@@ -7,6 +7,7 @@
 
 import { z } from 'zod'
 import { RETIRED_MAX } from './limits.ts'
+import type { accountMessages } from './messages/account-messages.ts'
 import type { chunkMessages } from './messages/chunk-messages.ts'
 import type { controlMessages } from './messages/control-messages.ts'
 import type { claimAnswer, placedChunk, scrubReport, target } from './messages/shapes.ts'
@@ -58,6 +59,7 @@ export interface MessageSpec {
 export type MessageTable = Readonly<Record<string, MessageSpec>>
 
 export type ChunkMessages = typeof chunkMessages
+export type AccountMessages = typeof accountMessages
 export type ControlMessages = typeof controlMessages
 export type RequestOf<T extends MessageTable, K extends keyof T> = z.output<T[K]['request']>
 export type ResponseOf<T extends MessageTable, K extends keyof T> = z.output<T[K]['response']>

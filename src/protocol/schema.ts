@@ -12,20 +12,25 @@ import {
   PASSWORD_LANES_MAX,
   PASSWORD_MEMORY_KIB_MAX,
   PASSWORD_PASSES_MAX,
+  SESSION_NAME_LENGTH_MAX,
   UPLOAD_CHECKPOINT_BYTES_MAX,
   UPLOAD_PLAN_BYTES_MAX
 } from './limits.ts'
-import { ENCRYPTIONS, NODE_STATES, ROLES, TIERS, USER_ROLES } from '../types.ts'
+import { ACCOUNT_ROLES, ENCRYPTIONS, NODE_STATES, ROLES, SCOPES, TIERS, USER_ROLES } from '../types.ts'
+import { isUserName } from './user-names.ts'
 import type {
   Address,
   ChunkId,
   FileId,
   Generation,
+  InviteId,
   PeerId,
   SecretHash,
+  SessionId,
   Term,
   UploadId,
-  UploadWriter
+  UploadWriter,
+  UserId
 } from '../types.ts'
 
 const utf8Bytes = (text: string): number => Buffer.byteLength(text, 'utf8')
@@ -55,6 +60,9 @@ const uuid = z
 export const fileId = branded<FileId>(uuid)
 export const uploadId = branded<UploadId>(uuid)
 export const uploadWriter = branded<UploadWriter>(uuid)
+export const userId = branded<UserId>(uuid)
+export const sessionId = branded<SessionId>(uuid)
+export const inviteId = branded<InviteId>(uuid)
 const opaque = (limitBytes: number) =>
   z
     .string()
@@ -88,6 +96,10 @@ export const metadata = z
 export const encryption = z.enum(ENCRYPTIONS)
 export const role = z.enum(ROLES)
 export const userRole = z.enum(USER_ROLES)
+export const accountRole = z.enum(ACCOUNT_ROLES)
+export const scopes = z.array(z.enum(SCOPES)).max(SCOPES.length)
+export const userName = z.string().refine(isUserName, 'not a user name')
+export const sessionName = z.string().max(SESSION_NAME_LENGTH_MAX)
 export const nodeState = z.enum(NODE_STATES)
 export const tier = z.enum(TIERS)
 export const addresses = z.array(address).max(16)

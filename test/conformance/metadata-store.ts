@@ -20,10 +20,12 @@ import { testRecovery } from './metadata-recovery.ts'
 import { testRepair } from './metadata-repair.ts'
 import { testResume } from './metadata-resume.ts'
 import { testSent } from './metadata-sent.ts'
+import { testSessions } from './metadata-sessions.ts'
 import { testSpace } from './metadata-space.ts'
 import { testSuspended } from './metadata-suspended.ts'
 import { testTombstones } from './metadata-tombstones.ts'
 import { testUploads } from './metadata-uploads.ts'
+import { testUsers } from './metadata-users.ts'
 
 const PARTS = {
   'terms, time and nodes': testCluster,
@@ -47,7 +49,9 @@ const PARTS = {
   inventories: testInventory,
   reconciling: testReconcile,
   recovery: testRecovery,
-  'space of roles': testSpace
+  'space of roles': testSpace,
+  users: testUsers,
+  sessions: testSessions
 }
 
 export async function testMetadataStore(t: Test, makeStore: MakeStore): Promise<void> {

@@ -26,5 +26,6 @@ export const FAST_CONFIG: ConfigInput = {
   scrub: { roundMs: 200, bytesPerSecond: 0 },
   snapshot: { intervalMs: 200, noteTimeoutMs: 5000, recoverQuietMs: 2000, gatherMs: 1000 },
   link: { reportIntervalMs: 50, passwordMemoryKiB: 128, passwordPasses: 1 },
+  account: { passwordMemoryKiB: 128, passwordPasses: 1 },
   edge: { port: 0, memoryWaitMs: 10_000, stallMs: 5000, stopMs: 1000 }
 }

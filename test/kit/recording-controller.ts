@@ -26,35 +26,11 @@ export class RecordingController {
   readonly #server: { stop(): Promise<void> }
 
   constructor(deps: { network: Network; clock: Clock; logger: Logger }) {
-    const refuseAll = {
-      openUpload: refuse,
-      reserveChunk: refuse,
-      commitUpload: refuse,
-      abandonUpload: refuse,
-      findUpload: refuse,
-      resumeUpload: refuse,
-      checkpointUpload: refuse,
-      listUploadChunks: refuse,
-      findLink: refuse,
-      claimLink: refuse,
-      checkPassword: refuse,
-      findClaim: refuse,
-      reportClaim: refuse,
-      releaseClaim: refuse,
-      revokeLink: refuse,
-      findSentLink: refuse,
-      listClaims: refuse,
-      extendLink: refuse,
-      listFileChunks: refuse,
-      drainNode: refuse,
-      retireNode: refuse,
-      scrub: refuse,
-      collector: refuse,
-      listSuspended: refuse,
-      resumeLinks: refuse,
-      backup: refuse,
-      status: refuse
-    }
+    const names = Object.keys(controlMessages) as Array<keyof ControlMessages>
+    const refuseAll = Object.fromEntries(names.map((op) => [op, refuse])) as Record<
+      keyof ControlMessages,
+      typeof refuse
+    >
     this.#server = serve({
       ...deps,
       protocol: CONTROL_PROTOCOL,

@@ -53,6 +53,14 @@ const RULES: Record<string, string> = {
   'pieces belong to a file, or an upload that is open or being given up': `
     select * from pieces p where not exists (select 1 from uploads u where u.holder = p.holder and u.state <> 'committed')
       and not exists (select 1 from files f where f.holder = p.holder)`,
+  'a user counts the keys that were not ended': `
+    select * from (select u.id, u.keys, (select count(*) from sessions s
+      where s.user_id = u.id and s.kind = 'key' and s.ended = 0) n from users u)
+    where keys <> n`,
+  'active administrators are counted': `
+    select * from (select value, (select count(*) from users where role = 'admin' and state = 'active') n
+      from meta where key = 'admins')
+    where value <> n`,
   'no unknown chunk of a generation that was never given out': `
     select * from unknown_chunks where generation < 1 or generation > (select value from meta where key = 'generation')`
 }

@@ -2,6 +2,7 @@
 
 import type { ChunkMessages, ControlMessages, RequestOf, ResponseOf } from '../../src/protocol/messages.ts'
 import type { HeartbeatMessage } from '../../src/protocol/heartbeat.ts'
+import { accountSamples } from './account-samples.ts'
 import { chunkIdFromDigest } from '../../src/protocol/ids.ts'
 import type {
   Address,
@@ -149,6 +150,7 @@ export const chunkSamples: Samples<ChunkMessages> = {
 }
 
 export const controlSamples: Samples<ControlMessages> = {
+  ...accountSamples,
   openUpload: {
     request: {
       id: upload,

@@ -47,7 +47,10 @@ export class SimEdge {
     this.parts = shareParts(peer, { chunkBytes: CHUNK_BYTES })
     const { controller, membership, clock, random, logger, config } = peer
     // what has to do with HTTP is not here
-    const context: Omit<EdgeContext, 'assets' | 'version' | 'url' | 'addresses' | 'uploadLocks'> = {
+    const context: Omit<
+      EdgeContext,
+      'assets' | 'version' | 'url' | 'addresses' | 'uploadLocks' | 'accounts' | 'sessions'
+    > = {
       ...this.parts,
       controller,
       membership,

@@ -19,6 +19,16 @@ export function originOf(
   return HOST.test(request.host) ? `${request.protocol}://${request.host}` : fallback
 }
 
+/** Names that people reach this edge by, with ports: pages of these are ours. @param ownUrl as fallback of originOf */
+export const hostsOf = (
+  request: { protocol: string; host: string },
+  publicUrl: string,
+  ownUrl: string
+): readonly string[] => [
+  new URL(originOf(request, '', ownUrl)).host,
+  ...(publicUrl === '' ? [] : [new URL(publicUrl).host])
+]
+
 /** The addresses of one link. */
 export interface LinkUrls {
   /** What the sender passes on: safe to open, spends nothing. */

@@ -21,6 +21,7 @@ interface Counters {
   readonly requests: Bucket
   readonly uploads: Bucket
   readonly bytes: Bucket
+  readonly signIns: Bucket
   uploading: number
   downloading: number
 }
@@ -37,18 +38,21 @@ export class AddressLimits {
   readonly #clock: Clock
   readonly #config: Config
   readonly #requests: Rate
+  readonly #signIns: Rate
   readonly #book: AddressBook<Counters>
 
   constructor(clock: Clock, config: Config) {
     this.#clock = clock
     this.#config = config
     this.#requests = { limit: config.edge.ratePerMinute, windowMs: MINUTE_MS }
+    this.#signIns = { limit: config.account.signInsPerMinute, windowMs: MINUTE_MS }
     this.#book = new AddressBook({
       addressesMax: config.edge.addressesMax,
       make: () => ({
         requests: emptyBucket(),
         uploads: emptyBucket(),
         bytes: emptyBucket(),
+        signIns: emptyBucket(),
         uploading: 0,
         downloading: 0
       }),
@@ -68,6 +72,15 @@ export class AddressLimits {
     const wait = waitMs(requests, 1, this.#requests, now)
     if (wait > 0) throw new PeerbinError('rate-limited', '', { retryAfterMs: wait })
     pour(requests, 1, this.#requests, now)
+  }
+
+  /** Counts an attempt to sign in, to register or to change a password, each of which costs a hash; right ones count too. @throws `too-many-sign-ins` */
+  signIn(address: string): void {
+    const { signIns } = this.#book.at(address)
+    const now = this.#clock.monotonic()
+    const wait = waitMs(signIns, 1, this.#signIns, now)
+    if (wait > 0) throw new PeerbinError('too-many-sign-ins', '', { retryAfterMs: wait })
+    pour(signIns, 1, this.#signIns, now)
   }
 
   /**
@@ -153,14 +166,15 @@ export class AddressLimits {
   }
 
   /** How near the address is to any of its limits. */
-  #weigh({ requests, uploads, bytes, uploading, downloading }: Counters): number {
+  #weigh({ requests, uploads, bytes, signIns, uploading, downloading }: Counters): number {
     if (uploading > 0 || downloading > 0) return Infinity
     const now = this.#clock.monotonic()
     const rates = this.#rates('anonymous')
     return Math.max(
       shareOf(requests, this.#requests, now),
       shareOf(uploads, rates.uploads, now),
-      shareOf(bytes, rates.bytes, now)
+      shareOf(bytes, rates.bytes, now),
+      shareOf(signIns, this.#signIns, now)
     )
   }
 }

@@ -7,13 +7,19 @@ import type {
   FileId,
   FileRecord,
   Generation,
+  InviteId,
+  InviteRecord,
   LinkRecord,
   PasswordRecord,
   PeerId,
   SecretHash,
+  SessionId,
+  SessionRecord,
   Term,
   UploadId,
   UploadWriter,
+  UserId,
+  UserRecord,
   UserRole
 } from '../../types.ts'
 import type { StoredClaim } from '../claim-rules.ts'
@@ -86,6 +92,22 @@ export interface LinkRow {
   proofHash: SecretHash | null
 }
 
+export interface UserRow {
+  record: UserRecord
+  nameKey: string
+  password: PasswordRecord
+}
+
+export interface SessionRow {
+  record: SessionRecord
+  /** Before its time. */
+  ended: boolean
+  /** When it ended, or will end by itself; null: never. */
+  overAt: number | null
+  /** Of the text of a key. */
+  secretHash: SecretHash | null
+}
+
 export interface State {
   term: Term
   generation: Generation
@@ -101,6 +123,9 @@ export interface State {
   links: Map<SecretHash, LinkRow>
   /** Tokens of the links by the hashes of their delete secrets. */
   sent: Map<SecretHash, SecretHash>
+  users: Map<UserId, UserRow>
+  sessions: Map<SessionId, SessionRow>
+  invites: Map<InviteId, { record: InviteRecord; hash: SecretHash }>
 }
 
 export const emptyState = (): State => ({
@@ -116,7 +141,10 @@ export const emptyState = (): State => ({
   uploads: new Map(),
   files: new Map(),
   links: new Map(),
-  sent: new Map()
+  sent: new Map(),
+  users: new Map(),
+  sessions: new Map(),
+  invites: new Map()
 })
 
 export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

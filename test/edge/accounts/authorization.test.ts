@@ -1,0 +1,53 @@
+/**
+ * Who may do what, as one table: each route under /api/ and /file/, and what it answers to whom. It is walked over the routes that an edge really has: one that is missing here
+ * fails, and so does a row without a route.
+ *
+ * To add a route, add its row to a table that TABLE spreads.
+ */
+
+import t from 'tap'
+import { startEdges } from '../edge-cluster.ts'
+import { ACCOUNT_ROUTES } from './account-routes.ts'
+import { api } from './accounts-kit.ts'
+import { COLUMNS, World } from './authorization-world.ts'
+import type { Table } from './authorization-world.ts'
+
+const TABLE: Table = { ...ACCOUNT_ROUTES }
+
+t.test('every route answers everybody as the table says', async (t) => {
+  const edges = await startEdges(t, {
+    config: { account: { signInsPerMinute: 0, registrationsPerAddress: 0 } }
+  })
+  const url = edges.url()
+  const world = await World.make(edges)
+  const routes = edges.edges[0]?.edge.permissions ?? []
+  // HEAD is GET without the body, and stands in its row
+  const known = routes
+    .filter(({ method }) => method !== 'HEAD')
+    .map(({ method, url: path }) => `${method} ${path}`)
+  t.same(known.toSorted(), Object.keys(TABLE).toSorted(), 'the routes are those of the table')
+
+  for (const { method, url: pattern, permission } of routes) {
+    const row = TABLE[`${method === 'HEAD' ? 'GET' : method} ${pattern}`]
+    if (row === undefined) continue
+    await t.test(`${method} ${pattern}`, async (t) => {
+      for (const [index, column] of COLUMNS.entries()) {
+        const expected = row.answers[index]
+        const path = (await row.path?.(world)) ?? pattern
+        const asked = {
+          token: await world.credentials(column, permission, row.spends === true),
+          ...(row.body !== undefined && { body: await row.body(world, column) })
+        }
+        const { status, json, headers } = await api(url, `${method} ${path}`, asked)
+        t.equal(status, expected, `${column}: ${JSON.stringify(json)}`)
+        if (status < 400 || method === 'HEAD') continue
+        t.match(headers.get('content-type'), 'application/problem+json')
+        t.equal(json['error'], json['detail'], 'errors are JSON with `error`')
+        const isRefusal =
+          String(json['code']).startsWith('credentials-') || json['code'] === 'permission-denied'
+        if (isRefusal) t.match(json['error'], 'client credentials invalid')
+        if (status === 401) t.match(headers.get('www-authenticate'), /^Bearer /)
+      }
+    })
+  }
+})
