@@ -252,6 +252,7 @@ export const accountTexts = {
     empty: 'Nothing has happened yet.',
     noMatch: 'No record fits.',
     someone: 'somebody',
+    renamedTo: (path: string) => `→ ${path}`,
     actions: {
       login: 'Signed in',
       'login-failed': 'Failed to sign in',

@@ -94,7 +94,7 @@ export interface Page<T> {
 /** Rows asked for at once. */
 const PAGE_ROWS = 100
 /** Most that one answer of every list gives. */
-const PAGE_ROWS_MAX = 250
+const PAGE_ROWS_MAX = 200
 
 /** A list that is loaded page by page. Loaded again, it is as long as it was, as far as one answer can be. */
 export function usePaged<T>(

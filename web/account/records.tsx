@@ -11,6 +11,13 @@ const words = accountTexts.history
 
 const OK = 'ok'
 
+/** What belongs to the action beside the path. */
+function moreOf({ action, status, detail }: HistoryRecord): string | undefined {
+  if (status !== null) return accountTexts.files.statuses[status]
+  if (detail === null) return undefined
+  return action === 'rename' ? words.renamedTo(detail) : detail
+}
+
 export const actionWords = (action: string): string =>
   Object.hasOwn(words.actions, action) ? (words.actions[action] ?? action) : action
 
@@ -30,8 +37,9 @@ export function Records(props: {
 }
 
 function Row({ record, reader }: { record: HistoryRecord; reader: string | undefined }): JSX.Element {
-  const { action, actor, actor_name: name, path, version, outcome, at, bytes, attempts, address } = record
-  const isOwn = reader !== undefined && actor === reader
+  const { action, actor_name: name, path, version, outcome, at, bytes, attempts, address } = record
+  const isOwn = reader !== undefined && record.actor_id === reader
+  const more = moreOf(record)
   const facts = [
     bytes !== null && sizeText(bytes),
     record.duration_ms !== null && words.took(record.duration_ms),
@@ -44,10 +52,13 @@ function Row({ record, reader }: { record: HistoryRecord; reader: string | undef
         <span class="row-name">
           <strong>{actionWords(action)}</strong>
           {path !== null && <span class="record-path"> {path}</span>}
+          {more !== undefined && <span class="record-path"> {more}</span>}
           {version !== null && version > 1 && (
             <span class="soft"> {accountTexts.files.version(version)}</span>
           )}
-          {!isOwn && <span class="soft"> {words.by(name ?? words.someone)}</span>}
+          {!isOwn && action !== 'upload.status' && (
+            <span class="soft"> {words.by(name ?? words.someone)}</span>
+          )}
         </span>
         <span class="row-facts">
           <time dateTime={at}>{timeWords(at, 'second')}</time>

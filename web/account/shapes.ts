@@ -95,9 +95,10 @@ export interface HistoryRecord {
   readonly id: string
   readonly at: string
   readonly action: string
-  readonly actor: string | null
+  readonly actor_id: string | null
   readonly actor_name: string | null
-  readonly owner: string | null
+  readonly owner_id: string | null
+  readonly file_id: string | null
   readonly path: string | null
   readonly version: number | null
   readonly bytes: number | null
@@ -105,6 +106,10 @@ export interface HistoryRecord {
   readonly attempts: number | null
   readonly outcome: string
   readonly address: string | null
+  /** Of `upload.status`. */
+  readonly status: Status | null
+  /** What the action needs beside: the new path of `rename`, the role, the quota, a name. */
+  readonly detail: string | null
 }
 
 export interface HistoryPage {
