@@ -4,12 +4,15 @@ import type { ControllerClient } from '../client/controller-client.ts'
 import type { Membership } from '../cluster/membership.ts'
 import type { Config, ConfigInput } from '../config.ts'
 import { PeerbinError } from '../errors.ts'
-import type { Clock, Logger, Network } from '../interfaces.ts'
+import type { Clock, Logger, Network, Random } from '../interfaces.ts'
 import type { ChunkMessages, ControlMessages } from '../protocol/messages.ts'
 import type { RpcCaller } from '../protocol/rpc.ts'
 import { memoryCell } from '../runtime/cell.ts'
 import { abortReason, deadline } from '../runtime/deadline.ts'
-import type { Address, PeerId } from '../types.ts'
+import { cleanAccountPassword, newChallenge, passwordTag, recordOf } from '../protocol/password.ts'
+import { cleanUserName } from '../protocol/user-names.ts'
+import { randomUuid } from '../runtime/random.ts'
+import type { Address, PasswordRecord, PeerId, UserId, UserRecord } from '../types.ts'
 import { clusterOf } from './cluster-key.ts'
 import type { ClusterKey } from './cluster-key.ts'
 import { memoryRoleState } from './data-folder.ts'
@@ -45,6 +48,7 @@ export interface Admin {
   readonly cluster: ClusterKey
   readonly config: Config
   readonly clock: Clock
+  readonly random: Random
   readonly signal: AbortSignal | undefined
   /** @throws `no-controller` */
   leader(): PeerId
@@ -86,13 +90,13 @@ export async function withAdmin<T>(
 }
 
 function adminOf(peer: Peer, signal: AbortSignal | undefined): Admin {
-  const { controller, controlRpc, chunkRpc, membership, cluster, config, clock } = peer
+  const { controller, controlRpc, chunkRpc, membership, cluster, config, clock, random } = peer
   const leader = (): PeerId => {
     const found = leaderIn(membership)
     if (found === undefined) throw new PeerbinError('no-controller')
     return found
   }
-  return { controller, controlRpc, chunkRpc, membership, cluster, config, clock, signal, leader }
+  return { controller, controlRpc, chunkRpc, membership, cluster, config, clock, random, signal, leader }
 }
 
 /** Of two with one term the greater peer id leads (controller/leadership.ts). */
@@ -128,4 +132,38 @@ async function heardLeader(peer: Peer, findMs: number, signal: AbortSignal | und
     limit.signal.addEventListener('abort', onAbort, { once: true })
     if (limit.signal.aborted) onAbort()
   })
+}
+
+/** What `peerbin admin create` does: a new administrator, whoever else there is. @throws `invalid-field`, `name-taken` */
+export async function createAdmin(
+  admin: Pick<Admin, 'controller' | 'random'>,
+  { name, password }: { name: string; password: string }
+): Promise<UserRecord> {
+  const clean = cleanUserName(name, 'name')
+  const id = randomUuid(admin.random) as UserId
+  const record = await newRecord(admin, password)
+  return (await admin.controller.call('createAdmin', { id, name: clean, password: record })).user
+}
+
+/**
+ * Another password for somebody who has forgotten theirs. They are signed out everywhere; their API keys go on unless `keys` says that they end too.
+ * @throws `invalid-field`, `user-unknown`
+ */
+export async function resetPassword(
+  admin: Pick<Admin, 'controller' | 'random'>,
+  { name, password, keys = false }: { name: string; password: string; keys?: boolean }
+): Promise<UserRecord> {
+  const record = await newRecord(admin, password)
+  return (await admin.controller.call('resetPassword', { name, password: record, keys })).user
+}
+
+/** Hashed here, at the cost that the controller asks for: the password itself is told to nobody. */
+async function newRecord(
+  { controller, random }: Pick<Admin, 'controller' | 'random'>,
+  text: string
+): Promise<PasswordRecord> {
+  const password = cleanAccountPassword(text)
+  const { cost } = await controller.call('accountState', {})
+  const challenge = newChallenge(cost, random)
+  return recordOf(challenge, await passwordTag(password, challenge))
 }

@@ -34,6 +34,8 @@ export interface ClusterOptions {
   random?: Random | undefined
   /** How long `start` waits for the members to find each other. Default 30 s. */
   readyMs?: number | undefined
+  /** As ControllerOptions.onSetupSecret. */
+  onSetupSecret?: ((secret: string) => void) | undefined
 }
 
 /** A share with its links; both are undefined in a cluster without edges. */
@@ -130,7 +132,9 @@ export async function createCluster(options: ClusterOptions = {}): Promise<Runni
   }
   try {
     const shared = sharedOptions(options)
-    const controller = keep(await createController(shared.of('controller')))
+    const controller = keep(
+      await createController({ ...shared.of('controller'), onSetupSecret: options.onSetupSecret })
+    )
     const member = { cluster: shared.keyOf(controller) }
     const nodes: RunningNode[] = []
     for (let i = 1; i <= (options.nodes ?? NODES_DEFAULT); i++)

@@ -17,6 +17,11 @@ export interface ControllerOptions extends PeerOptions {
   store?: MetadataStore | undefined
   /** Where snapshots of that store come from, if it offers any; nodes keep them. */
   snapshots?: SnapshotSource | undefined
+  /**
+   * Told at the start, while there is no administrator: whoever opens `/setup#SECRET` of an edge, and gives a name and a password, is the first one. A new secret each time; it is
+   * for a person's eyes, and must reach no log.
+   */
+  onSetupSecret?: ((secret: string) => void) | undefined
 }
 
 /** A controller: knows which file is made of which chunks, where they are, and which link may still be redeemed. */
@@ -57,7 +62,8 @@ export async function createController(options: ControllerOptions = {}): Promise
       clock: peer.clock,
       random: peer.random,
       logger: peer.logger,
-      config: peer.config
+      config: peer.config,
+      onSetupSecret: options.onSetupSecret
     })
     const watch = lossWatch(controller, (failure) => {
       peer.logger.error(failure.message)

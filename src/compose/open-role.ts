@@ -28,6 +28,8 @@ export interface RoleOptions {
   readonly onFailure: (failure: PeerbinError) => void
   /** For a controller: make the metadata anew first, of a cluster whose controller is lost. */
   readonly recover?: RecoverRole | undefined
+  /** Of a controller, as ControllerOptions.onSetupSecret. */
+  readonly onSetupSecret?: ((secret: string) => void) | undefined
 }
 
 export interface RecoverRole {
@@ -114,7 +116,7 @@ async function createRole(options: RoleOptions, cluster: ClusterKey): Promise<Ru
     }
     case 'controller': {
       const { createController } = await import('./controller.ts')
-      return await createController(shared)
+      return await createController({ ...shared, onSetupSecret: options.onSetupSecret })
     }
     case 'edge': {
       const { createEdge } = await import('./edge.ts')

@@ -1,5 +1,6 @@
 /** What the command line starts and makes: handed to it by bin. The roles themselves are loaded only when one is opened: `up` starts none in its own process. */
 
+import type * as Admins from './admin.ts'
 import type { Admin, AdminOptions } from './admin.ts'
 import type { BackupDone, BackupOptions, RestoreOptions } from './backup.ts'
 import type { BackupHeader } from './backup-file.ts'
@@ -42,4 +43,16 @@ export const restore = async (
 ): Promise<{ header: BackupHeader; report: RecoveryReport }> => {
   const { restore: make } = await import('./backup.ts')
   return await make(options)
+}
+
+/** As admin.ts says. */
+export const createAdmin: typeof Admins.createAdmin = async (admin, account) => {
+  const { createAdmin: create } = await import('./admin.ts')
+  return await create(admin, account)
+}
+
+/** As admin.ts says. */
+export const resetPassword: typeof Admins.resetPassword = async (admin, account) => {
+  const { resetPassword: reset } = await import('./admin.ts')
+  return await reset(admin, account)
 }

@@ -14,6 +14,7 @@ import type { RpcServer } from '../protocol/rpc-server.ts'
 import type { RpcCaller } from '../protocol/rpc.ts'
 import type { ChunkId, PeerId, Term } from '../types.ts'
 import { createAccounts } from './accounts/accounts.ts'
+import type { Accounts } from './accounts/accounts.ts'
 import { CopyCheck } from './copy-check.ts'
 import { FileChunks } from './file-chunks.ts'
 import { createHandlers } from './handlers.ts'
@@ -38,7 +39,7 @@ import { StoreTime } from './store-time.ts'
 import { TrimWatch } from './trim-watch.ts'
 import { UploadService } from './upload-service.ts'
 import { NodeRecorder } from './workers/node-recorder.ts'
-import { PasswordAttempts } from './password-attempts.ts'
+import { PasswordAttempts, linkAttempts } from './password-attempts.ts'
 
 export interface ControllerDeps {
   readonly network: Network
@@ -56,6 +57,8 @@ export interface ControllerDeps {
   readonly random: Random
   readonly logger: Logger
   readonly config: Config
+  /** Told the secret with which the first administrator can be made, at a start without one. For a person's eyes, never for a log. */
+  readonly onSetupSecret?: ((secret: string) => void) | undefined
 }
 
 /** Lives once: after `stop` a new one is made. */
@@ -68,7 +71,13 @@ export class Controller implements Service {
   readonly #loops: Loops
   readonly #stats: RecentStats
   readonly #server: RpcServer
-  readonly #parts: { repair: Repair; inventory: Inventory; snapshots: Snapshots; scrubs: Scrubs }
+  readonly #parts: {
+    accounts: Accounts
+    repair: Repair
+    inventory: Inventory
+    snapshots: Snapshots
+    scrubs: Scrubs
+  }
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   /** The store is open. */
@@ -91,6 +100,7 @@ export class Controller implements Service {
     const trims = new TrimWatch({ clock, rememberMs: config.controller.uploadTtlMs })
     const shared = { ...this.#deps, leadership, time, recent, check, nodes, brakes, trims }
     const parts = {
+      accounts: createAccounts(shared),
       repair: createRepair(shared),
       inventory: createInventory({ ...shared, urge }),
       snapshots: createSnapshots({ ...shared, source: deps.snapshots })
@@ -107,7 +117,6 @@ export class Controller implements Service {
       messages: controlMessages,
       policy: controlPolicy,
       handlers: createHandlers({
-        accounts: createAccounts(),
         leadership,
         uploads,
         resumption: new ResumptionService({ ...shared, ...parts, uploads, onGarbage }),
@@ -115,7 +124,7 @@ export class Controller implements Service {
           ...shared,
           self: network.self,
           chunks,
-          attempts: new PasswordAttempts(clock, config.link),
+          attempts: new PasswordAttempts(clock, linkAttempts(config.link)),
           config: config.link,
           notes: parts.snapshots,
           onEnded
@@ -172,11 +181,17 @@ export class Controller implements Service {
       this.#leadership.begin(term)
       this.#unwatch = membership.onChange(() => this.#leadership.check())
       await Promise.all(this.#loops.all.map((loop) => loop.start()))
+      await this.#offerSetup()
     } catch (error) {
       this.#open = false
       await store.close()
       throw error
     }
+  }
+
+  async #offerSetup(): Promise<void> {
+    const secret = await this.#parts.accounts.newSetupSecret()
+    if (secret !== undefined) this.#deps.onSetupSecret?.(secret)
   }
 
   async stop(): Promise<void> {

@@ -2,6 +2,7 @@
 
 import type { Worker } from '../interfaces.ts'
 import { WorkerLoop } from '../runtime/worker-loop.ts'
+import type { Accounts } from './accounts/accounts.ts'
 import type { CopyCheck } from './copy-check.ts'
 import type { ControllerDeps } from './controller.ts'
 import type { Leadership } from './leadership.ts'
@@ -39,6 +40,7 @@ export interface LoopsDeps extends ControllerDeps {
 }
 
 export interface LoopParts {
+  readonly accounts: Accounts
   readonly repair: Repair
   readonly inventory: Inventory
   readonly snapshots: Snapshots
@@ -66,6 +68,7 @@ export function createLoops(deps: LoopsDeps, parts: LoopParts): Loops {
     ...parts.repair.workers.map(loop),
     ...parts.inventory.workers.map(loop),
     ...parts.snapshots.workers.map(loop),
+    ...parts.accounts.workers.map(loop),
     loop(createTombstones({ store, time, config })),
     loop(createTimeMark({ store, time, leadership })),
     loop(deps.nodes)

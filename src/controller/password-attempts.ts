@@ -1,21 +1,39 @@
 /**
- * How many wrong passwords are heard: so many for one link and for one address, from whatever edge they come, each coming back one by one over the window. Those of one
- * address for one link take twice as long, so that whoever guesses all the time leaves every second one to others, and cannot keep the recipient out for ever. What goes on is
- * remembered in memory only, so that a controller that starts again begins anew (docs/share-links.md says what that means).
+ * How many wrong passwords are heard: so many for one subject (a link, or the name of a user) and for one address, from whatever edge they come, each coming back one by one over
+ * the window. Those of one address for one subject take twice as long, so that whoever guesses all the time leaves every second one to others, and cannot keep the recipient or the
+ * user out for ever. What goes on is remembered in memory only, so that a controller that starts again begins anew (docs/share-links.md says what that means).
  */
 
 import type { Config } from '../config.ts'
 import type { Clock } from '../interfaces.ts'
-import type { SecretHash } from '../types.ts'
 
 /**
- * Links, and addresses, that are remembered at most, about 150 bytes each. When there are more, the one goes that would be forgotten first anyway: to make the controller forget
- * a link, somebody has to give as many wrong passwords to each of so many others, and each of those costs an edge the time of a hash.
+ * Subjects, and addresses, that are remembered at most, about 150 bytes each. When there are more, the one goes that would be forgotten first anyway: to make the controller forget
+ * one, somebody has to give as many wrong passwords to each of so many others, and each of those costs an edge the time of a hash.
  */
 export const ATTEMPT_KEYS_MAX = 20_000
 
-/** See above: attempts of one address for one link come back so many times slower than those for the link. */
+/** See above: attempts of one address for one subject come back so many times slower than those for the subject. */
 const PAIR_FACTOR = 2
+
+/** So many attempts for one subject and from one address come back within `windowMs`. */
+export interface AttemptLimits {
+  readonly windowMs: number
+  readonly perSubject: number
+  readonly perAddress: number
+}
+
+export const linkAttempts = (config: Config['link']): AttemptLimits => ({
+  windowMs: config.passwordWindowMs,
+  perSubject: config.passwordAttempts,
+  perAddress: config.passwordAttemptsPerAddress
+})
+
+export const signInAttempts = (config: Config['account']): AttemptLimits => ({
+  windowMs: config.signInWindowMs,
+  perSubject: config.signInAttempts,
+  perAddress: config.signInAttemptsPerAddress
+})
 
 /** One attempt: taken before the password is compared, so that any number of them at once cannot be more than are left. */
 export interface Attempt {
@@ -26,37 +44,32 @@ export interface Attempt {
 }
 
 export class PasswordAttempts {
-  readonly #links: AttemptTable
+  readonly #subjects: AttemptTable
   readonly #clients: AttemptTable
-  /** Of one address for one link. */
+  /** Of one address for one subject. */
   readonly #pairs: AttemptTable
 
-  constructor(clock: Clock, config: Config['link'], keysMax = ATTEMPT_KEYS_MAX) {
-    const { passwordWindowMs: windowMs } = config
-    this.#links = new AttemptTable({ clock, windowMs, attempts: config.passwordAttempts, keysMax })
-    this.#clients = new AttemptTable({
-      clock,
-      windowMs,
-      attempts: config.passwordAttemptsPerAddress,
-      keysMax
-    })
+  constructor(clock: Clock, limits: AttemptLimits, keysMax = ATTEMPT_KEYS_MAX) {
+    const { windowMs, perSubject, perAddress } = limits
+    this.#subjects = new AttemptTable({ clock, windowMs, attempts: perSubject, keysMax })
+    this.#clients = new AttemptTable({ clock, windowMs, attempts: perAddress, keysMax })
     this.#pairs = new AttemptTable({
       clock,
       windowMs: windowMs * PAIR_FACTOR,
-      attempts: config.passwordAttempts,
+      attempts: perSubject,
       keysMax
     })
   }
 
   /** How long the next attempt has to wait; 0: it may come now. */
-  waitMs(link: SecretHash, client: string | undefined): number {
-    return Math.max(...this.#counted(link, client).map(([table, key]) => table.waitMs(key)))
+  waitMs(subject: string, client: string | undefined): number {
+    return Math.max(...this.#counted(subject, client).map(([table, key]) => table.waitMs(key)))
   }
 
-  take(link: SecretHash, client: string | undefined): Attempt {
-    const waitMs = this.waitMs(link, client)
+  take(subject: string, client: string | undefined): Attempt {
+    const waitMs = this.waitMs(subject, client)
     if (waitMs > 0) return { waitMs, giveBack: () => {} }
-    const counted = this.#counted(link, client)
+    const counted = this.#counted(subject, client)
     for (const [table, key] of counted) table.take(key)
     return {
       waitMs: 0,
@@ -66,23 +79,23 @@ export class PasswordAttempts {
     }
   }
 
-  /** Everywhere an attempt counts. */
-  #counted(link: SecretHash, client: string | undefined): Array<[AttemptTable, string]> {
-    if (client === undefined) return [[this.#links, link]]
+  /** Everywhere an attempt counts. `subject` has no blank in it. */
+  #counted(subject: string, client: string | undefined): Array<[AttemptTable, string]> {
+    if (client === undefined) return [[this.#subjects, subject]]
     return [
-      [this.#links, link],
+      [this.#subjects, subject],
       [this.#clients, client],
-      [this.#pairs, `${link} ${client}`]
+      [this.#pairs, `${subject} ${client}`]
     ]
   }
 
-  /** Links and addresses that are remembered. */
-  get size(): { links: number; clients: number } {
-    return { links: this.#links.size, clients: this.#clients.size }
+  /** Subjects and addresses that are remembered. */
+  get size(): { subjects: number; clients: number } {
+    return { subjects: this.#subjects.size, clients: this.#clients.size }
   }
 }
 
-interface AttemptTableDeps {
+export interface AttemptTableDeps {
   readonly clock: Clock
   readonly windowMs: number
   readonly attempts: number
@@ -90,7 +103,7 @@ interface AttemptTableDeps {
 }
 
 /** One number for a key: when everything it has taken will have come back (the generic cell rate algorithm, ITU-T I.371). */
-class AttemptTable {
+export class AttemptTable {
   readonly #deps: AttemptTableDeps
   /** An attempt comes back after so long; whole milliseconds, so that sums are exact. */
   readonly #stepMs: number

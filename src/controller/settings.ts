@@ -11,6 +11,10 @@ export const SETTINGS = {
   recovered: 'recovery.generation',
   /** Links that were taken back, and whose files no recovery has found yet: pairs of hashes, of the token and of the delete secret (JSON). */
   revoked: 'recovery.revoked',
+  /** For whom access tokens are: a UUID that stays with the metadata. */
+  audience: 'account.audience',
+  /** Private keys of access tokens, sealed (accounts/signing-keys.ts). */
+  signingKeys: 'account.signing-keys',
   /** Up to how many unknown chunks of a node may be swept once, in decimal; absent: an operator has approved nothing. */
   sweepApproved: (peer: PeerId): string => `sweep.approved.${peer}`
 } as const

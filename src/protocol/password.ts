@@ -1,5 +1,5 @@
 /**
- * Passwords of links. What is derived from a password by argon2id is its tag; whoever shows the tag has shown the password. Stored is the SHA-256 of the tag
+ * Passwords of links and of accounts. What is derived from a password by argon2id is its tag; whoever shows the tag has shown the password. Stored is the SHA-256 of the tag
  * only: metadata in the wrong hands open no link, not even to a member of the cluster.
  *
  *   edge                                     controller
@@ -14,7 +14,7 @@ import { promisify } from 'node:util'
 import { PeerbinError } from '../errors.ts'
 import type { Random } from '../interfaces.ts'
 import type { PasswordChallenge, PasswordRecord, SecretHash } from '../types.ts'
-import { PASSWORD_BYTES_MAX } from './limits.ts'
+import { ACCOUNT_PASSWORD_BYTES_MIN, PASSWORD_BYTES_MAX } from './limits.ts'
 import { sameHash } from './secrets.ts'
 
 const SALT_BYTES = 16
@@ -30,13 +30,23 @@ export type PasswordCost = Pick<PasswordRecord, 'memoryKiB' | 'passes' | 'parall
  * @param field name of the field or header, for the message
  * @throws `invalid-field` when it has not 1 to PASSWORD_BYTES_MAX bytes of UTF-8
  */
-export function cleanPassword(text: string, field = 'password'): string {
+export const cleanPassword = (text: string, field = 'password'): string => clean(text, field, 1)
+
+/** The same for a new password of an account, which has a shortest length; one that is only compared is cleaned as any. @throws `invalid-field` */
+export const cleanAccountPassword = (text: string, field = 'password'): string =>
+  clean(text, field, ACCOUNT_PASSWORD_BYTES_MIN)
+
+function clean(text: string, field: string, bytesMin: number): string {
   const password = text.normalize('NFC')
   const sizeBytes = Buffer.byteLength(password, 'utf8')
-  if (sizeBytes < 1 || sizeBytes > PASSWORD_BYTES_MAX || !password.isWellFormed())
-    throw new PeerbinError('invalid-field', `${field}: a password has 1 to ${PASSWORD_BYTES_MAX} bytes`, {
-      details: { field }
-    })
+  if (sizeBytes < bytesMin || sizeBytes > PASSWORD_BYTES_MAX || !password.isWellFormed())
+    throw new PeerbinError(
+      'invalid-field',
+      `${field}: a password has ${bytesMin} to ${PASSWORD_BYTES_MAX} bytes`,
+      {
+        details: { field }
+      }
+    )
   return password
 }
 

@@ -8,6 +8,8 @@ const NAME_PATTERN = /^(?:(?!\p{Default_Ignorable_Code_Point})[\p{L}\p{M}\p{Nd}.
 /** Something that can be read stands in it, and it does not begin with a mark for the character before. */
 const READABLE_PATTERN = /^[^\p{M}]*[\p{L}\p{Nd}]/u
 
+const spaced = (text: string): string => text.trim().replace(/ +/g, ' ')
+
 /**
  * A name from outside in the one spelling that is kept: NFC, without blanks around it, one blank between words.
  * @param field name of the field, for the message
@@ -15,7 +17,7 @@ const READABLE_PATTERN = /^[^\p{M}]*[\p{L}\p{Nd}]/u
  */
 export function cleanUserName(text: string, field = 'username'): string {
   // what is far too long is not looked at any closer
-  const name = text.length > 4 * USER_NAME_LENGTH_MAX ? '' : text.normalize('NFC').trim().replace(/ +/g, ' ')
+  const name = text.length > 4 * USER_NAME_LENGTH_MAX ? '' : spaced(text.normalize('NFC'))
   if (isUserName(name)) return name
   throw new PeerbinError(
     'invalid-field',
@@ -29,7 +31,7 @@ export const isUserName = (name: string): boolean =>
   name.length <= USER_NAME_LENGTH_MAX &&
   NAME_PATTERN.test(name) &&
   READABLE_PATTERN.test(name) &&
-  name.normalize('NFC').trim().replace(/ +/g, ' ') === name &&
+  spaced(name.normalize('NFC')) === name &&
   userNameKey(name).length <= USER_NAME_KEY_LENGTH_MAX
 
 /**
@@ -38,3 +40,6 @@ export const isUserName = (name: string): boolean =>
  */
 export const userNameKey = (name: string): string =>
   name.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
+
+/** The same for what somebody typed to be recognised, or to search by: a name or not. */
+export const typedNameKey = (text: string): string => userNameKey(spaced(text))

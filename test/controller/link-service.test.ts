@@ -6,7 +6,7 @@ import t from 'tap'
 import { Membership } from '../../src/cluster/membership.ts'
 import { parseConfig } from '../../src/config.ts'
 import type { Config } from '../../src/config.ts'
-import { PasswordAttempts } from '../../src/controller/password-attempts.ts'
+import { PasswordAttempts, linkAttempts } from '../../src/controller/password-attempts.ts'
 import { FileChunks } from '../../src/controller/file-chunks.ts'
 import { LinkService } from '../../src/controller/link-service.ts'
 import { SLEW_RATE, StoreTime } from '../../src/controller/store-time.ts'
@@ -62,7 +62,7 @@ class ServiceLinks implements RealLinks {
       chunks: new FileChunks({ store: this.#store, membership, onRead: () => undefined }),
       time: this.#time,
       config,
-      attempts: new PasswordAttempts(this.#clock, config),
+      attempts: new PasswordAttempts(this.#clock, linkAttempts(config)),
       notes: { note: async () => undefined }, // as in a cluster that keeps no snapshots
       onEnded: () => undefined
     })

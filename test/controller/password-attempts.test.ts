@@ -1,6 +1,6 @@
 import t from 'tap'
 import { parseConfig } from '../../src/config.ts'
-import { PasswordAttempts } from '../../src/controller/password-attempts.ts'
+import { PasswordAttempts, linkAttempts } from '../../src/controller/password-attempts.ts'
 import { hashSecret } from '../../src/protocol/secrets.ts'
 import { ManualClock } from '../kit/manual-clock.ts'
 
@@ -12,7 +12,7 @@ const make = (keysMax?: number) => {
   const { link: config } = parseConfig({
     link: { passwordAttempts: 3, passwordAttemptsPerAddress: 5, passwordWindowMs: 30 * MINUTE }
   })
-  return { clock, attempts: new PasswordAttempts(clock, config, keysMax) }
+  return { clock, attempts: new PasswordAttempts(clock, linkAttempts(config), keysMax) }
 }
 
 t.test('so many for a link, and then one after the other as time goes by', async (t) => {
@@ -59,7 +59,7 @@ t.test('what was right, or never compared, does not count', async (t) => {
     t.equal(attempt.waitMs, 0)
     attempt.giveBack()
   }
-  t.same(attempts.size, { links: 0, clients: 0 }, 'and nothing of it is remembered')
+  t.same(attempts.size, { subjects: 0, clients: 0 }, 'and nothing of it is remembered')
   const all = [1, 2, 3].map(() => attempts.take(link(1), 'me'))
   t.ok(attempts.take(link(1), 'me').waitMs > 0, 'but it is taken before it is compared')
   all[0]?.giveBack()
@@ -70,12 +70,12 @@ t.test('a memory that is full forgets what it would forget first', async (t) => 
   const { clock, attempts } = make(10)
   for (let i = 0; i < 3; i++) attempts.take(link(0), undefined)
   for (let n = 1; n < 100; n++) attempts.take(link(n), undefined)
-  t.equal(attempts.size.links, 10)
+  t.equal(attempts.size.subjects, 10)
   t.ok(
     attempts.waitMs(link(0), undefined) > 0,
     'decoys with fewer attempts do not push out the one with most'
   )
   await clock.advance(31 * MINUTE)
   attempts.take(link(200), undefined)
-  t.equal(attempts.size.links, 1, 'what is over goes when room is needed')
+  t.equal(attempts.size.subjects, 1, 'what is over goes when room is needed')
 })

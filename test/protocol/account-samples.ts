@@ -171,5 +171,5 @@ export const accountSamples: Samples = {
     request: { id: userId, name: user.name, password },
     response: { user: { ...user, role: 'admin', quotaBytes: null } }
   },
-  resetPassword: { request: { name: user.name, password }, response: { user } }
+  resetPassword: { request: { name: user.name, password, keys: true }, response: { user } }
 }

@@ -15,6 +15,7 @@ import { parsePort } from '../arguments.ts'
 import type { RoleOptions } from '../../compose/open-role.ts'
 import { TIERS } from '../../types.ts'
 import type { Address, Tier } from '../../types.ts'
+import { say } from '../context.ts'
 import type { CliContext, Roles } from '../context.ts'
 import { logOutput } from '../log-output.ts'
 import type { ChildMessage } from '../supervisor/messages.ts'
@@ -152,7 +153,8 @@ async function serve(role: RoleName, options: RoleCommandOptions, context: CliCo
     logger,
     supervised: context.supervisor !== undefined,
     onFailure: (failure) => broken.abort(failure),
-    recover: recoverOf(options, context, roles)
+    recover: recoverOf(options, context, roles),
+    onSetupSecret: (secret) => tellSetup(secret, context)
   })
   const stopAsked =
     context.supervisor === undefined
@@ -190,6 +192,15 @@ function recoverOf(options: RoleCommandOptions, context: CliContext, roles: Role
     onProgress: () => {}, // the log has it
     onReport: (report) => context.stdout.write(roles.describeReport(report))
   }
+}
+
+/** To whoever supervises this process, or to a person who is looking: what is not a terminal may be a log. */
+function tellSetup(secret: string, context: CliContext): void {
+  const message: ChildMessage = { type: 'setup', secret }
+  if (context.supervisor !== undefined) context.supervisor.send(message)
+  else if (context.stderr.isTTY === true)
+    say(context, `there is no administrator yet; make one at an edge's address with /setup#${secret}`)
+  else say(context, 'there is no administrator yet; `peerbin admin create NAME` makes one')
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

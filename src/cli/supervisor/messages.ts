@@ -12,6 +12,8 @@ const childMessage = z.discriminatedUnion('type', [
     /** Of an edge. */
     url: z.string().optional()
   }),
+  /** Of a controller while there is no administrator, before it is ready: for the terminal only. */
+  z.object({ type: z.literal('setup'), secret: z.string() }),
   /** The process is about to end because of this. */
   z.object({ type: z.literal('failed'), code: z.custom<ErrorCode>(isErrorCode), message: z.string() })
 ])

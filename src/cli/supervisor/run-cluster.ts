@@ -31,7 +31,8 @@ export async function up(options: UpOptions, context: CliContext): Promise<void>
       env: { ...compileCache(home), ...childEnvironment(context) },
       clock: context.clock,
       say: (text) => say(context, text),
-      onReady: (url) => context.stdout.write(`peerbin is ready: ${url}\n`)
+      onReady: (url) => context.stdout.write(`peerbin is ready: ${url}\n`),
+      onSetup: (url) => say(context, `there is no administrator yet; make one at ${url}`)
     })
     await supervisor.run(context.interrupted)
   } finally {

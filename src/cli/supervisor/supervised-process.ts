@@ -52,6 +52,7 @@ export class SupervisedProcess {
   #state: ProcessState = 'starting'
   #about: ReadyMessage | undefined
   #failure: PeerbinError | undefined
+  #setupSecret: string | undefined
   #stopAsked = false
 
   constructor(plan: ProcessPlan, deps: ProcessDeps) {
@@ -69,6 +70,7 @@ export class SupervisedProcess {
       this.#child.on('message', (raw) => {
         const message = readChildMessage(raw)
         if (message?.type === 'failed') this.#failure = new PeerbinError(message.code, message.message)
+        if (message?.type === 'setup') this.#setupSecret = message.secret
         if (message?.type !== 'ready') return
         this.#about = message
         this.#state = 'running'
@@ -102,6 +104,11 @@ export class SupervisedProcess {
       peerId: this.#about?.peerId ?? null,
       addresses: this.#about?.addresses ?? []
     }
+  }
+
+  /** What a controller told when it started without an administrator. */
+  get setupSecret(): string | undefined {
+    return this.#setupSecret
   }
 
   get alive(): boolean {

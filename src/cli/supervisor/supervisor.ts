@@ -23,6 +23,8 @@ export interface SupervisorDeps {
   readonly say: (text: string) => void
   /** Address of the edge, once an upload would succeed. */
   readonly onReady: (url: string) => void
+  /** Where the first administrator can be made, after that. For the terminal only: whoever has it can. */
+  readonly onSetup: (url: string) => void
 }
 
 /** Starts the processes of a cluster, tells what becomes of them, and stops them all in the end. */
@@ -89,6 +91,8 @@ export class Supervisor {
     this.#isReady = true
     await this.#update() // whoever reads the line may read the file next
     this.#deps.onReady(url)
+    const secret = this.#processes.find((child) => child.plan.role === 'controller')?.setupSecret
+    if (secret !== undefined) this.#deps.onSetup(`${url}/setup#${secret}`)
   }
 
   #startLimit(signal: AbortSignal): AbortSignal {

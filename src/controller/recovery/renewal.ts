@@ -52,6 +52,7 @@ export async function renew(deps: RenewalDeps): Promise<Renewal> {
   // first of all, so that nothing is deleted even if the rest is never done
   await store.writeSetting(SETTINGS.frozen, deps.frozen)
   await forgetApprovals(deps)
+  await endSessions(deps)
   const earlier = await readEarlier(store, logger)
   const generation = (deps.generation + GENERATION_STEP) as Generation
   await store.raiseCounters({ term, generation })
@@ -78,6 +79,11 @@ export async function renew(deps: RenewalDeps): Promise<Renewal> {
 async function forgetApprovals({ store, nodes }: RenewalDeps): Promise<void> {
   const peers = new Set([...(await store.listNodes()), ...nodes].map(({ peer }) => peer))
   for (const peer of peers) await store.writeSetting(SETTINGS.sweepApproved(peer), null)
+}
+
+/** Nobody knows which of them had ended since: a person signs in again, and no stolen session comes to life. API keys go on (docs/recovery.md says what that means). */
+async function endSessions({ store, now }: RenewalDeps): Promise<void> {
+  while ((await store.endAllSessions(now, PAGE)) > 0);
 }
 
 async function revokeNoted({ store, now, logger }: RenewalDeps, withdrawn: RevokedLinks): Promise<number> {

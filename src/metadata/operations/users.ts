@@ -194,10 +194,11 @@ async function rename(
     .updateTable('users')
     .set({ name, name_key: nameKey })
     .where('id', '=', uuidBytes(id))
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('users as other')
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('users as other')
             .select('other.id')
             .where('other.name_key', '=', nameKey)
             .where('other.id', '<>', uuidBytes(id))

@@ -277,7 +277,7 @@ export const accountMessages = {
     response: z.object({ invites: z.array(invite).max(USERS_PER_PAGE_MAX), now: s.timeMs }),
     ...noBodies
   },
-  /** @throws `invite-unknown` */
+  /** False: there was none (any more). */
   deleteInvite: {
     request: z.object({ actor, id: s.inviteId }),
     response: z.object({ deleted: z.boolean() }),
@@ -289,9 +289,9 @@ export const accountMessages = {
     response: z.object({ user }),
     ...noBodies
   },
-  /** By an operator: for whoever has forgotten it. Ends all sessions and keys of that user. @throws `user-unknown` */
+  /** By an operator: for whoever has forgotten it. Ends all sessions of that user, and the API keys if `keys` says so. @throws `user-unknown` */
   resetPassword: {
-    request: z.object({ name: typedName, password: s.passwordRecord }),
+    request: z.object({ name: typedName, password: s.passwordRecord, keys: z.boolean().optional() }),
     response: z.object({ user }),
     ...noBodies
   }
