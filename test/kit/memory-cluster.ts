@@ -73,6 +73,8 @@ export class MemoryCluster {
   readonly random: Random
   readonly logger: Logger
   readonly nodes: NodeParticipant[] = []
+  /** What the controller told its terminal: with it the first administrator is made. */
+  setupSecret: string | undefined
   /** The key that FileWriter takes; any 32 bytes do. */
   readonly clusterKey = new Uint8Array(hkdfSync('sha256', 'memory cluster', '', 'key', 32))
   #controller: Controller | undefined
@@ -248,7 +250,8 @@ export class MemoryCluster {
 
   async #runController(store: MetadataStore, memory: ProcessMemory, peer?: PeerId): Promise<void> {
     const makeRole = (parts: Parts): RoleParts => {
-      const controller = new Controller({ ...parts, store })
+      const onSetupSecret = (secret: string): void => void (this.setupSecret = secret)
+      const controller = new Controller({ ...parts, store, onSetupSecret })
       this.#controller = controller
       return {
         start: () => controller.start(),
