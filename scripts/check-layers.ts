@@ -15,15 +15,15 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // formats that the edge, the command line and the page share; they run in browsers too
   bundle: [],
   encryption: [],
-  protocol: ['runtime'],
+  protocol: ['bundle', 'runtime'],
   cluster: ['protocol', 'runtime'],
   client: ['bundle', 'cluster', 'protocol', 'runtime'],
   node: ['client', 'cluster', 'protocol', 'runtime'],
-  controller: ['client', 'cluster', 'protocol', 'runtime'],
+  controller: ['bundle', 'client', 'cluster', 'protocol', 'runtime'],
   edge: ['bundle', 'client', 'cluster', 'encryption', 'protocol', 'qr', 'runtime'],
   // implementations of seams: they see what they implement, nobody but compose sees them
   'node/store': ['protocol', 'runtime'],
-  metadata: ['protocol', 'runtime'],
+  metadata: ['bundle', 'protocol', 'runtime'],
   network: ['protocol', 'runtime'],
   compose: [
     'client',
@@ -53,8 +53,10 @@ const VOCABULARY = new Set([
   'config-accounts',
   'config-kinds',
   'config-lists',
+  'config-user-transfers',
   'metadata-store',
   'metadata-records',
+  'metadata-entries',
   'version'
 ])
 

@@ -1,11 +1,10 @@
 /** Settings of accounts, in a file of their own: config.ts puts them beside the others. */
 
 import { z } from 'zod'
-import { DAY, HOUR, MIB, MINUTE, SECOND, bytes, ms, num } from './config-kinds.ts'
+import { DAY, GIB, HOUR, MINUTE, SECOND, bytes, ms, num } from './config-kinds.ts'
+import { userTransfers } from './config-user-transfers.ts'
 import { PASSWORD_LANES_MAX, PASSWORD_MEMORY_KIB_MAX, PASSWORD_PASSES_MAX } from './protocol/limits.ts'
 import { REGISTRATION_MODES } from './types.ts'
-
-const GIB = 1024 * MIB
 
 const account = z.strictObject({
   registration: z
@@ -52,6 +51,7 @@ const account = z.strictObject({
   signInAttemptsPerAddress: num(1, 1_000_000, 50, 'and from one address, for all names together'),
   signInWindowMs: ms(15 * MINUTE, 'within so long all attempts come back, one by one'),
   uploadBytesMax: bytes(5 * GIB, 'largest file of a user'),
+  ...userTransfers,
   quotaBytes: bytes(
     10 * GIB,
     'files of one user, all versions, unless an administrator says otherwise; 0: any'

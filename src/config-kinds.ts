@@ -3,6 +3,7 @@
 import { z } from 'zod'
 
 export const MIB = 1024 * 1024
+export const GIB = 1024 * MIB
 export const SECOND = 1000
 export const MINUTE = 60 * SECOND
 export const HOUR = 60 * MINUTE

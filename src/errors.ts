@@ -43,6 +43,7 @@ export const ERRORS = {
   'type-forbidden': spec(415, false, EXIT.refused, 'Files of this type are not taken here.'),
   'checksum-mismatch': spec(409, false, EXIT.integrity, 'checksum failed - please attempt reuploading'),
   'range-not-satisfiable': spec(416, false, EXIT.usage, 'The range asked for lies outside the file.'),
+  'precondition-failed': spec(412, false, EXIT.refused, 'The file is another one by now.'),
   'upload-incomplete': spec(
     400,
     true,
@@ -210,6 +211,30 @@ export const ERRORS = {
   'tus-version': spec(412, false, EXIT.usage, 'The header Tus-Resumable: 1.0.0 is needed here.'),
   'media-type-unsupported': spec(415, false, EXIT.usage, 'The body has a type that is not taken here.'),
   'copies-missing': spec(503, true, EXIT.busy, 'Not every part of the file is held by enough nodes.'),
+  // users' files
+  'file-unknown': spec(404, false, EXIT.refused, 'There is no such file.'),
+  'version-unknown': spec(404, false, EXIT.refused, 'The file does not have this version.'),
+  'share-unknown': spec(404, false, EXIT.refused, 'The file does not have this share link.'),
+  'path-taken': spec(409, false, EXIT.refused, 'There is a file of this name already.'),
+  'path-conflict': spec(
+    409,
+    false,
+    EXIT.refused,
+    'A file and a folder cannot have the same name.'
+  ),
+  'quota-exceeded': spec(
+    507,
+    false,
+    EXIT.refused,
+    'Your space is used up. Please delete files you no longer need.'
+  ),
+  'upload-failed': spec(409, false, EXIT.refused, 'The upload of this version failed: there is nothing of it.'),
+  'shares-full': spec(
+    409,
+    false,
+    EXIT.refused,
+    'There are too many share links of this file. Please wait until some have been over for a while.'
+  ),
   // the cluster
   'not-enough-nodes': spec(503, true, EXIT.busy, 'The cluster has too few active nodes right now.'),
   'no-controller': spec(503, true, EXIT.busy, 'No controller can be reached right now.'),

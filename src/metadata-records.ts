@@ -6,6 +6,7 @@ import type {
   ChunkId,
   ClaimRecord,
   Encryption,
+  EntryId,
   FileId,
   FileRecord,
   Generation,
@@ -17,7 +18,7 @@ import type {
   Tier,
   UploadId,
   UploadWriter,
-  UserRole
+  UserId
 } from './types.ts'
 
 /** A node as last recorded. Liveness is not stored: it is judged from heartbeats by a running process. */
@@ -47,12 +48,15 @@ export interface CopyRecord {
   boot: number
 }
 
-/** What an upload takes of the space of its role, from its opening until it is committed or given up; then its file does. */
+/** Whose space a file takes: that of everybody who shows no account together, or a user's. */
+export type SpaceKey = 'anonymous' | `user:${UserId}`
+
+/** What an upload takes of a space, from its opening until it is committed or given up; then its file does. */
 export interface UploadSpace {
-  role: UserRole
+  key: SpaceKey
   /** Most that the file can have. */
   bytes: number
-  /** For all files and open uploads of the role together; undefined: there is no limit. */
+  /** For all files and open uploads of the space together; undefined: there is no limit. */
   bytesMax: number | undefined
 }
 
@@ -64,6 +68,8 @@ export interface OpenUpload {
   openedAt: number
   /** Default: anonymous, nothing reserved, no limit. */
   space?: UploadSpace | undefined
+  /** Of a user's file: a failure is recorded at the path. */
+  owner?: { user: UserId; path: string } | undefined
   /** When an upload that was neither committed nor abandoned is given up, unless it goes on: reservations move it. */
   expiresAt: number
   /**
@@ -105,7 +111,14 @@ export type FoundUpload =
       /** Pieces behind the offset: on their way, or cut off. */
       hasMore: boolean
     } & UploadOffset)
-  | { state: 'committed' | 'abandoned' }
+  /** With the version of a user's file that it became. */
+  | {
+      state: 'committed' | 'abandoned'
+      file?: FileId | undefined
+      entry?: EntryId | undefined
+      version?: number | undefined
+      sizeBytes?: number | undefined
+    }
 
 export interface ResumeUpload {
   upload: UploadId
@@ -142,6 +155,48 @@ export interface Reservation {
   copies: CopyRecord[]
 }
 
+/** A link as it is made. */
+export interface NewLink {
+  tokenHash: SecretHash
+  /** Hash of the secret that revokes the link. */
+  deleteHash: SecretHash
+  downloads: number
+  expiresAt: number
+  password?: PasswordRecord | undefined
+  /** hashSecret of the proof that whoever claims has to show. */
+  proofHash?: SecretHash | undefined
+}
+
+/** The version of a user's file that a commit makes. */
+export interface CommitEntry {
+  /** Of a new entry; where there is one at the path, that gets the version. */
+  id: EntryId
+  user: UserId
+  path: string
+  /** Null: it never expires; undefined: as the entry had it. */
+  expiresAt?: number | null | undefined
+  /** Refused where there is a version with content at the path. */
+  onlyNew?: boolean | undefined
+  /** In place of those that the upload was opened with. */
+  metadata?: Record<string, string> | undefined
+  /** Default: 1. */
+  attempts?: number | undefined
+  /** How long versions that are too many (ENTRY_VERSIONS_MAX) are kept for those who are reading them; default: not at all. */
+  graceMs?: number | undefined
+}
+
+/** Which version of which entry. */
+export interface VersionRef {
+  entry: EntryId
+  version: number
+}
+
+/** A file as it was committed, and what it became of a user's. */
+export interface CommittedFile extends FileRecord {
+  entry?: EntryId | undefined
+  version?: number | undefined
+}
+
 export interface CommitUpload {
   upload: UploadId
   file: FileId
@@ -158,16 +213,9 @@ export interface CommitUpload {
   indexBytes?: number | undefined
   /** Default: none. */
   encryption?: Encryption | undefined
-  link: {
-    tokenHash: SecretHash
-    /** Hash of the secret that revokes the link. */
-    deleteHash: SecretHash
-    downloads: number
-    expiresAt: number
-    password?: PasswordRecord | undefined
-    /** hashSecret of the proof that whoever claims has to show. */
-    proofHash?: SecretHash | undefined
-  }
+  /** At least one of the two: without either the file would be gone at once. */
+  link?: NewLink | undefined
+  entry?: CommitEntry | undefined
   /** Fewest copies on different nodes that every chunk must have. */
   copiesMin: number
   /** Fewest different hosts among those copies: 2, or 1 when the whole membership is one host. */
@@ -306,15 +354,19 @@ export interface AdoptFile {
   manifest: { id: ChunkId; sizeBytes: number; generation: Generation }
   /** In order, each at the greatest generation that any node reported. */
   chunks: Array<{ id: ChunkId; sizeBytes: number; generation: Generation }>
-  link: {
-    tokenHash: SecretHash
-    deleteHash: SecretHash
-    downloads: number
-    expiresAt: number
-    state: 'live' | 'suspended' | 'revoked'
-    password?: PasswordRecord | undefined
-    proofHash?: SecretHash | undefined
-  }
+  /** At least one of the two. */
+  link?: (NewLink & { state: 'live' | 'suspended' | 'revoked' }) | undefined
+  /** Joins the entry of this id, or the one at the path, or makes one: at another path where this one cannot be. */
+  entry?: AdoptEntry | undefined
+}
+
+export interface AdoptEntry {
+  id: EntryId
+  user: UserId
+  path: string
+  /** The number that it most likely had; another one where that is taken. */
+  version: number
+  expiresAt: number | null
 }
 
 export interface SuspendedLink {
@@ -339,6 +391,13 @@ export interface StoreStats {
   chunksWithoutCopy: number
   ordersPending: number
   linksSuspended: number
-  /** Bytes of each role's live files and open uploads. */
-  spaceUsed: Record<UserRole, number>
+  /** Bytes of live files and open uploads that belong to no user. Those of a user: usedSpace. */
+  spaceUsed: { anonymous: number }
+}
+
+/** Why an upload failed: a code of errors.ts, and how often was tried. */
+export interface UploadFailure {
+  code: string
+  attempts: number
+  now: number
 }

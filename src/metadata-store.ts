@@ -8,6 +8,7 @@
  * - Time comes in as `now`; no operation reads a clock. Lists are keyset pages: `after` is the last key of the page before.
  */
 
+import type { EntryRecords } from './metadata-entries.ts'
 import type {
   NodeRecord,
   CopyRecord,
@@ -21,6 +22,9 @@ import type {
   CopiesRule,
   Reservation,
   CommitUpload,
+  CommittedFile,
+  SpaceKey,
+  UploadFailure,
   NodeBoot,
   Claim,
   ClaimProgress,
@@ -58,6 +62,7 @@ import type {
 
 export type * from './account-store.ts'
 export type * from './metadata-records.ts'
+export type * from './metadata-entries.ts'
 export { MANIFEST_INDEX } from './metadata-records.ts'
 
 /** Terms, generations and what is known of nodes. */
@@ -85,7 +90,7 @@ export interface ClusterRecords {
 
 export interface UploadRecords {
   /**
-   * Idempotent by id. `upload-closed` when that id has been committed or abandoned. Takes the upload's space from its role's, by one conditional update: `space-full`,
+   * Idempotent by id. `upload-closed` when that id has been committed or abandoned. Takes the upload's space by one conditional update: `space-full`,
    * and nothing is opened, when that would be more than its limit.
    */
   openUpload(upload: OpenUpload): Promise<void>
@@ -104,14 +109,20 @@ export interface UploadRecords {
   /**
    * The upload is open, indexes 0…chunkCount-1 and the manifest are reserved, their sizes add up, and each reserved generation is live with at least
    * `copiesMin` recorded copies on at least `hostsMin` hosts, else `upload-conflict` or `copies-missing` and nothing changes. The upload's references become
-   * the file's; file and link become visible; of the space that was reserved the role keeps what the file has. Idempotent: the same upload, file and link again answers the same file.
+   * the file's; file, link and version become visible; of the space that was reserved it keeps what the file has. Idempotent: the same upload, file and link again answers the same.
+   * With `entry` the version belongs to the entry at that path; where there is none, one is made: `path-conflict` where a folder has that path, or a file that of a folder above;
+   * `path-taken` for `onlyNew` where there is one with content. Of many commits to one path at once each becomes a version. Records of uploads to it that failed before go.
    */
-  commitUpload(commit: CommitUpload): Promise<FileRecord>
+  commitUpload(commit: CommitUpload): Promise<CommittedFile>
   /**
    * Drops the upload's references, and gives its space back. Idempotent; an upload that was never opened is closed for good; a committed one is left alone and answers false, and so is
-   * one that `expiresAt` keeps beyond `staleAt`, if that is given.
+   * one that `expiresAt` keeps beyond `staleAt`, if that is given. With `failure` the entry at its owner's path gets a version that failed (a new entry, where there is none), if the
+   * upload was open and somebody's.
    */
-  abandonUpload(upload: UploadId, options?: { staleAt?: number }): Promise<boolean>
+  abandonUpload(
+    upload: UploadId,
+    options?: { staleAt?: number; failure?: UploadFailure | undefined }
+  ): Promise<boolean>
   /** A resumable upload; undefined for one that is not known (any more), or not resumable and open. */
   findUpload(upload: UploadId, rule: CopiesRule): Promise<FoundUpload | undefined>
   /**
@@ -138,6 +149,8 @@ export interface UploadRecords {
 }
 
 export interface FileRecords {
+  /** Bytes of live files and open uploads of a space. */
+  usedSpace(key: SpaceKey): Promise<number>
   getFile(id: FileId): Promise<FileRecord | undefined>
   /** A page of a file's chunks in order, with recorded copies. Empty when the file has no such chunks (any more). */
   listFileChunks(
@@ -315,6 +328,7 @@ export interface MetadataStore
     ClusterRecords,
     UploadRecords,
     FileRecords,
+    EntryRecords,
     LinkRecords,
     GarbageRecords,
     RepairRecords,

@@ -25,6 +25,8 @@ export type UploadWriter = Brand<string, 'UploadWriter'>
 export type LinkToken = Brand<string, 'LinkToken'>
 /** UUID v4 of an account. */
 export type UserId = Brand<string, 'UserId'>
+/** UUID v4 of an entry: what a user calls a file, with its path and its versions. Chosen by the edge. */
+export type EntryId = Brand<string, 'EntryId'>
 /** UUID v4 of one sign-in, or of one API key: what a request shows that it comes from a user. */
 export type SessionId = Brand<string, 'SessionId'>
 /** UUID v4 of an invitation. */
@@ -236,6 +238,62 @@ export interface ClaimRecord {
   /** Merged, ordered, disjoint. */
   covered: ByteRange[]
   consumedAt: number | null
+}
+
+export const VERSION_STATUSES = ['cached', 'uploaded_successfully', 'upload_failed'] as const
+/**
+ * `cached`: committed, every chunk is durable on enough nodes, and copies are owed still; `uploaded_successfully`: none are; `upload_failed`: there is no content, only the
+ * record of it, for a while or until a later version succeeds.
+ */
+export type VersionStatus = (typeof VERSION_STATUSES)[number]
+
+/** One upload to an entry, or one that was restored. */
+export interface VersionRecord {
+  /** From 1, in order of commit; never given again within the entry. */
+  number: number
+  status: VersionStatus
+  /** Its content; null of one that failed. Versions and links can share one. */
+  file: FileId | null
+  /** When its content came; a restored version has that of the earlier one. */
+  uploadedAt: number
+  /** 0 of one that failed. */
+  sizeBytes: number
+  indexBytes: number
+  encryption: Encryption | null
+  mediaType: string
+  /** Lower-case hex; null of one that failed. */
+  sha256: string | null
+  /** The user's own key-value pairs. */
+  metadata: Record<string, string>
+  chunkCount: number
+  /** Why it failed: a code of errors.ts; null of one that did not. */
+  code: string | null
+  /** How often the worst of its chunks had to be sent. */
+  attempts: number
+}
+
+/** What a user calls a file: a path, and versions of its content. No two entries of one user have paths that differ in case or Unicode form only. */
+export interface EntryRecord {
+  id: EntryId
+  owner: UserId
+  /** `/` between its parts, as cleanPath of src/bundle/paths.ts leaves it. */
+  path: string
+  createdAt: number
+  /** When a version, the path or anything said of it changed. */
+  changedAt: number
+  /** When it is deleted by itself; null: never. */
+  expiresAt: number | null
+  /** The one that counts. Of an entry of which nothing was ever stored the one that failed last. */
+  current: VersionRecord
+  /** The newest upload, if it failed and came after `current`. */
+  failed: VersionRecord | null
+}
+
+/** A share link that was made of an entry. */
+export interface ShareRecord {
+  link: LinkRecord
+  /** Of the entry, as the link gives it. */
+  version: number
 }
 
 /** An account, without its password. */

@@ -52,6 +52,8 @@ export interface WrittenChunk {
    * stream may still do so, and the memory must not be used again.
    */
   bytesFree: boolean
+  /** How often they had to be sent; 0: not at all. */
+  attempts: number
 }
 
 interface Placement {
@@ -116,13 +118,13 @@ export class ChunkWriter {
       signal && { signal }
     )
     const written = { id: chunk, sizeBytes, generation }
-    if (present) return { ...written, receipts: [], bytesFree: true }
+    if (present) return { ...written, receipts: [], bytesFree: true, attempts: 0 }
     const placed = await this.#place({ chunk, generation, bytes, signal })
     return { ...written, ...placed }
   }
 
   /** Attempts one after another: the same node again, then the next one, `attemptsPerCopy` in all. */
-  async #place(placement: Placement): Promise<{ receipts: Receipt[]; bytesFree: boolean }> {
+  async #place(placement: Placement): Promise<Pick<WrittenChunk, 'receipts' | 'bytesFree' | 'attempts'>> {
     const { chunk, bytes, signal } = placement
     const attempts = new Map<PeerId, number>()
     let current: PeerId | undefined
@@ -138,7 +140,8 @@ export class ChunkWriter {
       const made = (attempts.get(first.peer) ?? 0) + 1
       attempts.set(first.peer, made)
       try {
-        return { receipts: await this.#put(placement, first, needs, attempts), bytesFree: attempt === 1 }
+        const receipts = await this.#put(placement, first, needs, attempts)
+        return { receipts, bytesFree: attempt === 1, attempts: attempt }
       } catch (caught) {
         throwIfAborted(signal)
         lastError = asPeerbinError(caught)
@@ -153,7 +156,7 @@ export class ChunkWriter {
         current = stay ? first.peer : undefined
       }
     }
-    throw lastError ?? new PeerbinError('not-enough-nodes', '', { retryAfterMs: NODES_RETRY_AFTER_MS })
+    throw failed(lastError, sum(attempts.values()))
   }
 
   /** One attempt; `attempts` tells which nodes have failed before and should be passed copies last. */
@@ -215,6 +218,23 @@ export class ChunkWriter {
     })
   }
 }
+
+/** The last error, with how often was tried. */
+function failed(last: PeerbinError | undefined, attempts: number): PeerbinError {
+  if (last === undefined)
+    return new PeerbinError('not-enough-nodes', '', {
+      retryAfterMs: NODES_RETRY_AFTER_MS,
+      details: { attempts }
+    })
+  const { code, message, retryAfterMs, details } = last
+  return new PeerbinError(code, message, {
+    cause: last,
+    details: { ...details, attempts },
+    ...(retryAfterMs !== undefined && { retryAfterMs })
+  })
+}
+
+const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, each) => total + each, 0)
 
 const isEnough = (nodes: readonly Member[], copiesMin: number, hostsMin: number): boolean =>
   nodes.length >= copiesMin && new Set(nodes.map((node) => node.host)).size >= hostsMin

@@ -4,8 +4,8 @@ import type { Config } from '../config.ts'
 import { hasCode, PeerbinError } from '../errors.ts'
 import type { Clock, Logger } from '../interfaces.ts'
 import type { ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
+import type { CommittedFile } from '../metadata-store.ts'
 import { sleep } from '../runtime/deadline.ts'
-import type { FileRecord } from '../types.ts'
 import type { ControllerClient } from './controller-client.ts'
 
 /** Pause before a commit is repeated, where the controller says nothing of it. */
@@ -30,13 +30,14 @@ export async function commitUpload(
   { controller, clock, config, logger }: CommitUploadDeps,
   commit: RequestOf<ControlMessages, 'commitUpload'>,
   signal: AbortSignal
-): Promise<FileRecord> {
+): Promise<CommittedFile> {
   const endsAt = clock.monotonic() + config.controller.commitWaitMs
   for (;;) {
     try {
       const answer = await controller.call('commitUpload', commit, { signal })
       checkUnderstood(commit, answer)
-      return answer.file
+      const { file, entry, version } = answer
+      return { ...file, ...(entry !== undefined && { entry, version }) }
     } catch (error) {
       if (!hasCode(error, 'copies-missing')) throw error
       const pauseMs = error.retryAfterMs ?? RETRY_MS
@@ -49,14 +50,15 @@ export async function commitUpload(
 
 /** @throws `no-controller` when something was passed over that the link must not be without */
 function checkUnderstood(
-  { indexBytes = 0, encryption, link }: RequestOf<ControlMessages, 'commitUpload'>,
-  { file, isProtected, needsProof }: ResponseOf<ControlMessages, 'commitUpload'>
+  { indexBytes = 0, encryption, link, entry }: RequestOf<ControlMessages, 'commitUpload'>,
+  { file, isProtected, needsProof, version }: ResponseOf<ControlMessages, 'commitUpload'>
 ): void {
   const lacks =
-    (link.password !== undefined && !isProtected && 'passwords') ||
-    (link.proofHash !== undefined && !needsProof && 'proofs') ||
+    (link?.password !== undefined && !isProtected && 'passwords') ||
+    (link?.proofHash !== undefined && !needsProof && 'proofs') ||
     (file.indexBytes !== indexBytes && 'indexes') ||
-    (file.encryption !== (encryption ?? null) && 'encrypted files')
+    (file.encryption !== (encryption ?? null) && 'encrypted files') ||
+    (entry !== undefined && version === undefined && 'accounts')
   if (lacks !== false)
     throw new PeerbinError('no-controller', `the controller is of a version that knows no ${lacks}`)
 }

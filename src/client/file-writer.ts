@@ -3,6 +3,7 @@
 import type { Config } from '../config.ts'
 import { PeerbinError, asPeerbinError } from '../errors.ts'
 import type { Clock, Logger, Random } from '../interfaces.ts'
+import type { CommitUpload, CommittedFile } from '../metadata-store.ts'
 import { CHUNK_BYTES_MAX } from '../protocol/limits.ts'
 import { MANIFEST_CHUNKS_MAX } from '../protocol/manifest.ts'
 import type { Manifest, ManifestChunk } from '../protocol/manifest.ts'
@@ -13,12 +14,14 @@ import type { AbortScope } from '../runtime/deadline.ts'
 import { randomUuid } from '../runtime/random.ts'
 import type {
   Encryption,
+  EntryId,
   FileId,
   FileRecord,
   LinkToken,
   PasswordRecord,
   SecretHash,
   UploadId,
+  UserId,
   UserRole
 } from '../types.ts'
 import { Checksums, checkExpected } from './checksums.ts'
@@ -28,11 +31,14 @@ import { pipeChunks } from './chunk-pipeline.ts'
 import type { ChunkWriter } from './chunk-writer.ts'
 import { commitUpload } from './commit-upload.ts'
 import type { ControllerClient } from './controller-client.ts'
+import { failureOf, leadToEntry, nameOf, storedEntry } from './entry-upload.ts'
+import type { EntryTerms, StoredEntry, UploadFailure } from './entry-upload.ts'
 import { ReceiptLog } from './receipt-log.ts'
 import type { FileScan, ScanGate } from './scan/scan-gate.ts'
 import { writeManifest } from './write-manifest.ts'
 
-export interface UploadRequest {
+/** What is uploaded, wherever it goes. */
+export interface UploadSource {
   name: string
   mediaType: string
   metadata?: Record<string, string>
@@ -41,12 +47,8 @@ export interface UploadRequest {
   /** Length of the file, where the sender gave one. */
   declaredBytes?: number
   limitBytes: number
-  /** Whose limits of space hold; default: `anonymous`. */
-  role?: UserRole
   /** Hex digests the file must have; asked when the source has ended, since form fields may come after the file. */
   expect?: () => Partial<Digests>
-  /** Redemptions, life and what the link asks for; asked when the source has ended. */
-  link: () => LinkTerms | Promise<LinkTerms>
   /** Where in the source another file begins, for what looks at files: each is looked at by itself. Grows while the source is read, ahead of its bytes. */
   starts?: readonly number[]
   /** What the file turned out to be; asked when the source has ended. */
@@ -54,6 +56,22 @@ export interface UploadRequest {
   signal?: AbortSignal
   /** Told after each chunk how many bytes of the file are stored durably. */
   onProgress?: (bytes: number) => void
+}
+
+/** A file that becomes a share link. */
+export interface UploadRequest extends UploadSource {
+  /** Whose limits of space hold; default: `anonymous`. */
+  role?: UserRole
+  /** Redemptions, life and what the link asks for; asked when the source has ended. */
+  link: () => LinkTerms | Promise<LinkTerms>
+}
+
+/** A file that becomes a version of a user's. */
+export interface EntryUploadRequest extends UploadSource {
+  /** Whose it is, and where it most likely goes: a failure is recorded there. */
+  owner: { user: UserId; path: string }
+  /** Where it goes in the end; asked when the source has ended. */
+  entry: () => EntryTerms | Promise<EntryTerms>
 }
 
 export interface LinkTerms {
@@ -101,10 +119,13 @@ export interface FileWriterDeps {
   readonly chunkBytes?: number | undefined
 }
 
+/** What is known of a file before it is committed. */
+type Facts = Pick<Manifest, 'id' | 'sizeBytes' | 'sha256' | 'uploadedAt'>
+
 /** An upload under way. */
 interface Upload {
   readonly id: UploadId
-  readonly request: UploadRequest
+  readonly request: UploadSource
   /** Ends everything of this upload: the sender left, or a part of it failed. */
   readonly stop: AbortScope
   readonly receipts: ReceiptLog
@@ -112,6 +133,8 @@ interface Upload {
   /** By index; complete when every chunk was written. */
   readonly chunks: ManifestChunk[]
   storedBytes: number
+  /** How often the worst chunk had to be sent. */
+  attempts: number
   /** Secrets of the link, once a commit was tried with them: from then on the outcome may be unknown. */
   committed?: { tokenHash: SecretHash; deleteHash: SecretHash }
 }
@@ -135,6 +158,61 @@ export class FileWriter {
    * stored is given up in the background and collected later.
    */
   async upload(request: UploadRequest): Promise<UploadResult> {
+    const { random } = this.#deps
+    const token = newLinkToken(random)
+    const deleteSecret = newDeleteSecret(random)
+    return await this.#upload(request, { role: request.role ?? 'anonymous' }, async (upload, facts) => {
+      const { downloads, ttlMs, password, proofHash } = await request.link()
+      const link = {
+        tokenHash: hashSecret(token),
+        deleteHash: hashSecret(deleteSecret),
+        downloads,
+        expiresAt: facts.uploadedAt + ttlMs,
+        ...(password !== undefined && { password }),
+        ...(proofHash !== undefined && { proofHash })
+      }
+      const what = saidOf(request.content?.() ?? {})
+      await this.#writeManifest(upload, { ...facts, link, ...what })
+      upload.committed = link
+      return {
+        file: await this.#commit(upload, { ...facts, link, ...what }),
+        token,
+        deleteSecret,
+        expiresAt: link.expiresAt,
+        downloads,
+        isProtected: password !== undefined,
+        needsProof: proofHash !== undefined
+      }
+    })
+  }
+
+  /**
+   * Resolves as `upload` does, when the file is a version of a user's. That the cluster failed to take it in is recorded with the user's file.
+   *
+   * @throws what `upload` does, `quota-exceeded` in place of `space-full`; `path-conflict`, `path-taken`
+   */
+  async uploadEntry(request: EntryUploadRequest): Promise<StoredEntry> {
+    const { controller, random } = this.#deps
+    return await this.#upload(request, { owner: request.owner }, async (upload, facts) => {
+      const terms = await request.entry()
+      const what = { ...saidOf(request.content?.() ?? {}), name: nameOf(terms.path) }
+      const { uploadedAt } = facts
+      const lead = await leadToEntry(controller, randomUuid(random) as EntryId, terms, {
+        uploadedAt,
+        attempts: upload.attempts,
+        signal: upload.stop.signal
+      })
+      const metadata = terms.metadata ?? request.metadata ?? {}
+      await this.#writeManifest(upload, { ...facts, entry: lead.manifest, ...what }, metadata)
+      return storedEntry(await this.#commit(upload, { ...facts, entry: lead.entry, ...what }))
+    })
+  }
+
+  async #upload<T>(
+    request: UploadSource,
+    opened: { role: UserRole } | { owner: EntryUploadRequest['owner'] },
+    finish: (upload: Upload, facts: Facts) => Promise<T>
+  ): Promise<T> {
     checkDeclared(request)
     this.#deps.chunks.checkNodes()
     const { controller, random } = this.#deps
@@ -147,13 +225,14 @@ export class FileWriter {
       receipts: new ReceiptLog(controller, stop.signal),
       checksums: new Checksums(),
       chunks: [],
-      storedBytes: 0
+      storedBytes: 0,
+      attempts: 1
     }
     try {
-      return await this.#run(upload)
+      return await finish(upload, await this.#run(upload, opened))
     } catch (error) {
       stop.abort(asPeerbinError(error))
-      this.#abandon(upload)
+      this.#abandon(upload, 'owner' in opened ? failureOf(error) : undefined)
       throw error
     }
   }
@@ -163,7 +242,11 @@ export class FileWriter {
     await Promise.all(this.#background)
   }
 
-  async #run(upload: Upload): Promise<UploadResult> {
+  /** Everything but the end: all chunks are stored, and have passed. */
+  async #run(
+    upload: Upload,
+    opened: { role: UserRole } | { owner: EntryUploadRequest['owner'] }
+  ): Promise<Facts> {
     const { controller, clock } = this.#deps
     const { request, stop } = upload
     const { now } = await controller.call(
@@ -173,7 +256,7 @@ export class FileWriter {
         name: request.name,
         mediaType: request.mediaType,
         metadata: request.metadata ?? {},
-        role: request.role ?? 'anonymous',
+        ...opened,
         bytesMax: request.declaredBytes ?? request.limitBytes
       },
       { signal: stop.signal }
@@ -186,7 +269,9 @@ export class FileWriter {
     await scan?.passed()
     // the controller's time, so that edges with a wrong clock give no wrong expiry
     const uploadedAt = now + Math.floor(clock.monotonic() - openedAt)
-    return await this.#commit(upload, digests.sha256, uploadedAt)
+    const { sizeBytes } = upload.checksums
+    const file = randomUuid(this.#deps.random) as FileId
+    return { id: file, sizeBytes, sha256: digests.sha256, uploadedAt }
   }
 
   async #writeChunks(upload: Upload, scan: FileScan | undefined): Promise<void> {
@@ -207,53 +292,28 @@ export class FileWriter {
       onWritten: async (index, written) => {
         chunks[index] = { id: written.id, sizeBytes: written.sizeBytes }
         upload.storedBytes += written.sizeBytes
+        upload.attempts = Math.max(upload.attempts, written.attempts)
         await receipts.add(written.receipts)
         request.onProgress?.(upload.storedBytes)
       }
     })
   }
 
-  async #commit(upload: Upload, sha256: string, uploadedAt: number): Promise<UploadResult> {
-    const { random } = this.#deps
-    const { id, request, checksums, chunks, stop } = upload
-    const { downloads, ttlMs, password, proofHash } = await request.link()
-    const what = saidOf(request.content?.() ?? {})
-    const file = randomUuid(random) as FileId
-    const token = newLinkToken(random)
-    const deleteSecret = newDeleteSecret(random)
-    const link = {
-      tokenHash: hashSecret(token),
-      deleteHash: hashSecret(deleteSecret),
-      downloads,
-      expiresAt: uploadedAt + ttlMs,
-      ...(password !== undefined && { password }),
-      ...(proofHash !== undefined && { proofHash })
-    }
-    const { sizeBytes } = checksums
-    await this.#writeManifest(upload, { id: file, sizeBytes, sha256, uploadedAt, link, ...what })
-    await upload.receipts.flush()
-    upload.committed = link
-    const committed = await commitUpload(
-      this.#deps,
-      { upload: id, file, sizeBytes, sha256, chunkCount: chunks.length, uploadedAt, link, ...what },
-      stop.signal
-    )
-    return {
-      file: committed,
-      token,
-      deleteSecret,
-      expiresAt: link.expiresAt,
-      downloads,
-      isProtected: password !== undefined,
-      needsProof: proofHash !== undefined
-    }
+  async #commit(
+    { id: upload, chunks, receipts, stop }: Upload,
+    { id: file, ...facts }: Facts & FileContent & Pick<CommitUpload, 'link' | 'entry'>
+  ): Promise<CommittedFile> {
+    await receipts.flush()
+    const request = { upload, file, chunkCount: chunks.length, ...facts }
+    return await commitUpload(this.#deps, request, stop.signal)
   }
 
   async #writeManifest(
     upload: Upload,
-    facts: Pick<Manifest, 'id' | 'sizeBytes' | 'sha256' | 'uploadedAt' | 'link'> & FileContent
+    facts: Facts & FileContent & Pick<Manifest, 'link' | 'entry'>,
+    metadata = upload.request.metadata ?? {}
   ): Promise<void> {
-    const { name, mediaType, metadata = {} } = upload.request
+    const { name, mediaType } = upload.request
     await writeManifest(this.#deps, {
       upload: upload.id,
       manifest: {
@@ -270,8 +330,8 @@ export class FileWriter {
   }
 
   /** In the background and best effort: uploads that nobody gives up end by themselves after their time. */
-  #abandon(upload: Upload): void {
-    const work = this.#giveUp(upload)
+  #abandon(upload: Upload, failure: UploadFailure | undefined): void {
+    const work = this.#giveUp(upload, failure)
       .catch((error: unknown) => {
         const { code } = asPeerbinError(error)
         this.#deps.logger.info('an upload was left to end by itself', { upload: upload.id, code })
@@ -280,9 +340,10 @@ export class FileWriter {
     this.#background.add(work)
   }
 
-  async #giveUp(upload: Upload): Promise<void> {
+  async #giveUp(upload: Upload, failure: UploadFailure | undefined): Promise<void> {
     const { controller } = this.#deps
-    const { abandoned } = await controller.call('abandonUpload', { upload: upload.id })
+    const request = { upload: upload.id, ...(failure !== undefined && { failure }) }
+    const { abandoned } = await controller.call('abandonUpload', request)
     if (abandoned || upload.committed === undefined) return
     // the commit took effect and its answer was lost: nobody knows the token, so the link is of no use to anyone
     const { tokenHash, deleteHash } = upload.committed
@@ -299,7 +360,7 @@ const saidOf = ({ name, mediaType, indexBytes = 0, encryption }: FileContent): F
 })
 
 /** What can be refused before a byte is read. */
-function checkDeclared({ declaredBytes, limitBytes }: UploadRequest): void {
+function checkDeclared({ declaredBytes, limitBytes }: UploadSource): void {
   if (declaredBytes === undefined) return
   if (declaredBytes === 0) throw new PeerbinError('empty-file')
   if (declaredBytes > limitBytes || declaredBytes > MANIFEST_CHUNKS_MAX * CHUNK_BYTES_MAX) {

@@ -17,6 +17,7 @@ import { createAccounts } from './accounts/accounts.ts'
 import type { Accounts } from './accounts/accounts.ts'
 import { CopyCheck } from './copy-check.ts'
 import { FileChunks } from './file-chunks.ts'
+import { createUserFiles } from './files/user-files.ts'
 import { createHandlers } from './handlers.ts'
 import { Leadership, NO_TERM, greatestTerm } from './leadership.ts'
 import { LinkService } from './link-service.ts'
@@ -117,6 +118,7 @@ export class Controller implements Service {
       messages: controlMessages,
       policy: controlPolicy,
       handlers: createHandlers({
+        files: createUserFiles(),
         leadership,
         uploads,
         resumption: new ResumptionService({ ...shared, ...parts, uploads, onGarbage }),

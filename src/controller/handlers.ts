@@ -4,10 +4,12 @@ import type { ClusterStatus, ControlMessages } from '../protocol/messages.ts'
 import type { RpcAnswer, RpcHandlers, RpcRequest } from '../protocol/rpc.ts'
 import type { AccountOp, Accounts } from './accounts/accounts.ts'
 import type { CopyCheck } from './copy-check.ts'
+import type { UserFileOp, UserFiles } from './files/user-files.ts'
 import type { FileChunks } from './file-chunks.ts'
 import type { Leadership } from './leadership.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import type { LinkService } from './link-service.ts'
+import type { ControllerPart, PartHandler } from './part.ts'
 import type { Repair } from './repair/repair.ts'
 import type { ResumptionService } from './resumption-service.ts'
 import type { Scrubs } from './scrubs.ts'
@@ -16,6 +18,7 @@ import type { UploadService } from './upload-service.ts'
 
 export interface HandlersDeps {
   accounts: Accounts
+  files: UserFiles
   leadership: Leadership
   uploads: UploadService
   resumption: ResumptionService
@@ -32,6 +35,7 @@ export interface HandlersDeps {
 export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages> {
   const {
     accounts,
+    files,
     leadership,
     uploads,
     resumption,
@@ -51,7 +55,8 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
       return { message: await work(message, signal) }
     }
   return {
-    ...accountHandlers(accounts, leadership),
+    ...partHandlers<AccountOp>(accounts, leadership),
+    ...partHandlers<UserFileOp>(files, leadership),
     openUpload: led((message) => uploads.open(message)),
     reserveChunk: led((message) => uploads.reserve(message)),
     recordReceipts: led((message, signal) => uploads.recordReceipts(message, signal)),
@@ -93,16 +98,16 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
 }
 
 /** As `led`, for all of them at once. */
-function accountHandlers(
-  { handlers }: Accounts,
+function partHandlers<K extends keyof ControlMessages>(
+  { handlers }: ControllerPart<K>,
   leadership: Leadership
-): Pick<RpcHandlers<ControlMessages>, AccountOp> {
-  const answerers = Object.entries(handlers).map(([op, work]) => [
+): Pick<RpcHandlers<ControlMessages>, K> {
+  const answerers = Object.entries<PartHandler<never>>(handlers).map(([op, work]) => [
     op,
     async ({ message, signal }: RpcRequest<never>): Promise<RpcAnswer<unknown>> => {
       leadership.assert()
       return { message: await work(message, signal) }
     }
   ])
-  return Object.fromEntries(answerers) as Pick<RpcHandlers<ControlMessages>, AccountOp>
+  return Object.fromEntries(answerers) as Pick<RpcHandlers<ControlMessages>, K>
 }

@@ -4,10 +4,10 @@ import type { Membership } from '../cluster/membership.ts'
 import { hostsMinOf } from '../cluster/placement.ts'
 import type { Config } from '../config.ts'
 import { PeerbinError, hasCode } from '../errors.ts'
-import type { CopiesRule, CopyRecord, MetadataStore } from '../metadata-store.ts'
+import type { CommittedFile, CopiesRule, CopyRecord, MetadataStore } from '../metadata-store.ts'
 import type { ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import { failpoints } from '../runtime/failpoints.ts'
-import type { ChunkId, FileRecord, Generation, Member, PeerId, Receipt } from '../types.ts'
+import type { ChunkId, Generation, Member, PeerId, Receipt } from '../types.ts'
 import type { CopyCheck } from './copy-check.ts'
 import { inParallel } from './in-parallel.ts'
 import type { Inventory } from './inventory/inventory.ts'
@@ -85,7 +85,11 @@ export class UploadService {
     const now = time.now()
     const { role = 'anonymous', bytesMax: bytes = 0, ...upload } = message
     const { spaceBytesMax } = config[role]
-    const space = { role, bytes, bytesMax: spaceBytesMax === 0 ? undefined : spaceBytesMax }
+    const space = {
+      key: 'anonymous',
+      bytes,
+      bytesMax: spaceBytesMax === 0 ? undefined : spaceBytesMax
+    } as const
     try {
       await store.openUpload({ ...upload, space, openedAt: now, expiresAt: now + this.#ttlMs(upload.plan) })
     } catch (error) {
@@ -209,8 +213,13 @@ export class UploadService {
     if (failpoints.armed) await failpoints.hit('upload.commit.beforeStore', self)
     const file = (await this.#tryCommit(message)) ?? (await this.#commitVerified(message, signal))
     if (failpoints.armed) await failpoints.hit('upload.commit.afterStore', self)
-    const { password, proofHash } = message.link
-    return { file, isProtected: password !== undefined, needsProof: proofHash !== undefined }
+    const { entry, version, ...record } = file
+    return {
+      file: record,
+      isProtected: message.link?.password !== undefined,
+      needsProof: message.link?.proofHash !== undefined,
+      ...(entry !== undefined && { entry, version })
+    }
   }
 
   /**
@@ -235,7 +244,7 @@ export class UploadService {
   }
 
   /** Undefined when copies are missing. */
-  async #tryCommit(message: Request<'commitUpload'>): Promise<FileRecord | undefined> {
+  async #tryCommit(message: Request<'commitUpload'>): Promise<CommittedFile | undefined> {
     try {
       return await this.#deps.store.commitUpload({ ...message, ...this.rule() })
     } catch (error) {
@@ -244,7 +253,7 @@ export class UploadService {
     }
   }
 
-  async #commitVerified(message: Request<'commitUpload'>, signal: AbortSignal): Promise<FileRecord> {
+  async #commitVerified(message: Request<'commitUpload'>, signal: AbortSignal): Promise<CommittedFile> {
     const { store, inventory, repair } = this.#deps
     let lacking: ChunkId[] = []
     for (let round = 0; round < ROUNDS_MAX; round++) {

@@ -21,6 +21,10 @@ import * as suspension from './memory/suspension.ts'
 import * as uploads from './memory/uploads.ts'
 import * as users from './memory/users.ts'
 
+const notYet = async (): Promise<never> => {
+  throw new PeerbinError('busy')
+}
+
 /** An operation on the state, as the files in memory/ have them. */
 type Operation<A extends unknown[], R> = (state: State, ...args: A) => R
 
@@ -71,6 +75,25 @@ export class MemoryMetadataStore implements MetadataStore {
 
   readonly getFile = this.#step(repair.getFile)
   readonly listFileChunks = this.#step(repair.listFileChunks)
+
+  readonly getEntry = notYet
+  readonly findEntry = notYet
+  readonly getVersion = notYet
+  readonly listEntries = notYet
+  readonly listFolders = notYet
+  readonly listVersions = notYet
+  readonly moveEntry = notYet
+  readonly changeEntry = notYet
+  readonly restoreVersion = notYet
+  readonly deleteVersion = notYet
+  readonly pruneVersions = notYet
+  readonly deleteEntry = notYet
+  readonly shareEntry = notYet
+  readonly listShares = notYet
+  readonly findShare = notYet
+  readonly settleEntries = notYet
+  readonly settleStatuses = notYet
+  readonly usedSpace = notYet
 
   readonly findLink = this.#step(links.findLink)
   readonly claimLink = this.#step(links.claimLink)

@@ -11,6 +11,7 @@ import { toVersion3 } from './migrations/version-3.ts'
 import { toVersion4 } from './migrations/version-4.ts'
 import { toVersion5 } from './migrations/version-5.ts'
 import { toVersion6 } from './migrations/version-6.ts'
+import { toVersion7 } from './migrations/version-7.ts'
 import type { Schema } from './schema.ts'
 
 export const SQLITE_DDL: Ddl = { int: 'integer', bytes: 'blob', tableEnd: sql`without rowid, strict` }
@@ -21,7 +22,8 @@ const STEPS: ReadonlyArray<(db: Kysely<Schema>, ddl: Ddl) => Promise<void>> = [
   toVersion3,
   toVersion4,
   toVersion5,
-  toVersion6
+  toVersion6,
+  toVersion7
 ]
 
 export const SCHEMA_VERSION = STEPS.length

@@ -6,7 +6,9 @@
  */
 
 import type { ColumnType } from 'kysely'
-import type { AccountRole, SessionKind, UserRole, UserState } from '../types.ts'
+import type { AccountRole, SessionKind, UserState } from '../types.ts'
+import type { SpaceKey } from '../metadata-records.ts'
+import type { VersionStatus } from '../types.ts'
 
 /** Counters of the cluster: `term`, `generation`, `time`, `holder`, `name`, `admins` (active administrators), and the version of the schema. */
 export interface MetaTable {
@@ -94,7 +96,8 @@ export interface DecisionsTable {
 
 export interface UploadsTable {
   id: Uint8Array
-  role: ColumnType<UserRole, UserRole | undefined, UserRole>
+  /** spaces.key */
+  space: ColumnType<SpaceKey, SpaceKey | undefined, SpaceKey>
   /** Bytes of `spaces` that it holds while it is open. */
   reserved: ColumnType<number, number | undefined, number>
   /** 0 for an upload that was given up before it was opened, or whose pieces have all been dropped since. */
@@ -110,6 +113,9 @@ export interface UploadsTable {
   record: string | null
   file: Uint8Array | null
   token: Uint8Array | null
+  /** What it became of a user's file; null: nothing. */
+  entry: ColumnType<Uint8Array | null, Uint8Array | null | undefined, Uint8Array | null>
+  version: ColumnType<number | null, number | null | undefined, number | null>
   /** Of a resumable upload while it is open; null otherwise. */
   plan: ColumnType<string | null, string | null | undefined, string | null>
   /** Who writes a resumable upload; empty: nobody. */
@@ -124,8 +130,8 @@ export interface UploadsTable {
 
 export interface FilesTable {
   id: Uint8Array
-  /** Counted in `spaces` while it is live. */
-  role: ColumnType<UserRole, UserRole | undefined, UserRole>
+  /** spaces.key, where it counts while it is live. */
+  space: ColumnType<SpaceKey, SpaceKey | undefined, SpaceKey>
   /** Null once no piece is left. */
   holder: number | null
   state: 'live' | 'deleted'
@@ -141,15 +147,19 @@ export interface FilesTable {
   metadata: string
   chunk_count: number
   manifest: Uint8Array
-  /** Links that are not at their end. */
+  /** Links that are not at their end, and versions that have not been let go. */
   links: number
-  /** Links that are still recorded, tombstones included. */
+  /** Links that are still recorded, tombstones included, and those versions. */
   link_rows: number
+  /** Of `links`: versions that ended, and are kept for those who are reading them. */
+  graced: ColumnType<number, number | undefined, number>
+  /** 0: no longer counted in `spaces`, since all that is left of it is in grace. */
+  counted: ColumnType<number, number | undefined, number>
 }
 
-/** One row for each role, and what its live files and open uploads take up. */
+/** What live files and open uploads take up, by whose they are. */
 export interface SpacesTable {
-  role: UserRole
+  key: SpaceKey
   bytes: number
 }
 
@@ -170,6 +180,69 @@ export interface LinksTable {
   password: string | null
   /** Hash of the proof of the key; null: the link asks for none. */
   proof: Uint8Array | null
+  /** The version of a user's file that it was made of. */
+  entry: ColumnType<Uint8Array | null, Uint8Array | null | undefined, Uint8Array | null>
+  version: ColumnType<number | null, number | null | undefined, number | null>
+}
+
+export interface EntriesTable {
+  id: Uint8Array
+  owner: Uint8Array
+  state: 'live' | 'deleted'
+  path: string
+  /** foldPath of what it is in, with a `/` behind it; empty: the topmost. */
+  folder: string
+  /** foldPath of its last part. */
+  name: string
+  /** Greatest number that was given to a version. */
+  last: number
+  /** Number of the version that counts; of one that has no content, the newest that failed. */
+  shown: number
+  /** 1: that version has content. */
+  stored: number
+  /** Number of the newest version that failed after it; 0: none did. */
+  failed: number
+  /** Bytes of the version that counts. */
+  size: number
+  /** Links with this entry. */
+  shares: number
+  created_at: number
+  changed_at: number
+  expires_at: number | null
+  /** When it was deleted. */
+  ended_at: number | null
+}
+
+/** One row for each path that is taken, by a file or by files below it: so no two can be one path's. */
+export interface PathsTable {
+  owner: Uint8Array
+  /** foldPath of the path */
+  key: string
+  /** entries.folder of whatever has this path */
+  parent: string
+  path: string
+  /** Null: a folder. */
+  entry: Uint8Array | null
+  /** Paths directly in it. A folder without any has no row. */
+  children: number
+}
+
+export interface VersionsTable {
+  entry: Uint8Array
+  number: number
+  status: VersionStatus
+  /** Null: it failed. It is one of the file's `links` and `link_rows`. */
+  file: Uint8Array | null
+  /** encodeMetadata; null: as the file has it. */
+  metadata: string | null
+  /** encodeFailure */
+  failure: string | null
+  uploaded_at: number
+  attempts: number
+  /** While it is cached: pieces that were seen to have their copies, from the first (the manifest) on. */
+  checked: number
+  /** It has ended, and its content is let go then. */
+  drop_at: number | null
 }
 
 export interface ClaimsTable {
@@ -251,4 +324,7 @@ export interface Schema {
   users: UsersTable
   sessions: SessionsTable
   invites: InvitesTable
+  entries: EntriesTable
+  paths: PathsTable
+  versions: VersionsTable
 }

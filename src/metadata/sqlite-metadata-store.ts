@@ -39,6 +39,10 @@ import { IN_MEMORY, openDatabase } from './sqlite/open-database.ts'
 import type { OpenDatabase } from './sqlite/open-database.ts'
 import { CHANGES_WAITING_BYTES_MAX, SqliteSnapshotSource, copyOf } from './sqlite/snapshot-source.ts'
 
+const notYet = async (): Promise<never> => {
+  throw new PeerbinError('busy')
+}
+
 /** An operation on the tables, as the files in operations/ have them. */
 type Operation<A extends unknown[], R> = (db: Kysely<Schema>, ...args: A) => Promise<R>
 
@@ -165,6 +169,25 @@ export class SqliteMetadataStore implements MetadataStore {
 
   readonly getFile = this.#read(files.getFile)
   readonly listFileChunks = this.#read(files.listFileChunks)
+
+  readonly getEntry = notYet
+  readonly findEntry = notYet
+  readonly getVersion = notYet
+  readonly listEntries = notYet
+  readonly listFolders = notYet
+  readonly listVersions = notYet
+  readonly moveEntry = notYet
+  readonly changeEntry = notYet
+  readonly restoreVersion = notYet
+  readonly deleteVersion = notYet
+  readonly pruneVersions = notYet
+  readonly deleteEntry = notYet
+  readonly shareEntry = notYet
+  readonly listShares = notYet
+  readonly findShare = notYet
+  readonly settleEntries = notYet
+  readonly settleStatuses = notYet
+  readonly usedSpace = notYet
 
   readonly findLink = this.#read(links.findLink)
   readonly claimLink = this.#write(claims.claimLink)

@@ -39,6 +39,14 @@ export const UPLOAD_CHECKPOINT_BYTES_MAX = 1024
 /** Ranges in one report of progress, and kept for one claim once merged. */
 export const CLAIM_RANGES_MAX = 64
 
+/** Versions of one entry; of more the oldest go. */
+export const ENTRY_VERSIONS_MAX = 1000
+/** Share links of one entry, those that have ended lately included: all of them end with it in one step. */
+export const ENTRY_SHARES_MAX = 1000
+/** Entries, versions, folders or shares in one answer. It ends early where they would not fit into a header. */
+export const ENTRIES_PER_PAGE_MAX = 1000
+export const ENTRY_SEARCH_LENGTH_MAX = 255
+
 /** Characters of a user's name, and of what it is compared by: a letter may stand for several there. */
 export const USER_NAME_LENGTH_MAX = 64
 export const USER_NAME_KEY_LENGTH_MAX = 128

@@ -10,7 +10,7 @@ import * as cbor from '@ipld/dag-cbor'
 import { z } from 'zod'
 import { PeerbinError } from '../errors.ts'
 import type { Random } from '../interfaces.ts'
-import type { ChunkId, Encryption, FileId, PasswordRecord, SecretHash } from '../types.ts'
+import type { ChunkId, Encryption, EntryId, FileId, PasswordRecord, SecretHash, UserId } from '../types.ts'
 import { DIGEST_BYTES, chunkIdFromDigest, digestOf } from './ids.ts'
 import { CHUNK_BYTES_MAX, LINK_DOWNLOADS_MAX } from './limits.ts'
 import * as s from './schema.ts'
@@ -52,19 +52,33 @@ export interface Manifest {
   encryption?: Encryption | undefined
   /** In order; their sizes add up to `sizeBytes`. */
   chunks: ManifestChunk[]
-  link: {
-    tokenHash: SecretHash
-    deleteHash: SecretHash
-    downloads: number
-    expiresAt: number
-    /**
-     * Here too, so that a link that is found by its manifest alone still asks for its password. A program that does not know this field cannot read the manifest, and
-     * so makes no link of it.
-     */
-    password?: PasswordRecord | undefined
-    /** Likewise. */
-    proofHash?: SecretHash | undefined
-  }
+  /** At least one of the two: what leads to the file. */
+  entry?: ManifestEntry | undefined
+  link?: ManifestLink | undefined
+}
+
+export interface ManifestLink {
+  tokenHash: SecretHash
+  deleteHash: SecretHash
+  downloads: number
+  expiresAt: number
+  /**
+   * Here too, so that a link that is found by its manifest alone still asks for its password. A program that does not know this field cannot read the manifest, and
+   * so makes no link of it.
+   */
+  password?: PasswordRecord | undefined
+  /** Likewise. */
+  proofHash?: SecretHash | undefined
+}
+
+/** Of a user's file: what was known of it when the manifest was written. */
+export interface ManifestEntry {
+  id: EntryId
+  user: UserId
+  path: string
+  version: number
+  /** Null: never. */
+  expiresAt: number | null
 }
 
 const schema = z
@@ -81,15 +95,27 @@ const schema = z
     chunks: z
       .instanceof(Uint8Array)
       .refine((bytes) => bytes.byteLength % ENTRY_BYTES === 0, 'not a chunk list'),
-    link: z.strictObject({
-      tokenHash: s.secretHash,
-      deleteHash: s.secretHash,
-      downloads: z.int().min(1).max(LINK_DOWNLOADS_MAX),
-      expiresAt: s.timeMs,
-      password: s.passwordRecord.optional(),
-      proofHash: s.secretHash.optional()
-    })
+    entry: z
+      .strictObject({
+        id: s.entryId,
+        user: s.userId,
+        path: s.entryPath,
+        version: z.int().min(1),
+        expiresAt: s.timeMs.nullable()
+      })
+      .optional(),
+    link: z
+      .strictObject({
+        tokenHash: s.secretHash,
+        deleteHash: s.secretHash,
+        downloads: z.int().min(1).max(LINK_DOWNLOADS_MAX),
+        expiresAt: s.timeMs,
+        password: s.passwordRecord.optional(),
+        proofHash: s.secretHash.optional()
+      })
+      .optional()
   })
+  .refine(({ link, entry }) => link !== undefined || entry !== undefined, 'nothing that leads to it')
   .refine(({ sizeBytes, indexBytes = 0 }) => indexBytes < sizeBytes, 'an index without a payload')
   .transform((record) => ({ ...record, chunks: unpackChunks(record.chunks) }))
   .refine(

@@ -1,6 +1,7 @@
 /** Building blocks of the messages: what every id, count and text on the wire must look like. */
 
 import { z } from 'zod'
+import { PATH_BYTES_MAX, isCleanPath } from '../bundle/paths.ts'
 import { parseChunkId } from './ids.ts'
 import {
   CHUNK_BYTES_MAX,
@@ -21,6 +22,7 @@ import { isUserName } from './user-names.ts'
 import type {
   Address,
   ChunkId,
+  EntryId,
   FileId,
   Generation,
   InviteId,
@@ -61,6 +63,7 @@ export const fileId = branded<FileId>(uuid)
 export const uploadId = branded<UploadId>(uuid)
 export const uploadWriter = branded<UploadWriter>(uuid)
 export const userId = branded<UserId>(uuid)
+export const entryId = branded<EntryId>(uuid)
 export const sessionId = branded<SessionId>(uuid)
 export const inviteId = branded<InviteId>(uuid)
 const opaque = (limitBytes: number) =>
@@ -82,6 +85,8 @@ export const fileName = z
   .string()
   .min(1)
   .refine((text) => utf8Bytes(text) <= NAME_BYTES_MAX, 'name too long')
+/** Path of a user's file, or of a folder. */
+export const entryPath = z.string().max(PATH_BYTES_MAX).refine(isCleanPath, 'not a path')
 /** Of a file that has an index; whatever holds it sees to it that a payload is left. */
 export const indexBytes = z.int().min(1).max(INDEX_BYTES_MAX)
 export const mediaType = z.string().min(1).max(MEDIA_TYPE_BYTES_MAX)

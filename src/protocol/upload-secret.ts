@@ -6,7 +6,7 @@
 import { createHmac } from 'node:crypto'
 import type { Random } from '../interfaces.ts'
 import { uuidOf } from '../runtime/random.ts'
-import type { FileId, LinkToken, UploadId } from '../types.ts'
+import type { EntryId, FileId, LinkToken, UploadId } from '../types.ts'
 import { TOKEN_BYTES, isClaimSecret, newClaimSecret } from './secrets.ts'
 
 /** What one upload is, and what it will be: all that its secret is good for. */
@@ -15,6 +15,8 @@ export interface UploadKeys {
   readonly file: FileId
   readonly token: LinkToken
   readonly deleteSecret: string
+  /** Of a user's file that is new. */
+  readonly entry: EntryId
 }
 
 /** 256 random bits in base64url, 43 characters. */
@@ -32,6 +34,7 @@ export function uploadKeys(secret: string): UploadKeys {
     upload: uuidOf(derive('id', 16)) as UploadId,
     file: uuidOf(derive('file', 16)) as FileId,
     token: derive('token', TOKEN_BYTES).toString('base64url') as LinkToken,
-    deleteSecret: derive('delete', TOKEN_BYTES).toString('base64url')
+    deleteSecret: derive('delete', TOKEN_BYTES).toString('base64url'),
+    entry: uuidOf(derive('entry', 16)) as EntryId
   }
 }

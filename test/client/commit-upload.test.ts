@@ -147,6 +147,7 @@ async function testEarlier(t: Test, request: Partial<UploadRequest>): Promise<vo
       encryption: _encryption,
       ...rest
     } = message as RequestOf<ControlMessages, 'commitUpload'>
+    if (link === undefined) throw new Error('this one makes a link')
     const { password: _password, proofHash: _proof, ...known } = link
     made.push(known.tokenHash)
     return await call(op, { ...rest, link: known } as typeof message, options)

@@ -10,6 +10,7 @@ import type {
   ClaimProgress,
   CommitUpload,
   MetadataStore,
+  NewLink,
   NodeRecord
 } from '../../src/metadata-store.ts'
 import { chunkIdOf, digestOf } from '../../src/protocol/ids.ts'
@@ -129,12 +130,15 @@ export const passwordOf = (text: string): PasswordRecord => ({
   hash: hash(`shown ${text}`)
 })
 
+/** A commit that makes a link. */
+export type LinkedCommit = CommitUpload & { link: NewLink }
+
 /** Everything before the commit: opened, reserved, received. */
 export async function prepareFile(
   store: MetadataStore,
   name: string,
   options: FileOptions = {}
-): Promise<CommitUpload> {
+): Promise<LinkedCommit> {
   const { chunks = [`${name} 0`, `${name} 1`], downloads = 1, expiresAt = EXPIRY, peers = [1, 2] } = options
   const upload = await openUpload(store, name)
   const ids = [manifestOf(name), ...chunks.map(chunk)]

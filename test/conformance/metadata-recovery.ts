@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import type { AdoptFile, MetadataStore } from '../../src/metadata-store.ts'
+import type { AdoptFile, MetadataStore, NewLink } from '../../src/metadata-store.ts'
 import type { Generation } from '../../src/types.ts'
 import type { MakeStore } from './metadata-fixture.ts'
 import {
@@ -28,8 +28,8 @@ import {
 function manifestOf(
   name: string,
   chunks: Array<[name: string, generation: number]>,
-  state: AdoptFile['link']['state'] = 'live'
-): AdoptFile {
+  state: NonNullable<AdoptFile['link']>['state'] = 'live'
+): AdoptFile & { link: NewLink } {
   const entry = ([of, g]: [string, number]) => ({
     id: chunk(of),
     sizeBytes: CHUNK_BYTES,

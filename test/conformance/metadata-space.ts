@@ -32,7 +32,7 @@ async function open(store: MetadataStore, name: string, space: Partial<UploadSpa
     name,
     mediaType: 'text/plain',
     metadata: {},
-    space: { role: 'anonymous', bytes: 0, bytesMax: SPACE, ...space },
+    space: { key: 'anonymous', bytes: 0, bytesMax: SPACE, ...space },
     openedAt: START,
     expiresAt: EXPIRY
   })

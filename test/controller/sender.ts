@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { MANIFEST_INDEX } from '../../src/metadata-store.ts'
+import type { NewLink } from '../../src/metadata-store.ts'
 import { chunkIdOf } from '../../src/protocol/ids.ts'
 import type { ControlMessages, RequestOf, ResponseOf } from '../../src/protocol/messages.ts'
 import { hashSecret } from '../../src/protocol/secrets.ts'
@@ -81,7 +82,7 @@ export class Sender {
 
   /** Everything up to the commit, but not the commit. */
   async prepare(options: SendOptions = {}): Promise<{
-    commit: RequestOf<ControlMessages, 'commitUpload'>
+    commit: RequestOf<ControlMessages, 'commitUpload'> & { link: NewLink }
     chunks: ChunkId[]
   }> {
     const number = ++sent

@@ -26,7 +26,7 @@ import type { Step } from './model-world.ts'
 /** Space is taken or not, and short at times. */
 const space = fc.option(
   fc.record({
-    role: fc.constant('anonymous' as const),
+    key: fc.constant('anonymous' as const),
     bytes: fc.constantFrom(0, CHUNK_BYTES, 3 * CHUNK_BYTES),
     bytesMax: fc.constantFrom(undefined, 0, 3 * CHUNK_BYTES, 5 * CHUNK_BYTES)
   }),

@@ -8,13 +8,13 @@ import {
   encodeManifest,
   looksLikeManifest
 } from '../../src/protocol/manifest.ts'
-import type { Manifest } from '../../src/protocol/manifest.ts'
+import type { Manifest, ManifestLink } from '../../src/protocol/manifest.ts'
 import type { FileId, SecretHash } from '../../src/types.ts'
 import { seal } from '../../src/protocol/sealed.ts'
 import { seededRandom } from '../kit/seeded-random.ts'
 
 const secret = Uint8Array.from({ length: 32 }, (_, index) => index)
-const manifest: Manifest = {
+const manifest: Manifest & { link: ManifestLink } = {
   id: '0190a1b2-c3d4-4e5f-8a6b-7c8d9e0f1a2b' as FileId,
   name: 'Übersicht 📎.pdf',
   mediaType: 'application/pdf',

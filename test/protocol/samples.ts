@@ -4,16 +4,19 @@ import type { ChunkMessages, ControlMessages, RequestOf, ResponseOf } from '../.
 import type { HeartbeatMessage } from '../../src/protocol/heartbeat.ts'
 import { accountSamples } from './account-samples.ts'
 import { chunkIdFromDigest } from '../../src/protocol/ids.ts'
+import { userFileSamples } from './user-file-samples.ts'
 import type {
   Address,
   ChunkId,
+  EntryId,
   FileId,
   Generation,
   PeerId,
   SecretHash,
   Term,
   UploadId,
-  UploadWriter
+  UploadWriter,
+  UserId
 } from '../../src/types.ts'
 
 type Samples<T extends ChunkMessages | ControlMessages> = {
@@ -34,6 +37,8 @@ const writer = '00000000-0000-4000-8000-000000000003' as UploadWriter
 const tokenHash = 'ab'.repeat(32) as SecretHash
 const claimHash = 'cd'.repeat(32) as SecretHash
 const deleteHash = 'ef'.repeat(32) as SecretHash
+const userId = '00000000-0000-4000-8000-000000000004' as UserId
+const entryId = '00000000-0000-4000-8000-000000000008' as EntryId
 const address = `/ip4/10.0.0.7/tcp/4811/p2p/${peer}` as Address
 
 const snapshotName = { term, base: 2, kind: 'changes', sequence: 5, part: 0, parts: 1 } as const
@@ -151,6 +156,7 @@ export const chunkSamples: Samples<ChunkMessages> = {
 
 export const controlSamples: Samples<ControlMessages> = {
   ...accountSamples,
+  ...userFileSamples,
   openUpload: {
     request: {
       id: upload,
@@ -158,6 +164,7 @@ export const controlSamples: Samples<ControlMessages> = {
       mediaType: file.mediaType,
       metadata: file.metadata,
       role: 'anonymous',
+      owner: { user: userId, path: 'Bücher/résumé.pdf' },
       bytesMax: file.sizeBytes,
       plan: '{"v":1}'
     },
@@ -219,11 +226,22 @@ export const controlSamples: Samples<ControlMessages> = {
         expiresAt: now + 172_800_000,
         password: { ...challenge, hash: '78'.repeat(32) as SecretHash },
         proofHash
+      },
+      entry: {
+        id: entryId,
+        user: userId,
+        path: 'Bücher/résumé.pdf',
+        expiresAt: now + 86_400_000,
+        onlyNew: true,
+        attempts: 2
       }
     },
-    response: { file, isProtected: true, needsProof: true }
+    response: { file, isProtected: true, needsProof: true, entry: entryId, version: 3 }
   },
-  abandonUpload: { request: { upload }, response: { abandoned: true } },
+  abandonUpload: {
+    request: { upload, failure: { code: 'not-enough-nodes', attempts: 3 } },
+    response: { abandoned: true }
+  },
   findLink: { request: { tokenHash }, response: { found: { link, file }, now } },
   claimLink: {
     request: { tokenHash, claimHash, proof, client, proofHash },

@@ -60,7 +60,7 @@ export class Checks {
       this.#touched.set((args[0] as Claiming).tokenHash, this.#deps.world.time.nowMs)
     if (operation === 'adoptFile') {
       const { link } = args[0] as AdoptFile
-      if (answer === true) this.links.set(link.tokenHash, link.deleteHash)
+      if (answer === true && link !== undefined) this.links.set(link.tokenHash, link.deleteHash)
     }
     if (operation === 'releaseClaim' && answer === true) {
       const { tokenHash, claimHash } = args[0] as Claiming

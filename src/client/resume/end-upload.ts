@@ -4,18 +4,20 @@ import { checkIndex, entryRanges } from '../../bundle/index.ts'
 import type { BundleIndex } from '../../bundle/index.ts'
 import { PeerbinError, hasCode } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
+import type { CommitUpload, CommittedFile } from '../../metadata-store.ts'
 import { CHUNKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
-import type { ManifestChunk } from '../../protocol/manifest.ts'
+import type { Manifest, ManifestChunk } from '../../protocol/manifest.ts'
 import { hashSecret } from '../../protocol/secrets.ts'
 import type { ByteRange } from '../../types.ts'
 import { checkExpected } from '../checksums.ts'
 import type { FilledChunk } from '../chunker.ts'
 import { commitUpload } from '../commit-upload.ts'
+import { leadToEntry, nameOf, storedEntry } from '../entry-upload.ts'
 import { isForbidden } from '../forbidden-types.ts'
 import type { UploadResult } from '../file-writer.ts'
 import { listChunks } from '../list-chunks.ts'
 import { writeManifest } from '../write-manifest.ts'
-import type { ResumableWriterDeps, Resumption } from './resumable-writer.ts'
+import type { Ended, ResumableWriterDeps, ResumePlan, Resumption } from './resumable-writer.ts'
 
 /** The file itself is wrong: sending the end again would not help. */
 const FINAL_CODES: readonly ErrorCode[] = [
@@ -27,7 +29,7 @@ const FINAL_CODES: readonly ErrorCode[] = [
 ]
 
 /** @throws `checksum-mismatch`, `index-invalid`, `type-forbidden` (of a file of a bundle), `file-infected`: the upload is given up then; and what a manifest or a commit fails with: it can be ended again */
-export async function endUpload(deps: ResumableWriterDeps, run: Resumption): Promise<UploadResult> {
+export async function endUpload(deps: ResumableWriterDeps, run: Resumption): Promise<Ended> {
   const { sha256, ...digests } = run.digests.digests()
   const { upload } = run.file.keys
   try {
@@ -115,31 +117,36 @@ async function* asChunks(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Fill
   }
 }
 
-async function commit(deps: ResumableWriterDeps, run: Resumption, sha256: string): Promise<UploadResult> {
-  const { file, writer, receipts, memory, chunkCount, stop } = run
-  const { keys, name, mediaType, plan } = file
-  const { downloads, ttlMs, password, proofHash, lengthBytes: sizeBytes } = plan
+async function commit(deps: ResumableWriterDeps, run: Resumption, sha256: string): Promise<Ended> {
+  const { file, stop } = run
+  const { keys, plan } = file
   // the controller's time, so that edges with a wrong clock give no wrong expiry
   const uploadedAt = run.now + Math.floor(deps.clock.monotonic() - run.takenAt)
+  const facts = { id: keys.file, sizeBytes: plan.lengthBytes, sha256, uploadedAt }
+  if (plan.entry === undefined) return { result: await commitLink(deps, run, facts) }
+  const lead = await leadToEntry(deps.controller, keys.entry, plan.entry, {
+    uploadedAt,
+    attempts: 1, // of how often was tried in earlier parts, by other processes, nothing is known
+    signal: stop.signal
+  })
+  const led = { ...facts, name: nameOf(plan.entry.path) }
+  const chunks = await putManifest(deps, run, { ...led, entry: lead.manifest })
+  return { stored: storedEntry(await commitFile(deps, run, { ...led, entry: lead.entry, chunks })) }
+}
+
+async function commitLink(deps: ResumableWriterDeps, run: Resumption, facts: Facts): Promise<UploadResult> {
+  const { keys, plan } = run.file
+  const { downloads, ttlMs, password, proofHash } = plan
   const link = {
     tokenHash: hashSecret(keys.token),
     deleteHash: hashSecret(keys.deleteSecret),
     downloads,
-    expiresAt: uploadedAt + ttlMs,
+    expiresAt: facts.uploadedAt + ttlMs,
     ...(password !== undefined && { password }),
     ...(proofHash !== undefined && { proofHash })
   }
-  const { indexBytes, encryption } = plan
-  // a field that is there and says nothing would keep earlier programs from reading the manifest
-  const content = { ...(indexBytes > 0 && { indexBytes }), ...(encryption !== null && { encryption }) }
-  const facts = { sizeBytes, sha256, uploadedAt, link, ...content }
-  const chunks = await chunksOf(deps, run)
-  const manifest = { id: keys.file, name, mediaType, metadata: {}, chunks, ...facts }
-  const { signal } = stop
-  await writeManifest(deps, { upload: keys.upload, writer, manifest, memory, receipts, signal })
-  await receipts.flush()
-  const request = { upload: keys.upload, file: keys.file, chunkCount, writer, ...facts }
-  const committed = await commitUpload(deps, request, signal)
+  const chunks = await putManifest(deps, run, { ...facts, link })
+  const committed = await commitFile(deps, run, { ...facts, link, chunks })
   const { token, deleteSecret } = keys
   return {
     file: committed,
@@ -152,9 +159,44 @@ async function commit(deps: ResumableWriterDeps, run: Resumption, sha256: string
   }
 }
 
+type Facts = Pick<Manifest, 'id' | 'sizeBytes' | 'sha256' | 'uploadedAt'> & { name?: string }
+
+/** A field that is there and says nothing would keep earlier programs from reading the manifest. */
+const contentOf = ({ indexBytes, encryption }: ResumePlan) => ({
+  ...(indexBytes > 0 && { indexBytes }),
+  ...(encryption !== null && { encryption })
+})
+
+/** Answers the chunks that it names. */
+async function putManifest(
+  deps: ResumableWriterDeps,
+  { file, writer, receipts, memory, chunkCount, stop }: Resumption,
+  facts: Facts & Pick<Manifest, 'link' | 'entry'>
+): Promise<ManifestChunk[]> {
+  const { keys, name, mediaType, plan } = file
+  const chunks = await chunksOf(deps, { file, chunkCount, stop })
+  const metadata = plan.entry?.metadata ?? {}
+  const manifest = { name, mediaType, metadata, chunks, ...facts, ...contentOf(plan) }
+  const { signal } = stop
+  await writeManifest(deps, { upload: keys.upload, writer, manifest, memory, receipts, signal })
+  await receipts.flush()
+  return chunks
+}
+
+async function commitFile(
+  deps: ResumableWriterDeps,
+  { file, writer, stop }: Resumption,
+  { id, chunks, ...facts }: Facts & Pick<CommitUpload, 'link' | 'entry'> & { chunks: ManifestChunk[] }
+): Promise<CommittedFile> {
+  const { keys, plan } = file
+  const content = contentOf(plan)
+  const request = { upload: keys.upload, file: id, chunkCount: chunks.length, writer, ...facts, ...content }
+  return await commitUpload(deps, request, stop.signal)
+}
+
 async function chunksOf(
   { controller }: ResumableWriterDeps,
-  { file, chunkCount, stop }: Resumption
+  { file, chunkCount, stop }: Pick<Resumption, 'file' | 'chunkCount' | 'stop'>
 ): Promise<ManifestChunk[]> {
   const chunks: ManifestChunk[] = []
   while (chunks.length < chunkCount) {

@@ -16,6 +16,7 @@ import { pipeChunks } from '../chunk-pipeline.ts'
 import type { FileReader } from '../file-reader.ts'
 import type { FileWriterDeps, UploadResult } from '../file-writer.ts'
 import { ReceiptLog } from '../receipt-log.ts'
+import type { EntryTerms, StoredEntry } from '../entry-upload.ts'
 import { endUpload } from './end-upload.ts'
 import { PartProgress } from './part-progress.ts'
 import { RunningDigests } from './running-digests.ts'
@@ -45,6 +46,8 @@ export interface ResumePlan {
   encryption: Encryption | null
   /** Hash of the proof that whoever redeems the link has to give. */
   proofHash?: SecretHash | undefined
+  /** Of a user's file, which gets no link: `downloads`, `ttlMs` and what a link asks for mean nothing then. */
+  entry?: EntryTerms | undefined
 }
 
 /** An upload as whoever goes on with it knows it. */
@@ -67,12 +70,20 @@ export interface FilePart {
   signal: AbortSignal
 }
 
+type FoundUpload = NonNullable<ResponseOf<ControlMessages, 'findUpload'>['found']>
+export type CommittedUpload = Extract<FoundUpload, { state: 'committed' | 'abandoned' }>
+
+/** What an upload has become: a file with a link, or the version of a user's. */
+export type Ended =
+  | { readonly result: UploadResult; readonly stored?: undefined }
+  | { readonly stored: StoredEntry; readonly result?: undefined }
+
 export interface AppendedPart {
   /** Bytes of the file that are kept now. */
   sizeBytes: number
   expiresAt: number
   /** When that was all of it. */
-  result?: UploadResult
+  ended?: Ended
 }
 
 export interface ResumableWriterDeps extends FileWriterDeps {
@@ -116,11 +127,20 @@ export class ResumableWriter {
     options: { plan: string; role: UserRole; signal: AbortSignal }
   ): Promise<void> {
     const { controller, chunks } = this.#deps
-    const { signal, ...kept } = options
+    const { signal, role, plan: text } = options
     chunks.checkNodes()
+    const { entry } = plan
     const { resumable } = await controller.call(
       'openUpload',
-      { id: keys.upload, name, mediaType, metadata: {}, bytesMax: plan.lengthBytes, ...kept },
+      {
+        id: keys.upload,
+        name,
+        mediaType,
+        metadata: entry?.metadata ?? {},
+        bytesMax: plan.lengthBytes,
+        plan: text,
+        ...(entry === undefined ? { role } : { owner: { user: entry.user, path: entry.path } })
+      },
       { signal }
     )
     if (resumable) return
@@ -148,12 +168,23 @@ export class ResumableWriter {
     return { file, token, deleteSecret, expiresAt, downloads, isProtected, needsProof }
   }
 
-  /** Gives the upload up, or withdraws the link that it has become. Idempotent. */
+  /** What an upload became that is committed, as `find` says; undefined once that is forgotten. A user's file may have been moved or deleted since. */
+  async ended(keys: UploadKeys, found: CommittedUpload, signal: AbortSignal): Promise<Ended | undefined> {
+    const { file, entry, version, sizeBytes } = found
+    if (file !== undefined && entry !== undefined && version !== undefined)
+      return { stored: { entry, version, file, sizeBytes: sizeBytes ?? 0 } }
+    const result = await this.committed(keys, signal)
+    return result && { result }
+  }
+
+  /** Gives the upload up, or withdraws the link that it has become. A user's file stays. Idempotent. */
   async abandon(keys: UploadKeys, signal?: AbortSignal): Promise<void> {
     const { controller } = this.#deps
     const options = signal && { signal }
     const { abandoned } = await controller.call('abandonUpload', { upload: keys.upload }, options)
     if (abandoned) return
+    const { found } = await controller.call('findUpload', { upload: keys.upload }, options)
+    if (found?.state === 'committed' && found.entry !== undefined) return
     const link = { tokenHash: hashSecret(keys.token), deleteHash: hashSecret(keys.deleteSecret) }
     await controller.call('revokeLink', link, options)
   }
@@ -176,7 +207,7 @@ export class ResumableWriter {
     if (source.failure !== undefined && part.verify !== undefined) throw source.failure
     part.verify?.() // what does not pass is never checked in, and so never counts
     const kept = await this.#checkIn(run, run.chunkCount, run.digests.save())
-    if (kept.sizeBytes === file.plan.lengthBytes) return { ...kept, result: await this.#end(run) }
+    if (kept.sizeBytes === file.plan.lengthBytes) return { ...kept, ended: await this.#end(run) }
     if (source.failure !== undefined) throw source.failure
     return kept
   }
@@ -186,15 +217,15 @@ export class ResumableWriter {
    * request began anew would never come to its end.
    * @throws `upload-busy`; as append
    */
-  async end(file: ResumableFile, signal: AbortSignal): Promise<UploadResult> {
+  async end(file: ResumableFile, signal: AbortSignal): Promise<Ended> {
     const { clock } = this.#deps
     const until = clock.monotonic() + END_WAIT_MS
     for (;;) {
       const { found } = await this.find(file.keys, signal)
       if (found?.state !== 'open') {
-        const result = found?.state === 'committed' ? await this.committed(file.keys, signal) : undefined
-        if (result === undefined) throw new PeerbinError('upload-gone')
-        return result
+        const ended = found?.state === 'committed' ? await this.ended(file.keys, found, signal) : undefined
+        if (ended === undefined) throw new PeerbinError('upload-gone')
+        return ended
       }
       if (found.idleMs > SILENT_MS) break
       if (clock.monotonic() > until) throw new PeerbinError('upload-busy', '', { retryAfterMs: SILENT_MS })
@@ -207,7 +238,7 @@ export class ResumableWriter {
   }
 
   /** Checks in all the time, so that others see that somebody is at it, and ends when somebody else took over. */
-  async #end(run: Resumption): Promise<UploadResult> {
+  async #end(run: Resumption): Promise<Ended> {
     const { clock } = this.#deps
     const checkpoint = run.digests.save()
     await this.#checkIn(run, run.chunkCount, checkpoint)
@@ -225,15 +256,34 @@ export class ResumableWriter {
       return await endUpload(this.#deps, run)
     } catch (error) {
       // a controller that was recovered may have the file, by its manifest, and not know that the upload has ended
-      const { keys } = run.file
-      const known = hasCode(error, 'upload-conflict') && (await this.committed(keys, run.stop.signal))
-      if (known === false || known === undefined) throw error
+      const { keys, plan } = run.file
+      const known = hasCode(error, 'upload-conflict')
+        ? await this.#known(keys, plan, run.stop.signal)
+        : undefined
+      if (known === undefined) throw error
       await this.#deps.controller.call('abandonUpload', { upload: keys.upload })
       return known
     } finally {
       over.abort(new PeerbinError('aborted', 'the upload has ended'))
       await checkingIn
     }
+  }
+
+  async #known(
+    keys: UploadKeys,
+    { entry: terms }: ResumePlan,
+    signal: AbortSignal
+  ): Promise<Ended | undefined> {
+    if (terms === undefined) {
+      const result = await this.committed(keys, signal)
+      return result && { result }
+    }
+    const { user, path } = terms
+    const asked = { actor: { user, role: 'user' as const }, owner: user, path }
+    const { entry } = await this.#deps.controller.call('findEntry', asked, { signal })
+    if (entry?.current.file !== keys.file) return undefined
+    const { number: version, sizeBytes } = entry.current
+    return { stored: { entry: entry.id, version, file: keys.file, sizeBytes } }
   }
 
   async #takeOver(

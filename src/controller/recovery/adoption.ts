@@ -6,7 +6,7 @@ import { CHUNKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
 import { asPeerbinError, hasCode, PeerbinError } from '../../errors.ts'
 import { sleep } from '../../runtime/deadline.ts'
 import { decodeManifest } from '../../protocol/manifest.ts'
-import type { Manifest } from '../../protocol/manifest.ts'
+import type { Manifest, ManifestLink } from '../../protocol/manifest.ts'
 import type { Clock, Logger } from '../../interfaces.ts'
 import type { ChunkId, ChunkInfo, FileId, PeerId, Receipt } from '../../types.ts'
 import { heldChunks } from './held-chunks.ts'
@@ -28,7 +28,7 @@ const PAUSE_MS = 1000
 /** Named in the answer; more are only counted. */
 const LISTED_MAX = 1000
 
-export type AdoptedState = AdoptFile['link']['state']
+export type AdoptedState = NonNullable<AdoptFile['link']>['state']
 
 export interface AdoptedFile {
   readonly id: FileId
@@ -57,7 +57,7 @@ export interface AdoptionDeps extends HeldChunksDeps {
   /** The store's time, as it goes on from the snapshot; without one the wall clock. */
   readonly now: number
   /** What becomes of the link of a file that is found, by its manifest and the chunk that is. */
-  readonly linkState: (manifest: Manifest, chunk: Pick<ChunkInfo, 'generation'>) => AdoptedState
+  readonly linkState: (link: ManifestLink, chunk: Pick<ChunkInfo, 'generation'>) => AdoptedState
   /** Told after each page: manifests looked at so far, and files adopted. */
   readonly onProgress: (looked: number, adopted: number) => void
 }
@@ -130,7 +130,7 @@ async function* groups(
       continue
     }
     rotten.delete(chunk.id)
-    if (manifest === 'none' || manifest.link.expiresAt <= deps.now) {
+    if (manifest === 'none' || isOver(manifest, deps.now)) {
       if (manifest === 'none') result.unreadable++
       else result.expired++
       passedOver.add(chunk.id)
@@ -145,6 +145,11 @@ async function* groups(
   }
   if (group.length > 0) yield group
 }
+
+/** Nothing leads to it any more. */
+const isOver = ({ link, entry }: Manifest, now: number): boolean =>
+  (link === undefined || link.expiresAt <= now) &&
+  (entry === undefined || (entry.expiresAt !== null && entry.expiresAt <= now))
 
 async function readManifest(
   deps: AdoptionDeps,
@@ -219,7 +224,7 @@ async function adoptGroup(
       for (const { id: part } of [adopt.manifest, ...adopt.chunks])
         for (const copy of held.get(part)?.copies ?? []) receipts.push(copy)
       if (result.adoptedFiles.length < LISTED_MAX)
-        result.adoptedFiles.push({ ...file, link: adopt.link.state })
+        result.adoptedFiles.push({ ...file, link: adopt.link?.state ?? 'live' })
     } else passedOver.add(chunk.id) // a file that ended: what is left of it is garbage
   }
   // so that the files can be read at once, and not only after the nodes' inventories
@@ -234,7 +239,7 @@ function adoptionOf(
   held: ReadonlyMap<ChunkId, Held>,
   linkState: AdoptionDeps['linkState']
 ): AdoptFile | ChunkId[] {
-  const { link, chunks: parts, ...file } = manifest
+  const { link, entry, chunks: parts, ...file } = manifest
   const missing = parts.filter((part) => held.get(part.id)?.sizeBytes !== part.sizeBytes)
   if (missing.length > 0) return missing.map((part) => part.id)
   const generationOf = (part: ChunkId) => held.get(part)?.generation ?? chunk.generation
@@ -243,6 +248,7 @@ function adoptionOf(
     file,
     manifest: itself,
     chunks: parts.map((part) => ({ ...part, generation: generationOf(part.id) })),
-    link: { ...link, state: linkState(manifest, itself) }
+    ...(link !== undefined && { link: { ...link, state: linkState(link, itself) } }),
+    ...(entry !== undefined && { entry })
   }
 }

@@ -63,7 +63,7 @@ export async function renew(deps: RenewalDeps): Promise<Renewal> {
   const uploadsGivenUp = await giveUpUploads(store)
   const found = await adoptManifests({
     ...deps,
-    linkState: ({ link: { tokenHash, deleteHash } }, { generation: made }) => {
+    linkState: ({ tokenHash, deleteHash }, { generation: made }) => {
       if (withdrawn.get(tokenHash) === deleteHash) return 'revoked'
       const isTouched = touched.claimed.has(tokenHash) || withdrawn.has(tokenHash)
       // the notes of that time are gone, or say nothing beside newer ones

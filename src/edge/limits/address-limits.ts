@@ -1,12 +1,11 @@
 /**
- * What one address may ask of this edge. Counted in memory, for this edge alone: with n edges behind a balancer an address may do up to n times as much, and a
- * restart forgets. What has to be exact, the space that files take up, is counted by the controller.
+ * What one address may ask of this edge, and one user: whoever is signed in is counted by that, from wherever the requests come. Counted in memory, for this edge alone: with
+ * n edges behind a balancer an address may do up to n times as much, and a restart forgets. What has to be exact, the space that files take up, is counted by the controller.
  */
 
 import type { Config } from '../../config.ts'
 import { PeerbinError } from '../../errors.ts'
 import type { Clock } from '../../interfaces.ts'
-import type { UserRole } from '../../types.ts'
 import { AddressBook } from './address-book.ts'
 import { emptyBucket, pour, shareOf, waitMs } from './leaky-bucket.ts'
 import type { Bucket, Rate } from './leaky-bucket.ts'
@@ -14,8 +13,11 @@ import type { Bucket, Rate } from './leaky-bucket.ts'
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
-/** When another transfer of the same address may have ended. */
+/** When another transfer of the same address or user may have ended. */
 const TRANSFER_RETRY_MS = 2000
+
+/** By what somebody is counted: strangers by their address, users by their id. Each has a book of its own, so that neither pushes out the other. */
+export type Party = 'anonymous' | 'user'
 
 interface Counters {
   readonly requests: Bucket
@@ -23,8 +25,14 @@ interface Counters {
   readonly bytes: Bucket
   readonly signIns: Bucket
   uploading: number
-  downloading: number
+  /** Oldest first. */
+  readonly downloads: Set<Pass>
 }
+
+type Limits = Pick<
+  Config['anonymous'],
+  'uploadsPerHour' | 'dailyBytesMax' | 'uploadsAtOnce' | 'downloadsAtOnce'
+>
 
 /** A transfer that was let in; it counts until it is disposed of. */
 export interface Pass extends Disposable {}
@@ -34,40 +42,49 @@ export interface UploadPass extends Pass {
   received(bytes: number): void
 }
 
+export interface DownloadPass extends Pass {
+  /** There is an older one: this one is extra, and what it waits for goes to others first. */
+  isFurther(): boolean
+}
+
 export class AddressLimits {
   readonly #clock: Clock
   readonly #config: Config
   readonly #requests: Rate
   readonly #signIns: Rate
-  readonly #book: AddressBook<Counters>
+  readonly #books: Record<Party, AddressBook<Counters>>
 
   constructor(clock: Clock, config: Config) {
     this.#clock = clock
     this.#config = config
     this.#requests = { limit: config.edge.ratePerMinute, windowMs: MINUTE_MS }
     this.#signIns = { limit: config.account.signInsPerMinute, windowMs: MINUTE_MS }
-    this.#book = new AddressBook({
-      addressesMax: config.edge.addressesMax,
+    this.#books = { anonymous: this.#newBook('anonymous'), user: this.#newBook('user') }
+  }
+
+  #newBook(party: Party): AddressBook<Counters> {
+    return new AddressBook({
+      addressesMax: this.#config.edge.addressesMax,
       make: () => ({
         requests: emptyBucket(),
         uploads: emptyBucket(),
         bytes: emptyBucket(),
         signIns: emptyBucket(),
         uploading: 0,
-        downloading: 0
+        downloads: new Set()
       }),
-      weigh: (counters) => this.#weigh(counters)
+      weigh: (counters) => this.#weigh(counters, party)
     })
   }
 
   /** Addresses that are remembered. */
   get size(): number {
-    return this.#book.size
+    return this.#books.anonymous.size
   }
 
   /** Counts a request. @throws `rate-limited` */
   request(address: string): void {
-    const { requests } = this.#book.at(address)
+    const { requests } = this.#books.anonymous.at(address)
     const now = this.#clock.monotonic()
     const wait = waitMs(requests, 1, this.#requests, now)
     if (wait > 0) throw new PeerbinError('rate-limited', '', { retryAfterMs: wait })
@@ -76,7 +93,7 @@ export class AddressLimits {
 
   /** Counts an attempt to sign in, to register or to change a password, each of which costs a hash; right ones count too. @throws `too-many-sign-ins` */
   signIn(address: string): void {
-    const { signIns } = this.#book.at(address)
+    const { signIns } = this.#books.anonymous.at(address)
     const now = this.#clock.monotonic()
     const wait = waitMs(signIns, 1, this.#signIns, now)
     if (wait > 0) throw new PeerbinError('too-many-sign-ins', '', { retryAfterMs: wait })
@@ -88,22 +105,22 @@ export class AddressLimits {
    * @param announcedBytes what the request says that it brings; undefined: it does not say
    * @throws `too-many-transfers`, `too-many-uploads`, `daily-bytes-used`
    */
-  upload(address: string, role: UserRole, announcedBytes: number | undefined): UploadPass {
-    const counters = this.#book.at(address)
-    const { uploads } = this.#rates(role)
+  upload(key: string, party: Party, announcedBytes: number | undefined): UploadPass {
+    const counters = this.#books[party].at(key)
+    const { uploads } = this.#rates(party)
     const now = this.#clock.monotonic()
-    if (counters.uploading >= this.#config[role].uploadsAtOnce) throw tooManyTransfers()
+    if (counters.uploading >= this.#limits(party).uploadsAtOnce) throw tooManyTransfers()
     const uploadWait = waitMs(counters.uploads, 1, uploads, now)
     if (uploadWait > 0) throw new PeerbinError('too-many-uploads', '', { retryAfterMs: uploadWait })
-    const pass = this.#begin(counters, role, announcedBytes)
+    const pass = this.#begin(counters, party, announcedBytes)
     pour(counters.uploads, 1, uploads, now)
     return pass
   }
 
-  #begin(counters: Counters, role: UserRole, announcedBytes: number | undefined): UploadPass {
-    const { bytes } = this.#rates(role)
+  #begin(counters: Counters, party: Party, announcedBytes: number | undefined): UploadPass {
+    const { bytes } = this.#rates(party)
     const now = this.#clock.monotonic()
-    if (counters.uploading >= this.#config[role].uploadsAtOnce) throw tooManyTransfers()
+    if (counters.uploading >= this.#limits(party).uploadsAtOnce) throw tooManyTransfers()
     const bytesWait = waitMs(counters.bytes, announcedBytes ?? 1, bytes, now)
     if (bytesWait > 0) throw new PeerbinError('daily-bytes-used', '', { retryAfterMs: bytesWait })
     pour(counters.bytes, announcedBytes ?? 0, bytes, now)
@@ -115,8 +132,8 @@ export class AddressLimits {
    * Counts a part of an upload that was let in before, as `upload` does but for the number of uploads.
    * @throws `too-many-transfers`, `daily-bytes-used`
    */
-  part(address: string, role: UserRole, announcedBytes: number | undefined): UploadPass {
-    return this.#begin(this.#book.at(address), role, announcedBytes)
+  part(key: string, party: Party, announcedBytes: number | undefined): UploadPass {
+    return this.#begin(this.#books[party].at(key), party, announcedBytes)
   }
 
   #uploadPass(counters: Counters, rate: Rate, announcedBytes: number): UploadPass {
@@ -143,22 +160,26 @@ export class AddressLimits {
   }
 
   /** Counts a download until it ends. @throws `too-many-transfers` */
-  download(address: string, role: UserRole): Pass {
-    const counters = this.#book.at(address)
-    if (counters.downloading >= this.#config[role].downloadsAtOnce) throw tooManyTransfers()
-    counters.downloading++
-    let ended = false
-    return {
-      [Symbol.dispose]: () => {
-        if (ended) return
-        ended = true
-        counters.downloading--
-      }
+  download(key: string, party: Party): DownloadPass {
+    const { downloads } = this.#books[party].at(key)
+    if (downloads.size >= this.#limits(party).downloadsAtOnce) throw tooManyTransfers()
+    const pass: DownloadPass = {
+      isFurther: () => {
+        const [oldest] = downloads
+        return oldest !== pass
+      },
+      [Symbol.dispose]: () => void downloads.delete(pass)
     }
+    downloads.add(pass)
+    return pass
   }
 
-  #rates(role: UserRole): { uploads: Rate; bytes: Rate } {
-    const { uploadsPerHour, dailyBytesMax } = this.#config[role]
+  #limits(party: Party): Limits {
+    return party === 'anonymous' ? this.#config.anonymous : this.#config.account
+  }
+
+  #rates(party: Party): { uploads: Rate; bytes: Rate } {
+    const { uploadsPerHour, dailyBytesMax } = this.#limits(party)
     return {
       uploads: { limit: uploadsPerHour, windowMs: HOUR_MS },
       bytes: { limit: dailyBytesMax, windowMs: DAY_MS }
@@ -166,10 +187,10 @@ export class AddressLimits {
   }
 
   /** How near the address is to any of its limits. */
-  #weigh({ requests, uploads, bytes, signIns, uploading, downloading }: Counters): number {
-    if (uploading > 0 || downloading > 0) return Infinity
+  #weigh({ requests, uploads, bytes, signIns, uploading, downloads }: Counters, party: Party): number {
+    if (uploading > 0 || downloads.size > 0) return Infinity
     const now = this.#clock.monotonic()
-    const rates = this.#rates('anonymous')
+    const rates = this.#rates(party)
     return Math.max(
       shareOf(requests, this.#requests, now),
       shareOf(uploads, rates.uploads, now),

@@ -84,9 +84,14 @@ export async function answer(
   const broken = body?.source.failure
   if (failure !== undefined) throw asTusError(broken ?? failure)
   if (response.status >= 400) throw ofStatus(response.status, await response.text())
-  if (broken !== undefined && store.result === undefined) throw asTusError(broken)
+  if (broken !== undefined && store.result === undefined && store.stored === undefined)
+    throw asTusError(broken)
   for (const [name, value] of response.headers) if (!DROPPED_HEADERS.test(name)) reply.header(name, value)
   if (store.result !== undefined) reply.headers(resultHeaders(context, request, store.result))
+  if (store.stored !== undefined) {
+    const { entry, version } = store.stored
+    reply.headers({ 'x-file-id': entry, 'x-file-version': version })
+  }
   if (store.expiresAt !== undefined) reply.header('upload-expires', new Date(store.expiresAt).toUTCString())
   else reply.removeHeader('upload-expires')
   if (bodyUnread(request.raw)) reply.header('connection', 'close')

@@ -1,8 +1,9 @@
 /** The tus library's store, over the cluster. One for each request: it knows who asks, and what the answer is to say. */
 
 import { DataStore, Upload } from '@tus/server'
+import type { StoredEntry } from '../../client/entry-upload.ts'
 import type { UploadResult } from '../../client/file-writer.ts'
-import type { ResumableFile } from '../../client/resume/resumable-writer.ts'
+import type { Ended, ResumableFile } from '../../client/resume/resumable-writer.ts'
 import { PeerbinError, asPeerbinError } from '../../errors.ts'
 import { uploadKeys } from '../../protocol/upload-secret.ts'
 import type { EdgeContext } from '../context.ts'
@@ -28,8 +29,9 @@ type PlannedFile = ResumableFile & { plan: UploadPlan }
 
 export class RequestStore extends DataStore {
   override extensions = ['creation', 'creation-with-upload', 'termination', 'expiration', 'checksum']
-  /** Set once the file has its link. */
+  /** Set once the file has its link, or is a version of a user's. */
   result: UploadResult | undefined
+  stored: StoredEntry | undefined
   readonly #deps: RequestStoreDeps
   #file: PlannedFile | undefined
   /** Known from what this request did itself. */
@@ -45,7 +47,11 @@ export class RequestStore extends DataStore {
 
   /** When the upload is given up unless it goes on, ms since the epoch; undefined for one that has ended. */
   get expiresAt(): number | undefined {
-    return this.result === undefined ? this.#expiresAt : undefined
+    return this.#hasEnded ? undefined : this.#expiresAt
+  }
+
+  get #hasEnded(): boolean {
+    return this.result !== undefined || this.stored !== undefined
   }
 
   override getExpiration(): number {
@@ -73,9 +79,9 @@ export class RequestStore extends DataStore {
     if (found === null) throw new PeerbinError('upload-unknown')
     if (found.state !== 'open') {
       if (found.state === 'abandoned') throw new PeerbinError('upload-gone')
-      this.result = await resumable.committed(keys, signal)
-      if (this.result === undefined) throw new PeerbinError('upload-gone')
-      return this.#finished(id, this.result)
+      const ended = await resumable.ended(keys, found, signal)
+      if (ended === undefined) throw new PeerbinError('upload-gone')
+      return this.#finished(id, ended)
     }
     const { name, mediaType, sizeBytes } = found
     const plan = decodePlan(found.plan)
@@ -84,8 +90,7 @@ export class RequestStore extends DataStore {
     this.#expiresAt = found.expiresAt + this.#skewMs
     // an offset at the end would be taken for a file that has its link
     if (sizeBytes === plan.lengthBytes && !this.#deps.looksOnly) {
-      this.result = await resumable.end(this.#file, signal)
-      return this.#finished(id, this.result)
+      return this.#finished(id, await resumable.end(this.#file, signal))
     }
     return this.#standing(id, sizeBytes)
   }
@@ -93,13 +98,13 @@ export class RequestStore extends DataStore {
   /** Answers the offset that the upload has then. */
   override async write(stream: AsyncIterable<Uint8Array>, id: string, offset: number): Promise<number> {
     const { context, checksum, declaredBytes, signal } = this.#deps
-    if (this.result !== undefined) return offset // it was complete before
+    if (this.#hasEnded) return offset // it was complete before
     if (this.#file === undefined) throw new PeerbinError('internal', 'nobody asked where the upload stands')
     const source = checksum?.watch(stream) ?? stream
     const verify = checksum && (() => checksum.verify())
     const part = { offset, source, declaredBytes, verify, signal }
     const appended = await context.resumable.append(this.#file, part)
-    this.result = appended.result
+    this.#end(appended.ended)
     this.#expiresAt = appended.expiresAt + this.#skewMs
     this.#upload = this.#standing(id, appended.sizeBytes)
     return appended.sizeBytes
@@ -139,7 +144,14 @@ export class RequestStore extends DataStore {
     })
   }
 
-  #finished(id: string, { file }: UploadResult): Upload {
-    return new Upload({ id, offset: file.sizeBytes, size: file.sizeBytes })
+  #end(ended: Ended | undefined): void {
+    this.result = ended?.result
+    this.stored = ended?.stored
+  }
+
+  #finished(id: string, ended: Ended): Upload {
+    this.#end(ended)
+    const { sizeBytes } = ended.result?.file ?? ended.stored ?? { sizeBytes: 0 }
+    return new Upload({ id, offset: sizeBytes, size: sizeBytes })
   }
 }

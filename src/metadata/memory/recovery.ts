@@ -3,12 +3,14 @@ import { MANIFEST_INDEX } from '../../metadata-store.ts'
 import type { AdoptFile, CopyRecord } from '../../metadata-store.ts'
 import type { ChunkId, FileRecord, Generation, PeerId } from '../../types.ts'
 import { isLinkKnown } from './state.ts'
+import { addLink } from './uploads.ts'
+import { adoptVersion } from './versions.ts'
 import type { ChunkRow, Piece, State } from './state.ts'
 
 type AdoptedChunk = AdoptFile['chunks'][number]
 
-export function adoptFile(state: State, { file, manifest, chunks, link }: AdoptFile): boolean {
-  if (state.files.has(file.id) || isLinkKnown(state, link)) return false
+export function adoptFile(state: State, { file, manifest, chunks, link, entry }: AdoptFile): boolean {
+  if (state.files.has(file.id) || (link !== undefined && isLinkKnown(state, link))) return false
   const all = [manifest, ...chunks]
   if (all.some(({ id, sizeBytes }) => hasOtherSize(state, id, sizeBytes)))
     throw new PeerbinError('upload-conflict')
@@ -17,7 +19,7 @@ export function adoptFile(state: State, { file, manifest, chunks, link }: AdoptF
     const { generation } = adoptChunk(state, each)
     pieces.set(MANIFEST_INDEX + i, { chunk: each.id, sizeBytes: each.sizeBytes, generation })
   }
-  const isRevoked = link.state === 'revoked'
+  const isRevoked = link?.state === 'revoked'
   const { indexBytes = 0, encryption = null } = file
   const record: FileRecord = {
     ...structuredClone(file),
@@ -27,28 +29,20 @@ export function adoptFile(state: State, { file, manifest, chunks, link }: AdoptF
     manifest: manifest.id,
     state: 'live'
   }
-  state.files.set(file.id, { record, role: 'anonymous', pieces, links: isRevoked ? 0 : 1, linkRows: 1 })
-  const { tokenHash, deleteHash, downloads, expiresAt, password = null, proofHash = null } = link
-  state.links.set(tokenHash, {
-    record: {
-      tokenHash,
-      fileId: file.id,
-      state: link.state,
-      downloads,
-      claimed: 0,
-      createdAt: file.uploadedAt,
-      expiresAt,
-      isProtected: password !== null,
-      needsProof: proofHash !== null
-    },
-    deleteHash,
-    claims: new Map(),
-    ended: 0,
-    endedAt: isRevoked ? Math.max(state.time, expiresAt) : undefined,
-    password: structuredClone(password),
-    proofHash
+  if (entry !== undefined) adoptVersion(state, entry, record)
+  const versions = Number(entry !== undefined)
+  state.files.set(file.id, {
+    record,
+    space: entry === undefined ? 'anonymous' : `user:${entry.user}`,
+    isCounted: true,
+    pieces,
+    links: versions + Number(link !== undefined && !isRevoked),
+    linkRows: versions + Number(link !== undefined)
   })
-  state.sent.set(deleteHash, tokenHash)
+  if (link === undefined) return true
+  const row = addLink(state, link, { file: file.id, now: file.uploadedAt })
+  row.record.state = link.state
+  if (isRevoked) row.endedAt = Math.max(state.time, link.expiresAt)
   return true
 }
 

@@ -1,9 +1,18 @@
 /** Everything the memory store holds, and the few questions that several of its concepts ask. */
 
 import { digestOf } from '../../protocol/ids.ts'
-import type { CopyRecord, NodeDecision, NodeRecord, OpenUpload, UploadOffset } from '../../metadata-store.ts'
+import type {
+  CopyRecord,
+  NodeDecision,
+  NodeRecord,
+  OpenUpload,
+  SpaceKey,
+  UploadOffset,
+  VersionRef
+} from '../../metadata-store.ts'
 import type {
   ChunkId,
+  EntryId,
   FileId,
   FileRecord,
   Generation,
@@ -19,8 +28,7 @@ import type {
   UploadId,
   UploadWriter,
   UserId,
-  UserRecord,
-  UserRole
+  UserRecord
 } from '../../types.ts'
 import type { StoredClaim } from '../claim-rules.ts'
 
@@ -58,6 +66,7 @@ export interface UploadRow {
   endedAt: number
   file: FileId | undefined
   token: SecretHash | undefined
+  became: { entry: EntryId; version: number } | undefined
   /** Undefined: not resumable, or nobody writes it. */
   writer: UploadWriter | undefined
   checkpoint: string | null
@@ -67,11 +76,13 @@ export interface UploadRow {
 
 export interface FileRow {
   record: FileRecord
-  role: UserRole
+  space: SpaceKey
+  /** Its size counts in the space: it does not where all that is left of it is in grace. */
+  isCounted: boolean
   pieces: Map<number, Piece>
-  /** Links that are not at their end. */
+  /** Links that are not at their end, and versions that have not been let go. */
   links: number
-  /** Links that are still recorded, tombstones included. */
+  /** Links that are still recorded, tombstones included, and those versions. */
   linkRows: number
 }
 
@@ -90,6 +101,8 @@ export interface LinkRow {
   endedAt: number | undefined
   password: PasswordRecord | null
   proofHash: SecretHash | null
+  /** The version of a user's file that it was made of. */
+  share: VersionRef | undefined
 }
 
 export interface UserRow {

@@ -2,25 +2,38 @@ import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
 import type {
   CommitUpload,
+  CommittedFile,
   CopiesRule,
   CopyRecord,
+  NewLink,
   OpenUpload,
   OwedChunk,
   Reservation,
-  ReserveChunk
+  ReserveChunk,
+  VersionRef
 } from '../../metadata-store.ts'
-import type { ChunkId, FileRecord, Generation, PeerId, Receipt, UploadId, UploadWriter } from '../../types.ts'
+import type {
+  ChunkId,
+  FileId,
+  FileRecord,
+  Generation,
+  PeerId,
+  Receipt,
+  UploadId,
+  UploadWriter
+} from '../../types.ts'
 import { ABANDONED_PIECES_MAX } from '../limits.ts'
 import { dropPage } from './garbage.ts'
 import { NO_SPACE, usedSpace } from './space.ts'
 import { addOrder, byDigest, byText, copiesOf, isLinkKnown, isRetired } from './state.ts'
-import type { ChunkRow, State, UploadRow } from './state.ts'
+import { addVersion } from './versions.ts'
+import type { ChunkRow, LinkRow, State, UploadRow } from './state.ts'
 
 export function openUpload(state: State, upload: OpenUpload): void {
   const known = state.uploads.get(upload.id)
   if (known === undefined) {
-    const { role, bytes, bytesMax } = upload.space ?? NO_SPACE
-    if (bytesMax !== undefined && usedSpace(state, role) + bytes > bytesMax)
+    const { key, bytes, bytesMax } = upload.space ?? NO_SPACE
+    if (bytesMax !== undefined && usedSpace(state, key) + bytes > bytesMax)
       throw new PeerbinError('space-full')
     const opened = structuredClone(upload)
     state.uploads.set(upload.id, newRow(opened))
@@ -34,6 +47,7 @@ const newRow = (opened: OpenUpload | undefined): UploadRow => ({
   endedAt: 0,
   file: undefined,
   token: undefined,
+  became: undefined,
   writer: undefined,
   checkpoint: null,
   kept: { chunkCount: 0, sizeBytes: 0 },
@@ -110,23 +124,23 @@ export function recordReceipts(state: State, receipts: readonly Receipt[]): void
   }
 }
 
-export function commitUpload(state: State, commit: CommitUpload): FileRecord {
+export function commitUpload(state: State, commit: CommitUpload): CommittedFile {
   const closed = state.uploads.get(commit.upload)
   if (
     closed?.state === 'committed' &&
     closed.file === commit.file &&
-    closed.token === commit.link.tokenHash
+    closed.token === commit.link?.tokenHash
   ) {
     const file = state.files.get(commit.file)
-    if (file !== undefined) return structuredClone(file.record)
+    if (file !== undefined) return structuredClone({ ...file.record, ...closed.became })
   }
   const upload = openRow(state, commit.upload)
   checkWriter(upload, commit.writer)
   const manifest = upload.pieces.get(MANIFEST_INDEX)
   if (manifest === undefined) throw new PeerbinError('upload-conflict')
   checkPieces(state, upload, commit)
-  if (state.files.has(commit.file) || isLinkKnown(state, commit.link))
-    throw new PeerbinError('upload-conflict')
+  const isKnown = commit.link !== undefined && isLinkKnown(state, commit.link)
+  if (state.files.has(commit.file) || isKnown) throw new PeerbinError('upload-conflict')
   const { metadata, space = NO_SPACE, ...named } = upload.opened
   const { file: id, sizeBytes, sha256, uploadedAt, chunkCount, indexBytes = 0, encryption = null } = commit
   const { name = named.name, mediaType = named.mediaType } = commit
@@ -144,13 +158,18 @@ export function commitUpload(state: State, commit: CommitUpload): FileRecord {
     manifest: manifest.chunk,
     state: 'live'
   }
-  state.files.set(id, { record, role: space.role, pieces: upload.pieces, links: 1, linkRows: 1 })
-  addLink(state, commit)
+  const { link, entry } = commit
+  const became = entry && addVersion(state, entry, record) // refused before anything has changed
+  const links = Number(link !== undefined) + Number(entry !== undefined)
+  const shared = { space: space.key, isCounted: true, pieces: upload.pieces }
+  state.files.set(id, { record, ...shared, links, linkRows: links })
+  if (link !== undefined) addLink(state, link, { file: id, now: uploadedAt })
   close(state, upload, 'committed')
   upload.pieces = new Map() // they are the file's now
   upload.file = id
-  upload.token = commit.link.tokenHash
-  return structuredClone(record)
+  upload.token = link?.tokenHash
+  upload.became = became
+  return structuredClone({ ...record, ...became })
 }
 
 function checkPieces(state: State, upload: UploadRow, commit: CommitUpload): void {
@@ -199,18 +218,22 @@ export function listLacking(
     })
 }
 
-function addLink(state: State, commit: CommitUpload): void {
-  const { tokenHash, deleteHash, downloads, expiresAt, password = null, proofHash = null } = commit.link
-  state.sent.set(deleteHash, tokenHash)
-  state.links.set(tokenHash, {
+/** Makes a link. @param share the version of a user's file that it was made of */
+export function addLink(
+  state: State,
+  link: NewLink,
+  { file, now, share }: { file: FileId; now: number; share?: VersionRef }
+): LinkRow {
+  const { tokenHash, deleteHash, downloads, expiresAt, password = null, proofHash = null } = link
+  const row: LinkRow = {
     record: {
       tokenHash,
-      fileId: commit.file,
+      fileId: file,
       state: 'live',
       downloads,
       claimed: 0,
       expiresAt,
-      createdAt: commit.uploadedAt,
+      createdAt: now,
       isProtected: password !== null,
       needsProof: proofHash !== null
     },
@@ -219,8 +242,12 @@ function addLink(state: State, commit: CommitUpload): void {
     ended: 0,
     endedAt: undefined,
     password: structuredClone(password),
-    proofHash
-  })
+    proofHash,
+    share
+  }
+  state.sent.set(deleteHash, tokenHash)
+  state.links.set(tokenHash, row)
+  return row
 }
 
 function close(state: State, upload: UploadRow, how: 'committed' | 'abandoned'): void {

@@ -2,7 +2,6 @@
 
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
-import type { UserRole } from '../../types.ts'
 import type { Schema } from '../schema.ts'
 import { createTable } from './create-table.ts'
 import type { Ddl } from './create-table.ts'
@@ -29,17 +28,7 @@ async function addSpaces(db: Kysely<Schema>, ddl: Ddl): Promise<void> {
   for (const table of ['uploads', 'files'])
     await sql`alter table ${sql.table(table)} add column role text not null default 'anonymous'`.execute(db)
   await sql`alter table uploads add column reserved ${sql.raw(ddl.int)} not null default 0`.execute(db)
-  await db
-    .insertInto('spaces')
-    .columns(['role', 'bytes'])
-    .expression(
-      db
-        .selectFrom('files')
-        .select(({ fn }) => [
-          sql<UserRole>`'anonymous'`.as('role'),
-          fn.coalesce(fn.sum<number>('size'), sql<number>`0`).as('bytes')
-        ])
-        .where('state', '=', 'live')
-    )
-    .execute()
+  await sql`insert into spaces (role, bytes) select 'anonymous', coalesce(sum(size), 0) from files where state = 'live'`.execute(
+    db
+  )
 }

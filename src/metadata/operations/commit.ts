@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
-import type { CommitUpload } from '../../metadata-store.ts'
+import type { CommitUpload, CommittedFile, NewLink } from '../../metadata-store.ts'
 import type { FileRecord } from '../../types.ts'
 import { decodeOpened, encodeMetadata, encodePassword, hashBytes, uuidBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
@@ -12,10 +12,10 @@ import { changeSpace } from './space.ts'
 import { NOTHING_TO_RESUME, endedAt, whyNotOpen } from './uploads.ts'
 
 /** The upload's pieces become the file's as they are: both name the same holder. */
-export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Promise<FileRecord> {
+export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Promise<CommittedFile> {
   const upload = uuidBytes(commit.upload)
   const file = uuidBytes(commit.file)
-  const token = hashBytes(commit.link.tokenHash)
+  const token = tokenOf(commit)
   const opened = await db
     .selectFrom('uploads')
     .select(['record', 'writer'])
@@ -34,7 +34,7 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
     })
     .where('id', '=', upload)
     .where('state', '=', 'open')
-    .returning(['holder', 'role', 'reserved'])
+    .returning(['holder', 'space', 'reserved'])
     .executeTakeFirst()
   if (closed === undefined || typeof opened?.record !== 'string') return await committedBefore(db, commit)
   if (opened.writer !== (commit.writer ?? null))
@@ -54,7 +54,7 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
     .values({
       id: file,
       holder: closed.holder,
-      role: closed.role,
+      space: closed.space,
       state: 'live',
       name,
       size: commit.sizeBytes,
@@ -72,8 +72,8 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
     .onConflict((oc) => oc.column('id').doNothing())
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new PeerbinError('upload-conflict')
-  await changeSpace(db, closed.role, commit.sizeBytes - closed.reserved)
-  await insertLink(db, commit)
+  await changeSpace(db, closed.space, commit.sizeBytes - closed.reserved)
+  if (commit.link !== undefined) await insertLink(db, commit.link, commit)
   return await fileThere(db, commit)
 }
 
@@ -86,13 +86,14 @@ async function fileThere(db: Kysely<Schema>, commit: CommitUpload): Promise<File
 /** The same commit again answers the same file; anything else is refused. */
 async function committedBefore(db: Kysely<Schema>, commit: CommitUpload): Promise<FileRecord> {
   const upload = uuidBytes(commit.upload)
+  const token = tokenOf(commit)
   const same = await db
     .selectFrom('uploads')
     .select('id')
     .where('id', '=', upload)
     .where('state', '=', 'committed')
     .where('file', '=', uuidBytes(commit.file))
-    .where('token', '=', hashBytes(commit.link.tokenHash))
+    .where((eb) => (token === null ? eb('token', 'is', null) : eb('token', '=', token)))
     .executeTakeFirst()
   if (same === undefined) throw await whyNotOpen(db, upload)
   return await fileThere(db, commit)
@@ -142,7 +143,15 @@ async function checkCopies(db: Kysely<Schema>, holder: number, commit: CommitUpl
   if (lacking !== undefined) throw new PeerbinError('copies-missing')
 }
 
-async function insertLink(db: Kysely<Schema>, { link, file, uploadedAt }: CommitUpload): Promise<void> {
+const tokenOf = ({ link }: CommitUpload): Uint8Array | null =>
+  link === undefined ? null : hashBytes(link.tokenHash)
+
+/** @throws `upload-conflict` when another one has its token or its delete secret */
+export async function insertLink(
+  db: Kysely<Schema>,
+  link: NewLink,
+  { file, uploadedAt }: Pick<CommitUpload, 'file' | 'uploadedAt'>
+): Promise<void> {
   const inserted = await db
     .insertInto('links')
     .values({

@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
-import type { AdoptFile } from '../../metadata-store.ts'
+import type { AdoptFile, NewLink, SpaceKey } from '../../metadata-store.ts'
 import type { ChunkId } from '../../types.ts'
 import { chunkBytes, encodeMetadata, encodePassword, hashBytes, uuidBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
@@ -16,12 +16,11 @@ import { changeSpace } from './space.ts'
 
 export async function adoptFile(db: Kysely<Schema>, adopt: AdoptFile): Promise<boolean> {
   const { file, manifest, chunks, link } = adopt
-  if ((await readLink(db, link.tokenHash)) !== undefined) return false
-  if ((await readSentLink(db, link.deleteHash)) !== undefined) return false
+  if (link !== undefined && (await isKnown(db, link))) return false
   const holder = await nextNumber(db, 'holder')
   if (!(await insertFile(db, adopt, holder))) return false
-  await changeSpace(db, 'anonymous', file.sizeBytes) // manifests name nobody else yet
-  await insertLink(db, link, file)
+  await changeSpace(db, spaceOf(adopt), file.sizeBytes)
+  if (link !== undefined) await insertLink(db, link, file)
   const context = { peers: await peersWithOrders(db), readAt: await readNumber(db, 'time') }
   let greatest = 0
   for (const [i, { id, sizeBytes: size, generation: least }] of [manifest, ...chunks].entries()) {
@@ -37,17 +36,22 @@ export async function adoptFile(db: Kysely<Schema>, adopt: AdoptFile): Promise<b
   return true
 }
 
+const isKnown = async (db: Kysely<Schema>, link: NewLink): Promise<boolean> =>
+  (await readLink(db, link.tokenHash)) !== undefined ||
+  (await readSentLink(db, link.deleteHash)) !== undefined
+
+const spaceOf = ({ entry }: AdoptFile): SpaceKey => (entry === undefined ? 'anonymous' : `user:${entry.user}`)
+
 /** False when the file is there, whatever its state. */
-async function insertFile(
-  db: Kysely<Schema>,
-  { file, manifest, chunks, link }: AdoptFile,
-  holder: number
-): Promise<boolean> {
+async function insertFile(db: Kysely<Schema>, adopt: AdoptFile, holder: number): Promise<boolean> {
+  const { file, manifest, chunks, link, entry } = adopt
+  const versions = Number(entry !== undefined)
   const inserted = await db
     .insertInto('files')
     .values({
       id: uuidBytes(file.id),
       holder,
+      space: spaceOf(adopt),
       state: 'live',
       name: file.name,
       size: file.sizeBytes,
@@ -59,8 +63,8 @@ async function insertFile(
       metadata: encodeMetadata(file.metadata),
       chunk_count: chunks.length,
       manifest: chunkBytes(manifest.id),
-      links: link.state === 'revoked' ? 0 : 1,
-      link_rows: 1
+      links: versions + Number(link !== undefined && link.state !== 'revoked'),
+      link_rows: versions + Number(link !== undefined)
     })
     .onConflict((oc) => oc.column('id').doNothing())
     .executeTakeFirst()
@@ -69,7 +73,7 @@ async function insertFile(
 
 async function insertLink(
   db: Kysely<Schema>,
-  link: AdoptFile['link'],
+  link: NonNullable<AdoptFile['link']>,
   file: AdoptFile['file']
 ): Promise<void> {
   const { state } = link

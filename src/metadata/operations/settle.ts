@@ -121,9 +121,9 @@ async function deleteFiles(db: Kysely<Schema>, limit: number): Promise<number> {
       .where('id', '=', id)
       .where('state', '=', LIVE)
       .where('links', '=', 0)
-      .returning(['role', 'size'])
+      .returning(['space', 'size'])
       .executeTakeFirst()
-    if (deleted !== undefined) await changeSpace(db, deleted.role, -deleted.size)
+    if (deleted !== undefined) await changeSpace(db, deleted.space, -deleted.size)
   }
   return unlinked.length
 }

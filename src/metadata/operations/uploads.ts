@@ -11,7 +11,7 @@ import { nextNumber, readNumber } from './counters.ts'
 import { dropPieces } from './pieces.ts'
 import { changeSpace, takeSpace } from './space.ts'
 
-const NO_SPACE: UploadSpace = { role: 'anonymous', bytes: 0, bytesMax: undefined }
+const NO_SPACE: UploadSpace = { key: 'anonymous', bytes: 0, bytesMax: undefined }
 export const OPEN = sql<'open'>`'open'`
 /** Writer of a resumable upload that nobody has taken over yet; of others it is null. */
 export const NOBODY = ''
@@ -35,7 +35,7 @@ export async function openUpload(db: Kysely<Schema>, upload: OpenUpload): Promis
         opened_at: openedAt,
         expires_at: expiresAt,
         record: encodeOpened(upload),
-        role: space.role,
+        space: space.key,
         reserved: space.bytes,
         plan: upload.plan ?? null,
         writer: upload.plan === undefined ? null : NOBODY
@@ -108,10 +108,10 @@ export async function abandonUpload(
     .where('id', '=', id)
     .where('state', '=', OPEN)
     .$if(staleAt !== undefined, (query) => query.where('expires_at', '<=', staleAt ?? 0))
-    .returning(['holder', 'role', 'reserved'])
+    .returning(['holder', 'space', 'reserved'])
     .executeTakeFirst()
   if (ended !== undefined) {
-    await changeSpace(db, ended.role, -ended.reserved)
+    await changeSpace(db, ended.space, -ended.reserved)
     const { isLast } = await dropPieces(db, ended.holder, ABANDONED_PIECES_MAX)
     if (isLast) await db.updateTable('uploads').set({ holder: 0 }).where('id', '=', id).execute()
     return true

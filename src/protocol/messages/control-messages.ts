@@ -1,7 +1,7 @@
 /** The control protocol, spoken to the leading controller. */
 
 import { z } from 'zod'
-import { CHUNKS_PER_PAGE_MAX, FILE_CHUNKS_MAX, LINK_DOWNLOADS_MAX, NODES_MAX } from '../limits.ts'
+import { CHUNKS_PER_PAGE_MAX, FILE_CHUNKS_MAX, NODES_MAX } from '../limits.ts'
 import * as s from '../schema.ts'
 import { accountMessages } from './account-messages.ts'
 import { operatorMessages } from './operator-messages.ts'
@@ -19,9 +19,18 @@ import {
   receipt,
   sentClaim
 } from './shapes.ts'
+import {
+  commitEntry,
+  errorCode,
+  newLink,
+  uploadOwner,
+  userFileMessages,
+  versionNumber
+} from './user-file-messages.ts'
 import { NOTHING_TO_REPAIR, collectorStatus, repairStatus, scrubStatus, snapshotStatus } from './status.ts'
 
 export const controlMessages = {
+  ...userFileMessages,
   ...accountMessages,
   ...operatorMessages,
   openUpload: {
@@ -32,6 +41,8 @@ export const controlMessages = {
       metadata: s.metadata,
       /** Whose limits hold; without it, those of `anonymous`. */
       role: s.userRole.optional(),
+      /** Of a user's file: the space is the user's, and a failure is recorded at the path. */
+      owner: uploadOwner.optional(),
       /** Most that the file can have: so much of the role's space is taken until the commit. */
       bytesMax: s.count.optional(),
       /** What ends it later, kept as it is: any edge may then go on with the upload. */
@@ -59,7 +70,14 @@ export const controlMessages = {
             chunkCount: s.count,
             sizeBytes: s.count
           }),
-          z.object({ state: z.enum(['committed', 'abandoned']) })
+          z.object({
+            state: z.enum(['committed', 'abandoned']),
+            /** What it became of a user's file. */
+            file: s.fileId.optional(),
+            entry: s.entryId.optional(),
+            version: versionNumber.optional(),
+            sizeBytes: s.count.optional()
+          })
         ])
         .nullable(),
       now: s.timeMs
@@ -136,30 +154,32 @@ export const controlMessages = {
         mediaType: s.mediaType.optional(),
         indexBytes: s.indexBytes.optional(),
         encryption: s.encryption.optional(),
-        link: z.object({
-          tokenHash: s.secretHash,
-          deleteHash: s.secretHash,
-          downloads: z.int().min(1).max(LINK_DOWNLOADS_MAX),
-          expiresAt: s.timeMs,
-          password: s.passwordRecord.optional(),
-          proofHash: s.secretHash.optional()
-        })
+        link: newLink.optional(),
+        /** A version of a user's file, in place of the link or beside it. */
+        entry: commitEntry.optional()
       })
-      .refine(({ sizeBytes, indexBytes = 0 }) => indexBytes < sizeBytes, 'an index without a payload'),
+      .refine(({ sizeBytes, indexBytes = 0 }) => indexBytes < sizeBytes, 'an index without a payload')
+      .refine(({ link, entry }) => link !== undefined || entry !== undefined, 'nothing that leads to it'),
     /**
-     * `isProtected`, `needsProof`: the password, the proof was understood, and `file` says whether an index and an encryption were. A controller of an earlier version passes
+     * `entry`, `version`: what it became of a user's file. `isProtected`, `needsProof`: the password, the proof was understood, and `file` says whether an index and an encryption were. A controller of an earlier version passes
      * over what it does not know, and the edge must not hand out such a link.
      */
     response: z.object({
       file,
       isProtected: z.boolean().default(false),
-      needsProof: z.boolean().default(false)
+      needsProof: z.boolean().default(false),
+      entry: s.entryId.optional(),
+      version: versionNumber.optional()
     }),
     requestBody: false,
     responseBody: false
   },
+  /** `failure`: why, where the upload of a user's file failed, so that it stands in the file's record. */
   abandonUpload: {
-    request: z.object({ upload: s.uploadId }),
+    request: z.object({
+      upload: s.uploadId,
+      failure: z.object({ code: errorCode, attempts: s.count }).optional()
+    }),
     response: z.object({ abandoned: z.boolean() }),
     requestBody: false,
     responseBody: false

@@ -11,7 +11,7 @@ import { createNode, MemoryChunkStore, MemoryHub, newClusterKey } from '../../..
 import type { MetadataStore } from '../../../src/metadata-store.ts'
 import { chunkIdOf, sha256 } from '../../../src/protocol/ids.ts'
 import { encodeManifest } from '../../../src/protocol/manifest.ts'
-import type { Manifest } from '../../../src/protocol/manifest.ts'
+import type { Manifest, ManifestLink } from '../../../src/protocol/manifest.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { silentLogger } from '../../../src/runtime/logger.ts'
 import { systemRandom } from '../../../src/runtime/random.ts'
@@ -26,7 +26,7 @@ const HOUR = 3_600_000
 export const secretHash = (): SecretHash => randomBytes(32).toString('hex') as SecretHash
 
 export interface PlacedFile {
-  readonly manifest: Manifest
+  readonly manifest: Manifest & { link: ManifestLink }
   readonly chunk: ChunkId
   readonly parts: ReadonlyArray<{ readonly id: ChunkId; readonly bytes: Uint8Array; generation: number }>
 }
@@ -62,7 +62,7 @@ export class RenewalWorld {
   /** Places a file of one chunk on these nodes (all, if none are given), as one that was committed at that generation. */
   async place(name: string, generation: number, on = this.nodes): Promise<PlacedFile> {
     const content = randomBytes(1000)
-    const manifest: Manifest = {
+    const manifest: PlacedFile['manifest'] = {
       id: randomUUID() as FileId,
       name,
       mediaType: 'text/plain',

@@ -1,0 +1,121 @@
+/** `GET`, `PATCH /api/files/{id}`, `DELETE /api/files/delete/{id}`: what is said of a file, and its end. */
+
+import { z } from 'zod'
+import * as s from '../../../protocol/schema.ts'
+import type { EntryId, EntryRecord } from '../../../types.ts'
+import { actorOf, asking } from '../../accounts/actor.ts'
+import type { Actor } from '../../accounts/actor.ts'
+import type { EdgeContext, Route } from '../../context.ts'
+import { jsonBodyOf, readJson } from '../../http/json-body.ts'
+import { fileAnswer, fileSchema, messageSchema } from '../../user-files/answers.ts'
+import { EXPIRES_SECONDS_MAX, invalid, parseLifeMs, parsePath } from '../../user-files/fields.ts'
+import { entryIdOf, entryParams, json, refusals, tags, versionOf } from './shared.ts'
+
+const query = z.object({ version: z.string().optional().describe('number of a version; default: the one that counts') })
+
+export const getFile: Route = (app, context) => {
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/api/files/:id',
+    schema: {
+      summary: 'What is known of a file',
+      tags,
+      params: entryParams,
+      querystring: query,
+      response: { 200: json('The file', fileSchema), ...refusals('404 version-unknown') }
+    },
+    config: { permission: { who: 'user', scope: 'files:read', of: 'entry' } },
+    handler: async (request, reply) => {
+      const actor = asking(actorOf(request))
+      const id = entryIdOf(request.params)
+      const wanted = request.query.version
+      const found = await context.controller.call('getEntry', {
+        actor,
+        id,
+        ...(wanted !== undefined && { version: versionOf(wanted) })
+      })
+      return reply.send(fileAnswer(found.entry, found.version))
+    }
+  })
+}
+
+const changes = z.strictObject({
+  path: z.string().optional().describe('where it is to be: folders and name'),
+  metadata: s.metadata.optional().describe('in place of what there is; at most 16 KiB'),
+  expires_in: z
+    .int()
+    .min(1)
+    .max(EXPIRES_SECONDS_MAX)
+    .nullable()
+    .optional()
+    .describe('seconds from now until it is deleted; null: never')
+})
+
+async function change(
+  { controller }: EdgeContext,
+  actor: Actor,
+  id: EntryId,
+  { path, metadata, expires_in: expiresIn }: z.output<typeof changes>
+): Promise<EntryRecord> {
+  const asked = { actor: asking(actor), id }
+  const target = path === undefined ? undefined : parsePath(path, 'path')
+  if (target === undefined && metadata === undefined && expiresIn === undefined)
+    throw invalid('path', 'path, metadata or expires_in is needed')
+  const { now } = await controller.call('getEntry', asked)
+  // the one that others can be in the way of comes first: when it is refused, nothing has changed
+  const moved = target === undefined ? undefined : await controller.call('moveEntry', { ...asked, path: target })
+  if (moved !== undefined && metadata === undefined && expiresIn === undefined) return moved.entry
+  const expiresAt = typeof expiresIn === 'number' ? now + parseLifeMs(expiresIn, 'expires_in') : expiresIn
+  const changed = await controller.call('changeEntry', {
+    ...asked,
+    ...(metadata !== undefined && { metadata }),
+    ...(expiresAt !== undefined && { expiresAt })
+  })
+  return changed.entry
+}
+
+export const patchFile: Route = (app, context) => {
+  app.patch(
+    '/api/files/:id',
+    {
+      schema: {
+        summary: 'Rename or move a file; change its metadata or its end',
+        tags,
+        params: entryParams,
+        response: {
+          200: json('As it is now', fileSchema),
+          ...refusals('409 path-taken, path-conflict; 413 too-large; 422 invalid-field')
+        }
+      },
+      config: { permission: { who: 'user', scope: 'files:write', of: 'entry' }, ...jsonBodyOf(changes) }
+    },
+    async (request, reply) => {
+      const actor = actorOf(request)
+      const id = entryIdOf(request.params)
+      const wanted = await readJson(context, request, changes)
+      return reply.send(fileAnswer(await change(context, actor, id, wanted)))
+    }
+  )
+}
+
+export const deleteFile: Route = (app, context) => {
+  app.delete(
+    '/api/files/delete/:id',
+    {
+      schema: {
+        summary: 'Delete a file with its versions and its links',
+        description: 'Downloads that run go on for a while. Deleting it again does no harm.',
+        tags,
+        params: entryParams,
+        response: { 200: json('Deleted', messageSchema), ...refusals() }
+      },
+      config: { permission: { who: 'user', scope: 'files:write', of: 'entry' } }
+    },
+    async (request, reply) => {
+      const id = entryIdOf(request.params)
+      await context.controller.call('deleteEntry', { actor: asking(actorOf(request)), id })
+      context.logger.info('a file of a user was deleted', { entry: id })
+      return reply.send({ message: 'The file was deleted.' })
+    }
+  )
+}

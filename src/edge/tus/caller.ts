@@ -1,0 +1,125 @@
+/** Who makes a request for an upload that goes on later, and what that is counted by: a stranger by the address, a user by the account, whose upload is reached by nobody else. */
+
+import type { FastifyRequest } from 'fastify'
+import { PeerbinError, hasCode } from '../../errors.ts'
+import { readBody } from '../http/request-body.ts'
+import type { EntryId, UserId } from '../../types.ts'
+import { asking } from '../accounts/actor.ts'
+import type { Actor } from '../accounts/actor.ts'
+import { assertPermitted } from '../accounts/permissions.ts'
+import type { Guard } from '../accounts/session-watch.ts'
+import type { EdgeContext } from '../context.ts'
+import { headerOf } from '../http/accept.ts'
+import type { UploadPass } from '../limits/address-limits.ts'
+import { clientAddress } from '../limits/client-address.ts'
+import type { Transfer } from '../transfer/transfers.ts'
+import { wantsEntry } from './entry-metadata.ts'
+import type { GivenMetadata } from './upload-plan.ts'
+
+/** `creation` begins an upload, `part` goes on with one, `question` brings nothing. */
+export type RequestKind = 'creation' | 'part' | 'question'
+
+export interface TusCallerDeps {
+  readonly context: EdgeContext
+  readonly request: FastifyRequest
+  readonly kind: RequestKind
+  /** What the request brings; undefined: it does not say. */
+  readonly announcedBytes: number | undefined
+}
+
+export class TusCaller {
+  readonly #deps: TusCallerDeps
+  /** What has come is stored, whether or not its client is still there: only the edge's stop ends it, and the end of a user's session. */
+  readonly #transfer: Transfer
+  #signal: AbortSignal
+  #pass: UploadPass | undefined
+  #guard: Guard | undefined
+  #actor: Actor | undefined
+
+  constructor(deps: TusCallerDeps) {
+    this.#deps = deps
+    this.#transfer = deps.context.transfers.hold()
+    this.#signal = this.#transfer.signal
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal
+  }
+
+  /**
+   * Whose the upload is to be that a creation describes; undefined: nobody's, it gets a link. The cookie that a browser sends with everything makes it a user's only where the
+   * description asks for that; a program that shows a token means it.
+   * @throws `credentials-missing`, `credentials-invalid`, `permission-denied`
+   */
+  async ownerOf(given: GivenMetadata): Promise<Actor | undefined> {
+    const wants = wantsEntry(given)
+    const { headers } = this.#deps.request
+    const isShown = /^Bearer(?: |$)/i.test(headerOf(headers, 'authorization') ?? '')
+    if (wants === 'no' && !isShown) return undefined
+    const actor = await this.#identify()
+    if (actor === undefined && wants === 'asked') throw new PeerbinError('credentials-missing')
+    return actor
+  }
+
+  /**
+   * Lets the request at an upload, and counts it. To be called before anything of the body is read.
+   * @param owner undefined: the upload is nobody's, and its address is all it takes
+   * @throws `credentials-missing`, `credentials-invalid`, `permission-denied`; `too-many-transfers`, `too-many-uploads`, `daily-bytes-used`
+   */
+  async admit(owner: UserId | undefined): Promise<void> {
+    if (owner === undefined) return this.#count(clientAddress(this.#deps.request), 'anonymous')
+    const actor = await this.#identify()
+    if (actor === undefined) throw new PeerbinError('credentials-missing')
+    if (actor.user !== owner) throw new PeerbinError('permission-denied')
+    this.#count(owner, 'user')
+    this.#guard ??= this.#deps.context.sessions.guard(actor)
+    this.#signal = AbortSignal.any([this.#transfer.signal, this.#guard.signal])
+  }
+
+  /**
+   * Lets the request at an upload that has become a version of a file: of its owner's, and of nobody else's, whatever an administrator may do with the file itself.
+   * @returns false when the file is not there any more
+   */
+  async admitToEntry(entry: EntryId): Promise<boolean> {
+    const actor = await this.#identify()
+    if (actor === undefined) throw new PeerbinError('credentials-missing')
+    try {
+      const found = await this.#deps.context.controller.call('getEntry', { actor: asking(actor), id: entry })
+      if (found.entry.owner !== actor.user) throw new PeerbinError('permission-denied')
+      return true
+    } catch (error) {
+      if (hasCode(error, 'file-unknown')) return false
+      throw error
+    }
+  }
+
+  /** The body as it comes. */
+  async *body(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const piece of readBody(this.#deps.request.raw)) {
+      this.#pass?.received(piece.byteLength)
+      yield piece
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#guard?.[Symbol.dispose]()
+    this.#pass?.[Symbol.dispose]()
+    this.#transfer[Symbol.dispose]()
+  }
+
+  #count(key: string, party: 'anonymous' | 'user'): void {
+    const { context, kind, announcedBytes } = this.#deps
+    if (this.#pass !== undefined || kind === 'question') return
+    const { addresses } = context
+    this.#pass =
+      kind === 'creation' ? addresses.upload(key, party, announcedBytes) : addresses.part(key, party, announcedBytes)
+  }
+
+  async #identify(): Promise<Actor | undefined> {
+    if (this.#actor !== undefined) return this.#actor
+    const actor = await this.#deps.context.accounts.identify(this.#deps.request)
+    if (actor !== undefined) assertPermitted({ who: 'user', scope: 'files:write' }, actor)
+    this.#actor = actor
+    return actor
+  }
+}

@@ -1,0 +1,158 @@
+/** What the metadata does with users' files: the part of the seam of metadata-store.ts, whose rules hold here too. */
+
+import type { NewLink } from './metadata-records.ts'
+import type {
+  EntryId,
+  EntryRecord,
+  FileId,
+  FileRecord,
+  LinkRecord,
+  SecretHash,
+  ShareRecord,
+  UserId,
+  VersionRecord,
+  VersionStatus
+} from './types.ts'
+
+export const ENTRY_SORTS = ['name', 'date', 'size'] as const
+export type EntrySort = (typeof ENTRY_SORTS)[number]
+
+/** Where a page of entries begins: behind this one. `value`: its `changedAt`, or its size, where that is what they are sorted by; 0 otherwise. */
+export interface EntryCursor {
+  id: EntryId
+  owner: UserId
+  path: string
+  value: number
+}
+
+export interface ListEntries {
+  /** Undefined: everybody's. */
+  owner?: UserId | undefined
+  /** Only what is in it; undefined: the topmost. */
+  folder?: string | undefined
+  /** What is in folders below it as well. */
+  recursive: boolean
+  /** Part of the name, in whatever case. */
+  search?: string | undefined
+  /** By name: by owner, folder (as their paths are compared) and then name. Equal ones by id. */
+  sort: EntrySort
+  order: 'ascending' | 'descending'
+  after?: EntryCursor | undefined
+  limit: number
+}
+
+/** `next`: where the next page begins; null: there is none. A page can be short, or empty, and have a next one: one step looks at a bounded number of rows. */
+export interface EntryPage {
+  entries: EntryRecord[]
+  next: EntryCursor | null
+}
+
+/** What became of a version. Told in the transaction that changes it (metadata/operations/status-changes.ts). */
+export interface StatusChange {
+  owner: UserId
+  entry: EntryId
+  version: number
+  path: string
+  file: FileId | null
+  sizeBytes: number
+  status: VersionStatus
+  code: string | null
+  attempts: number
+  /** The store's time. */
+  at: number
+}
+
+export interface StatusCursor {
+  entry: EntryId
+  version: number
+}
+
+export interface EntryRecords {
+  /** Undefined for one that is not known (any more). */
+  getEntry(id: EntryId): Promise<EntryRecord | undefined>
+  /** By its path, in whatever case; and the number that the next version there will get. */
+  findEntry(owner: UserId, path: string): Promise<{ entry: EntryRecord | undefined; next: number }>
+  /** Undefined for one that is not known (any more), or whose entry is not. */
+  getVersion(id: EntryId, version: number): Promise<VersionRecord | undefined>
+  listEntries(request: ListEntries): Promise<EntryPage>
+  /** Folders directly in `folder` (undefined: the topmost), by name, behind `after`. */
+  listFolders(request: {
+    owner: UserId
+    folder?: string | undefined
+    after?: string | undefined
+    limit: number
+  }): Promise<string[]>
+  /** The newest first, below `before`. */
+  listVersions(id: EntryId, before: number | undefined, limit: number): Promise<VersionRecord[]>
+  /** `file-unknown`; `path-taken` where another one is; `path-conflict` where a folder is, or a file above. By unique keys, so that of many only one gets a path. */
+  moveEntry(request: { id: EntryId; path: string; now: number }): Promise<EntryRecord>
+  /** `metadata` is the current version's from then on. `file-unknown`. */
+  changeEntry(request: {
+    id: EntryId
+    metadata?: Record<string, string> | undefined
+    expiresAt?: number | null | undefined
+    now: number
+  }): Promise<EntryRecord>
+  /**
+   * A new version with the content of an earlier one; nothing when the current one has that content. `file-unknown`, `version-unknown`, `upload-failed`. A version that is dropped
+   * at the same moment was restored before, or is unknown.
+   */
+  restoreVersion(request: { id: EntryId; version: number; now: number; graceMs: number }): Promise<EntryRecord>
+  /** Of the current one, the newest with content counts then; with the last one the entry goes as by deleteEntry: undefined. `file-unknown`, `version-unknown`. */
+  deleteVersion(request: {
+    id: EntryId
+    version: number
+    now: number
+    graceMs: number
+  }): Promise<EntryRecord | undefined>
+  /** Drops all with content but the newest `keep`, and records of failures older than those. Answers how many. `file-unknown`. */
+  pruneVersions(request: { id: EntryId; keep: number; now: number; graceMs: number }): Promise<number>
+  /**
+   * Gone from everything at once, with its path, its share links (revoked) and the space of its versions; their content goes after `graceMs`, for those who are reading it.
+   * `deleted` false: it was deleted before, and that is remembered still. Answers the links that ended by it. `file-unknown`.
+   */
+  deleteEntry(request: {
+    id: EntryId
+    now: number
+    graceMs: number
+  }): Promise<{ deleted: boolean; links: Array<{ tokenHash: SecretHash; deleteHash: SecretHash }> }>
+  /**
+   * A link to the content of a version (undefined: the current one), which is kept as long as either. Idempotent by its token. One that is made while the entry is deleted ends
+   * with it, or is refused. `file-unknown`, `version-unknown`, `upload-failed`, `shares-full`; `upload-conflict` for a token or delete secret that another link has.
+   */
+  shareEntry(request: {
+    id: EntryId
+    version?: number | undefined
+    link: NewLink
+    now: number
+  }): Promise<{ link: LinkRecord; file: FileRecord; version: number }>
+  /** The newest first; those that ended too, while they are remembered. */
+  listShares(
+    id: EntryId,
+    after: { createdAt: number; tokenHash: SecretHash } | undefined,
+    limit: number
+  ): Promise<ShareRecord[]>
+  /** One of them, by the first characters of its token's hash. */
+  findShare(
+    id: EntryId,
+    prefix: string
+  ): Promise<{ tokenHash: SecretHash; deleteHash: SecretHash } | undefined>
+  /**
+   * One bounded step: entries whose time has come are deleted, content whose grace is over is let go, and so are records of failures older than `failedMs` (with their entry, if
+   * nothing else is in it). Answers how many rows it changed.
+   */
+  settleEntries(
+    times: { now: number; graceMs: number; failedMs: number },
+    limit: number
+  ): Promise<{ changed: number; links: Array<{ tokenHash: SecretHash; deleteHash: SecretHash }> }>
+  /**
+   * One bounded step: of the versions that are `cached`, behind `after`, those of which every chunk has `copies` recorded copies become `uploaded_successfully`. `limit`: pieces
+   * looked at; where it has come to in a large file is kept. Answers how many changed, and where to go on; null: all were looked at.
+   */
+  settleStatuses(request: {
+    copies: number
+    after?: StatusCursor | undefined
+    limit: number
+    now: number
+  }): Promise<{ changed: number; next: StatusCursor | null }>
+}
