@@ -36,10 +36,12 @@ export const isUserName = (name: string): boolean =>
 
 /**
  * What names are compared by: no two users share one. NFKC and without case; by way of capitals, which make one of letters that small letters keep
- * apart (`ß` and `ss`, both sigmas). Idempotent.
+ * apart (`ß` and `ss`, both sigmas); and that again, because what is composed at the end can have another case still. Idempotent.
  */
-export const userNameKey = (name: string): string =>
-  name.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
+export const userNameKey = (name: string): string => folded(folded(name))
+
+const folded = (text: string): string =>
+  text.normalize('NFKC').toLowerCase().toUpperCase().toLowerCase().normalize('NFKC')
 
 /** The same for what somebody typed to be recognised, or to search by: a name or not. */
 export const typedNameKey = (text: string): string => userNameKey(spaced(text))

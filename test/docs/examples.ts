@@ -33,7 +33,7 @@ export function examplesOf(name: string): Example[] {
 }
 
 /** Written between the answers. */
-const MARK = '\u0001end of an example\u0001'
+const MARK = '<<< end of an example >>>'
 
 /** Only what these pages ask of it: `.a`, `.a[0].b`. */
 const JQ =

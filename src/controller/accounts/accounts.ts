@@ -22,7 +22,10 @@ export interface Accounts extends ControllerPart<AccountOp> {
   newSetupSecret(): Promise<string | undefined>
 }
 
-export interface AccountsDeps extends ControllerDeps {
+export interface AccountsDeps extends Pick<
+  ControllerDeps,
+  'store' | 'clock' | 'random' | 'logger' | 'clusterSecret' | 'config'
+> {
   readonly time: StoreTime
 }
 

@@ -3,6 +3,7 @@
 import type { FastifyRequest } from 'fastify'
 import { PeerbinError } from '../../errors.ts'
 import type { ControlMessages, RequestOf } from '../../protocol/messages.ts'
+import { SCOPES } from '../../types.ts'
 import type { AccountRole, ActiveSession, Scope, SessionId, SessionKind, UserId } from '../../types.ts'
 
 export interface Actor {
@@ -31,15 +32,21 @@ export function actorOf(request: FastifyRequest): Actor {
   return request.actor
 }
 
-/** The actor of an active session: a key without the scope `admin` acts as a user, whoever it belongs to. */
-export function toActor({ id, user, name, role, kind, scopes, expiresAt }: ActiveSession): Actor {
+/**
+ * The actor of an active session. A session has every scope that its user can have; a key has its own, and without `admin` it acts as a user, whoever it
+ * belongs to.
+ */
+export function toActor({ id, user, name, role, kind, scopes: given, expiresAt }: ActiveSession): Actor {
+  const scopes = (kind === 'session' ? SCOPES : given).filter(
+    (scope) => scope !== 'admin' || role === 'admin'
+  )
   return {
     user,
     name,
-    role: role === 'admin' && scopes.includes('admin') ? 'admin' : 'user',
+    role: scopes.includes('admin') ? 'admin' : 'user',
     session: id,
     kind,
-    scopes: role === 'admin' ? scopes : scopes.filter((scope) => scope !== 'admin'),
+    scopes,
     expiresAt
   }
 }

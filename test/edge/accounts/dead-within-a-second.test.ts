@@ -1,6 +1,5 @@
 /** A session that has ended is dead within a second: on every edge, and in the middle of what it had begun. */
 
-import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import cookie from '@fastify/cookie'
 import { fastify } from 'fastify'
@@ -24,7 +23,7 @@ async function slowServer({
   const { controller } = await cluster.client('edge')
   const { clock, logger, config } = cluster
   const { accounts, sessions } = openAccounts({ controller, clock, logger, config }, () => '')
-  const app: App = fastify() as unknown as App
+  const app: App = fastify({ forceCloseConnections: true }) as unknown as App
   await app.register(cookie)
   addPermissions(app, { accounts })
   app.get(
@@ -55,8 +54,9 @@ async function download(url: string, token: string): Promise<Download> {
   const answer = await fetch(`${url}/api/slow`, { headers: { authorization: `Bearer ${token}` } })
   if (answer.body === null || !answer.ok) throw new Error(`the download began with ${answer.status}`)
   const body = Readable.fromWeb(answer.body)
-  const over = once(body, 'close').then(() => (body.errored === null ? ('ended' as const) : ('cut' as const)))
-  body.on('error', () => undefined)
+  const over = new Promise<'ended' | 'cut'>((resolve) => {
+    body.once('end', () => resolve('ended')).once('error', () => resolve('cut'))
+  })
   const state = { over, bytes: 0 }
   body.on('data', (piece: Uint8Array) => (state.bytes += piece.byteLength))
   return state

@@ -20,7 +20,7 @@ function session(n: number, role: AccountRole = 'user'): ActiveSession {
     name: `user ${n}`,
     role,
     kind: 'session',
-    scopes: [...SCOPES],
+    scopes: [],
     expiresAt: null,
     key: null
   }
