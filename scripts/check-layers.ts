@@ -51,12 +51,14 @@ const VOCABULARY = new Set([
   'errors',
   'config',
   'config-accounts',
+  'config-history',
   'config-kinds',
   'config-lists',
   'config-user-transfers',
   'metadata-store',
   'metadata-records',
   'metadata-entries',
+  'history',
   'version'
 ])
 

@@ -5,6 +5,7 @@
 
 import { z } from 'zod'
 import { accountSections, accountShape } from './config-accounts.ts'
+import { historySections, historyShape } from './config-history.ts'
 import { DAY, HOUR, MIB, MINUTE, SECOND, bytes, list, ms, num, text } from './config-kinds.ts'
 import { forbiddenTypes, trustedProxies } from './config-lists.ts'
 import { PeerbinError } from './errors.ts'
@@ -327,6 +328,7 @@ const sections = {
   anonymous,
   scan,
   ...accountSections,
+  ...historySections,
   network,
   log
 }
@@ -347,6 +349,7 @@ export const configSchema = z.strictObject({
   anonymous: anonymous.prefault({}),
   scan: scan.prefault({}),
   ...accountShape,
+  ...historyShape,
   network: network.prefault({}),
   log: log.prefault({})
 })

@@ -9,6 +9,7 @@
  */
 
 import type { EntryRecords } from './metadata-entries.ts'
+import type { HistoryRecords } from './history.ts'
 import type {
   NodeRecord,
   CopyRecord,
@@ -334,7 +335,8 @@ export interface MetadataStore
     RepairRecords,
     InventoryRecords,
     RecoveryRecords,
-    AccountRecords {
+    AccountRecords,
+    HistoryRecords {
   readonly durable: boolean
   open(): Promise<void>
   close(): Promise<void>

@@ -18,6 +18,8 @@ export type FileId = Brand<string, 'FileId'>
 export type UploadId = Brand<string, 'UploadId'>
 /** UUID v4 of one request that goes on with an upload; the newest fences off the others. */
 export type UploadWriter = Brand<string, 'UploadWriter'>
+/** UUID v4 of a record of the history. */
+export type HistoryId = Brand<string, 'HistoryId'>
 /**
  * Secret of a share link, base64url of 128 random bits or more. Only its SHA-256 is stored, and it never reaches a log.
  * See protocol/secrets.ts.

@@ -19,6 +19,8 @@ import { CopyCheck } from './copy-check.ts'
 import { FileChunks } from './file-chunks.ts'
 import { createUserFiles } from './files/user-files.ts'
 import { createHandlers } from './handlers.ts'
+import { createHistory } from './history/history.ts'
+import type { History } from './history/history.ts'
 import { Leadership, NO_TERM, greatestTerm } from './leadership.ts'
 import { LinkService } from './link-service.ts'
 import { Brakes } from './inventory/brakes.ts'
@@ -78,6 +80,7 @@ export class Controller implements Service {
     inventory: Inventory
     snapshots: Snapshots
     scrubs: Scrubs
+    history: History
   }
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -104,7 +107,8 @@ export class Controller implements Service {
       accounts: createAccounts(shared),
       repair: createRepair(shared),
       inventory: createInventory({ ...shared, urge }),
-      snapshots: createSnapshots({ ...shared, source: deps.snapshots })
+      snapshots: createSnapshots({ ...shared, source: deps.snapshots }),
+      history: createHistory(shared)
     }
     const scrubs = new Scrubs(this.#deps)
     const loops = createLoops(shared, parts)

@@ -6,6 +6,7 @@ import type { AccountOp, Accounts } from './accounts/accounts.ts'
 import type { CopyCheck } from './copy-check.ts'
 import type { UserFileOp, UserFiles } from './files/user-files.ts'
 import type { FileChunks } from './file-chunks.ts'
+import type { History } from './history/history.ts'
 import type { Leadership } from './leadership.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import type { LinkService } from './link-service.ts'
@@ -19,6 +20,7 @@ import type { UploadService } from './upload-service.ts'
 export interface HandlersDeps {
   accounts: Accounts
   files: UserFiles
+  history: History
   leadership: Leadership
   uploads: UploadService
   resumption: ResumptionService
@@ -36,6 +38,7 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
   const {
     accounts,
     files,
+    history,
     leadership,
     uploads,
     resumption,
@@ -93,6 +96,9 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
       leadership.assert()
       return await snapshots.backup(message, signal)
     },
+    recordHistory: led(history.handlers.recordHistory),
+    listHistory: led(history.handlers.listHistory),
+    followHistory: led(history.handlers.followHistory),
     status: led(() => status())
   }
 }

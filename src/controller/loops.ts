@@ -13,6 +13,7 @@ import type { TrimWatch } from './trim-watch.ts'
 import { createCondemner } from './workers/condemner.ts'
 import { DeleteOrders } from './workers/delete-orders.ts'
 import type { Brakes } from './inventory/brakes.ts'
+import type { History } from './history/history.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import type { Repair } from './repair/repair.ts'
 import type { Snapshots } from './snapshots/snapshots.ts'
@@ -44,6 +45,7 @@ export interface LoopParts {
   readonly repair: Repair
   readonly inventory: Inventory
   readonly snapshots: Snapshots
+  readonly history: History
 }
 
 /**
@@ -69,6 +71,7 @@ export function createLoops(deps: LoopsDeps, parts: LoopParts): Loops {
     ...parts.inventory.workers.map(loop),
     ...parts.snapshots.workers.map(loop),
     ...parts.accounts.workers.map(loop),
+    ...parts.history.workers.map(loop),
     loop(createTombstones({ store, time, config })),
     loop(createTimeMark({ store, time, leadership })),
     loop(deps.nodes)

@@ -30,6 +30,8 @@ import { sessions } from './routes/accounts/sessions.ts'
 import { signIn } from './routes/accounts/sign-in.ts'
 import { signUp } from './routes/accounts/sign-up.ts'
 import { users } from './routes/accounts/users.ts'
+import { events } from './routes/history/get-events.ts'
+import { history } from './routes/history/get-history.ts'
 import { deleteLink } from './routes/delete-link.ts'
 import { getActiveNodes, getHealth, getStatus } from './routes/get-cluster.ts'
 import { getDownload, getEntry } from './routes/get-download.ts'
@@ -75,6 +77,8 @@ const ROUTES: readonly Route[] = [
   keys,
   users,
   invites,
+  history,
+  events,
   getOpenapi
 ]
 

@@ -21,6 +21,8 @@ import type { Budget } from '../runtime/budget.ts'
 import type { Accounts } from './accounts/accounts.ts'
 import type { SessionWatch } from './accounts/session-watch.ts'
 import type { Assets } from './assets.ts'
+import type { EventFeed } from './history/event-feed.ts'
+import type { HistoryRecorder } from './history/recorder.ts'
 import type { IndexShelf } from './delivery/index-shelf.ts'
 import type { AddressLimits } from './limits/address-limits.ts'
 import type { ClaimTable } from './transfer/claim-table.ts'
@@ -59,6 +61,10 @@ export interface EdgeContext extends EdgeDeps {
   readonly accounts: Accounts
   /** Which sessions are active; guards for what goes on longer than it takes to let a request in. */
   readonly sessions: SessionWatch
+  /** Notes who did what. */
+  readonly history: HistoryRecorder
+  /** What becomes of uploads, for those who listen. */
+  readonly events: EventFeed
   /** The edge's own address, for requests that do not say by which name they came. */
   readonly url: () => string
 }

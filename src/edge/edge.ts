@@ -13,6 +13,8 @@ import { createApp } from './app.ts'
 import { loadAssets } from './assets.ts'
 import type { App, EdgeDeps } from './context.ts'
 import { IndexShelf } from './delivery/index-shelf.ts'
+import { EventFeed } from './history/event-feed.ts'
+import { HistoryRecorder } from './history/recorder.ts'
 import { Sockets } from './http-server.ts'
 import { AddressLimits } from './limits/address-limits.ts'
 import { CertificateReloader, readCertificate } from './tls.ts'
@@ -31,6 +33,8 @@ interface Running {
   readonly sockets: Sockets
   readonly transfers: Transfers
   readonly sessions: SessionWatch
+  readonly history: HistoryRecorder
+  readonly events: EventFeed
   readonly reloader: CertificateReloader | undefined
   readonly url: string
 }
@@ -82,6 +86,8 @@ export class Edge implements Service {
     const { clock, logger, config } = this.#deps
     const certificate = await readCertificate(config.edge)
     const transfers = new Transfers()
+    const history = new HistoryRecorder(this.#deps)
+    const events = new EventFeed(this.#deps)
     const { accounts, sessions } = openAccounts(this.#deps, () => this.url)
     const { app, permissions } = await createApp(
       {
@@ -95,6 +101,8 @@ export class Edge implements Service {
         addresses: new AddressLimits(clock, config),
         accounts,
         sessions,
+        history,
+        events,
         url: () => this.url
       },
       certificate,
@@ -119,12 +127,13 @@ export class Edge implements Service {
           })
     await reloader?.start()
     const url = urlOf(app.server.address(), config.edge.host, certificate !== undefined)
-    return { app, permissions, sockets, transfers, sessions, reloader, url }
+    return { app, permissions, sockets, transfers, sessions, history, events, reloader, url }
   }
 
-  async #close({ app, sockets, transfers, sessions, reloader }: Running): Promise<void> {
+  async #close({ app, sockets, transfers, sessions, history, events, reloader }: Running): Promise<void> {
     const { clock, config } = this.#deps
     await reloader?.stop()
+    await events.stop() // listeners have nothing to finish
     const limit = clock.setTimer(config.edge.stopMs, () => {
       transfers.cut()
       sockets.destroyAll()
@@ -137,6 +146,7 @@ export class Edge implements Service {
     await sweeping
     await sessions.stop()
     await transfers.settle(clock, SETTLE_MS)
+    await history.stop(SETTLE_MS)
   }
 
   /** Connections whose last answer ends while the edge stops would be kept for the next request; there is none. */

@@ -10,8 +10,10 @@ import type {
   Address,
   ChunkId,
   Encryption,
+  EntryId,
   FileId,
   InviteId,
+  HistoryId,
   PasswordRecord,
   PeerId,
   SecretHash,
@@ -34,7 +36,9 @@ export const hashBytes = (hash: string): Uint8Array => exactly(32, Buffer.from(h
 export const hashOf = (bytes: Uint8Array): SecretHash => hex(bytes) as SecretHash
 export const hexOf = hex
 
-export const uuidBytes = (id: FileId | UploadId | UserId | SessionId | InviteId): Uint8Array =>
+export const uuidBytes = (
+  id: FileId | UploadId | UserId | SessionId | InviteId | EntryId | HistoryId
+): Uint8Array =>
   exactly(16, Buffer.from(id.replaceAll('-', ''), 'hex'))
 
 /** Half an id would be another id, and could meet a third. */
@@ -43,7 +47,7 @@ function exactly(length: number, bytes: Uint8Array): Uint8Array {
   return bytes
 }
 
-function uuidOf(bytes: Uint8Array): string {
+export function uuidOf(bytes: Uint8Array): string {
   const text = hex(bytes)
   return [8, 12, 16, 20, 32].map((end, i) => text.slice([0, 8, 12, 16, 20][i], end)).join('-')
 }

@@ -6,6 +6,9 @@ export const ABANDONED_PIECES_MAX = 1000
 /** Pieces looked at together where the offset of an upload is found; behind a check-in there are hardly ever so many. */
 export const PREFIX_PAGE_ROWS = 256
 
+/** Records that one page of the history looks at, where not all of them are told. At 5 µs each, 10 ms. */
+export const HISTORY_LOOKED_AT_MAX = 2000
+
 /** Notes of unknown chunks that one count forgets because the present inventory did not see them; the next counts forget the rest. */
 export const UNSEEN_FORGOTTEN_MAX = 10_000
 

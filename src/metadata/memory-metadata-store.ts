@@ -7,6 +7,7 @@ import { PeerbinError } from '../errors.ts'
 import type { MetadataStore } from '../metadata-store.ts'
 import * as cluster from './memory/cluster.ts'
 import * as garbage from './memory/garbage.ts'
+import * as history from './memory/history.ts'
 import * as inventory from './memory/inventory.ts'
 import * as invites from './memory/invites.ts'
 import * as links from './memory/links.ts'
@@ -156,4 +157,8 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly listInvites = this.#step(invites.listInvites)
   readonly deleteInvite = this.#step(invites.deleteInvite)
   readonly purgeAccounts = this.#step(invites.purgeAccounts)
+  readonly recordHistory = this.#step(history.recordHistory)
+  readonly listHistory = this.#step(history.listHistory)
+  readonly lastHistory = this.#step(history.lastHistory)
+  readonly purgeHistory = this.#step(history.purgeHistory)
 }

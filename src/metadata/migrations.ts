@@ -12,6 +12,7 @@ import { toVersion4 } from './migrations/version-4.ts'
 import { toVersion5 } from './migrations/version-5.ts'
 import { toVersion6 } from './migrations/version-6.ts'
 import { toVersion7 } from './migrations/version-7.ts'
+import { toVersion8 } from './migrations/version-8.ts'
 import type { Schema } from './schema.ts'
 
 export const SQLITE_DDL: Ddl = { int: 'integer', bytes: 'blob', tableEnd: sql`without rowid, strict` }
@@ -23,7 +24,8 @@ const STEPS: ReadonlyArray<(db: Kysely<Schema>, ddl: Ddl) => Promise<void>> = [
   toVersion4,
   toVersion5,
   toVersion6,
-  toVersion7
+  toVersion7,
+  toVersion8
 ]
 
 export const SCHEMA_VERSION = STEPS.length

@@ -6,11 +6,11 @@
  */
 
 import type { ColumnType } from 'kysely'
-import type { AccountRole, SessionKind, UserState } from '../types.ts'
+import type { HistoryAction } from '../history.ts'
 import type { SpaceKey } from '../metadata-records.ts'
-import type { VersionStatus } from '../types.ts'
+import type { AccountRole, SessionKind, UserState, VersionStatus } from '../types.ts'
 
-/** Counters of the cluster: `term`, `generation`, `time`, `holder`, `name`, `admins` (active administrators), and the version of the schema. */
+/** Counters of the cluster: `term`, `generation`, `time`, `holder`, `name`, `admins` (active administrators), `history`, and the version of the schema. */
 export interface MetaTable {
   key: string
   value: number
@@ -305,6 +305,29 @@ export interface InvitesTable {
   used_by: Uint8Array | null
 }
 
+/** Docs: src/history.ts. Ids are 16 bytes. */
+export interface HistoryTable {
+  /** meta.history */
+  seq: number
+  id: Uint8Array
+  at: number
+  action: HistoryAction
+  actor: Uint8Array | null
+  actor_name: string | null
+  owner: Uint8Array | null
+  entry: Uint8Array | null
+  version: number | null
+  file: Uint8Array | null
+  path: string | null
+  bytes: number | null
+  duration_ms: number | null
+  attempts: number | null
+  outcome: string
+  address: string | null
+  session: Uint8Array | null
+  detail: string | null
+}
+
 export interface Schema {
   meta: MetaTable
   names: NamesTable
@@ -321,10 +344,11 @@ export interface Schema {
   spaces: SpacesTable
   links: LinksTable
   claims: ClaimsTable
-  users: UsersTable
-  sessions: SessionsTable
-  invites: InvitesTable
   entries: EntriesTable
   paths: PathsTable
   versions: VersionsTable
+  users: UsersTable
+  sessions: SessionsTable
+  invites: InvitesTable
+  history: HistoryTable
 }

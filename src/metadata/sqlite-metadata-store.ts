@@ -13,6 +13,7 @@ import * as cluster from './operations/cluster.ts'
 import { commitUpload } from './operations/commit.ts'
 import * as files from './operations/files.ts'
 import * as garbage from './operations/garbage.ts'
+import * as history from './operations/history.ts'
 import * as inventory from './operations/inventory.ts'
 import * as invites from './operations/invites.ts'
 import { listLacking } from './operations/lacking.ts'
@@ -250,4 +251,8 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly listInvites = this.#read(invites.listInvites)
   readonly deleteInvite = this.#write(invites.deleteInvite)
   readonly purgeAccounts = this.#write(invites.purgeAccounts)
+  readonly recordHistory = this.#write(history.recordHistory)
+  readonly listHistory = this.#read(history.listHistory)
+  readonly lastHistory = this.#read(history.lastHistory)
+  readonly purgeHistory = this.#write(history.purgeHistory)
 }

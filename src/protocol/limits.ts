@@ -60,6 +60,14 @@ export const USERS_PER_PAGE_MAX = 256
 /** Public keys of access tokens in one answer: a rotation a day for longer than any token lives. */
 export const SIGNING_KEYS_MAX = 64
 
+/** Records of the history in one message: an edge's of a second, or a page. */
+export const HISTORY_RECORDS_MAX = 200
+/** And their bytes, encoded: half of what a header may have. */
+export const HISTORY_BYTES_MAX = 128 * 1024
+/** Name of whoever did it, and what an action needs beside (a path at most), in UTF-8 bytes. */
+export const HISTORY_NAME_BYTES_MAX = 256
+export const HISTORY_DETAIL_BYTES_MAX = 1024
+
 /** Most nodes in one answer, far above what one controller is made for. */
 export const NODES_MAX = 1024
 /** An inventory is compared by the first byte of the digests. */

@@ -11,6 +11,7 @@ import type { accountMessages } from './messages/account-messages.ts'
 import type { chunkMessages } from './messages/chunk-messages.ts'
 import type { controlMessages } from './messages/control-messages.ts'
 import type { userFileMessages } from './messages/user-file-messages.ts'
+import type { historyMessages } from './messages/history-messages.ts'
 import type { claimAnswer, placedChunk, scrubReport, target } from './messages/shapes.ts'
 import * as s from './schema.ts'
 
@@ -62,6 +63,7 @@ export type MessageTable = Readonly<Record<string, MessageSpec>>
 export type ChunkMessages = typeof chunkMessages
 export type UserFileMessages = typeof userFileMessages
 export type AccountMessages = typeof accountMessages
+export type HistoryMessages = typeof historyMessages
 export type ControlMessages = typeof controlMessages
 export type RequestOf<T extends MessageTable, K extends keyof T> = z.output<T[K]['request']>
 export type ResponseOf<T extends MessageTable, K extends keyof T> = z.output<T[K]['response']>

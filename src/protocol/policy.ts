@@ -96,5 +96,8 @@ export const controlPolicy: Policy<ControlMessages> = {
   listInvites: ['edge', 'admin'],
   deleteInvite: ['edge', 'admin'],
   createAdmin: ['admin'],
-  resetPassword: ['admin']
+  resetPassword: ['admin'],
+  recordHistory: ['edge'],
+  listHistory: ['edge', 'admin'],
+  followHistory: ['edge']
 }

@@ -25,6 +25,7 @@ import type {
   EntryId,
   FileId,
   Generation,
+  HistoryId,
   InviteId,
   PeerId,
   SecretHash,
@@ -63,9 +64,10 @@ export const fileId = branded<FileId>(uuid)
 export const uploadId = branded<UploadId>(uuid)
 export const uploadWriter = branded<UploadWriter>(uuid)
 export const userId = branded<UserId>(uuid)
-export const entryId = branded<EntryId>(uuid)
 export const sessionId = branded<SessionId>(uuid)
 export const inviteId = branded<InviteId>(uuid)
+export const entryId = branded<EntryId>(uuid)
+export const historyId = branded<HistoryId>(uuid)
 const opaque = (limitBytes: number) =>
   z
     .string()
@@ -98,6 +100,8 @@ export const metadata = z
       METADATA_BYTES_MAX,
     'metadata too large'
   )
+export const textWithin = (limitBytes: number) =>
+  z.string().refine((text) => utf8Bytes(text) <= limitBytes, `over ${limitBytes} bytes`)
 export const encryption = z.enum(ENCRYPTIONS)
 export const role = z.enum(ROLES)
 export const userRole = z.enum(USER_ROLES)

@@ -8,6 +8,7 @@ import { testCluster } from './metadata-cluster.ts'
 import type { MakeStore } from './metadata-fixture.ts'
 import { testFiles } from './metadata-files.ts'
 import { testGarbage } from './metadata-garbage.ts'
+import { testHistory } from './metadata-history.ts'
 import { testInventory } from './metadata-inventory.ts'
 import { testLinks } from './metadata-links.ts'
 import { testNodes } from './metadata-nodes.ts'
@@ -51,7 +52,8 @@ const PARTS = {
   recovery: testRecovery,
   'space of roles': testSpace,
   users: testUsers,
-  sessions: testSessions
+  sessions: testSessions,
+  history: testHistory
 }
 
 export async function testMetadataStore(t: Test, makeStore: MakeStore): Promise<void> {

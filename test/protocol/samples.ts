@@ -3,6 +3,7 @@
 import type { ChunkMessages, ControlMessages, RequestOf, ResponseOf } from '../../src/protocol/messages.ts'
 import type { HeartbeatMessage } from '../../src/protocol/heartbeat.ts'
 import { accountSamples } from './account-samples.ts'
+import { historySamples } from './history-samples.ts'
 import { chunkIdFromDigest } from '../../src/protocol/ids.ts'
 import { userFileSamples } from './user-file-samples.ts'
 import type {
@@ -157,6 +158,7 @@ export const chunkSamples: Samples<ChunkMessages> = {
 export const controlSamples: Samples<ControlMessages> = {
   ...accountSamples,
   ...userFileSamples,
+  ...historySamples,
   openUpload: {
     request: {
       id: upload,

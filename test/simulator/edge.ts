@@ -49,7 +49,15 @@ export class SimEdge {
     // what has to do with HTTP is not here
     const context: Omit<
       EdgeContext,
-      'assets' | 'version' | 'url' | 'addresses' | 'uploadLocks' | 'accounts' | 'sessions'
+      | 'assets'
+      | 'version'
+      | 'url'
+      | 'addresses'
+      | 'uploadLocks'
+      | 'accounts'
+      | 'sessions'
+      | 'history'
+      | 'events'
     > = {
       ...this.parts,
       controller,

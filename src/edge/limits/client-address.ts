@@ -16,6 +16,18 @@ type Client = Pick<FastifyRequest, 'ip' | 'socket'>
 export const clientAddress = ({ ip, socket }: Client): string =>
   addressKey(ip) ?? addressKey(socket.remoteAddress ?? '') ?? NOWHERE
 
-/** Its SHA-256 in hex, for limits that hold across edges: addresses of people stand in no message and no memory of the controller as they are. */
+/** The same as it is, for the access log; null where nobody knows it any more. */
+export function exactAddress({
+  ip,
+  socket
+}: {
+  readonly ip?: string | undefined
+  readonly socket: { readonly remoteAddress?: string | undefined }
+}): string | null {
+  const known = [ip, socket.remoteAddress].find((text) => addressKey(text ?? '') !== undefined)
+  return known?.split('%')[0]?.replace(/^::ffff:(?=\d+\.)/i, '') ?? null
+}
+
+/** Its SHA-256 in hex, for limits that hold across edges: there nobody needs to know the address itself. */
 export const clientHash = (client: Client): string =>
   createHash('sha256').update(clientAddress(client)).digest('hex')

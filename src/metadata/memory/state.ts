@@ -1,5 +1,6 @@
 /** Everything the memory store holds, and the few questions that several of its concepts ask. */
 
+import type { StoredHistory } from '../../history.ts'
 import { digestOf } from '../../protocol/ids.ts'
 import type {
   CopyRecord,
@@ -18,6 +19,7 @@ import type {
   Generation,
   InviteId,
   InviteRecord,
+  HistoryId,
   LinkRecord,
   PasswordRecord,
   PeerId,
@@ -139,6 +141,9 @@ export interface State {
   users: Map<UserId, UserRow>
   sessions: Map<SessionId, SessionRow>
   invites: Map<InviteId, { record: InviteRecord; hash: SecretHash }>
+  /** In order of `seq`. */
+  history: Map<HistoryId, StoredHistory>
+  historySeq: number
 }
 
 export const emptyState = (): State => ({
@@ -157,7 +162,9 @@ export const emptyState = (): State => ({
   sent: new Map(),
   users: new Map(),
   sessions: new Map(),
-  invites: new Map()
+  invites: new Map(),
+  history: new Map(),
+  historySeq: 0
 })
 
 export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

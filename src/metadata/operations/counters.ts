@@ -5,14 +5,15 @@ import { PeerbinError } from '../../errors.ts'
 import type { NodeBoot } from '../../metadata-store.ts'
 import type { Schema } from '../schema.ts'
 
-/** Next number of a counter; never given out again. */
+/** Next number of a counter, or the last of the next `by`; never given out again. */
 export async function nextNumber(
   db: Kysely<Schema>,
-  counter: 'generation' | 'holder' | 'name'
+  counter: 'generation' | 'holder' | 'name' | 'history',
+  by = 1
 ): Promise<number> {
   const { value } = await db
     .updateTable('meta')
-    .set((eb) => ({ value: eb('value', '+', 1) }))
+    .set((eb) => ({ value: eb('value', '+', by) }))
     .where('key', '=', counter)
     .returning('value')
     .executeTakeFirstOrThrow()
@@ -21,7 +22,7 @@ export async function nextNumber(
 
 export async function readNumber(
   db: Kysely<Schema>,
-  counter: 'generation' | 'term' | 'time'
+  counter: 'generation' | 'term' | 'time' | 'history'
 ): Promise<number> {
   const row = await db.selectFrom('meta').select('value').where('key', '=', counter).executeTakeFirstOrThrow()
   return row.value

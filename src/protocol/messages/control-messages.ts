@@ -5,6 +5,7 @@ import { CHUNKS_PER_PAGE_MAX, FILE_CHUNKS_MAX, NODES_MAX } from '../limits.ts'
 import * as s from '../schema.ts'
 import { accountMessages } from './account-messages.ts'
 import { operatorMessages } from './operator-messages.ts'
+import { historyMessages } from './history-messages.ts'
 import {
   claim,
   claimAnswer,
@@ -32,6 +33,7 @@ import { NOTHING_TO_REPAIR, collectorStatus, repairStatus, scrubStatus, snapshot
 export const controlMessages = {
   ...userFileMessages,
   ...accountMessages,
+  ...historyMessages,
   ...operatorMessages,
   openUpload: {
     request: z.object({

@@ -1,0 +1,37 @@
+/** Settings of the history, in a file of their own: config.ts puts them beside the others. */
+
+import { z } from 'zod'
+import { DAY, MINUTE, SECOND, ms, num } from './config-kinds.ts'
+import { HISTORY_LATE_MS_MAX } from './history.ts'
+
+const history = z.strictObject({
+  retentionMs: ms(90 * DAY, 'records are forgotten after so long'),
+  sendMs: ms(
+    1 * SECOND,
+    'an edge sends what it noted after so long, or when it is a batch; what an edge noted since is lost if it is killed'
+  ),
+  waitingMax: num(
+    1,
+    1_000_000,
+    10_000,
+    'records that an edge keeps while no controller answers, at about 1 KiB; further ones are dropped, and counted in its log'
+  ),
+  holdMs: num(
+    1,
+    HISTORY_LATE_MS_MAX / 2,
+    30 * MINUTE,
+    'and for so long at most; older ones are dropped and counted (ms)'
+  ),
+  eventPollMs: ms(
+    500,
+    'an edge asks for new events so often, once for all who listen, and not while nobody does'
+  ),
+  heartbeatMs: ms(15 * SECOND, 'a listener hears at least so often that the connection lives'),
+  listenersPerUser: num(1, 10_000, 16, 'connections of one user that listen to events, on one edge'),
+  listenersMax: num(1, 1_000_000, 1000, 'and of all users together')
+})
+
+/** By section, for descriptions. */
+export const historySections = { history }
+/** What stands in the schema of the configuration. */
+export const historyShape = { history: history.prefault({}) }

@@ -1,0 +1,88 @@
+/** The history, as one part of the controller: takes in what edges note, answers who may see it, forgets what is old. */
+
+import type { Config } from '../../config.ts'
+import { PeerbinError } from '../../errors.ts'
+import { HISTORY_LATE_MS_MAX } from '../../history.ts'
+import type { HistoryPage, HistoryRecord } from '../../history.ts'
+import type { Worker } from '../../interfaces.ts'
+import type { MetadataStore } from '../../metadata-store.ts'
+import { HISTORY_BYTES_MAX } from '../../protocol/limits.ts'
+import type { HistoryMessages, RequestOf } from '../../protocol/messages.ts'
+import { inBatches } from '../../protocol/history-batches.ts'
+import type { ControllerPart } from '../part.ts'
+import type { StoreTime } from '../store-time.ts'
+
+export type History = ControllerPart<keyof HistoryMessages>
+
+export interface HistoryDeps {
+  readonly store: MetadataStore
+  readonly time: StoreTime
+  readonly config: Config
+}
+
+/** Records of one operation of the store, each 0.1 ms: what waits behind it waits for a part of a batch. */
+const RECORDS_AT_ONCE = 50
+
+export function createHistory(deps: HistoryDeps): History {
+  const { store, time } = deps
+  return {
+    workers: [createForgetter(deps)],
+    handlers: {
+      async recordHistory({ records }) {
+        const now = time.now()
+        // a batch that is cut off here is sent again as a whole
+        for (let at = 0; at < records.length; at += RECORDS_AT_ONCE)
+          await store.recordHistory(records.slice(at, at + RECORDS_AT_ONCE).map((each) => timely(each, now)))
+        return {}
+      },
+      async listHistory({ actor, order = 'newest', ...query }) {
+        checkSight(actor, query.of)
+        return bounded(await store.listHistory({ ...query, order }))
+      },
+      async followHistory({ after, limit }) {
+        // before the page: what comes in between is in a later one
+        const last = await store.lastHistory()
+        if (after === undefined || after >= last) return { records: [], next: null, last }
+        const query = { action: 'upload.status', order: 'oldest', seq: after, limit } as const
+        return { ...bounded(await store.listHistory(query)), last }
+      }
+    }
+  }
+}
+
+/** Clocks of edges may be wrong, and the order of the records promises that none is told very late (HISTORY_LATE_MS_MAX). */
+const timely = (record: HistoryRecord, now: number): HistoryRecord => ({
+  ...record,
+  at: Math.min(now, Math.max(now - HISTORY_LATE_MS_MAX, record.at))
+})
+
+/** @throws `permission-denied` */
+function checkSight(
+  { user, role, scopes }: RequestOf<HistoryMessages, 'listHistory'>['actor'],
+  of: string | undefined
+): void {
+  if (scopes !== undefined && !scopes.includes('history:read')) throw new PeerbinError('permission-denied')
+  if (role !== 'admin' && (of === undefined || of !== user)) throw new PeerbinError('permission-denied')
+}
+
+/** As many as one message holds; the rest is for the next page. */
+function bounded(page: HistoryPage): HistoryPage {
+  const [records = []] = inBatches(page.records, HISTORY_BYTES_MAX)
+  const last = records.at(-1)
+  return records.length === page.records.length || last === undefined ? page : { records, next: last.seq }
+}
+
+/** Nobody waits for this; a minute spreads the work. */
+const FORGET_INTERVAL_MAX_MS = 60_000
+
+function createForgetter({ store, time, config }: HistoryDeps): Worker {
+  const { retentionMs } = config.history
+  return {
+    name: 'history',
+    idleMs: Math.min(FORGET_INTERVAL_MAX_MS, retentionMs),
+    async step() {
+      const forgotten = await store.purgeHistory(time.now() - retentionMs, config.controller.batchMax)
+      return forgotten === 0 ? 'idle' : 'busy'
+    }
+  }
+}
