@@ -55,7 +55,6 @@ export const accountTexts = {
     submit: 'Sign in',
     busy: 'Signing in…',
     expired: 'Please sign in again: your session has ended.',
-    needed: 'Please sign in to see that page.',
     out: 'You are signed out.',
     wrong: 'The name or the password is wrong.',
     wait: (seconds: number) =>

@@ -99,8 +99,18 @@ export const isSessionOver = (code: string): boolean => SESSION_CODES.has(code)
 /** Pages that signing in may lead to. */
 const INSIDE = /^\/(?:my|admin)(?:[/?#]|$)/
 
+/** Why the page is being left, once it is: what fails from then on is no news. */
+let leaving: 'expired' | 'out' | undefined
+
+/** The session is about to be ended by whoever has it: what is cut off by that is not an end that has to be told. */
+export function expectEnd(isExpected: boolean): void {
+  leaving = isExpected ? 'out' : undefined
+}
+
 /** Leaves for the page of signing in, which leads back here. What it has to know stands behind the `#`: names of folders are for no server's log. */
-export function leaveForSignIn(why: 'expired' | 'needed' | 'out'): void {
+export function leaveForSignIn(why: 'expired' | 'out'): void {
+  if (leaving !== undefined && leaving !== why) return
+  leaving = why
   const here = location.pathname + location.search
   const known = new URLSearchParams({ why, ...(why !== 'out' && INSIDE.test(here) && { next: here }) })
   location.replace(`/sign-in#${known.toString()}`)

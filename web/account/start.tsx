@@ -4,7 +4,7 @@ import { render } from 'preact'
 import type { ComponentChildren } from 'preact'
 import { accountTexts } from '../../src/edge/account-texts.ts'
 import type { Settings } from '../upload/settings.ts'
-import { ask, leaveForSignIn, wordsOf } from './api.ts'
+import { ApiError, ask, expectEnd, leaveForSignIn, wordsOf } from './api.ts'
 import { Problem } from './parts.tsx'
 import type { Me } from './shapes.ts'
 import { tell } from './toast.ts'
@@ -70,11 +70,13 @@ function showWays(me: Me): void {
 }
 
 async function signOut(): Promise<void> {
+  expectEnd(true)
   try {
     await ask('/api/logout', { method: 'POST', stays: true })
   } catch (error) {
     // it may have ended already; then there is nothing left to do
-    if (await isSignedIn()) {
+    if (!(error instanceof ApiError) || error.status !== 401) {
+      expectEnd(false)
       tell(wordsOf(error))
       return
     }
@@ -88,15 +90,6 @@ function forget(key: string): void {
     window.localStorage.removeItem(key)
   } catch {
     // a browser that keeps nothing has nothing to forget
-  }
-}
-
-async function isSignedIn(): Promise<boolean> {
-  try {
-    await ask('/api/validate', { stays: true })
-    return true
-  } catch {
-    return false
   }
 }
 

@@ -10,7 +10,7 @@ import { Credentials, enter, signInWords } from './credentials.tsx'
 import type { Limits } from './credentials.tsx'
 
 const words = accountTexts.signIn
-const REASONS: Record<string, string> = { expired: words.expired, needed: words.needed, out: words.out }
+const REASONS: Record<string, string> = { expired: words.expired, out: words.out }
 
 export function SignIn(limits: Limits): JSX.Element {
   const [given, setGiven] = useState({ name: '', password: '' })
