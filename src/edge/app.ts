@@ -33,6 +33,7 @@ import { users } from './routes/accounts/users.ts'
 import { events } from './routes/history/get-events.ts'
 import { history } from './routes/history/get-history.ts'
 import { deleteLink } from './routes/delete-link.ts'
+import { fileRoutes } from './routes/files/routes.ts'
 import { getActiveNodes, getHealth, getStatus } from './routes/get-cluster.ts'
 import { getDownload, getEntry } from './routes/get-download.ts'
 import { getAccountPages } from './routes/get-account-pages.ts'
@@ -79,6 +80,7 @@ const ROUTES: readonly Route[] = [
   invites,
   history,
   events,
+  ...fileRoutes,
   getOpenapi
 ]
 

@@ -18,6 +18,7 @@ export const swaggerOptions = (version: string): FastifyDynamicSwaggerOptions =>
     tags: [
       { name: 'upload', description: 'Files in' },
       { name: 'link', description: 'Links, and files out' },
+      { name: 'files', description: 'Files of users: docs/files.md' },
       { name: 'account', description: "One's own account: docs/accounts.md" },
       { name: 'admin', description: "Everybody's accounts, for administrators" },
       { name: 'cluster', description: 'What the cluster is doing' },

@@ -4,19 +4,24 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { PeerbinError } from '../../errors.ts'
 import { isUploadSecret } from '../../protocol/upload-secret.ts'
+import type { Actor } from '../accounts/actor.ts'
 import type { EdgeContext, Route } from '../context.ts'
 import { headerOf } from '../http/accept.ts'
 import { isForbidden } from '../../client/forbidden-types.ts'
-import { declaredBytes, hasBody, readBody } from '../http/request-body.ts'
-import { clientAddress } from '../limits/client-address.ts'
+import { declaredBytes, hasBody } from '../http/request-body.ts'
 import { problemSchema } from '../problem.ts'
 import { UPLOADS_PATH as PATH, answer, softBody } from '../tus/answer.ts'
 import { RequestStore } from '../tus/request-store.ts'
 import type { RequestStoreDeps } from '../tus/request-store.ts'
 import { CHECKSUM_ALGORITHMS, partChecksum } from '../tus/part-checksum.ts'
-import { describeUpload } from '../tus/upload-metadata.ts'
+import { TusCaller } from '../tus/caller.ts'
+import { describeEntry } from '../tus/entry-metadata.ts'
+import { describeUpload, parsePairs } from '../tus/upload-metadata.ts'
+import type { GivenMetadata } from '../tus/upload-plan.ts'
 import { requestOrigin, uploadAnswer, uploadAnswerSchema } from '../upload-answer.ts'
-import { ROLE, counted, passFor, protectedBy } from './receive.ts'
+import { uploadedAnswer, uploadedSchema } from '../user-files/answers.ts'
+import { uploadBytesMax } from '../user-files/limits.ts'
+import { protectedBy } from './receive.ts'
 
 const VERSION = '1.0.0'
 const PART_TYPE = 'application/offset+octet-stream'
@@ -43,13 +48,8 @@ function secretOf(request: FastifyRequest): string {
   return secret
 }
 
-/** The file that a creation announces; everything that can be wrong without a byte of it is found here. */
-async function described(
-  context: EdgeContext,
-  request: FastifyRequest,
-  reply: FastifyReply
-): Promise<RequestStoreDeps['creation']> {
-  const { config } = context
+/** Upload-Length. @throws `length-required`, `invalid-field`, `empty-file`, `too-large` */
+function lengthOf(request: FastifyRequest, limitBytes: number): number {
   const length = headerOf(request.headers, 'upload-length')
   if (length === undefined) throw new PeerbinError('length-required', 'The header Upload-Length is needed.')
   if (!/^(?:0|[1-9]\d{0,15})$/.test(length))
@@ -58,9 +58,27 @@ async function described(
     })
   const lengthBytes = Number(length)
   if (lengthBytes === 0) throw new PeerbinError('empty-file')
-  if (lengthBytes > config.edge.uploadBytesMax) throw new PeerbinError('too-large')
-  const header = headerOf(request.headers, 'upload-metadata')
-  const { password, plan, ...file } = describeUpload(header, lengthBytes, config.link)
+  if (lengthBytes > limitBytes) throw new PeerbinError('too-large')
+  return lengthBytes
+}
+
+const limitOf = (context: EdgeContext, actor: Actor | undefined): number =>
+  actor === undefined ? context.config.edge.uploadBytesMax : uploadBytesMax(context, actor)
+
+/** The file that a creation announces; everything that can be wrong without a byte of it is found here. */
+async function described(
+  context: EdgeContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  given: GivenMetadata,
+  actor: Actor | undefined
+): Promise<NonNullable<RequestStoreDeps['creation']>> {
+  const { config } = context
+  const lengthBytes = lengthOf(request, limitOf(context, actor))
+  const { password, plan, ...file } =
+    actor === undefined
+      ? describeUpload(given, lengthBytes, config.link)
+      : describeEntry(given, lengthBytes, actor.user, config.link)
   if (isForbidden(config.edge.forbiddenTypes, file)) throw new PeerbinError('type-forbidden')
   return { ...file, plan: { ...plan, ...(await protectedBy(context, reply, password)) } }
 }
@@ -74,19 +92,25 @@ async function create(
   const withBody = hasBody(request.raw) && headerOf(request.headers, 'content-type') === PART_TYPE
   const checksum = partChecksum(headerOf(request.headers, 'upload-checksum'))
   const length = bodyLength(request)
-  using pass = passFor(context, request, withBody ? length : 0)
-  const creation = await described(context, request, reply)
-  using transfer = context.transfers.hold()
-  const store = new RequestStore({
+  using caller = new TusCaller({
     context,
-    signal: transfer.signal,
-    declaredBytes: length,
-    checksum,
-    ...(creation !== undefined && { creation })
+    request,
+    kind: 'creation',
+    announcedBytes: withBody ? length : 0
   })
-  const body = withBody ? softBody(counted(readBody(request.raw), pass)) : undefined
+  const given = parsePairs(headerOf(request.headers, 'upload-metadata'))
+  const actor = await caller.ownerOf(given)
+  await caller.admit(actor?.user)
+  const creation = await described(context, request, reply, given, actor)
+  const store = new RequestStore({ context, caller, declaredBytes: length, checksum, creation })
+  const body = withBody ? softBody(caller.body()) : undefined
   try {
-    return await answer(context, request, reply, { method: 'POST', body, store })
+    return await answer(context, request, reply, {
+      method: 'POST',
+      body,
+      store,
+      limitBytes: limitOf(context, actor)
+    })
   } catch (error) {
     context.transfers.follow(store.forsake())
     throw error
@@ -110,10 +134,9 @@ async function append(
     throw new PeerbinError('bad-request', 'The header Upload-Offset is needed.')
   const checksum = partChecksum(headerOf(request.headers, 'upload-checksum'))
   const length = bodyLength(request)
-  using pass = context.addresses.part(clientAddress(request), ROLE, length)
-  using transfer = context.transfers.hold()
-  const store = new RequestStore({ context, signal: transfer.signal, declaredBytes: length, checksum })
-  const body = softBody(counted(readBody(request.raw), pass))
+  using caller = new TusCaller({ context, request, kind: 'part', announcedBytes: length })
+  const store = new RequestStore({ context, caller, declaredBytes: length, checksum })
+  const body = softBody(caller.body())
   return await answer(context, request, reply, { method: 'PATCH', secret, body, store })
 }
 
@@ -126,16 +149,13 @@ async function ask(
 ): Promise<FastifyReply> {
   if (method === 'OPTIONS') reply.header('tus-resumable', VERSION)
   else checkVersion(request, reply)
-  using transfer = context.transfers.hold()
-  const store = new RequestStore({
-    context,
-    signal: transfer.signal,
-    declaredBytes: undefined,
-    checksum: undefined
-  })
+  using caller = new TusCaller({ context, request, kind: 'question', announcedBytes: 0 })
+  const store = new RequestStore({ context, caller, declaredBytes: undefined, checksum: undefined })
   if (method === 'OPTIONS') {
     reply.header('tus-checksum-algorithm', CHECKSUM_ALGORITHMS.join(','))
-    return await answer(context, request, reply, { method, store })
+    // whoever shows a token is told what holds for them
+    const limitBytes = limitOf(context, await caller.ownerOf({}))
+    return await answer(context, request, reply, { method, store, limitBytes })
   }
   return await answer(context, request, reply, { method, secret: secretOf(request), store })
 }
@@ -147,10 +167,10 @@ async function tell(
   reply: FastifyReply
 ): Promise<FastifyReply> {
   const secret = secretOf(request)
-  using transfer = context.transfers.hold()
+  using caller = new TusCaller({ context, request, kind: 'question', announcedBytes: 0 })
   const store = new RequestStore({
     context,
-    signal: transfer.signal,
+    caller,
     declaredBytes: undefined,
     checksum: undefined,
     looksOnly: true
@@ -158,6 +178,10 @@ async function tell(
   const { offset, size = 0 } = await store.getUpload(secret)
   if (store.result !== undefined)
     return await reply.send(uploadAnswer(requestOrigin(context, request), store.result))
+  if (store.stored !== undefined) {
+    const stored = { ...store.stored, path: store.path ?? '' }
+    return await reply.send(uploadedAnswer(requestOrigin(context, request), stored))
+  }
   const expiresAt = new Date(store.expiresAt ?? 0).toISOString()
   return await reply.send({ offset, length: size, expiresAt })
 }
@@ -176,7 +200,8 @@ export const tusUpload: Route = (app, context) => {
     const creation = {
       summary: 'Begin an upload that can go on later (tus 1.0)',
       description:
-        'Headers: Tus-Resumable, Upload-Length, Upload-Metadata (filename, filetype, downloads, expires, password, md5, sha256, indexbytes, encryption, proofhash). Location says where it goes on.',
+        'Headers: Tus-Resumable, Upload-Length, Upload-Metadata (filename, filetype, downloads, expires, password, md5, sha256, indexbytes, encryption, proofhash). Location says where it goes on. ' +
+        'With a token, or with `path` and a session, it becomes a file of the user (path, filetype, metadata, md5, sha256, expires, only_new), whom it is then reached by alone.',
       tags,
       response: { 201: emptyAnswer('Begun. Headers: Location, Upload-Expires.'), ...problem },
       hide
@@ -196,7 +221,7 @@ export const tusUpload: Route = (app, context) => {
   const of = (summary: string, text: string) => ({ summary, tags, params, response: described204(text) })
   const partSchema = of(
     'Send a part of an upload',
-    'Kept. Headers: Upload-Offset; with the last part X-Link, X-Url-Delete, X-Url-Sender, X-Expires.'
+    'Kept. Headers: Upload-Offset; with the last part X-Link, X-Url-Delete, X-Url-Sender, X-Expires, or of a file of a user X-File-Id, X-File-Version.'
   )
   app.patch(url, { schema: partSchema, config: { ...body, locksWhenBusy: true } }, async (request, reply) =>
     append(context, request, reply)
@@ -222,7 +247,9 @@ export const tusUpload: Route = (app, context) => {
     response: {
       200: {
         description: 'The answer to an upload that has ended, or how far one has come',
-        content: { 'application/json': { schema: z.union([uploadAnswerSchema, progressSchema]) } }
+        content: {
+          'application/json': { schema: z.union([uploadAnswerSchema, uploadedSchema, progressSchema]) }
+        }
       },
       ...problem
     }

@@ -45,6 +45,8 @@ export interface Asked {
   readonly secret?: string
   readonly body?: SoftBody | undefined
   readonly store: RequestStore
+  /** Most bytes of a file, where one is about to begin; of one that has begun the length is known. */
+  readonly limitBytes?: number
 }
 
 /** Has the library answer, and sends that. */
@@ -52,7 +54,7 @@ export async function answer(
   context: EdgeContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  { method, secret, body, store }: Asked
+  { method, secret, body, store, limitBytes }: Asked
 ): Promise<FastifyReply> {
   let failure: unknown
   const made = secret ?? newUploadSecret(context.random)
@@ -61,7 +63,7 @@ export async function answer(
     datastore: store,
     locker: context.uploadLocks,
     lockDrainTimeout: 1, // at once: what has come is stored
-    maxSize: context.config.edge.uploadBytesMax,
+    ...(limitBytes !== undefined && { maxSize: limitBytes }),
     namingFunction: () => made,
     getFileIdFromRequest: () => secret,
     generateUrl: () => `${requestOrigin(context, request)}${UPLOADS_PATH}/${made}`,

@@ -3,7 +3,7 @@
 import type { FastifyRequest } from 'fastify'
 import { PeerbinError, hasCode } from '../../errors.ts'
 import { readBody } from '../http/request-body.ts'
-import type { EntryId, UserId } from '../../types.ts'
+import type { EntryId, EntryRecord, UserId } from '../../types.ts'
 import { asking } from '../accounts/actor.ts'
 import type { Actor } from '../accounts/actor.ts'
 import { assertPermitted } from '../accounts/permissions.ts'
@@ -78,17 +78,17 @@ export class TusCaller {
 
   /**
    * Lets the request at an upload that has become a version of a file: of its owner's, and of nobody else's, whatever an administrator may do with the file itself.
-   * @returns false when the file is not there any more
+   * @returns undefined when the file is not there any more
    */
-  async admitToEntry(entry: EntryId): Promise<boolean> {
+  async admitToEntry(id: EntryId): Promise<EntryRecord | undefined> {
     const actor = await this.#identify()
     if (actor === undefined) throw new PeerbinError('credentials-missing')
     try {
-      const found = await this.#deps.context.controller.call('getEntry', { actor: asking(actor), id: entry })
-      if (found.entry.owner !== actor.user) throw new PeerbinError('permission-denied')
-      return true
+      const { entry } = await this.#deps.context.controller.call('getEntry', { actor: asking(actor), id })
+      if (entry.owner !== actor.user) throw new PeerbinError('permission-denied')
+      return entry
     } catch (error) {
-      if (hasCode(error, 'file-unknown')) return false
+      if (hasCode(error, 'file-unknown')) return undefined
       throw error
     }
   }
@@ -112,7 +112,9 @@ export class TusCaller {
     if (this.#pass !== undefined || kind === 'question') return
     const { addresses } = context
     this.#pass =
-      kind === 'creation' ? addresses.upload(key, party, announcedBytes) : addresses.part(key, party, announcedBytes)
+      kind === 'creation'
+        ? addresses.upload(key, party, announcedBytes)
+        : addresses.part(key, party, announcedBytes)
   }
 
   async #identify(): Promise<Actor | undefined> {

@@ -6,16 +6,17 @@ import type { UploadResult } from '../../client/file-writer.ts'
 import type { Ended, ResumableFile } from '../../client/resume/resumable-writer.ts'
 import { PeerbinError, asPeerbinError } from '../../errors.ts'
 import { uploadKeys } from '../../protocol/upload-secret.ts'
+import type { UploadKeys } from '../../protocol/upload-secret.ts'
 import type { EdgeContext } from '../context.ts'
 import { ROLE } from '../routes/receive.ts'
 import type { PartChecksum } from './part-checksum.ts'
+import type { TusCaller } from './caller.ts'
 import { decodePlan, encodePlan } from './upload-plan.ts'
 import type { UploadPlan } from './upload-plan.ts'
 
 export interface RequestStoreDeps {
   readonly context: EdgeContext
-  /** Ends with the edge, not with the client. */
-  readonly signal: AbortSignal
+  readonly caller: Pick<TusCaller, 'signal' | 'admit' | 'admitToEntry'>
   /** Of the body, where the client gave it. */
   readonly declaredBytes: number | undefined
   readonly checksum: PartChecksum | undefined
@@ -25,6 +26,7 @@ export interface RequestStoreDeps {
   readonly creation?: { name: string; mediaType: string; plan: UploadPlan }
 }
 
+type FoundUpload = NonNullable<Awaited<ReturnType<EdgeContext['resumable']['find']>>['found']>
 type PlannedFile = ResumableFile & { plan: UploadPlan }
 
 export class RequestStore extends DataStore {
@@ -32,6 +34,8 @@ export class RequestStore extends DataStore {
   /** Set once the file has its link, or is a version of a user's. */
   result: UploadResult | undefined
   stored: StoredEntry | undefined
+  /** Where that version's file is now, if it was there before this request. */
+  path: string | undefined
   readonly #deps: RequestStoreDeps
   #file: PlannedFile | undefined
   /** Known from what this request did itself. */
@@ -59,7 +63,8 @@ export class RequestStore extends DataStore {
   }
 
   override async create(upload: Upload): Promise<Upload> {
-    const { context, creation, signal } = this.#deps
+    const { context, creation, caller } = this.#deps
+    const { signal } = caller
     if (creation === undefined) throw new PeerbinError('internal', 'nothing to create')
     const file = { keys: uploadKeys(upload.id), ...creation }
     await context.resumable.open(file, { plan: encodePlan(creation.plan), role: ROLE, signal })
@@ -69,17 +74,15 @@ export class RequestStore extends DataStore {
     return upload
   }
 
-  /** @throws `upload-unknown`, `upload-gone`, and what ends an upload of which everything is there */
+  /** @throws `upload-unknown`, `upload-gone`; why the caller may not reach it; and what ends an upload of which everything is there */
   override async getUpload(id: string): Promise<Upload> {
     if (this.#upload !== undefined) return this.#upload
-    const { context, signal } = this.#deps
+    const { context, caller } = this.#deps
     const { resumable, clock } = context
     const keys = uploadKeys(id)
-    const { found, now } = await resumable.find(keys, signal)
-    if (found === null) throw new PeerbinError('upload-unknown')
+    const { found, now } = await this.#find(keys)
     if (found.state !== 'open') {
-      if (found.state === 'abandoned') throw new PeerbinError('upload-gone')
-      const ended = await resumable.ended(keys, found, signal)
+      const ended = await resumable.ended(keys, found, caller.signal)
       if (ended === undefined) throw new PeerbinError('upload-gone')
       return this.#finished(id, ended)
     }
@@ -90,14 +93,15 @@ export class RequestStore extends DataStore {
     this.#expiresAt = found.expiresAt + this.#skewMs
     // an offset at the end would be taken for a file that has its link
     if (sizeBytes === plan.lengthBytes && !this.#deps.looksOnly) {
-      return this.#finished(id, await resumable.end(this.#file, signal))
+      return this.#finished(id, await resumable.end(this.#file, caller.signal))
     }
     return this.#standing(id, sizeBytes)
   }
 
   /** Answers the offset that the upload has then. */
   override async write(stream: AsyncIterable<Uint8Array>, id: string, offset: number): Promise<number> {
-    const { context, checksum, declaredBytes, signal } = this.#deps
+    const { context, checksum, declaredBytes, caller } = this.#deps
+    const { signal } = caller
     if (this.#hasEnded) return offset // it was complete before
     if (this.#file === undefined) throw new PeerbinError('internal', 'nobody asked where the upload stands')
     const source = checksum?.watch(stream) ?? stream
@@ -124,12 +128,26 @@ export class RequestStore extends DataStore {
   }
 
   override async remove(id: string): Promise<void> {
-    const { context, signal } = this.#deps
+    const { context, caller } = this.#deps
     const keys = uploadKeys(id)
-    const { found } = await context.resumable.find(keys, signal)
+    await this.#find(keys)
+    await context.resumable.abandon(keys, caller.signal)
+  }
+
+  /** What is known of an upload, told to whoever may reach it. @throws `upload-unknown`, `upload-gone`; what TusCaller.admit does */
+  async #find(keys: UploadKeys): Promise<{ found: FoundUpload; now: number }> {
+    const { context, caller } = this.#deps
+    const { found, now } = await context.resumable.find(keys, caller.signal)
     if (found === null) throw new PeerbinError('upload-unknown')
     if (found.state === 'abandoned') throw new PeerbinError('upload-gone')
-    await context.resumable.abandon(keys, signal)
+    if (found.state === 'open') await caller.admit(decodePlan(found.plan).entry?.user)
+    else if (found.entry === undefined) await caller.admit(undefined)
+    else {
+      const entry = await caller.admitToEntry(found.entry)
+      if (entry === undefined) throw new PeerbinError('upload-gone')
+      this.path = entry.path
+    }
+    return { found, now }
   }
 
   /** The library counts the expiry from the creation; ours moves with what comes. */

@@ -28,7 +28,8 @@ export interface DescribedUpload {
 const invalid = (field: string, message: string): PeerbinError =>
   new PeerbinError('invalid-field', `${field}: ${message}`, { details: { field } })
 
-function parsePairs(header: string | undefined): GivenMetadata {
+/** @throws `invalid-field` */
+export function parsePairs(header: string | undefined): GivenMetadata {
   if (header === undefined || header.trim() === '') return {}
   if (header.length > METADATA_BYTES_MAX)
     throw invalid('Upload-Metadata', `at most ${METADATA_BYTES_MAX} bytes are possible`)
@@ -44,11 +45,10 @@ function parsePairs(header: string | undefined): GivenMetadata {
  * @throws `invalid-field` with the key
  */
 export function describeUpload(
-  header: string | undefined,
+  { password: givenPassword, ...given }: GivenMetadata,
   lengthBytes: number,
   config: Config['link']
 ): DescribedUpload {
-  const { password: givenPassword, ...given } = parsePairs(header)
   const field = (...names: string[]): string | undefined => {
     const value = names.map((name) => given[name]).find((text) => typeof text === 'string' && text !== '')
     return value ?? undefined

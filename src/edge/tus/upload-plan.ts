@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import type { ResumePlan } from '../../client/resume/resumable-writer.ts'
 import { PeerbinError } from '../../errors.ts'
+import { UPLOAD_PLAN_BYTES_MAX } from '../../protocol/limits.ts'
 import * as s from '../../protocol/schema.ts'
 
 /** Metadata as the sender gave it, the password left out: HEAD repeats it (tus 1.0, creation). */
@@ -24,10 +25,26 @@ const record = z.strictObject({
   indexBytes: s.count,
   encryption: s.encryption.nullable(),
   proofHash: s.secretHash.optional(),
-  given: z.record(z.string(), z.string().nullable())
+  given: z.record(z.string(), z.string().nullable()),
+  entry: z
+    .strictObject({
+      user: s.userId,
+      path: s.entryPath,
+      ttlMs: z.int().min(1).nullable().optional(),
+      onlyNew: z.boolean().optional(),
+      metadata: s.metadata.optional()
+    })
+    .optional()
 })
 
-export const encodePlan = (plan: UploadPlan): string => JSON.stringify({ v: 1, ...plan })
+/** @throws `invalid-field` when what its sender said of it is too long to be kept */
+export function encodePlan(plan: UploadPlan): string {
+  const text = JSON.stringify({ v: 1, ...plan })
+  if (Buffer.byteLength(text) <= UPLOAD_PLAN_BYTES_MAX) return text
+  throw new PeerbinError('invalid-field', 'Upload-Metadata: too much is said of the file', {
+    details: { field: 'Upload-Metadata' }
+  })
+}
 
 /** @throws `data-incompatible` for one of another version */
 export function decodePlan(text: string): UploadPlan {
