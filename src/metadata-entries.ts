@@ -70,8 +70,11 @@ export interface StatusCursor {
 export interface EntryRecords {
   /** Undefined for one that is not known (any more). */
   getEntry(id: EntryId): Promise<EntryRecord | undefined>
-  /** By its path, in whatever case; and the number that the next version there will get. */
-  findEntry(owner: UserId, path: string): Promise<{ entry: EntryRecord | undefined; next: number }>
+  /** By its path, in whatever case; the number that the next version there will get; and whether none can be there, since a folder is, or a file above. */
+  findEntry(
+    owner: UserId,
+    path: string
+  ): Promise<{ entry: EntryRecord | undefined; next: number; isBlocked: boolean }>
   /** Undefined for one that is not known (any more), or whose entry is not. */
   getVersion(id: EntryId, version: number): Promise<VersionRecord | undefined>
   listEntries(request: ListEntries): Promise<EntryPage>
@@ -97,7 +100,12 @@ export interface EntryRecords {
    * A new version with the content of an earlier one; nothing when the current one has that content. `file-unknown`, `version-unknown`, `upload-failed`. A version that is dropped
    * at the same moment was restored before, or is unknown.
    */
-  restoreVersion(request: { id: EntryId; version: number; now: number; graceMs: number }): Promise<EntryRecord>
+  restoreVersion(request: {
+    id: EntryId
+    version: number
+    now: number
+    graceMs: number
+  }): Promise<EntryRecord>
   /** Of the current one, the newest with content counts then; with the last one the entry goes as by deleteEntry: undefined. `file-unknown`, `version-unknown`. */
   deleteVersion(request: {
     id: EntryId

@@ -38,8 +38,7 @@ export const hexOf = hex
 
 export const uuidBytes = (
   id: FileId | UploadId | UserId | SessionId | InviteId | EntryId | HistoryId
-): Uint8Array =>
-  exactly(16, Buffer.from(id.replaceAll('-', ''), 'hex'))
+): Uint8Array => exactly(16, Buffer.from(id.replaceAll('-', ''), 'hex'))
 
 /** Half an id would be another id, and could meet a third. */
 function exactly(length: number, bytes: Uint8Array): Uint8Array {
@@ -55,6 +54,7 @@ export const fileOf = (bytes: Uint8Array): FileId => uuidOf(bytes) as FileId
 export const userOf = (bytes: Uint8Array): UserId => uuidOf(bytes) as UserId
 export const sessionOf = (bytes: Uint8Array): SessionId => uuidOf(bytes) as SessionId
 export const inviteOf = (bytes: Uint8Array): InviteId => uuidOf(bytes) as InviteId
+export const entryOf = (bytes: Uint8Array): EntryId => uuidOf(bytes) as EntryId
 export const uploadOf = (bytes: Uint8Array): UploadId => uuidOf(bytes) as UploadId
 
 // ---------------------------------------------------------------- records
@@ -69,23 +69,48 @@ function decode<T>(schema: z.ZodType<T>, text: string): T {
 
 const pairs = z.record(z.string(), z.string())
 
-const openedRecord = z.object({ v: z.literal(1), name: z.string(), type: z.string(), metadata: pairs })
+const openedRecord = z.object({
+  v: z.literal(1),
+  name: z.string(),
+  type: z.string(),
+  metadata: pairs,
+  /** Of a user's file. */
+  owner: z.object({ user: z.string(), path: z.string() }).optional()
+})
 export interface Opened {
   name: string
   mediaType: string
   metadata: Record<string, string>
+  owner?: { user: UserId; path: string } | undefined
 }
-export const encodeOpened = ({ name, mediaType, metadata }: Opened): string =>
-  JSON.stringify({ v: 1, name, type: mediaType, metadata })
+export const encodeOpened = ({ name, mediaType, metadata, owner }: Opened): string =>
+  JSON.stringify({ v: 1, name, type: mediaType, metadata, owner })
 export function decodeOpened(text: string): Opened {
-  const { name, type, metadata } = decode(openedRecord, text)
-  return { name, mediaType: type, metadata }
+  const { name, type, metadata, owner } = decode(openedRecord, text)
+  return {
+    name,
+    mediaType: type,
+    metadata,
+    owner: owner && { user: owner.user as UserId, path: owner.path }
+  }
 }
 
 const metadataRecord = z.object({ v: z.literal(1), pairs })
 export const encodeMetadata = (metadata: Record<string, string>): string =>
   JSON.stringify({ v: 1, pairs: metadata })
 export const decodeMetadata = (text: string): Record<string, string> => decode(metadataRecord, text).pairs
+
+const failureRecord = z.object({ v: z.literal(1), code: z.string(), type: z.string() })
+interface Failure {
+  code: string
+  mediaType: string
+}
+export const encodeFailure = ({ code, mediaType }: Failure): string =>
+  JSON.stringify({ v: 1, code, type: mediaType })
+export function decodeFailure(text: string): Failure {
+  const { code, type } = decode(failureRecord, text)
+  return { code, mediaType: type }
+}
 
 const progressRecord = z.object({
   v: z.literal(1),

@@ -3,6 +3,9 @@
 /** Pieces that abandoning an upload drops at once; the rest of a large one follows in steps of settleLinks. At 20 µs each, 20 ms. */
 export const ABANDONED_PIECES_MAX = 1000
 
+/** Entries that one step of a search looks through, at about 2 µs each. */
+export const ENTRY_SCAN_ROWS = 2000
+
 /** Pieces looked at together where the offset of an upload is found; behind a check-in there are hardly ever so many. */
 export const PREFIX_PAGE_ROWS = 256
 

@@ -6,6 +6,9 @@
 import { PeerbinError } from '../errors.ts'
 import type { MetadataStore } from '../metadata-store.ts'
 import * as cluster from './memory/cluster.ts'
+import * as entries from './memory/entries.ts'
+import * as entryPaths from './memory/entry-paths.ts'
+import * as entrySettle from './memory/entry-settle.ts'
 import * as garbage from './memory/garbage.ts'
 import * as history from './memory/history.ts'
 import * as inventory from './memory/inventory.ts'
@@ -15,16 +18,15 @@ import * as recovery from './memory/recovery.ts'
 import * as resume from './memory/resume.ts'
 import * as repair from './memory/repair.ts'
 import * as sessions from './memory/sessions.ts'
+import * as shares from './memory/shares.ts'
+import { usedSpace } from './memory/space.ts'
 import { emptyState } from './memory/state.ts'
 import type { State } from './memory/state.ts'
 import * as sent from './memory/sent.ts'
 import * as suspension from './memory/suspension.ts'
 import * as uploads from './memory/uploads.ts'
 import * as users from './memory/users.ts'
-
-const notYet = async (): Promise<never> => {
-  throw new PeerbinError('busy')
-}
+import * as versions from './memory/versions.ts'
 
 /** An operation on the state, as the files in memory/ have them. */
 type Operation<A extends unknown[], R> = (state: State, ...args: A) => R
@@ -77,24 +79,24 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly getFile = this.#step(repair.getFile)
   readonly listFileChunks = this.#step(repair.listFileChunks)
 
-  readonly getEntry = notYet
-  readonly findEntry = notYet
-  readonly getVersion = notYet
-  readonly listEntries = notYet
-  readonly listFolders = notYet
-  readonly listVersions = notYet
-  readonly moveEntry = notYet
-  readonly changeEntry = notYet
-  readonly restoreVersion = notYet
-  readonly deleteVersion = notYet
-  readonly pruneVersions = notYet
-  readonly deleteEntry = notYet
-  readonly shareEntry = notYet
-  readonly listShares = notYet
-  readonly findShare = notYet
-  readonly settleEntries = notYet
-  readonly settleStatuses = notYet
-  readonly usedSpace = notYet
+  readonly getEntry = this.#step(entries.getEntry)
+  readonly findEntry = this.#step(entries.findEntry)
+  readonly getVersion = this.#step(entries.getVersion)
+  readonly listEntries = this.#step(entries.listEntries)
+  readonly listFolders = this.#step(entryPaths.listFolders)
+  readonly listVersions = this.#step(entries.listVersions)
+  readonly moveEntry = this.#step(entries.moveEntry)
+  readonly changeEntry = this.#step(entries.changeEntry)
+  readonly restoreVersion = this.#step(versions.restoreVersion)
+  readonly deleteVersion = this.#step(versions.deleteVersion)
+  readonly pruneVersions = this.#step(versions.pruneVersions)
+  readonly deleteEntry = this.#step(versions.deleteEntry)
+  readonly shareEntry = this.#step(shares.shareEntry)
+  readonly listShares = this.#step(shares.listShares)
+  readonly findShare = this.#step(shares.findShare)
+  readonly settleEntries = this.#step(entrySettle.settleEntries)
+  readonly settleStatuses = this.#step(entrySettle.settleStatuses)
+  readonly usedSpace = this.#step(usedSpace)
 
   readonly findLink = this.#step(links.findLink)
   readonly claimLink = this.#step(links.claimLink)

@@ -11,6 +11,10 @@ import type { MetadataStore, SnapshotSource } from '../metadata-store.ts'
 import * as claims from './operations/claims.ts'
 import * as cluster from './operations/cluster.ts'
 import { commitUpload } from './operations/commit.ts'
+import * as entries from './operations/entries.ts'
+import { listEntries } from './operations/entry-list.ts'
+import { deleteEntry } from './operations/entry-removal.ts'
+import * as entrySettle from './operations/entry-settle.ts'
 import * as files from './operations/files.ts'
 import * as garbage from './operations/garbage.ts'
 import * as history from './operations/history.ts'
@@ -20,13 +24,16 @@ import { listLacking } from './operations/lacking.ts'
 import * as links from './operations/links.ts'
 import * as nodes from './operations/nodes.ts'
 import { recordReceipts } from './operations/receipts.ts'
+import * as paths from './operations/paths.ts'
 import * as reconcile from './operations/reconcile.ts'
 import * as resume from './operations/resume.ts'
 import * as recovery from './operations/recovery.ts'
 import * as repair from './operations/repair.ts'
 import * as sent from './operations/sent.ts'
 import * as sessions from './operations/sessions.ts'
+import * as shares from './operations/shares.ts'
 import { settleLinks } from './operations/settle.ts'
+import { usedSpace } from './operations/space.ts'
 import { createKey, createSession } from './operations/sign-in.ts'
 import { stats } from './operations/stats.ts'
 import * as suspension from './operations/suspension.ts'
@@ -34,15 +41,12 @@ import { purgeTombstones } from './operations/tombstones.ts'
 import * as unknown from './operations/unknown.ts'
 import * as uploads from './operations/uploads.ts'
 import * as users from './operations/users.ts'
+import * as versions from './operations/versions.ts'
 import type { Schema } from './schema.ts'
 import { GroupCommit } from './sqlite/group-commit.ts'
 import { IN_MEMORY, openDatabase } from './sqlite/open-database.ts'
 import type { OpenDatabase } from './sqlite/open-database.ts'
 import { CHANGES_WAITING_BYTES_MAX, SqliteSnapshotSource, copyOf } from './sqlite/snapshot-source.ts'
-
-const notYet = async (): Promise<never> => {
-  throw new PeerbinError('busy')
-}
 
 /** An operation on the tables, as the files in operations/ have them. */
 type Operation<A extends unknown[], R> = (db: Kysely<Schema>, ...args: A) => Promise<R>
@@ -171,24 +175,24 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly getFile = this.#read(files.getFile)
   readonly listFileChunks = this.#read(files.listFileChunks)
 
-  readonly getEntry = notYet
-  readonly findEntry = notYet
-  readonly getVersion = notYet
-  readonly listEntries = notYet
-  readonly listFolders = notYet
-  readonly listVersions = notYet
-  readonly moveEntry = notYet
-  readonly changeEntry = notYet
-  readonly restoreVersion = notYet
-  readonly deleteVersion = notYet
-  readonly pruneVersions = notYet
-  readonly deleteEntry = notYet
-  readonly shareEntry = notYet
-  readonly listShares = notYet
-  readonly findShare = notYet
-  readonly settleEntries = notYet
-  readonly settleStatuses = notYet
-  readonly usedSpace = notYet
+  readonly getEntry = this.#read(entries.getEntry)
+  readonly findEntry = this.#read(entries.findEntry)
+  readonly getVersion = this.#read(entries.getVersion)
+  readonly listEntries = this.#read(listEntries)
+  readonly listFolders = this.#read(paths.listFolders)
+  readonly listVersions = this.#read(entries.listVersions)
+  readonly moveEntry = this.#write(entries.moveEntry)
+  readonly changeEntry = this.#write(entries.changeEntry)
+  readonly restoreVersion = this.#write(versions.restoreVersion)
+  readonly deleteVersion = this.#write(versions.deleteVersion)
+  readonly pruneVersions = this.#write(versions.pruneVersions)
+  readonly deleteEntry = this.#write(deleteEntry)
+  readonly shareEntry = this.#write(shares.shareEntry)
+  readonly listShares = this.#read(shares.listShares)
+  readonly findShare = this.#read(shares.findShare)
+  readonly settleEntries = this.#write(entrySettle.settleEntries)
+  readonly settleStatuses = this.#write(entrySettle.settleStatuses)
+  readonly usedSpace = this.#read(usedSpace)
 
   readonly findLink = this.#read(links.findLink)
   readonly claimLink = this.#write(claims.claimLink)

@@ -1,5 +1,5 @@
 import type { DeleteOrder } from '../../metadata-store.ts'
-import type { ChunkId, Generation, PeerId, SecretHash } from '../../types.ts'
+import type { ChunkId, FileId, Generation, PeerId, SecretHash } from '../../types.ts'
 import { leaseEnded } from '../claim-rules.ts'
 import { endLink } from './links.ts'
 import { dropCopy } from './repair.ts'
@@ -133,7 +133,7 @@ export function purgeTombstones(state: State, before: number, limit: number): nu
   let removed = 0
   const links = [...state.links]
     .flatMap(([token, link]) => (link.endedAt === undefined ? [] : [{ token, link, at: link.endedAt }]))
-    .filter(({ link, at }) => at < before && isFileGone(state, link.record.fileId))
+    .filter(({ link, at }) => at < before && mayGo(state, link.record.fileId))
     .toSorted((a, b) => a.at - b.at || byText(a.token, b.token))
   for (const { token, link } of links) {
     const claims = [...link.claims.keys()].toSorted(byText).slice(0, limit - removed)
@@ -155,6 +155,11 @@ export function purgeTombstones(state: State, before: number, limit: number): nu
 const isOver = ({ state: is, pieces }: UploadRow): boolean =>
   is === 'committed' || (is === 'abandoned' && pieces.size === 0)
 
+/** A file that other links or versions tell of needs this one no more. */
+function mayGo(state: State, id: FileId): boolean {
+  return isFileGone(state, id) || (state.files.get(id)?.linkRows ?? 0) > 1
+}
+
 function isFileGone(state: State, id: Parameters<State['files']['get']>[0]): boolean {
   const file = state.files.get(id)
   return file === undefined || (file.record.state === 'deleted' && file.pieces.size === 0)
@@ -164,8 +169,10 @@ function removeLink(state: State, token: SecretHash): void {
   const link = state.links.get(token)
   state.links.delete(token)
   if (link !== undefined) state.sent.delete(link.deleteHash)
+  const entry = link?.share === undefined ? undefined : state.entries.get(link.share.entry)
+  if (entry !== undefined) entry.shares--
   const file = link === undefined ? undefined : state.files.get(link.record.fileId)
   if (file === undefined) return
   file.linkRows--
-  if (file.linkRows === 0) state.files.delete(file.record.id)
+  if (file.linkRows === 0 && isFileGone(state, file.record.id)) state.files.delete(file.record.id)
 }

@@ -35,6 +35,7 @@ export function adoptFile(state: State, { file, manifest, chunks, link, entry }:
     record,
     space: entry === undefined ? 'anonymous' : `user:${entry.user}`,
     isCounted: true,
+    graced: 0,
     pieces,
     links: versions + Number(link !== undefined && !isRevoked),
     linkRows: versions + Number(link !== undefined)

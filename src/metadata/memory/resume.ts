@@ -33,7 +33,9 @@ const behind = (upload: UploadRow, from: number): number[] =>
 export function findUpload(state: State, id: UploadId, rule: CopiesRule): FoundUpload | undefined {
   const upload = state.uploads.get(id)
   if (upload === undefined) return undefined
-  if (upload.state !== 'open') return { state: upload.state }
+  const { state: is, file, became } = upload
+  const sizeBytes = file === undefined ? undefined : state.files.get(file)?.record.sizeBytes
+  if (is !== 'open') return became === undefined ? { state: is } : { state: is, file, ...became, sizeBytes }
   if (upload.opened?.plan === undefined) return undefined
   const { name, mediaType, plan, expiresAt } = upload.opened
   const offset = offsetOf(state, upload, rule)

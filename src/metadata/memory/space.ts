@@ -5,7 +5,9 @@ export const NO_SPACE: UploadSpace = { key: 'anonymous', bytes: 0, bytesMax: und
 
 /** Live files and open uploads of a space. */
 export function usedSpace(state: State, key: SpaceKey): number {
-  const files = [...state.files.values()].filter((file) => file.space === key && file.isCounted && file.record.state === 'live')
+  const files = [...state.files.values()].filter(
+    (file) => file.space === key && file.isCounted && file.record.state === 'live'
+  )
   const open = [...state.uploads.values()].map(({ opened }) => opened?.space ?? NO_SPACE)
   return (
     files.reduce((sum, { record }) => sum + record.sizeBytes, 0) +

@@ -30,7 +30,8 @@ import type {
   UploadId,
   UploadWriter,
   UserId,
-  UserRecord
+  UserRecord,
+  VersionRecord
 } from '../../types.ts'
 import type { StoredClaim } from '../claim-rules.ts'
 
@@ -81,6 +82,8 @@ export interface FileRow {
   space: SpaceKey
   /** Its size counts in the space: it does not where all that is left of it is in grace. */
   isCounted: boolean
+  /** Of `links`: versions that ended, and are kept for those who are reading them. */
+  graced: number
   pieces: Map<number, Piece>
   /** Links that are not at their end, and versions that have not been let go. */
   links: number
@@ -123,6 +126,42 @@ export interface SessionRow {
   secretHash: SecretHash | null
 }
 
+/** A user's file. */
+export interface EntryRow {
+  id: EntryId
+  owner: UserId
+  path: string
+  isDeleted: boolean
+  createdAt: number
+  changedAt: number
+  expiresAt: number | null
+  /** When it was deleted. */
+  endedAt: number
+  /** Greatest number that was given to a version. */
+  last: number
+  /** Of the version that counts. */
+  shown: number
+  versions: Map<number, VersionRow>
+  /** Links with this entry. */
+  shares: number
+}
+
+export interface VersionRow {
+  record: VersionRecord
+  /** Pieces that were seen to have their copies. */
+  checked: number
+  /** It has ended, and its content is let go then. */
+  dropAt: number | undefined
+}
+
+/** A path that is taken. */
+export interface PathRow {
+  path: string
+  /** Undefined: a folder, with so many paths directly in it. */
+  entry: EntryId | undefined
+  children: number
+}
+
 export interface State {
   term: Term
   generation: Generation
@@ -135,6 +174,9 @@ export interface State {
   orders: Map<PeerId, Map<ChunkId, Generation>>
   uploads: Map<UploadId, UploadRow>
   files: Map<FileId, FileRow>
+  entries: Map<EntryId, EntryRow>
+  /** By key. */
+  paths: Map<UserId, Map<string, PathRow>>
   links: Map<SecretHash, LinkRow>
   /** Tokens of the links by the hashes of their delete secrets. */
   sent: Map<SecretHash, SecretHash>
@@ -158,6 +200,8 @@ export const emptyState = (): State => ({
   orders: new Map(),
   uploads: new Map(),
   files: new Map(),
+  entries: new Map(),
+  paths: new Map(),
   links: new Map(),
   sent: new Map(),
   users: new Map(),

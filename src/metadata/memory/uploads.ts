@@ -10,6 +10,7 @@ import type {
   OwedChunk,
   Reservation,
   ReserveChunk,
+  UploadFailure,
   VersionRef
 } from '../../metadata-store.ts'
 import type {
@@ -26,7 +27,7 @@ import { ABANDONED_PIECES_MAX } from '../limits.ts'
 import { dropPage } from './garbage.ts'
 import { NO_SPACE, usedSpace } from './space.ts'
 import { addOrder, byDigest, byText, copiesOf, isLinkKnown, isRetired } from './state.ts'
-import { addVersion } from './versions.ts'
+import { addFailure, addVersion } from './versions.ts'
 import type { ChunkRow, LinkRow, State, UploadRow } from './state.ts'
 
 export function openUpload(state: State, upload: OpenUpload): void {
@@ -161,7 +162,7 @@ export function commitUpload(state: State, commit: CommitUpload): CommittedFile 
   const { link, entry } = commit
   const became = entry && addVersion(state, entry, record) // refused before anything has changed
   const links = Number(link !== undefined) + Number(entry !== undefined)
-  const shared = { space: space.key, isCounted: true, pieces: upload.pieces }
+  const shared = { space: space.key, isCounted: true, graced: 0, pieces: upload.pieces }
   state.files.set(id, { record, ...shared, links, linkRows: links })
   if (link !== undefined) addLink(state, link, { file: id, now: uploadedAt })
   close(state, upload, 'committed')
@@ -259,7 +260,7 @@ function close(state: State, upload: UploadRow, how: 'committed' | 'abandoned'):
 export function abandonUpload(
   state: State,
   id: UploadId,
-  { staleAt = Infinity }: { staleAt?: number } = {}
+  { staleAt = Infinity, failure }: { staleAt?: number; failure?: UploadFailure | undefined } = {}
 ): boolean {
   const known = state.uploads.get(id)
   if (known?.state === 'committed') return false
@@ -267,7 +268,9 @@ export function abandonUpload(
   const upload = known ?? newRow(undefined)
   state.uploads.set(id, upload)
   if (upload.state === 'abandoned') return true
+  const { opened } = upload
   close(state, upload, 'abandoned')
+  if (opened !== undefined && failure !== undefined) addFailure(state, opened, failure)
   dropPage(state, upload.pieces, ABANDONED_PIECES_MAX)
   return true
 }

@@ -3,13 +3,14 @@ import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
 import type { CommitUpload, CommittedFile, NewLink } from '../../metadata-store.ts'
 import type { FileRecord } from '../../types.ts'
-import { decodeOpened, encodeMetadata, encodePassword, hashBytes, uuidBytes } from '../columns.ts'
+import { decodeOpened, encodeMetadata, encodePassword, entryOf, hashBytes, uuidBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
 import { readNumber } from './counters.ts'
 import { getFile } from './files.ts'
 import { lacksCopies } from './lacking.ts'
 import { changeSpace } from './space.ts'
 import { NOTHING_TO_RESUME, endedAt, whyNotOpen } from './uploads.ts'
+import { addVersion } from './versions.ts'
 
 /** The upload's pieces become the file's as they are: both name the same holder. */
 export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Promise<CommittedFile> {
@@ -49,6 +50,7 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
     .executeTakeFirstOrThrow()
   const { metadata, ...named } = decodeOpened(opened.record)
   const { name = named.name, mediaType = named.mediaType, indexBytes, encryption } = commit
+  const links = Number(commit.link !== undefined) + Number(commit.entry !== undefined)
   const inserted = await db
     .insertInto('files')
     .values({
@@ -66,15 +68,22 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
       metadata: encodeMetadata(metadata),
       chunk_count: commit.chunkCount,
       manifest: manifest.digest,
-      links: 1,
-      link_rows: 1
+      links,
+      link_rows: links
     })
     .onConflict((oc) => oc.column('id').doNothing())
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new PeerbinError('upload-conflict')
   await changeSpace(db, closed.space, commit.sizeBytes - closed.reserved)
   if (commit.link !== undefined) await insertLink(db, commit.link, commit)
-  return await fileThere(db, commit)
+  const became = commit.entry && (await addVersion(db, commit.entry, { id: commit.file, ...commit }))
+  if (became !== undefined)
+    await db
+      .updateTable('uploads')
+      .set({ entry: uuidBytes(became.entry), version: became.version })
+      .where('id', '=', upload)
+      .execute()
+  return { ...(await fileThere(db, commit)), ...became }
 }
 
 async function fileThere(db: Kysely<Schema>, commit: CommitUpload): Promise<FileRecord> {
@@ -84,19 +93,21 @@ async function fileThere(db: Kysely<Schema>, commit: CommitUpload): Promise<File
 }
 
 /** The same commit again answers the same file; anything else is refused. */
-async function committedBefore(db: Kysely<Schema>, commit: CommitUpload): Promise<FileRecord> {
+async function committedBefore(db: Kysely<Schema>, commit: CommitUpload): Promise<CommittedFile> {
   const upload = uuidBytes(commit.upload)
   const token = tokenOf(commit)
   const same = await db
     .selectFrom('uploads')
-    .select('id')
+    .select(['entry', 'version'])
     .where('id', '=', upload)
     .where('state', '=', 'committed')
     .where('file', '=', uuidBytes(commit.file))
     .where((eb) => (token === null ? eb('token', 'is', null) : eb('token', '=', token)))
     .executeTakeFirst()
   if (same === undefined) throw await whyNotOpen(db, upload)
-  return await fileThere(db, commit)
+  const { entry, version } = same
+  const isUsers = entry !== null && version !== null
+  return { ...(await fileThere(db, commit)), ...(isUsers && { entry: entryOf(entry), version }) }
 }
 
 /** Pieces are unique by index, so their number with the least and the greatest index says that none is missing. */
@@ -150,7 +161,11 @@ const tokenOf = ({ link }: CommitUpload): Uint8Array | null =>
 export async function insertLink(
   db: Kysely<Schema>,
   link: NewLink,
-  { file, uploadedAt }: Pick<CommitUpload, 'file' | 'uploadedAt'>
+  {
+    file,
+    uploadedAt,
+    share
+  }: Pick<CommitUpload, 'file' | 'uploadedAt'> & { share?: { entry: Uint8Array; version: number } }
 ): Promise<void> {
   const inserted = await db
     .insertInto('links')
@@ -165,7 +180,8 @@ export async function insertLink(
       created_at: uploadedAt,
       expires_at: link.expiresAt,
       password: link.password === undefined ? null : encodePassword(link.password),
-      proof: link.proofHash === undefined ? null : hashBytes(link.proofHash)
+      proof: link.proofHash === undefined ? null : hashBytes(link.proofHash),
+      ...share
     })
     .onConflict((oc) => oc.doNothing()) // of the token, or of the delete secret
     .executeTakeFirst()

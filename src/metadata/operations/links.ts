@@ -58,6 +58,16 @@ export async function revokeLink(
   if (row === undefined) throw new PeerbinError('link-unknown')
   if (!sameHash(hashOf(row.delete_hash), deleteHash)) throw new PeerbinError('delete-forbidden')
   const token = row.token
+  const revoked = await revokeNow(db, token, now)
+  return linkRecordOf(revoked ?? (await readLink(db, tokenHash)) ?? row)
+}
+
+/** Undefined when it is at its end already. */
+export async function revokeNow(
+  db: Kysely<Schema>,
+  token: Uint8Array,
+  now: number
+): Promise<Selectable<LinksTable> | undefined> {
   const revoked = await db
     .updateTable('links')
     .set(endOf('revoked', now))
@@ -65,10 +75,10 @@ export async function revokeLink(
     .where('state', 'in', ['live', 'suspended'])
     .returningAll()
     .executeTakeFirst()
-  if (revoked === undefined) return linkRecordOf((await readLink(db, tokenHash)) ?? row)
+  if (revoked === undefined) return undefined
   await countEndedLink(db, fileOf(revoked.file))
   await endClaims(db, token, now)
-  return linkRecordOf(revoked)
+  return revoked
 }
 
 /** Running leases and graces of a link end now; what ran out before ended then. */

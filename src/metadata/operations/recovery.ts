@@ -12,14 +12,16 @@ import { ATTEMPTS_MAX, LIVE, countReference } from './chunks.ts'
 import { nextNumber, raiseNumber, readNumber } from './counters.ts'
 import { readLink } from './links.ts'
 import { readSentLink } from './sent.ts'
-import { changeSpace } from './space.ts'
+import { changeSpace, makeSpace } from './space.ts'
+import { adoptVersion } from './versions.ts'
 
 export async function adoptFile(db: Kysely<Schema>, adopt: AdoptFile): Promise<boolean> {
   const { file, manifest, chunks, link } = adopt
   if (link !== undefined && (await isKnown(db, link))) return false
   const holder = await nextNumber(db, 'holder')
   if (!(await insertFile(db, adopt, holder))) return false
-  await changeSpace(db, spaceOf(adopt), file.sizeBytes)
+  await changeSpace(db, await spaceFor(db, adopt), file.sizeBytes)
+  if (adopt.entry !== undefined) await adoptVersion(db, adopt.entry, file)
   if (link !== undefined) await insertLink(db, link, file)
   const context = { peers: await peersWithOrders(db), readAt: await readNumber(db, 'time') }
   let greatest = 0
@@ -41,6 +43,13 @@ const isKnown = async (db: Kysely<Schema>, link: NewLink): Promise<boolean> =>
   (await readSentLink(db, link.deleteHash)) !== undefined
 
 const spaceOf = ({ entry }: AdoptFile): SpaceKey => (entry === undefined ? 'anonymous' : `user:${entry.user}`)
+
+/** With its row. */
+async function spaceFor(db: Kysely<Schema>, adopt: AdoptFile): Promise<SpaceKey> {
+  const key = spaceOf(adopt)
+  await makeSpace(db, key)
+  return key
+}
 
 /** False when the file is there, whatever its state. */
 async function insertFile(db: Kysely<Schema>, adopt: AdoptFile, holder: number): Promise<boolean> {

@@ -13,7 +13,7 @@ import type {
   UploadOffset
 } from '../../metadata-store.ts'
 import type { FileChunk, UploadId } from '../../types.ts'
-import { decodeOpened, uuidBytes } from '../columns.ts'
+import { decodeOpened, uuidBytes, entryOf, fileOf } from '../columns.ts'
 import { ABANDONED_PIECES_MAX, PREFIX_PAGE_ROWS } from '../limits.ts'
 import type { Schema } from '../schema.ts'
 import { removeReferences } from './chunks.ts'
@@ -51,6 +51,16 @@ async function offsetOf(db: Kysely<Schema>, kept: Kept, rule: CopiesRule): Promi
   }
 }
 
+/** The version of a user's file. */
+async function becameOf(
+  db: Kysely<Schema>,
+  { file, entry, version }: { file: Uint8Array | null; entry: Uint8Array | null; version: number | null }
+) {
+  if (file === null || entry === null || version === null) return {}
+  const known = await db.selectFrom('files').select('size').where('id', '=', file).executeTakeFirst()
+  return { file: fileOf(file), entry: entryOf(entry), version, sizeBytes: known?.size }
+}
+
 export async function findUpload(
   db: Kysely<Schema>,
   upload: UploadId,
@@ -59,11 +69,12 @@ export async function findUpload(
   const row = await db
     .selectFrom('uploads')
     .select(['state', 'record', 'plan', 'expires_at', 'holder', 'kept_count', 'kept_bytes', 'held'])
+    .select(['file', 'entry', 'version'])
     .where('id', '=', uuidBytes(upload))
     .executeTakeFirst()
   if (row === undefined) return undefined
   const { state, record, plan } = row
-  if (state !== 'open') return { state }
+  if (state !== 'open') return { state, ...(await becameOf(db, row)) }
   if (plan === null || record === null) return undefined
   const offset = await offsetOf(db, row, rule)
   const { name, mediaType } = decodeOpened(record)

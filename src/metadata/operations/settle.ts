@@ -121,9 +121,9 @@ async function deleteFiles(db: Kysely<Schema>, limit: number): Promise<number> {
       .where('id', '=', id)
       .where('state', '=', LIVE)
       .where('links', '=', 0)
-      .returning(['space', 'size'])
+      .returning(['space', 'size', 'counted'])
       .executeTakeFirst()
-    if (deleted !== undefined) await changeSpace(db, deleted.space, -deleted.size)
+    if (deleted?.counted === 1) await changeSpace(db, deleted.space, -deleted.size)
   }
   return unlinked.length
 }

@@ -18,7 +18,7 @@ export async function takeSpace(db: Kysely<Schema>, { key, bytes, bytesMax }: Up
 }
 
 /** A user's space has a row from the first upload on. */
-async function makeSpace(db: Kysely<Schema>, key: SpaceKey): Promise<void> {
+export async function makeSpace(db: Kysely<Schema>, key: SpaceKey): Promise<void> {
   await db
     .insertInto('spaces')
     .values({ key, bytes: 0 })

@@ -7,19 +7,23 @@ export async function purgeTombstones(db: Kysely<Schema>, before: number, limit:
   const links = await db
     .selectFrom('links')
     .innerJoin('files', 'files.id', 'links.file')
-    .select(['links.token', 'links.file'])
+    .select(['links.token', 'links.file', 'links.entry'])
     .where('links.ended_at', 'is not', null)
     .where('links.ended_at', '<', before)
-    .where('files.state', '=', 'deleted')
-    .where('files.holder', 'is', null)
+    .where((eb) =>
+      eb.or([
+        eb('files.link_rows', '>', 1), // other links or versions tell of the file
+        eb.and([eb('files.state', '=', 'deleted'), eb('files.holder', 'is', null)])
+      ])
+    )
     .orderBy('links.ended_at')
     .orderBy('links.token')
     .limit(limit)
     .execute()
-  for (const { token, file } of links) {
+  for (const { token, file, entry } of links) {
     removed += await removeClaims(db, token, limit - removed)
     if (removed >= limit) return removed
-    await removeLink(db, token, file)
+    await removeLink(db, token, file, entry)
     removed++
   }
   return removed + (await removeUploads(db, before, limit - removed))
@@ -40,7 +44,12 @@ async function removeClaims(db: Kysely<Schema>, token: Uint8Array, limit: number
 }
 
 /** The file's row goes with its last link. */
-async function removeLink(db: Kysely<Schema>, token: Uint8Array, file: Uint8Array): Promise<void> {
+async function removeLink(
+  db: Kysely<Schema>,
+  token: Uint8Array,
+  file: Uint8Array,
+  entry: Uint8Array | null
+): Promise<void> {
   const removed = await db.deleteFrom('links').where('token', '=', token).executeTakeFirst()
   if (removed.numDeletedRows !== 1n) return
   await db
@@ -48,7 +57,19 @@ async function removeLink(db: Kysely<Schema>, token: Uint8Array, file: Uint8Arra
     .set((eb) => ({ link_rows: eb('link_rows', '-', 1) }))
     .where('id', '=', file)
     .execute()
-  await db.deleteFrom('files').where('id', '=', file).where('link_rows', '=', 0).execute()
+  await db
+    .deleteFrom('files')
+    .where('id', '=', file)
+    .where('link_rows', '=', 0)
+    .where('state', '=', 'deleted')
+    .where('holder', 'is', null)
+    .execute()
+  if (entry !== null)
+    await db
+      .updateTable('entries')
+      .set((eb) => ({ shares: eb('shares', '-', 1) }))
+      .where('id', '=', entry)
+      .execute()
 }
 
 async function removeUploads(db: Kysely<Schema>, before: number, limit: number): Promise<number> {

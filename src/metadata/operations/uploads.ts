@@ -1,15 +1,23 @@
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
-import type { OpenUpload, Reservation, ReserveChunk, UploadSpace } from '../../metadata-store.ts'
+import type {
+  OpenUpload,
+  Reservation,
+  ReserveChunk,
+  UploadFailure,
+  UploadSpace
+} from '../../metadata-store.ts'
 import type { Generation, UploadId } from '../../types.ts'
-import { chunkBytes, encodeOpened, uploadOf, uuidBytes } from '../columns.ts'
+import { chunkBytes, decodeOpened, encodeOpened, uploadOf, uuidBytes } from '../columns.ts'
+import type { Opened } from '../columns.ts'
 import { ABANDONED_PIECES_MAX } from '../limits.ts'
 import type { Schema } from '../schema.ts'
 import { addReference, copiesByDigest } from './chunks.ts'
 import { nextNumber, readNumber } from './counters.ts'
 import { dropPieces } from './pieces.ts'
 import { changeSpace, takeSpace } from './space.ts'
+import { addFailure } from './versions.ts'
 
 const NO_SPACE: UploadSpace = { key: 'anonymous', bytes: 0, bytesMax: undefined }
 export const OPEN = sql<'open'>`'open'`
@@ -97,10 +105,11 @@ export async function reserveChunk(db: Kysely<Schema>, request: ReserveChunk): P
 export async function abandonUpload(
   db: Kysely<Schema>,
   upload: UploadId,
-  { staleAt }: { staleAt?: number } = {}
+  { staleAt, failure }: { staleAt?: number; failure?: UploadFailure | undefined } = {}
 ): Promise<boolean> {
   const id = uuidBytes(upload)
   const mark = await readNumber(db, 'time')
+  const opened = failure && (await openedAs(db, id))
   const closed = { state: 'abandoned', ended_at: mark, record: null, ...NOTHING_TO_RESUME } as const
   const ended = await db
     .updateTable('uploads')
@@ -112,6 +121,7 @@ export async function abandonUpload(
     .executeTakeFirst()
   if (ended !== undefined) {
     await changeSpace(db, ended.space, -ended.reserved)
+    if (failure !== undefined && opened !== undefined) await addFailure(db, upload, opened, failure)
     const { isLast } = await dropPieces(db, ended.holder, ABANDONED_PIECES_MAX)
     if (isLast) await db.updateTable('uploads').set({ holder: 0 }).where('id', '=', id).execute()
     return true
@@ -123,6 +133,17 @@ export async function abandonUpload(
     .execute()
   const known = await db.selectFrom('uploads').select('state').where('id', '=', id).executeTakeFirstOrThrow()
   return known.state === 'abandoned'
+}
+
+/** What an open upload was opened as. */
+async function openedAs(db: Kysely<Schema>, id: Uint8Array): Promise<Opened | undefined> {
+  const row = await db
+    .selectFrom('uploads')
+    .select('record')
+    .where('id', '=', id)
+    .where('state', '=', OPEN)
+    .executeTakeFirst()
+  return typeof row?.record === 'string' ? decodeOpened(row.record) : undefined
 }
 
 /** An upload ends at the store's time, which may not have moved since it was opened. */

@@ -1,0 +1,94 @@
+/** Ends of users' files: gone from everything at once, and their content once nobody can still be reading it. */
+
+import { sql } from 'kysely'
+import type { Kysely, Selectable } from 'kysely'
+import { PeerbinError } from '../../errors.ts'
+import type { EntryRecords } from '../../metadata-store.ts'
+import { hashOf, uuidBytes } from '../columns.ts'
+import type { Schema, VersionsTable } from '../schema.ts'
+import { LIVE } from './chunks.ts'
+import { revokeNow } from './links.ts'
+import { releasePath } from './paths.ts'
+import { changeSpace } from './space.ts'
+
+export const DELETED = sql<'deleted'>`'deleted'`
+
+/** It counts no more; its content goes at `dropAt`. */
+export async function dropVersion(
+  db: Kysely<Schema>,
+  { entry, number, file }: Pick<Selectable<VersionsTable>, 'entry' | 'number' | 'file'>,
+  dropAt: number
+): Promise<void> {
+  if (file === null) {
+    await db.deleteFrom('versions').where('entry', '=', entry).where('number', '=', number).execute()
+    return
+  }
+  const dropped = await db
+    .updateTable('versions')
+    .set({ drop_at: dropAt })
+    .where('entry', '=', entry)
+    .where('number', '=', number)
+    .where('drop_at', 'is', null)
+    .executeTakeFirst()
+  if (dropped.numUpdatedRows !== 1n) return
+  await db
+    .updateTable('files')
+    .set((eb) => ({ graced: eb('graced', '+', 1) }))
+    .where('id', '=', file)
+    .execute()
+  // nothing else leads to it: the space is free, though its bytes are there a little longer
+  const uncounted = await db
+    .updateTable('files')
+    .set({ counted: 0 })
+    .where('id', '=', file)
+    .where('state', '=', LIVE)
+    .where('counted', '=', 1)
+    .whereRef('graced', '=', 'links')
+    .returning(['space', 'size'])
+    .executeTakeFirst()
+  if (uncounted !== undefined) await changeSpace(db, uncounted.space, -uncounted.size)
+}
+
+export async function deleteEntry(
+  db: Kysely<Schema>,
+  { id, now, graceMs }: Parameters<EntryRecords['deleteEntry']>[0]
+): ReturnType<EntryRecords['deleteEntry']> {
+  const entry = uuidBytes(id)
+  const deleted = await db
+    .updateTable('entries')
+    .set({ state: 'deleted', ended_at: now })
+    .where('id', '=', entry)
+    .where('state', '=', LIVE)
+    .returning(['owner', 'path'])
+    .executeTakeFirst()
+  if (deleted === undefined) {
+    const known = await db.selectFrom('entries').select('id').where('id', '=', entry).executeTakeFirst()
+    if (known === undefined) throw new PeerbinError('file-unknown')
+    return { deleted: false, links: [] }
+  }
+  await releasePath(db, deleted.owner, deleted.path)
+  const links = await revokeShares(db, entry, now)
+  const versions = await db
+    .selectFrom('versions')
+    .select(['entry', 'number', 'file'])
+    .where('entry', '=', entry)
+    .where('drop_at', 'is', null)
+    .execute()
+  for (const version of versions) await dropVersion(db, version, now + graceMs)
+  return { deleted: true, links }
+}
+
+async function revokeShares(
+  db: Kysely<Schema>,
+  entry: Uint8Array,
+  now: number
+): Promise<Awaited<ReturnType<EntryRecords['deleteEntry']>>['links']> {
+  const links = await db
+    .selectFrom('links')
+    .select(['token', 'delete_hash'])
+    .where('entry', '=', entry)
+    .where('state', 'in', ['live', 'suspended'])
+    .execute()
+  for (const { token } of links) await revokeNow(db, token, now)
+  return links.map((link) => ({ tokenHash: hashOf(link.token), deleteHash: hashOf(link.delete_hash) }))
+}

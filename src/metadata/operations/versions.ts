@@ -1,0 +1,431 @@
+/** Versions of users' files: made by commits and restores, recorded when uploads fail, ended by their owners. */
+
+import { sql } from 'kysely'
+import type { Kysely, Selectable } from 'kysely'
+import { PeerbinError } from '../../errors.ts'
+import type {
+  AdoptEntry,
+  CommitEntry,
+  EntryRecords,
+  UploadFailure,
+  VersionRef
+} from '../../metadata-store.ts'
+import { ENTRY_VERSIONS_MAX } from '../../protocol/limits.ts'
+import type { EntryRecord, FileId, UploadId } from '../../types.ts'
+import {
+  decodeFailure,
+  encodeFailure,
+  encodeMetadata,
+  entryOf,
+  fileOf,
+  userOf,
+  uuidBytes
+} from '../columns.ts'
+import type { Opened } from '../columns.ts'
+import { placeOf, placesFor } from '../entry-rules.ts'
+import type { EntriesTable, Schema, VersionsTable } from '../schema.ts'
+import { ATTEMPTS_MAX, LIVE } from './chunks.ts'
+import { laterOf, liveEntry, readEntry } from './entries.ts'
+import { deleteEntry, dropVersion } from './entry-removal.ts'
+import { claimPath, findPath, isBlocked } from './paths.ts'
+import { noteStatus } from './status-changes.ts'
+
+type Id = Uint8Array
+type Request<Name extends keyof EntryRecords> = Parameters<EntryRecords[Name]>[0]
+
+export const FAILED = sql<'upload_failed'>`'upload_failed'`
+
+/** Content of a new version. */
+interface Content {
+  id: FileId
+  sizeBytes: number
+  uploadedAt: number
+}
+
+/** @throws as claimPath; `upload-conflict` for an id that another one has */
+async function makeEntry(db: Kysely<Schema>, id: Id, owner: Id, path: string, now: number): Promise<void> {
+  const { folder, name } = placeOf(path)
+  const inserted = await db
+    .insertInto('entries')
+    .values({
+      id,
+      owner,
+      state: 'live',
+      path,
+      folder,
+      name,
+      last: 0,
+      shown: 0,
+      stored: 0,
+      failed: 0,
+      size: 0,
+      shares: 0,
+      created_at: now,
+      changed_at: now,
+      expires_at: null,
+      ended_at: null
+    })
+    .onConflict((oc) => oc.column('id').doNothing())
+    .executeTakeFirst()
+  if (inserted.numInsertedOrUpdatedRows !== 1n) throw new PeerbinError('upload-conflict')
+  await claimPath(db, owner, path, id)
+}
+
+/** Of the entry at a path, or of one that is made there. @throws `path-conflict` */
+async function entryAt(db: Kysely<Schema>, id: Id, owner: Id, path: string, now: number): Promise<Id> {
+  const known = await findPath(db, owner, path)
+  if (known === undefined) {
+    await makeEntry(db, id, owner, path, now)
+    return id
+  }
+  if (known.entry === null) throw new PeerbinError('path-conflict')
+  return known.entry
+}
+
+/** @throws `path-conflict`, `path-taken` for `onlyNew` */
+export async function addVersion(
+  db: Kysely<Schema>,
+  commit: CommitEntry,
+  file: Content
+): Promise<VersionRef> {
+  const { user, path, expiresAt, onlyNew = false, metadata, attempts = 1, graceMs = 0 } = commit
+  const now = file.uploadedAt
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const entry = await entryAt(db, uuidBytes(commit.id), uuidBytes(user), path, now)
+    const row = await db
+      .updateTable('entries')
+      .set({
+        last: sql<number>`last + 1`,
+        shown: sql<number>`last + 1`,
+        stored: 1,
+        failed: 0,
+        size: file.sizeBytes,
+        changed_at: laterOf('changed_at', now),
+        ...(expiresAt !== undefined && { expires_at: expiresAt })
+      })
+      .where('id', '=', entry)
+      .where('state', '=', LIVE)
+      .$if(onlyNew, (query) => query.where('stored', '=', 0))
+      .returningAll()
+      .executeTakeFirst()
+    if (row === undefined) {
+      if (onlyNew && (await findPath(db, uuidBytes(user), path)) !== undefined)
+        throw new PeerbinError('path-taken')
+      continue // it was deleted at the same moment
+    }
+    await forgetFailures(db, entry, row.last)
+    await insertVersion(db, row, {
+      number: row.last,
+      status: 'cached',
+      file: uuidBytes(file.id),
+      metadata: metadata === undefined ? null : encodeMetadata(metadata),
+      uploaded_at: now,
+      attempts
+    })
+    await limitVersions(db, row, now + graceMs)
+    await tell(db, row, row.last, now)
+    return { entry: entryOf(entry), version: row.last }
+  }
+  throw new PeerbinError('busy', 'a file came and went too often while a version of it was made')
+}
+
+type NewVersion = Pick<Selectable<VersionsTable>, 'number' | 'status' | 'uploaded_at' | 'attempts'> &
+  Partial<Selectable<VersionsTable>>
+
+async function insertVersion(
+  db: Kysely<Schema>,
+  { id: entry }: Pick<Selectable<EntriesTable>, 'id'>,
+  version: NewVersion
+): Promise<void> {
+  await db
+    .insertInto('versions')
+    .values({ file: null, metadata: null, failure: null, checked: 0, drop_at: null, ...version, entry })
+    .execute()
+}
+
+/** Records of uploads that failed, below a number. Answers how many. */
+async function forgetFailures(db: Kysely<Schema>, entry: Id, below: number): Promise<number> {
+  const forgotten = await db
+    .deleteFrom('versions')
+    .where('entry', '=', entry)
+    .where('number', '<', below)
+    .where('status', '=', FAILED)
+    .executeTakeFirst()
+  return Number(forgotten.numDeletedRows)
+}
+
+async function limitVersions(
+  db: Kysely<Schema>,
+  { id: entry, last, shown }: Selectable<EntriesTable>,
+  dropAt: number
+): Promise<void> {
+  if (last <= ENTRY_VERSIONS_MAX) return
+  const over = await db
+    .selectFrom('versions')
+    .select(['entry', 'number', 'file'])
+    .where('entry', '=', entry)
+    .where('number', '<=', last - ENTRY_VERSIONS_MAX)
+    .where('number', '!=', shown)
+    .where('drop_at', 'is', null)
+    .execute()
+  for (const version of over) await dropVersion(db, version, dropAt)
+}
+
+/** Says what has become of a version. */
+export async function tell(
+  db: Kysely<Schema>,
+  { id, owner, path }: Pick<Selectable<EntriesTable>, 'id' | 'owner' | 'path'>,
+  number: number,
+  at: number
+): Promise<void> {
+  const version = await db
+    .selectFrom('versions')
+    .leftJoin('files', 'files.id', 'versions.file')
+    .select(['versions.status', 'versions.file', 'versions.failure', 'versions.attempts', 'files.size'])
+    .where('versions.entry', '=', id)
+    .where('versions.number', '=', number)
+    .executeTakeFirstOrThrow()
+  await noteStatus(db, {
+    owner: userOf(owner),
+    entry: entryOf(id),
+    version: number,
+    path,
+    file: version.file === null ? null : fileOf(version.file),
+    sizeBytes: version.size ?? 0,
+    status: version.status,
+    code: version.failure === null ? null : decodeFailure(version.failure).code,
+    attempts: version.attempts,
+    at
+  })
+}
+
+/** An upload that failed, where it would have gone; nothing where nothing can be. */
+export async function addFailure(
+  db: Kysely<Schema>,
+  upload: UploadId,
+  { owner, mediaType, metadata }: Opened,
+  { code, attempts, now }: UploadFailure
+): Promise<void> {
+  if (owner === undefined) return
+  const user = uuidBytes(owner.user)
+  if (await isBlocked(db, user, owner.path)) return
+  const entry = await entryAt(db, uuidBytes(upload), user, owner.path, now)
+  const row = await db
+    .updateTable('entries')
+    .set({
+      last: sql<number>`last + 1`,
+      // what has content counts on, and the failure is told beside it
+      shown: sql<number>`case when stored = 1 then shown else last + 1 end`,
+      failed: sql<number>`case when stored = 1 then last + 1 else 0 end`
+    })
+    .where('id', '=', entry)
+    .where('state', '=', LIVE)
+    .returningAll()
+    .executeTakeFirst()
+  if (row === undefined) return // deleted at the same moment
+  await insertVersion(db, row, {
+    number: row.last,
+    status: 'upload_failed',
+    metadata: encodeMetadata(metadata),
+    failure: encodeFailure({ code, mediaType }),
+    uploaded_at: now,
+    attempts
+  })
+  await limitVersions(db, row, now)
+  await tell(db, row, row.last, now)
+}
+
+/** One that has not ended. @throws `version-unknown` */
+export async function liveVersion(
+  db: Kysely<Schema>,
+  entry: Id,
+  number: number
+): Promise<Selectable<VersionsTable>> {
+  const version = await db
+    .selectFrom('versions')
+    .selectAll()
+    .where('entry', '=', entry)
+    .where('number', '=', number)
+    .where('drop_at', 'is', null)
+    .executeTakeFirst()
+  if (version === undefined) throw new PeerbinError('version-unknown')
+  return version
+}
+
+/** One more reference on its content, as long as there is one. @throws `upload-failed` for a version without, `version-unknown` for content that is gone */
+export async function addUse(
+  db: Kysely<Schema>,
+  { file }: Pick<Selectable<VersionsTable>, 'file'>
+): Promise<number> {
+  if (file === null) throw new PeerbinError('upload-failed')
+  const used = await db
+    .updateTable('files')
+    .set((eb) => ({ links: eb('links', '+', 1), link_rows: eb('link_rows', '+', 1) }))
+    .where('id', '=', file)
+    .where('state', '=', LIVE)
+    .returning('size')
+    .executeTakeFirst()
+  if (used === undefined) throw new PeerbinError('version-unknown')
+  return used.size
+}
+
+export async function restoreVersion(
+  db: Kysely<Schema>,
+  { id, version: number, now, graceMs }: Request<'restoreVersion'>
+): Promise<EntryRecord> {
+  const { id: entry, shown } = await liveEntry(db, id)
+  const version = await liveVersion(db, entry, number)
+  if (version.file === null) throw new PeerbinError('upload-failed')
+  const current = await liveVersion(db, entry, shown)
+  if (current.file !== null && Buffer.compare(current.file, version.file) === 0)
+    return await readEntry(db, id)
+  const size = await addUse(db, version)
+  const row = await db
+    .updateTable('entries')
+    .set({
+      last: sql<number>`last + 1`,
+      shown: sql<number>`last + 1`,
+      stored: 1,
+      failed: 0,
+      size,
+      changed_at: now
+    })
+    .where('id', '=', entry)
+    .where('state', '=', LIVE)
+    .returningAll()
+    .executeTakeFirst()
+  if (row === undefined) throw new PeerbinError('file-unknown') // deleted at the same moment
+  await insertVersion(db, row, { ...version, number: row.last })
+  await limitVersions(db, row, now + graceMs)
+  return await readEntry(db, id)
+}
+
+/** Versions that have not ended, the newest first. */
+export const versionsOf = async (db: Kysely<Schema>, entry: Id) =>
+  await db
+    .selectFrom('versions')
+    .leftJoin('files', 'files.id', 'versions.file')
+    .select(['versions.entry', 'versions.number', 'versions.file', 'files.size'])
+    .where('versions.entry', '=', entry)
+    .where('versions.drop_at', 'is', null)
+    .orderBy('versions.number', 'desc')
+    .execute()
+
+export async function deleteVersion(
+  db: Kysely<Schema>,
+  { id, version: number, now, graceMs }: Request<'deleteVersion'>
+): Promise<EntryRecord | undefined> {
+  const { id: entry } = await liveEntry(db, id)
+  const version = await liveVersion(db, entry, number)
+  const left = (await versionsOf(db, entry)).filter((each) => each.number !== number)
+  if (left.length === 0) {
+    await deleteEntry(db, { id, now, graceMs })
+    return undefined
+  }
+  await dropVersion(db, version, now + graceMs)
+  await showNewest(db, entry, left, now)
+  return await readEntry(db, id)
+}
+
+/** Of what is left the newest with content counts, or the newest that failed. @param left the newest first, not empty */
+export async function showNewest(
+  db: Kysely<Schema>,
+  entry: Id,
+  left: ReadonlyArray<{ number: number; file: Id | null; size: number | null }>,
+  now?: number
+): Promise<void> {
+  const [newest] = left
+  const shown = left.find(({ file }) => file !== null) ?? newest
+  if (newest === undefined || shown === undefined) return
+  await db
+    .updateTable('entries')
+    .set({
+      shown: shown.number,
+      stored: shown.file === null ? 0 : 1,
+      failed: shown.file !== null && newest.file === null ? newest.number : 0,
+      size: shown.size ?? 0,
+      ...(now !== undefined && { changed_at: now })
+    })
+    .where('id', '=', entry)
+    .where('state', '=', LIVE)
+    .execute()
+}
+
+export async function pruneVersions(
+  db: Kysely<Schema>,
+  { id, keep, now, graceMs }: Request<'pruneVersions'>
+): Promise<number> {
+  const { id: entry, shown } = await liveEntry(db, id)
+  const stored = (await versionsOf(db, entry)).filter(({ file }) => file !== null)
+  const isKept = (number: number, index: number): boolean => index < keep || number === shown
+  const kept = stored.filter(({ number }, i) => isKept(number, i))
+  const over = stored.filter(({ number }, i) => !isKept(number, i))
+  for (const version of over) await dropVersion(db, version, now + graceMs)
+  if (over.length > 0)
+    await db.updateTable('entries').set({ changed_at: now }).where('id', '=', entry).execute()
+  return over.length + (await forgetFailures(db, entry, kept.at(-1)?.number ?? 0))
+}
+
+/** A version found by its manifest: it joins its entry, or the one at its path. */
+export async function adoptVersion(db: Kysely<Schema>, adopt: AdoptEntry, file: Content): Promise<void> {
+  const { id, user, version, expiresAt } = adopt
+  const itself = await db
+    .selectFrom('entries')
+    .select('id')
+    .where('id', '=', uuidBytes(id))
+    .where('owner', '=', uuidBytes(user))
+    .where('state', '=', LIVE)
+    .executeTakeFirst()
+  const entry = itself?.id ?? (await placeFor(db, adopt, file))
+  const taken = await db
+    .selectFrom('versions')
+    .select('number')
+    .where('entry', '=', entry)
+    .where('number', '=', version)
+    .executeTakeFirst()
+  const before = await db.selectFrom('entries').selectAll().where('id', '=', entry).executeTakeFirstOrThrow()
+  const number = taken === undefined ? version : before.last + 1
+  await insertVersion(db, before, {
+    number,
+    status: 'cached',
+    file: uuidBytes(file.id),
+    uploaded_at: file.uploadedAt,
+    attempts: 1
+  })
+  const shown = await db
+    .selectFrom('versions')
+    .select('uploaded_at')
+    .where('entry', '=', entry)
+    .where('number', '=', before.shown)
+    .where('file', 'is not', null)
+    .executeTakeFirst()
+  const isNewer = shown === undefined || shown.uploaded_at <= file.uploadedAt
+  await db
+    .updateTable('entries')
+    .set({
+      last: Math.max(before.last, number),
+      ...(isNewer && {
+        shown: number,
+        stored: 1,
+        size: file.sizeBytes,
+        changed_at: laterOf('changed_at', file.uploadedAt),
+        expires_at: expiresAt
+      })
+    })
+    .where('id', '=', entry)
+    .execute()
+}
+
+/** At its path, or beside it where that cannot be; under its id, or the file's where that is taken. */
+async function placeFor(db: Kysely<Schema>, { id, user, path }: AdoptEntry, file: Content): Promise<Id> {
+  const owner = uuidBytes(user)
+  const isTaken = await db
+    .selectFrom('entries')
+    .select('id')
+    .where('id', '=', uuidBytes(id))
+    .executeTakeFirst()
+  const free = uuidBytes(isTaken === undefined ? id : file.id)
+  for (const place of placesFor(path, file.id))
+    if (!(await isBlocked(db, owner, place))) return await entryAt(db, free, owner, place, file.uploadedAt)
+  throw new PeerbinError('path-conflict')
+}
