@@ -1,19 +1,35 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { withAdmin } from '../../src/compose/admin.ts'
+import { createAdmin, resetPassword, withAdmin } from '../../src/compose/admin.ts'
 import { newClusterKey, parseJoinString, writeClusterKey } from '../../src/compose/cluster-key.ts'
 import { createCluster } from '../../src/index.ts'
 import { systemRandom } from '../../src/runtime/random.ts'
+import type { LogFields, Logger } from '../../src/interfaces.ts'
 import type { Address } from '../../src/types.ts'
 import { testFolder } from '../kit/test-folder.ts'
+
+/** Keeps what is logged. */
+const recordingLogger = (logged: unknown[]): Logger => {
+  const log = (message: string, fields?: LogFields): void => void logged.push([message, fields])
+  const logger: Logger = { debug: log, info: log, warn: log, error: log, child: () => logger }
+  return logger
+}
 
 const never = async (): Promise<never> => {
   throw new Error('no admin may get here')
 }
 
 t.test('an admin of a home finds the controller, asks it, and leaves', async (t) => {
-  const cluster = await createCluster({ network: 'libp2p', nodes: 2, config: { edge: { port: 0 } } })
+  const secrets: string[] = []
+  const logged: unknown[] = []
+  const cluster = await createCluster({
+    network: 'libp2p',
+    nodes: 2,
+    config: { edge: { port: 0 }, account: { passwordMemoryKiB: 128, passwordPasses: 1 } },
+    onSetupSecret: (secret) => secrets.push(secret),
+    logger: recordingLogger(logged)
+  })
   t.teardown(() => cluster.stop())
   await cluster.start()
   const key = parseJoinString(cluster.joinString)
@@ -40,6 +56,33 @@ t.test('an admin of a home finds the controller, asks it, and leaves', async (t)
       cluster.controller.peerId
     )
   })
+
+  t.test(
+    'the first administrator needs a secret that is told to no log; an operator needs none',
+    async (t) => {
+      t.match(secrets, [/^[\w-]{43}$/])
+      t.ok(logged.length > 0)
+      t.notOk(JSON.stringify(logged).includes(secrets[0] ?? 'none'))
+      await withAdmin(home, {}, async (admin) => {
+        t.match(await admin.controller.call('accountState', {}), { setupNeeded: true })
+        const anna = await createAdmin(admin, { name: ' Anna ', password: 'correct horse' })
+        t.match(anna, { name: 'Anna', role: 'admin', state: 'active' })
+        t.match(await admin.controller.call('accountState', {}), { setupNeeded: false })
+        await t.rejects(createAdmin(admin, { name: 'ANNA', password: 'correct horse' }), {
+          code: 'name-taken'
+        })
+        await t.rejects(createAdmin(admin, { name: 'Berta', password: 'short' }), { code: 'invalid-field' })
+        t.match(await resetPassword(admin, { name: 'anna', password: 'battery staple' }), { id: anna.id })
+        const unknown = { name: 'nobody', password: 'battery staple' }
+        await t.rejects(resetPassword(admin, unknown), { code: 'user-unknown' })
+        const actor = { user: null, role: 'admin' } as const
+        t.match(await admin.controller.call('listUsers', { actor, limit: 10 }), { users: [{ name: 'Anna' }] })
+        await t.rejects(admin.controller.call('signInChallenge', { name: 'anna' }), {
+          code: 'role-forbidden'
+        })
+      })
+    }
+  )
 
   t.test('the error of its work comes out, and it has left by then', async (t) => {
     await t.rejects(

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
@@ -94,7 +94,15 @@ t.test(
       'and leaves no process behind'
     )
     t.ok((await listedProcesses(data)).every(({ state }) => state === 'stopped'))
-    t.equal(first.up.stderr, '', 'with nothing to report')
+    const setup = /^peerbin: there is no administrator yet; make one at (\S+)\/setup#([\w-]{43})\n$/
+    const [, at, secret = 'none'] = setup.exec(first.up.stderr) ?? []
+    t.equal(at, first.url, 'with nothing to report but where the first administrator can be made')
+    const logs = await readdir(join(data, 'logs'))
+    for (const log of logs)
+      t.notOk(
+        (await readFile(join(data, 'logs', log), 'utf8')).includes(secret),
+        `${log} does not have the secret`
+      )
 
     const second = await startUp(data)
     t.teardown(() => second.up.stop('SIGKILL'))
@@ -129,7 +137,7 @@ t.test('a node that is killed is reported and stays listed, and the rest goes on
   const victim = (await listedProcesses(data)).find(({ name }) => name === 'node-2')
   process.kill(victim?.pid ?? 0, 'SIGKILL')
   await up.until('the death is reported', () => up.stderr.includes('node-2'))
-  t.match(up.stderr, /^peerbin: node-2 \(pid \d+\) died: killed by SIGKILL \(9\)\. Log: .*node-2\.log\n$/)
+  t.match(up.stderr, /^peerbin: node-2 \(pid \d+\) died: killed by SIGKILL \(9\)\. Log: .*node-2\.log$/m)
   await up.until('and listed', async () => (await listedProcesses(data))[2]?.state === 'died')
   t.equal((await listedProcesses(data)).length, 5)
 

@@ -61,6 +61,8 @@ export interface MemoryClusterOptions {
   storeOf?: (index: number) => ChunkStore
   /** Default: in memory. */
   metadata?: MetadataStore
+  /** As that of the controller: told while there is no administrator. */
+  onSetupSecret?: (secret: string) => void
   logger?: Logger
   clock?: Clock
   random?: Random
@@ -73,8 +75,6 @@ export class MemoryCluster {
   readonly random: Random
   readonly logger: Logger
   readonly nodes: NodeParticipant[] = []
-  /** What the controller told its terminal: with it the first administrator is made. */
-  setupSecret: string | undefined
   /** The key that FileWriter takes; any 32 bytes do. */
   readonly clusterKey = new Uint8Array(hkdfSync('sha256', 'memory cluster', '', 'key', 32))
   #controller: Controller | undefined
@@ -250,8 +250,7 @@ export class MemoryCluster {
 
   async #runController(store: MetadataStore, memory: ProcessMemory, peer?: PeerId): Promise<void> {
     const makeRole = (parts: Parts): RoleParts => {
-      const onSetupSecret = (secret: string): void => void (this.setupSecret = secret)
-      const controller = new Controller({ ...parts, store, onSetupSecret })
+      const controller = new Controller({ ...parts, store, onSetupSecret: this.#options.onSetupSecret })
       this.#controller = controller
       return {
         start: () => controller.start(),

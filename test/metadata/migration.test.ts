@@ -1,6 +1,7 @@
 /**
  * version-1.db.gz was made by the program that had schema version 1: files live, revoked, open and given up, claims, orders, nodes; version-2.db.gz by the one that had version 2: with
- * a suspended link, a link in use, decisions and settings; version-3.db.gz by the one that had version 3: with a link that has a password, and an upload that has taken space.
+ * a suspended link, a link in use, decisions and settings; version-3.db.gz by the one that had version 3: with a link that has a password, and an upload that has taken space;
+ * version-5.db.gz by the one that had version 5: with an encrypted file that has an index, whose link asks for a proof.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -16,6 +17,7 @@ import { SqliteMetadataStore } from '../../src/metadata/sqlite-metadata-store.ts
 import type { MetadataStore } from '../../src/metadata-store.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
 import type { Term } from '../../src/types.ts'
+import { addKey, holding, newUser, signIn } from '../conformance/account-fixture.ts'
 import {
   BOOTS,
   EXPIRY,
@@ -44,6 +46,7 @@ const read = (name: string): Buffer => gunzipSync(readFileSync(new URL(name, imp
 const VERSION_1 = read('version-1.db.gz')
 const VERSION_2 = read('version-2.db.gz')
 const VERSION_3 = read('version-3.db.gz')
+const VERSION_5 = read('version-5.db.gz')
 
 async function* streamOf(...pieces: Uint8Array[]): AsyncGenerator<Uint8Array, void, undefined> {
   yield* pieces
@@ -163,6 +166,26 @@ t.test('a file of version 3 is opened: what was being uploaded can be ended, and
   t.match(await claimWith(store, 'live', 'me', 'open sesame'), { outcome: 'claimed' })
   await store.close()
   t.strictSame(auditFile(file), [])
+})
+
+t.test('a file of version 5 is opened: it has no accounts, and takes them', async (t) => {
+  const { store, file } = await openOldFile(t, VERSION_5)
+  t.match(await store.findLink(tokenOf('live')), {
+    link: { needsProof: true, claimed: 0 },
+    file: { indexBytes: 4, encryption: 'aes256gcm-1' }
+  })
+  t.match(await claimWith(store, 'protected', 'me', 'open sesame'), { outcome: 'claimed' })
+  t.equal(await store.hasAdmin(), false)
+  t.strictSame(await store.listUsers({ limit: 10 }), { users: [], next: null })
+  t.strictSame(await store.listInvites(undefined, 10), [])
+  await store.createUser({ user: newUser('a', { role: 'admin' }), by: 'setup' })
+  await signIn(store, 'a')
+  await addKey(store, 'a', 'key')
+  await store.close()
+  t.strictSame(auditFile(file), [])
+  await store.open()
+  t.equal(await store.hasAdmin(), true)
+  t.strictSame(await holding(store, ['a', 'key']), ['a', 'key'])
 })
 
 t.test('and it comes to its end like any other', async (t) => {

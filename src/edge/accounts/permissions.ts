@@ -55,7 +55,7 @@ export interface PermissionRow {
  */
 export function addPermissions(
   app: App,
-  { accounts }: Pick<EdgeContext, 'accounts'>
+  { accounts }: { readonly accounts: Pick<EdgeContext['accounts'], 'identify'> }
 ): readonly PermissionRow[] {
   const rows: PermissionRow[] = []
   app.decorateRequest('actor', undefined)

@@ -6,6 +6,7 @@ import { SqliteMetadataStore } from '../../../src/metadata/sqlite-metadata-store
 import type { MetadataStore } from '../../../src/metadata-store.ts'
 import { silentLogger } from '../../../src/runtime/logger.ts'
 import type { Generation, SecretHash } from '../../../src/types.ts'
+import { addKey, addUser, holding, signIn } from '../../conformance/account-fixture.ts'
 import { node } from '../../conformance/metadata-fixture.ts'
 import type { PlacedFile } from './renewal-world.ts'
 import { NOW, RenewalWorld, secretHash } from './renewal-world.ts'
@@ -123,5 +124,22 @@ t.test(
     t.match(await empty.findLink(tokenHash), { link: { state: 'live', expiresAt: first } }, 'never longer')
     const late = await memoryStore()
     t.match(await world.renew(late, { now: first + 1 }), { found: { adopted: 0, expired: 1 } })
+  }
+)
+
+t.test(
+  'everybody is signed out, and accounts, passwords and API keys are as the snapshot says',
+  async (t) => {
+    const world = await start(t)
+    const store = await memoryStore()
+    await addUser(store, 'a')
+    // more than one step ends; each could have been ended after the snapshot
+    const names = Array.from({ length: 300 }, (_, i) => `session ${i}`)
+    const ends = { createdAt: NOW, expiresAt: NOW + 1000, sessionsMax: 1000 }
+    for (const name of names) await signIn(store, 'a', name, ends)
+    await addKey(store, 'a', 'key')
+    await world.renew(store)
+    t.strictSame(await holding(store, [...names, 'key'], NOW), ['key'])
+    t.ok(await signIn(store, 'a', 'again', ends))
   }
 )

@@ -16,10 +16,16 @@ export interface Asked {
   readonly token?: string | undefined
   readonly body?: unknown
   readonly headers?: Record<string, string>
+  /** The answer has no end, unless it is an error: of others only the status is looked at. */
+  readonly streams?: boolean
 }
 
 /** Asks the API; the answer is JSON. @param what `POST /api/login` */
-export async function api(url: string, what: string, { token, body, headers }: Asked = {}): Promise<Answer> {
+export async function api(
+  url: string,
+  what: string,
+  { token, body, headers, streams = false }: Asked = {}
+): Promise<Answer> {
   const [method = 'GET', path = '/'] = what.split(' ')
   const answer = await fetch(`${url}${path}`, {
     method,
@@ -30,6 +36,10 @@ export async function api(url: string, what: string, { token, body, headers }: A
     },
     ...(body !== undefined && { body: JSON.stringify(body) })
   })
+  if (streams && answer.ok) {
+    await answer.body?.cancel()
+    return { status: answer.status, headers: answer.headers, json: {} }
+  }
   const text = await answer.text()
   return {
     status: answer.status,

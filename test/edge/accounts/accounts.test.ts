@@ -1,6 +1,7 @@
 /** Accounts over HTTP: what users and programs meet, and what bad input does. */
 
 import t from 'tap'
+import { until } from '../../kit/until.ts'
 import { startEdges } from '../edge-cluster.ts'
 import { PASSWORD, api, newAdmin, newKey, register, signIn, textOf } from './accounts-kit.ts'
 
@@ -333,6 +334,42 @@ t.test('an invitation works once', async (t) => {
     next: null
   })
   t.notMatch(JSON.stringify(json), invite)
+})
+
+t.test('what is done with accounts stands in the history, and no secret with it', async (t) => {
+  const user = await register(url, 'barbara')
+  await api(url, 'POST /api/login', { body: { username: 'barbara', password: 'not her password' } })
+  const second = await signIn(url, 'barbara')
+  const key = await newKey(url, second, ['files:read'])
+  const listed = await api(url, 'GET /api/me/keys', { token: second })
+  const [{ key_id: keyId = '' } = {}] = listed.json['keys'] as Array<{ key_id?: string }>
+  await api(url, `DELETE /api/me/keys/${keyId}`, { token: second })
+  const change = { old_password: PASSWORD, new_password: 'another password' }
+  await api(url, 'POST /api/me/password', { token: second, body: change })
+  await api(url, 'POST /api/logout', { token: second })
+  const patch = async (body: object) =>
+    await api(url, `PATCH /api/users/${user.id}`, { token: admin.token, body })
+  await patch({ role: 'admin', quota_bytes: 5 })
+  await patch({ state: 'disabled' })
+  await patch({ state: 'active' })
+  const expected =
+    'register login key.created key.revoked password logout user.role user.quota user.disabled user.enabled'
+  let text = ''
+  await until('all of it is kept', async () => {
+    const { json } = await api(url, `GET /api/users/${user.id}/history`, { token: admin.token })
+    const records = json['records'] as Array<{ action: string }>
+    text = JSON.stringify(records)
+    return (
+      records
+        .map(({ action }) => action)
+        .toReversed()
+        .join(' ') === expected
+    )
+  })
+  const failed = await api(url, 'GET /api/access-log?action=login-failed', { token: admin.token })
+  t.match(failed.json['records'], [{ actor_id: null, actor_name: 'barbara', outcome: 'login-failed' }])
+  for (const secret of [key, second, user.token, PASSWORD, 'another password', 'not her password'])
+    t.notMatch(text + JSON.stringify(failed.json), secret)
 })
 
 t.test('nothing of an account is told to whoever does not know the password', async (t) => {

@@ -22,6 +22,8 @@ export interface Row {
   readonly body?: (world: World, column: Column) => unknown
   /** It ends sessions: whoever asks is a user of their own. */
   readonly spends?: true
+  /** An answer that has no end: its status is all that is looked at. */
+  readonly streams?: true
 }
 /** By `GET /api/…`, with the pattern of the route. */
 export type Table = Readonly<Record<string, Row>>

@@ -5,14 +5,27 @@
  * To add a route, add its row to a table that TABLE spreads.
  */
 
+import { fastify } from 'fastify'
 import t from 'tap'
+import { addPermissions } from '../../../src/edge/accounts/permissions.ts'
+import type { App } from '../../../src/edge/context.ts'
 import { startEdges } from '../edge-cluster.ts'
+import { HISTORY_ROUTES } from '../history/history-routes.ts'
 import { ACCOUNT_ROUTES } from './account-routes.ts'
 import { api } from './accounts-kit.ts'
 import { COLUMNS, World } from './authorization-world.ts'
 import type { Table } from './authorization-world.ts'
 
-const TABLE: Table = { ...ACCOUNT_ROUTES }
+t.test('a route of the API that does not say who may call it does not start', async (t) => {
+  const app = fastify() as unknown as App
+  const nobody = { identify: async () => undefined }
+  addPermissions(app, { accounts: nobody })
+  app.get('/elsewhere', async () => 'x')
+  for (const path of ['/api/x', '/file/:id', '/api'])
+    t.throws(() => app.get(path, async () => 'x'), { code: 'internal' }, path)
+})
+
+const TABLE: Table = { ...ACCOUNT_ROUTES, ...HISTORY_ROUTES }
 
 t.test('every route answers everybody as the table says', async (t) => {
   const edges = await startEdges(t, {
@@ -36,6 +49,7 @@ t.test('every route answers everybody as the table says', async (t) => {
         const path = (await row.path?.(world)) ?? pattern
         const asked = {
           token: await world.credentials(column, permission, row.spends === true),
+          ...(row.streams === true && { streams: true }),
           ...(row.body !== undefined && { body: await row.body(world, column) })
         }
         const { status, json, headers } = await api(url, `${method} ${path}`, asked)

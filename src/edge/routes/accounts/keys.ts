@@ -75,6 +75,13 @@ const createKey: Route = (app, context) => {
         secretHash: hashSecret(key),
         expiresAt: expiresIn === undefined ? null : context.clock.now() + expiresIn * 1000
       })
+      const { id, name: called } = session
+      context.history.record({
+        action: 'key.created',
+        request,
+        owner: actor.user,
+        detail: `${called} (${id})`
+      })
       const message = 'Keep the key now: it is not shown again.'
       return await reply.code(201).send({ message, key, ...keyAnswer(session) })
     }
@@ -96,8 +103,10 @@ const revokeKey: Route = (app, context) => {
     },
     async (request) => {
       const id = idOf<SessionId>(request.params.id, 'session-unknown')
-      await context.controller.call('endSession', { actor: asking(actorOf(request)), id })
+      const actor = actorOf(request)
+      const { ended } = await context.controller.call('endSession', { actor: asking(actor), id })
       context.sessions.changed()
+      if (ended) context.history.record({ action: 'key.revoked', request, owner: actor.user, detail: id })
       return { message: 'The key is revoked.' }
     }
   )

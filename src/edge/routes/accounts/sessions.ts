@@ -51,6 +51,8 @@ export const sessions: Route = (app, context) => {
         except: actor.session
       })
       context.sessions.changed()
+      if (ended > 0)
+        context.history.record({ action: 'logout', request, owner: actor.user, detail: `${ended} others` })
       return { message: 'Every other session has ended.', ended }
     }
   )
@@ -68,8 +70,10 @@ export const sessions: Route = (app, context) => {
     },
     async (request) => {
       const id = idOf<SessionId>(request.params.id, 'session-unknown')
-      await context.controller.call('endSession', { actor: asking(actorOf(request)), id })
+      const actor = actorOf(request)
+      const { ended } = await context.controller.call('endSession', { actor: asking(actor), id })
       context.sessions.changed()
+      if (ended) context.history.record({ action: 'logout', request, owner: actor.user, detail: id })
       return { message: 'The session has ended.' }
     }
   )

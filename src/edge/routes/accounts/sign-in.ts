@@ -56,6 +56,7 @@ export const signIn: Route = (app, context) => {
       const actor = actorOf(request)
       await context.controller.call('endSession', { actor: asking(actor), id: actor.session })
       context.sessions.changed()
+      context.history.record({ action: 'logout', request, owner: actor.user })
       clearSessionCookie(context, reply)
       return { message: 'You are signed out.' }
     }

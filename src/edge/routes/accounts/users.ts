@@ -46,6 +46,20 @@ type UserAnswer = z.output<typeof userSchema>
 const answerOf = (context: EdgeContext, user: UserRecord): UserAnswer =>
   userAnswer(user, quotaOf(context, user))
 
+/** One record for each thing that an administrator has changed. */
+function note(
+  { history }: EdgeContext,
+  request: FastifyRequest,
+  owner: UserId,
+  { role: has, state, quota_bytes: quotaBytes }: z.output<typeof patchBody>
+): void {
+  if (state !== undefined)
+    history.record({ action: state === 'active' ? 'user.enabled' : 'user.disabled', request, owner })
+  if (has !== undefined) history.record({ action: 'user.role', request, owner, detail: has })
+  if (quotaBytes !== undefined)
+    history.record({ action: 'user.quota', request, owner, detail: String(quotaBytes ?? 'of the role') })
+}
+
 async function list(
   context: EdgeContext,
   request: FastifyRequest,
@@ -116,6 +130,7 @@ const createUser: Route = (app, context) => {
         role: body.role,
         ...(body.quota_bytes !== undefined && { quotaBytes: body.quota_bytes })
       })
+      context.history.record({ action: 'register', request, owner: user.id, detail: user.role })
       const message = `The account of ${user.name} is ready.`
       return await reply.code(201).send({ message, ...answerOf(context, user) })
     }
@@ -174,6 +189,7 @@ const patchUser: Route = (app, context) => {
         ...(body.quota_bytes !== undefined && { quotaBytes: body.quota_bytes })
       })
       context.sessions.changed()
+      note(context, request, user.id, body)
       return answerOf(context, user)
     }
   )
