@@ -78,9 +78,9 @@ const ROUTES: readonly Route[] = [
   keys,
   users,
   invites,
+  ...fileRoutes,
   history,
   events,
-  ...fileRoutes,
   getOpenapi
 ]
 

@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import type { Kysely, Selectable } from 'kysely'
 import type { CreateUser, StoredUser, UserRecords, UsersPage } from '../../account-store.ts'
 import { PeerbinError } from '../../errors.ts'
-import type { PasswordRecord, SessionRecord, UserId, UserRecord } from '../../types.ts'
+import type { SessionRecord, UserId, UserRecord } from '../../types.ts'
 import { decodePassword, encodePassword, hashBytes, userOf, uuidBytes } from '../columns.ts'
 import { USERS_SCANNED_MAX } from '../limits.ts'
 import type { Schema, UsersTable } from '../schema.ts'
@@ -15,8 +15,7 @@ export async function createUser(
   request: CreateUser
 ): Promise<{ user: UserRecord; session: SessionRecord | undefined }> {
   const { user, by, session } = request
-  if ((await readUser(db, user.id)) === undefined) {
-    await insertUser(db, user)
+  if ((await readUser(db, user.id)) === undefined && (await insertUser(db, user))) {
     await claimRight(db, user, by)
     if (session !== undefined)
       await insertSession(db, {
@@ -34,7 +33,8 @@ export async function createUser(
   return { user: userRecordOf(row), session: known && sessionRecordOf(known) }
 }
 
-async function insertUser(db: Kysely<Schema>, user: CreateUser['user']): Promise<void> {
+/** False when the same request came in between. @throws `name-taken` */
+async function insertUser(db: Kysely<Schema>, user: CreateUser['user']): Promise<boolean> {
   const inserted = await db
     .insertInto('users')
     .values({
@@ -48,10 +48,12 @@ async function insertUser(db: Kysely<Schema>, user: CreateUser['user']): Promise
       password: encodePassword(user.password),
       keys: 0
     })
-    .onConflict((oc) => oc.column('name_key').doNothing())
+    .onConflict((oc) => oc.doNothing())
     .returning('id')
     .executeTakeFirst()
-  if (inserted === undefined) throw new PeerbinError('name-taken')
+  if (inserted === undefined && (await readUser(db, user.id)) === undefined)
+    throw new PeerbinError('name-taken')
+  return inserted !== undefined
 }
 
 /** After the name, so that of two reasons to refuse the same one is told always. What was changed is undone with the operation. */
@@ -216,25 +218,15 @@ export async function replacePassword(
   const row = await readUser(db, user)
   if (row === undefined) throw new PeerbinError('user-unknown')
   if (row.password === encodePassword(to)) return true
-  if (!(await setPassword(db, user, from, to))) return false
-  await endOfUser(db, { user, except: keep, keys, now })
-  return true
-}
-
-/** By one conditional update. False when `from` is not the present one. */
-export async function setPassword(
-  db: Kysely<Schema>,
-  user: UserId,
-  from: PasswordRecord | undefined,
-  to: PasswordRecord
-): Promise<boolean> {
   const replaced = await db
     .updateTable('users')
     .set({ password: encodePassword(to) })
-    .where('id', '=', uuidBytes(user))
+    .where('id', '=', row.id)
     .$if(from !== undefined, (query) =>
       query.where('password', '=', from === undefined ? '' : encodePassword(from))
     )
     .executeTakeFirst()
-  return replaced.numUpdatedRows === 1n
+  if (replaced.numUpdatedRows === 0n) return false
+  await endOfUser(db, { user, except: keep, keys, now })
+  return true
 }

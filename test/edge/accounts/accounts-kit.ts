@@ -20,27 +20,29 @@ export interface Asked {
   readonly streams?: boolean
 }
 
-/** Asks the API; the answer is JSON. @param what `POST /api/login` */
+/** Asks the API; the answer is JSON, or bytes that nobody looks at. A form goes as it is. @param what `POST /api/login` */
 export async function api(
   url: string,
   what: string,
   { token, body, headers, streams = false }: Asked = {}
 ): Promise<Answer> {
   const [method = 'GET', path = '/'] = what.split(' ')
+  const isForm = body instanceof FormData
   const answer = await fetch(`${url}${path}`, {
     method,
     headers: {
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
-      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(body !== undefined && !isForm && { 'content-type': 'application/json' }),
       ...headers
     },
-    ...(body !== undefined && { body: JSON.stringify(body) })
+    ...(body !== undefined && { body: isForm ? body : JSON.stringify(body) })
   })
   if (streams && answer.ok) {
     await answer.body?.cancel()
     return { status: answer.status, headers: answer.headers, json: {} }
   }
-  const text = await answer.text()
+  const bytes = await answer.text()
+  const text = answer.headers.get('content-type')?.includes('json') === true ? bytes : ''
   return {
     status: answer.status,
     headers: answer.headers,

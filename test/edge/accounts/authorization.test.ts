@@ -10,6 +10,7 @@ import t from 'tap'
 import { addPermissions } from '../../../src/edge/accounts/permissions.ts'
 import type { App } from '../../../src/edge/context.ts'
 import { startEdges } from '../edge-cluster.ts'
+import { FILE_ROUTES } from '../files/file-routes.ts'
 import { HISTORY_ROUTES } from '../history/history-routes.ts'
 import { ACCOUNT_ROUTES } from './account-routes.ts'
 import { api } from './accounts-kit.ts'
@@ -25,7 +26,7 @@ t.test('a route of the API that does not say who may call it does not start', as
     t.throws(() => app.get(path, async () => 'x'), { code: 'internal' }, path)
 })
 
-const TABLE: Table = { ...ACCOUNT_ROUTES, ...HISTORY_ROUTES }
+const TABLE: Table = { ...ACCOUNT_ROUTES, ...FILE_ROUTES, ...HISTORY_ROUTES }
 
 t.test('every route answers everybody as the table says', async (t) => {
   const edges = await startEdges(t, {

@@ -1,0 +1,74 @@
+/** Rows of users' files for the table of authorization.test.ts. */
+
+import { api, textOf } from '../accounts/accounts-kit.ts'
+import type { Table, World } from '../accounts/authorization-world.ts'
+import { formOf, stored } from './files-kit.ts'
+
+const bytes = Buffer.from('what the owner keeps')
+
+/** A file of the owner, for one column. */
+const newFile = async (world: World): Promise<string> =>
+  await stored(world.url, world.owner.token, bytes, `${world.freshName()}.txt`)
+
+const at =
+  (path: (id: string) => string) =>
+  async (world: World): Promise<string> =>
+    path(await newFile(world))
+
+async function sharePath(world: World): Promise<string> {
+  const id = await newFile(world)
+  const shared = await api(world.url, `POST /api/files/${id}/share`, { token: world.owner.token, body: {} })
+  return `/api/files/${id}/shares/${textOf(shared, 'share')}`
+}
+
+//                                       anonymous, other, owner, admin, revoked, key without the scope
+export const FILE_ROUTES: Table = {
+  'POST /api/files/upload': {
+    answers: [401, 201, 201, 201, 401, 403],
+    body: (world) => formOf(bytes, { name: `${world.freshName()}.txt` })
+  },
+  'GET /api/files/list': { answers: [401, 200, 200, 200, 401, 403] },
+  'GET /api/files/:id': { answers: [401, 403, 200, 200, 401, 403], path: at((id) => `/api/files/${id}`) },
+  'PATCH /api/files/:id': {
+    answers: [401, 403, 200, 200, 401, 403],
+    path: at((id) => `/api/files/${id}`),
+    body: () => ({ metadata: { a: 'b' } })
+  },
+  'DELETE /api/files/delete/:id': {
+    answers: [401, 403, 200, 200, 401, 403],
+    path: at((id) => `/api/files/delete/${id}`)
+  },
+  'GET /api/files/download/:id': {
+    answers: [401, 403, 200, 200, 401, 403],
+    path: at((id) => `/api/files/download/${id}`)
+  },
+  'GET /api/files/:id/versions': {
+    answers: [401, 403, 200, 200, 401, 403],
+    path: at((id) => `/api/files/${id}/versions`)
+  },
+  'POST /api/files/:id/restore': {
+    answers: [401, 403, 200, 200, 401, 403],
+    path: at((id) => `/api/files/${id}/restore`),
+    body: () => ({ version: 1 })
+  },
+  'DELETE /api/files/:id/versions/:version': {
+    answers: [401, 403, 200, 200, 401, 403],
+    path: at((id) => `/api/files/${id}/versions/1`)
+  },
+  'POST /api/files/:id/prune': {
+    answers: [401, 403, 200, 200, 401, 403],
+    path: at((id) => `/api/files/${id}/prune`),
+    body: () => ({ keep: 1 })
+  },
+  'POST /api/files/:id/share': {
+    answers: [401, 403, 201, 201, 401, 403],
+    path: at((id) => `/api/files/${id}/share`),
+    body: () => ({})
+  },
+  'GET /api/files/:id/shares': {
+    answers: [401, 403, 200, 200, 401, 403],
+    path: at((id) => `/api/files/${id}/shares`)
+  },
+  'DELETE /api/files/:id/shares/:share': { answers: [401, 403, 200, 200, 401, 403], path: sharePath },
+  'GET /file/:id': { answers: [401, 403, 200, 200, 401, 403], path: at((id) => `/file/${id}`) }
+}
