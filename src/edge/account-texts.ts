@@ -129,6 +129,7 @@ export const accountTexts = {
     space: (used: number, quota: number | null) =>
       quota === null ? `${sizeText(used)} used` : `${sizeText(used)} of ${sizeText(quota)} used`,
     spaceLabel: 'Space used',
+    lastFailed: (version: number) => `upload of version ${version} failed`,
     statuses: {
       cached: 'Copying',
       uploaded_successfully: 'Stored',

@@ -53,11 +53,15 @@ export interface FileRow {
   readonly metadata: Readonly<Record<string, string>>
   readonly expires_at: string | null
   readonly owner_id: string
+  /** The newest upload, if it failed: what counts is the version before. */
+  readonly failed: { readonly version: number; readonly error: string | null } | null
 }
 
 export interface FileList {
   readonly files: readonly FileRow[]
+  /** With the first page. */
   readonly folders: readonly string[]
+  readonly folders_next: string | null
   readonly next: string | null
 }
 

@@ -65,10 +65,10 @@ export function AllFiles(props: {
       </div>
       <Problem text={files.problem} onRetry={files.reload} />
       {!files.isReady && files.problem === '' && <Loading />}
-      {files.isReady && files.rows.length === 0 && (
+      {files.isReady && files.rows.length === 0 && !files.hasMore && (
         <p class="card empty">{search === '' ? accountTexts.common.none : accountTexts.files.noMatch}</p>
       )}
-      {files.rows.length > 0 && (
+      {(files.rows.length > 0 || files.hasMore) && (
         <section class="card list" aria-label={accountTexts.files.list} aria-busy={files.isLoading}>
           <ul class="rows" id="files">
             <FileRows files={files.rows} isSearch ownerOf={nameOf} onOpen={setOpened} />

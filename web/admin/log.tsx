@@ -58,10 +58,10 @@ export function Log({ user }: { user: string }): JSX.Element {
       <FilterForm filters={filters} onShow={setFilters} />
       <Problem text={records.problem} onRetry={records.reload} />
       {!records.isReady && records.problem === '' && <Loading />}
-      {records.isReady && records.rows.length === 0 && (
+      {records.isReady && records.rows.length === 0 && !records.hasMore && (
         <p class="card empty">{isFiltered ? accountTexts.history.noMatch : accountTexts.history.empty}</p>
       )}
-      {records.rows.length > 0 && (
+      {(records.rows.length > 0 || records.hasMore) && (
         <section class="card list" aria-label={words.log} aria-busy={records.isLoading}>
           <Records records={records.rows} />
           <More of={records} />

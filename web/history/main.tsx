@@ -27,7 +27,9 @@ function HistoryView({ inside }: { inside: Inside }): JSX.Element {
       <section class="card list" aria-label={words.list} aria-busy={records.isLoading}>
         <Problem text={records.problem} onRetry={records.reload} />
         {!records.isReady && records.problem === '' && <Loading />}
-        {records.isReady && records.rows.length === 0 && <p class="hint">{words.empty}</p>}
+        {records.isReady && records.rows.length === 0 && !records.hasMore && (
+          <p class="hint">{words.empty}</p>
+        )}
         <Records records={records.rows} reader={inside.me.user_id} />
         <More of={records} />
       </section>

@@ -45,16 +45,33 @@ function useQueue(me: Me, onStored: () => void): UploadQueue {
   return queue
 }
 
-export function useFiles(place: Place): Paged<Listed> {
+/** Answers of a thousand folders each that one page shows at most. */
+const FOLDER_ANSWERS_MAX = 10
+
+/** Those of the first page, and further ones where they are very many. */
+async function allFolders(first: FileList, folder: string, signal: AbortSignal): Promise<readonly string[]> {
+  const folders = [...first.folders]
+  let after = first.folders_next
+  for (let i = 0; after !== null && i < FOLDER_ANSWERS_MAX; i++) {
+    const query = queryOf({ folder, folders_after: after, limit: 1 })
+    const page: FileList = await ask<FileList>(`/api/files/list${query}`, { signal })
+    folders.push(...page.folders)
+    after = page.folders_next
+  }
+  return folders
+}
+
+function useFiles(place: Place): Paged<Listed> {
   const { folder, search, sort } = place
   const [by, order] = sort.split(':')
   return usePaged<Listed>(JSON.stringify(place), async ({ after, limit }, signal) => {
     const isSearch = search !== ''
     const query = { folder, search, recursive: isSearch ? true : undefined, sort: by, order, after, limit }
-    const { files, folders, next } = await ask<FileList>(`/api/files/list${queryOf(query)}`, { signal })
+    const page = await ask<FileList>(`/api/files/list${queryOf(query)}`, { signal })
     // folders come along with the first page
-    const above = isSearch || after !== undefined ? [] : folders
-    return { rows: [...above.map((each) => ({ folder: each })), ...files.map((file) => ({ file }))], next }
+    const folders = isSearch || after !== undefined ? [] : await allFolders(page, folder, signal)
+    const rows = [...folders.map((each) => ({ folder: each })), ...page.files.map((file) => ({ file }))]
+    return { rows, next: page.next }
   })
 }
 
@@ -120,7 +137,7 @@ interface ListProps {
 
 function List({ files, place, go, onOpen }: ListProps): JSX.Element | null {
   if (!files.isReady) return files.problem === '' ? <Loading /> : null
-  if (files.rows.length === 0) return <Empty place={place} />
+  if (files.rows.length === 0 && !files.hasMore) return <Empty place={place} />
   const folders = files.rows.flatMap((row) => ('folder' in row ? [row.folder] : []))
   const rows = files.rows.flatMap((row) => ('file' in row ? [row.file] : []))
   const openFolder = (folder: string): void => go({ folder, search: '' })

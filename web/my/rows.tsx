@@ -100,6 +100,7 @@ export function Facts({ file }: { file: FileRow }): JSX.Element {
       <Badge kind={status}>
         <span title={words.statusTexts[status]}>{words.statuses[status]}</span>
       </Badge>
+      {file.failed !== null && <Badge kind="upload_failed">{words.lastFailed(file.failed.version)}</Badge>}
     </span>
   )
 }
