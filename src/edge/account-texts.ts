@@ -184,7 +184,7 @@ export const accountTexts = {
     details: 'Details',
     share: 'Share',
     versions: 'Versions',
-    rename: 'Rename or move',
+    rename: 'Rename',
     remove: 'Delete',
     path: 'Folder and name',
     pathHint: 'With / between folders: trips/2026/plan.pdf',
@@ -281,7 +281,6 @@ export const accountTexts = {
     from: (address: string) => `from ${address}`,
     took: (ms: number) => (ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`),
     attempts: (n: number) => `${n} attempts`,
-    ok: 'worked',
     failed: (code: string) => `failed: ${code}`
   },
 

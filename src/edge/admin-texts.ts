@@ -6,7 +6,7 @@ export const adminTexts = {
   users: 'Users',
   files: 'Files',
   log: 'Access log',
-  invites: 'Invitations',
+  invites: 'Invites',
   userSearch: 'Search users by name',
   userList: 'Users',
   noUsers: 'No user has that in their name.',

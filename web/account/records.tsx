@@ -61,13 +61,13 @@ function Row({ record, reader }: { record: HistoryRecord; reader: string | undef
           )}
         </span>
         <span class="row-facts">
+          {outcome !== OK && <Badge kind="failed">{words.failed(outcome)}</Badge>}
           <time dateTime={at}>{timeWords(at, 'second')}</time>
           {facts.map((text) => (
             <span key={text}>{text}</span>
           ))}
         </span>
       </div>
-      {outcome !== OK && <Badge kind="failed">{words.failed(outcome)}</Badge>}
     </li>
   )
 }
