@@ -1,6 +1,6 @@
 /** Who did what: the record of each sign-in, transfer and change, kept in the metadata for a time. docs/history.md tells what is recorded when. */
 
-import type { EntryId, FileId, HistoryId, SessionId, UserId } from './types.ts'
+import type { EntryId, FileId, HistoryId, SecretHash, SessionId, UserId } from './types.ts'
 
 export const HISTORY_ACTIONS = [
   'login',
@@ -62,6 +62,12 @@ export interface HistoryRecord {
   detail: string | null
 }
 
+/** As an edge tells it. */
+export interface ToldHistory extends HistoryRecord {
+  /** The link that it was about: its file, and whose that is, are looked up. Not kept. */
+  link?: SecretHash | undefined
+}
+
 /** `seq` rises with each record that is kept; there are gaps. */
 export interface StoredHistory extends HistoryRecord {
   seq: number
@@ -92,11 +98,24 @@ export interface HistoryPage {
   next: number | null
 }
 
+/** What a share link is for, as the history names it. */
+export interface LinkedFile {
+  file: FileId
+  /** The path of the entry now, or the name of the file. */
+  path: string
+  /** Of a user's file; null: of an anonymous one. */
+  share: { entry: EntryId; owner: UserId; version: number } | null
+}
+
 /** Part of the metadata: the history. */
 export interface HistoryRecords {
   /** Each once: of an id that is known nothing changes. Answers how many were new. */
   recordHistory(records: readonly HistoryRecord[]): Promise<number>
   listHistory(query: HistoryQuery): Promise<HistoryPage>
+  /** Undefined: the link was never there, or its tombstone has gone. */
+  findLinked(tokenHash: SecretHash): Promise<LinkedFile | undefined>
+  /** Whose an entry is, and where, also for as long as one that was deleted is remembered. */
+  locateEntry(id: EntryId): Promise<{ owner: UserId; path: string } | undefined>
   /** `seq` of the newest record ever kept; 0: none. */
   lastHistory(): Promise<number>
   /** Forgets records from before `before`, the oldest first; answers how many, at most `limit`. */

@@ -12,6 +12,7 @@ import { addPermissions } from './accounts/permissions.ts'
 import type { PermissionRow } from './accounts/permissions.ts'
 import type { App, EdgeContext, Route } from './context.ts'
 import { createHttpServer, onClientError, pathOf } from './http-server.ts'
+import { addHistory, noteFailure } from './history/noted-routes.ts'
 import { headerOf } from './http/accept.ts'
 import { senderPath } from './http/origin.ts'
 import { bodyUnread, lingering } from './http/linger.ts'
@@ -127,6 +128,7 @@ export async function createApp(
   await app.register(swagger, swaggerOptions(version))
   addHooks(app, context, stopping)
   const permissions = addPermissions(app, context)
+  addHistory(app, context)
   const methods = new MethodTable()
   // `PUT /{name}` takes any name: it says nothing about what else an address could be
   app.addHook('onRoute', ({ url, method }) => {
@@ -183,6 +185,7 @@ function addErrorHandlers(app: App, context: EdgeContext, methods: MethodTable):
     const { config: routeConfig } = request.routeOptions
     const locks = routeConfig?.locksWhenBusy === true
     const error = locks ? asLocked(asEdgeError(thrown), request.method) : asEdgeError(thrown)
+    noteFailure(request, error)
     const isLogged = routeConfig?.logsFailures === true
     if (error.status >= 500 && error.code !== 'shutting-down' && !isLogged) {
       context.logger.warn('a request failed', {

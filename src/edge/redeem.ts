@@ -109,6 +109,33 @@ export async function claimLink(
   return { tokenHash, secret, answer, made: origin === 'edge' || (origin === 'page' && unused) }
 }
 
+/** Of these the link is known, and somebody came for it in vain. That a password is needed is no failure yet. */
+const REFUSALS_TOLD = [
+  'link-used',
+  'link-expired',
+  'link-revoked',
+  'password-wrong',
+  'password-attempts',
+  'proof-wrong'
+] as const
+
+/** As claimLink, and noted where it is refused. */
+export async function claimNoted(
+  context: EdgeContext,
+  request: FastifyRequest,
+  tokenHash: SecretHash,
+  secret: string,
+  options: ClaimOptions
+): Promise<Redemption> {
+  try {
+    return await claimLink(context, tokenHash, secret, options)
+  } catch (error) {
+    if (hasCode(error, ...REFUSALS_TOLD))
+      context.history.record({ request, action: 'link.download', link: tokenHash, bytes: 0, error })
+    throw error
+  }
+}
+
 /** Gives a claim back that this request made and sent nothing of; says whether the controller has heard of it. Never rejects. */
 async function release(context: EdgeContext, tokenHash: SecretHash, claimHash: SecretHash): Promise<boolean> {
   try {

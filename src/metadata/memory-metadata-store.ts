@@ -17,16 +17,17 @@ import * as links from './memory/links.ts'
 import * as recovery from './memory/recovery.ts'
 import * as resume from './memory/resume.ts'
 import * as repair from './memory/repair.ts'
-import * as sessions from './memory/sessions.ts'
 import * as shares from './memory/shares.ts'
 import { usedSpace } from './memory/space.ts'
+import * as sessions from './memory/sessions.ts'
 import { emptyState } from './memory/state.ts'
 import type { State } from './memory/state.ts'
 import * as sent from './memory/sent.ts'
 import * as suspension from './memory/suspension.ts'
 import * as uploads from './memory/uploads.ts'
-import * as users from './memory/users.ts'
 import * as versions from './memory/versions.ts'
+import * as users from './memory/users.ts'
+
 
 /** An operation on the state, as the files in memory/ have them. */
 type Operation<A extends unknown[], R> = (state: State, ...args: A) => R
@@ -161,6 +162,8 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly purgeAccounts = this.#step(invites.purgeAccounts)
   readonly recordHistory = this.#step(history.recordHistory)
   readonly listHistory = this.#step(history.listHistory)
+  readonly findLinked = this.#step(history.findLinked)
+  readonly locateEntry = this.#step(history.locateEntry)
   readonly lastHistory = this.#step(history.lastHistory)
   readonly purgeHistory = this.#step(history.purgeHistory)
 }

@@ -30,18 +30,18 @@ import * as resume from './operations/resume.ts'
 import * as recovery from './operations/recovery.ts'
 import * as repair from './operations/repair.ts'
 import * as sent from './operations/sent.ts'
+import * as shares from './operations/shares.ts'
+import { usedSpace } from './operations/space.ts'
 import * as sessions from './operations/sessions.ts'
 import { settleLinks } from './operations/settle.ts'
 import { createKey, createSession } from './operations/sign-in.ts'
-import * as shares from './operations/shares.ts'
-import { usedSpace } from './operations/space.ts'
 import { stats } from './operations/stats.ts'
 import * as suspension from './operations/suspension.ts'
 import { purgeTombstones } from './operations/tombstones.ts'
 import * as unknown from './operations/unknown.ts'
 import * as uploads from './operations/uploads.ts'
-import * as users from './operations/users.ts'
 import * as versions from './operations/versions.ts'
+import * as users from './operations/users.ts'
 import type { Schema } from './schema.ts'
 import { GroupCommit } from './sqlite/group-commit.ts'
 import { IN_MEMORY, openDatabase } from './sqlite/open-database.ts'
@@ -257,6 +257,8 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly purgeAccounts = this.#write(invites.purgeAccounts)
   readonly recordHistory = this.#write(history.recordHistory)
   readonly listHistory = this.#read(history.listHistory)
+  readonly findLinked = this.#read(history.findLinked)
+  readonly locateEntry = this.#read(history.locateEntry)
   readonly lastHistory = this.#read(history.lastHistory)
   readonly purgeHistory = this.#write(history.purgeHistory)
 }

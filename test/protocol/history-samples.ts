@@ -2,7 +2,7 @@
 
 import type { StoredHistory } from '../../src/history.ts'
 import type { HistoryMessages, RequestOf, ResponseOf } from '../../src/protocol/messages.ts'
-import type { EntryId, FileId, HistoryId, SessionId, UserId } from '../../src/types.ts'
+import type { EntryId, FileId, HistoryId, SecretHash, SessionId, UserId } from '../../src/types.ts'
 
 const now = 1_795_262_460_000
 const user = '00000000-0000-4000-8000-000000000004' as UserId
@@ -54,7 +54,10 @@ export const historySamples: {
     response: ResponseOf<HistoryMessages, K>
   }
 } = {
-  recordHistory: { request: { records: [record, bare] }, response: {} },
+  recordHistory: {
+    request: { records: [{ ...record, link: 'ab'.repeat(32) as SecretHash }, bare] },
+    response: {}
+  },
   listHistory: {
     request: {
       actor: { user, role: 'user', scopes: ['history:read'] },

@@ -3,11 +3,12 @@
 import type { Config } from '../../config.ts'
 import { PeerbinError } from '../../errors.ts'
 import { HISTORY_LATE_MS_MAX } from '../../history.ts'
-import type { HistoryPage, HistoryRecord } from '../../history.ts'
+import type { HistoryPage, HistoryRecord, ToldHistory } from '../../history.ts'
 import type { Worker } from '../../interfaces.ts'
 import type { MetadataStore } from '../../metadata-store.ts'
 import { HISTORY_BYTES_MAX } from '../../protocol/limits.ts'
 import type { HistoryMessages, RequestOf } from '../../protocol/messages.ts'
+import { userNameKey } from '../../protocol/user-names.ts'
 import { inBatches } from '../../protocol/history-batches.ts'
 import type { ControllerPart } from '../part.ts'
 import type { StoreTime } from '../store-time.ts'
@@ -32,7 +33,14 @@ export function createHistory(deps: HistoryDeps): History {
         const now = time.now()
         // a batch that is cut off here is sent again as a whole
         for (let at = 0; at < records.length; at += RECORDS_AT_ONCE)
-          await store.recordHistory(records.slice(at, at + RECORDS_AT_ONCE).map((each) => timely(each, now)))
+          await store.recordHistory(
+            await Promise.all(
+              records.slice(at, at + RECORDS_AT_ONCE).map(async (each) => ({
+                ...(await named(store, each)),
+                at: timely(each.at, now)
+              }))
+            )
+          )
         return {}
       },
       async listHistory({ actor, order = 'newest', ...query }) {
@@ -51,10 +59,27 @@ export function createHistory(deps: HistoryDeps): History {
 }
 
 /** Clocks of edges may be wrong, and the order of the records promises that none is told very late (HISTORY_LATE_MS_MAX). */
-const timely = (record: HistoryRecord, now: number): HistoryRecord => ({
-  ...record,
-  at: Math.min(now, Math.max(now - HISTORY_LATE_MS_MAX, record.at))
-})
+const timely = (at: number, now: number): number => Math.min(now, Math.max(now - HISTORY_LATE_MS_MAX, at))
+
+/** With what the edge does not know: whose file was behind a link, or has this id, and whose account a name is. */
+async function named(store: MetadataStore, { link, ...record }: ToldHistory): Promise<HistoryRecord> {
+  if (link !== undefined) {
+    const linked = await store.findLinked(link)
+    return linked === undefined
+      ? record
+      : { ...record, file: linked.file, path: linked.path, ...linked.share }
+  }
+  if (record.entry !== null && record.owner === null) {
+    const found = await store.locateEntry(record.entry)
+    return found === undefined ? record : { ...record, owner: found.owner, path: record.path ?? found.path }
+  }
+  if (record.action === 'login-failed' && record.actorName !== null) {
+    // what was typed and is nobody's name may be a password, and is not kept
+    const user = (await store.findUser(userNameKey(record.actorName)))?.user
+    return { ...record, owner: user?.id ?? null, actorName: user?.name ?? null }
+  }
+  return record
+}
 
 /** @throws `permission-denied` */
 function checkSight(

@@ -49,7 +49,6 @@ export async function changeOwnPassword(
     keys
   })
   settle(answer)
-  context.history.record({ action: 'password', request, owner: actor.user })
 }
 
 /** By an administrator, who need not know the old one. @throws `user-unknown`, `permission-denied`, `invalid-field`, `busy` */
@@ -69,7 +68,6 @@ export async function setPassword(
   settle(
     await controller.call('changePassword', { actor: asking(actor), user, password: record, keys: true })
   )
-  context.history.record({ action: 'password', request: reply.request, owner: user })
 }
 
 function settle(answer: ResponseOf<ControlMessages, 'changePassword'>): void {

@@ -1,9 +1,8 @@
 /** Signing up and signing in: the password becomes a record or a proof here, and only that goes to the controller. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { hasCode, PeerbinError } from '../../errors.ts'
+import { PeerbinError } from '../../errors.ts'
 import type { ControlMessages, ResponseOf } from '../../protocol/messages.ts'
-import { USER_NAME_LENGTH_MAX } from '../../protocol/limits.ts'
 import { hashSecret } from '../../protocol/secrets.ts'
 import { cleanUserName } from '../../protocol/user-names.ts'
 import { randomUuid } from '../../runtime/random.ts'
@@ -11,7 +10,6 @@ import type { SessionId, UserId } from '../../types.ts'
 import type { EdgeContext } from '../context.ts'
 import { headerOf } from '../http/accept.ts'
 import { clientAddress, clientHash } from '../limits/client-address.ts'
-import type { Actor } from './actor.ts'
 import { labelOf } from './labels.ts'
 import { isDated, knownPassword, newPassword } from './passwords.ts'
 
@@ -60,7 +58,7 @@ export async function register(
   if (setup === undefined && registration === 'invited' && invite === undefined)
     throw new PeerbinError('invite-needed')
   const client = clientHash(request)
-  const signedIn = await controller.call('registerUser', {
+  return await controller.call('registerUser', {
     id: randomUuid(random) as UserId,
     name,
     password: await passwords.record(password, transfer.signal, client, cost),
@@ -69,49 +67,17 @@ export async function register(
     client,
     session: newSession(context, request)
   })
-  const { user } = signedIn
-  const actor = actorIn(signedIn)
-  context.history.record({ action: 'register', request, actor, owner: user.id, detail: user.role })
-  return signedIn
 }
-
-const actorIn = ({ user, session }: SignedIn): Pick<Actor, 'user' | 'name' | 'session'> => ({
-  user: user.id,
-  name: user.name,
-  session: session.id
-})
-
-/** What of a sign-in that failed is worth a record: not that nobody could be asked. */
-const RECORDED = ['login-failed', 'login-attempts', 'user-disabled'] as const
 
 /** @throws `login-failed`, `login-attempts`, `user-disabled` for whoever knows the password, `too-many-sign-ins`, `busy` */
 export async function signIn(
   context: EdgeContext,
   reply: FastifyReply,
-  credentials: Credentials
-): Promise<SignedIn> {
-  const { addresses, history } = context
-  const { request } = reply
-  addresses.signIn(clientAddress(request))
-  try {
-    const signedIn = await prove(context, reply, credentials)
-    history.record({ action: 'login', request, actor: actorIn(signedIn), owner: signedIn.user.id })
-    return signedIn
-  } catch (error) {
-    const actorName = labelOf(credentials.username.slice(0, TYPED_NAME_MAX)).slice(0, USER_NAME_LENGTH_MAX)
-    if (hasCode(error, ...RECORDED))
-      history.record({ action: 'login-failed', request, actor: null, actorName, error })
-    throw error
-  }
-}
-
-async function prove(
-  context: EdgeContext,
-  reply: FastifyReply,
   { username: name, password: typed }: Credentials
 ): Promise<SignedIn> {
-  const { controller, passwords } = context
+  const { addresses, controller, passwords } = context
   const { request } = reply
+  addresses.signIn(clientAddress(request))
   const password = knownPassword(typed)
   if (password === undefined || name.length > TYPED_NAME_MAX) throw new PeerbinError('login-failed')
   using transfer = context.transfers.begin(reply.raw)

@@ -28,6 +28,13 @@ export function assertMayHaveCookie(
     throw new PeerbinError('origin-forbidden')
 }
 
+/** For the history. */
+export const whoSignedIn = ({ user, session }: ResponseOf<ControlMessages, 'registerUser'>) => ({
+  actor: { user: user.id, name: user.name, session: session.id },
+  actorName: user.name,
+  owner: user.id
+})
+
 export function sendSignedIn(
   context: EdgeContext,
   reply: FastifyReply,

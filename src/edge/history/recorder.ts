@@ -6,7 +6,7 @@
 import type { ControllerClient } from '../../client/controller-client.ts'
 import type { Config } from '../../config.ts'
 import { asPeerbinError } from '../../errors.ts'
-import type { HistoryRecord } from '../../history.ts'
+import type { HistoryRecord, ToldHistory } from '../../history.ts'
 import type { Clock, Logger, Random, Timer } from '../../interfaces.ts'
 import { inBatches } from '../../protocol/history-batches.ts'
 import {
@@ -26,7 +26,7 @@ const RETRY_MS = 1000
 const SEND_TIMEOUT_MS = 10_000
 
 type Fields = Pick<
-  HistoryRecord,
+  ToldHistory,
   | 'owner'
   | 'entry'
   | 'version'
@@ -37,6 +37,7 @@ type Fields = Pick<
   | 'attempts'
   | 'detail'
   | 'actorName'
+  | 'link'
 >
 
 /** What of a request says where it came from, and who made it. */
@@ -53,16 +54,23 @@ export interface HistoryEvent extends Partial<Fields> {
   readonly request: Requester
   /** Who did it, where the request does not say it: whoever just signed in. Null: nobody. */
   readonly actor?: Pick<Actor, 'user' | 'name' | 'session'> | null
+  /** Of what can be noted twice, also by two edges: an id that follows from it (historyIdFrom); default: a new one. */
+  readonly id?: HistoryId
   /** Why it failed, whatever was thrown; default: it did not. */
   readonly error?: unknown
 }
 
+/** What may become known of something while it goes on. */
+type LateFields = Partial<Pick<HistoryEvent, keyof Fields | 'action' | 'actor' | 'id'>>
+
 /** Something that takes a while: noted when it ends. */
 export interface HistoryEntry {
   /** Adds what is known by now; the last word counts. */
-  set(fields: Partial<Fields>): void
+  set(fields: LateFields): void
   /** Notes it, with how long it took; only the first call counts. */
-  end(fields?: Partial<Fields> & { readonly error?: unknown }): void
+  end(fields?: LateFields & { readonly error?: unknown }): void
+  /** It was nothing to note: `end` does nothing from then on. */
+  drop(): void
 }
 
 export interface HistoryRecorderDeps {
@@ -75,7 +83,7 @@ export interface HistoryRecorderDeps {
 
 /** A record, and when it was noted by this process's own clock: the other one may jump. */
 interface Noted {
-  readonly record: HistoryRecord
+  readonly record: ToldHistory
   readonly notedAt: number
 }
 
@@ -123,7 +131,7 @@ export class HistoryRecorder {
     const { request } = event
     const { ip, socket, actor } = request
     const from: Requester = { ip, socket: { remoteAddress: socket.remoteAddress }, actor }
-    let known: Partial<Fields> = {}
+    let known: LateFields = {}
     let isOver = false
     return {
       set: (fields) => {
@@ -134,6 +142,9 @@ export class HistoryRecorder {
         isOver = true
         const durationMs = Math.round(clock.monotonic() - beganAt)
         this.record({ ...event, durationMs, ...known, ...fields, request: from })
+      },
+      drop: () => {
+        isOver = true
       }
     }
   }
@@ -154,7 +165,7 @@ export class HistoryRecorder {
       logger.warn('records of the history are lost: no controller took them', { records: this.#dropped })
   }
 
-  #add(record: HistoryRecord): void {
+  #add(record: ToldHistory): void {
     const { clock, config, logger } = this.#deps
     if (this.#waiting.length >= config.history.waitingMax) {
       if (this.#dropped++ === 0)

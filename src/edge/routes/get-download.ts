@@ -18,7 +18,7 @@ import { visitorOf } from '../http/visitor.ts'
 import { clientAddress } from '../limits/client-address.ts'
 import { refusal } from '../link-state.ts'
 import { problemSchema } from '../problem.ts'
-import { checkPassword, claimLink, findClaim, orRelease, passwordOf, tokenHashOf } from '../redeem.ts'
+import { checkPassword, claimNoted, findClaim, orRelease, passwordOf, tokenHashOf } from '../redeem.ts'
 import type { ClaimOptions, Redemption } from '../redeem.ts'
 import { serveClaim } from '../transfer/serve-claim.ts'
 import { claimantHeaders, liveLink, sendLinkPage, tokenParams } from './get-link.ts'
@@ -182,7 +182,8 @@ async function claim(
   options: Omit<ClaimOptions, 'signal'>
 ): Promise<Redemption> {
   using transfer = context.transfers.begin(reply.raw)
-  return await claimLink(context, tokenHashOf(token), secret, { ...options, signal: transfer.signal })
+  const { signal } = transfer
+  return await claimNoted(context, reply.request, tokenHashOf(token), secret, { ...options, signal })
 }
 
 const bytesContent = { 'application/octet-stream': { schema: z.string().meta({ format: 'binary' }) } }

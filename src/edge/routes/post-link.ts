@@ -12,7 +12,7 @@ import { formPassword, givenPassword } from '../http/password.ts'
 import { shownProof } from '../http/proof.ts'
 import { hasBody, readText } from '../http/request-body.ts'
 import { problemSchema } from '../problem.ts'
-import { claimLink, orRelease, passwordOf, tokenHashOf } from '../redeem.ts'
+import { claimNoted, orRelease, passwordOf, tokenHashOf } from '../redeem.ts'
 import type { Redemption, SecretOrigin } from '../redeem.ts'
 import { claimantHeaders, sendLinkPage, tokenParams } from './get-link.ts'
 
@@ -92,7 +92,7 @@ export const postLink: Route = (app, context) => {
       const password = formPassword(form.get('password') ?? undefined) ?? givenPassword(request.headers)
       using transfer = context.transfers.begin(reply.raw)
       const secret = given ?? newClaimSecret(context.random)
-      const claiming = claimLink(context, tokenHashOf(token), secret, {
+      const claiming = claimNoted(context, request, tokenHashOf(token), secret, {
         origin: originOf(fromProgram, given),
         password: passwordOf(request, password),
         proofHash: shownProof(request.headers),

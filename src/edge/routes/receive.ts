@@ -45,7 +45,7 @@ export const passFor = (
 
 export async function* counted(
   source: AsyncIterable<Uint8Array>,
-  pass: UploadPass
+  pass: Pick<UploadPass, 'received'>
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const piece of source) {
     pass.received(piece.byteLength)
@@ -60,13 +60,37 @@ export async function receive(
   pass: UploadPass,
   { mostBytes = Infinity, ...received }: Received
 ): Promise<UploadResult> {
-  const { config, writer, transfers, logger } = context
+  const { request } = reply
+  const entry = context.history.begin({ request, action: 'link.upload', path: received.name, bytes: 0 })
+  let receivedBytes = 0
+  const source = counted(received.source, {
+    received: (bytes) => {
+      receivedBytes += bytes
+      pass.received(bytes)
+    }
+  })
+  try {
+    const result = await store(context, reply, pass, { ...received, mostBytes, source })
+    const { id: file, name: path, sizeBytes } = result.file
+    entry.end({ file, path, bytes: sizeBytes })
+    return result
+  } catch (error) {
+    entry.end({ bytes: receivedBytes, error })
+    throw error
+  }
+}
+
+async function store(
+  { config, writer, transfers, logger }: EdgeContext,
+  reply: FastifyReply,
+  pass: UploadPass,
+  { mostBytes = Infinity, ...received }: Received
+): Promise<UploadResult> {
   if (isForbidden(config.edge.forbiddenTypes, received)) throw new PeerbinError('type-forbidden')
   using _counted = pass
   using transfer = transfers.begin(reply.raw)
   const result = await writer.upload({
     ...received,
-    source: counted(received.source, pass),
     role: ROLE,
     limitBytes: Math.min(config.edge.uploadBytesMax, mostBytes),
     signal: transfer.signal

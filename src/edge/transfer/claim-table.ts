@@ -17,6 +17,8 @@ interface Entry {
 
 /** One connection's part in a claim. */
 export interface ClaimShare {
+  /** Which connection of the claim on this edge it is, from 1. */
+  readonly attempt: number
   /** The claim has an older connection here: this one is extra, and what it waits for goes to others first. */
   isFurther(): boolean
   /** Takes up to so many bytes from the claim's budget before they are sent; says how many, 0 when it is spent. */
@@ -26,11 +28,16 @@ export interface ClaimShare {
   leave(): void
 }
 
+/** Claims whose connections are counted; of more, those that came first are counted anew. */
+const COUNTED_MAX = 10_000
+
 /** When another download of the same claim may have ended. */
 const CONNECTION_RETRY_MS = 1000
 
 export class ClaimTable {
   readonly #entries = new Map<SecretHash, Entry>()
+  /** Connections so far, also of claims without any now. */
+  readonly #attempts = new Map<SecretHash, number>()
   readonly #limits: Pick<Config['link'], 'connectionsMax' | 'budgetFactor'>
 
   constructor(limits: Pick<Config['link'], 'connectionsMax' | 'budgetFactor'>) {
@@ -56,6 +63,7 @@ export class ClaimTable {
     if (entry.spentBytes >= budgetBytes) throw new PeerbinError('claim-over-budget')
     this.#entries.set(claim.claimHash, entry)
     const share: ClaimShare = {
+      attempt: this.#count(claim.claimHash),
       isFurther: () => {
         const [oldest] = entry.connections
         return oldest !== share
@@ -77,6 +85,14 @@ export class ClaimTable {
     }
     entry.connections.add(share)
     return share
+  }
+
+  #count(claim: SecretHash): number {
+    const attempt = (this.#attempts.get(claim) ?? 0) + 1
+    this.#attempts.set(claim, attempt)
+    const oldest = this.#attempts.keys().next()
+    if (this.#attempts.size > COUNTED_MAX && oldest.done !== true) this.#attempts.delete(oldest.value)
+    return attempt
   }
 }
 

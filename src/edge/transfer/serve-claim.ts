@@ -12,6 +12,7 @@ import { CLAIM_COOKIE } from '../http/claims.ts'
 import type { RangeChoice } from '../http/range.ts'
 import { orRelease } from '../redeem.ts'
 import type { Redemption } from '../redeem.ts'
+import type { HistoryEntry } from '../history/recorder.ts'
 import { SECURITY_HEADERS } from '../security-headers.ts'
 import type { ClaimShare } from './claim-table.ts'
 import { ClaimReporter } from './claim-reporter.ts'
@@ -125,11 +126,35 @@ export async function serveClaim(
   download: ClaimedDownload
 ): Promise<FastifyReply> {
   if (request.method === 'HEAD') return sendClaimedHead(context, request, reply, download)
+  const entry = context.history.begin({
+    request,
+    action: 'link.download',
+    link: download.redemption.tokenHash,
+    bytes: 0
+  })
+  try {
+    return await serve(context, request, reply, download, entry)
+  } catch (error) {
+    entry.end({ error }) // nothing was sent
+    throw error
+  } finally {
+    entry.end()
+  }
+}
+
+async function serve(
+  context: EdgeContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  download: ClaimedDownload,
+  entry: HistoryEntry
+): Promise<FastifyReply> {
   const { redemption, delivery } = download
   const { file, claim } = redemption.answer
   const range = download.range.kind === 'part' ? download.range.range : { start: 0, end: delivery.sizeBytes }
   using transfer = context.transfers.begin(reply.raw)
   const share = await orRelease(context, redemption, async () => context.claims.enter(claim, file))
+  entry.set({ attempts: share.attempt })
   const over = new AbortController()
   const reporter = makeReporter(context, download, range, share, over)
   try {
@@ -137,8 +162,10 @@ export async function serveClaim(
     // an empty file is a download too: the claim is not to look as if nothing had come of it
     if (delivery.sizeBytes === 0) reporter.handed(share.spend(1))
     writeHead(context, request, reply, download, range)
+    entry.set(rangeDetail(download, range))
     await send(context, reply, {
       body,
+      entry,
       share,
       reporter,
       signal: AbortSignal.any([transfer.signal, over.signal])
@@ -175,7 +202,12 @@ function makeReporter(
   })
 }
 
+/** Which part, where it is not all of it. */
+const rangeDetail = ({ delivery, range }: ClaimedDownload, { start, end }: ByteRange): { detail?: string } =>
+  range.kind === 'part' ? { detail: `bytes ${start}-${end - 1}/${delivery.sizeBytes}` } : {}
+
 interface Sending {
+  readonly entry: HistoryEntry
   readonly body: AsyncGenerator<Uint8Array>
   readonly share: ClaimShare
   readonly reporter: ClaimReporter
@@ -186,8 +218,9 @@ interface Sending {
 async function send(
   context: EdgeContext,
   reply: FastifyReply,
-  { body, share, reporter, signal }: Sending
+  { body, entry, share, reporter, signal }: Sending
 ): Promise<void> {
+  let sentBytes = 0
   try {
     await sendBody({
       response: reply.raw,
@@ -197,12 +230,17 @@ async function send(
         reporter.handed(granted)
         return granted
       },
-      onSent: (bytes) => reporter.sent(bytes),
+      onSent: (bytes) => {
+        sentBytes += bytes
+        reporter.sent(bytes)
+      },
       clock: context.clock,
       stallMs: context.config.edge.stallMs,
       signal
     })
+    entry.end({ bytes: sentBytes })
   } catch (error) {
+    entry.end({ bytes: sentBytes, error })
     reply.raw.destroy()
     const { code } = asPeerbinError(error)
     const fields = { code, ...(code === 'internal' && { err: error }) }

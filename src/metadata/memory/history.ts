@@ -1,5 +1,6 @@
 import { HISTORY_LATE_MS_MAX } from '../../history.ts'
-import type { HistoryPage, HistoryQuery, HistoryRecord, StoredHistory } from '../../history.ts'
+import type { HistoryPage, HistoryQuery, HistoryRecord, LinkedFile, StoredHistory } from '../../history.ts'
+import type { EntryId, SecretHash, UserId } from '../../types.ts'
 import { isMatch, joinLooks, walkOf } from '../history-pages.ts'
 import type { HistorySource } from '../history-pages.ts'
 import type { State } from './state.ts'
@@ -17,6 +18,22 @@ export function recordHistory(state: State, records: readonly HistoryRecord[]): 
     added++
   }
   return added
+}
+
+export function findLinked(state: State, tokenHash: SecretHash): LinkedFile | undefined {
+  const link = state.links.get(tokenHash)
+  const file = link === undefined ? undefined : state.files.get(link.record.fileId)
+  const entry = link?.share === undefined ? undefined : state.entries.get(link.share.entry)
+  if (file === undefined) return undefined
+  const { id, name } = file.record
+  if (entry === undefined || link?.share === undefined) return { file: id, path: name, share: null }
+  const { owner, path } = entry
+  return { file: id, path, share: { entry: entry.id, owner, version: link.share.version } }
+}
+
+export function locateEntry(state: State, id: EntryId): { owner: UserId; path: string } | undefined {
+  const entry = state.entries.get(id)
+  return entry && { owner: entry.owner, path: entry.path }
 }
 
 export const lastHistory = (state: State): number => state.historySeq

@@ -3,9 +3,16 @@
 import { sql } from 'kysely'
 import type { Expression, Kysely, Selectable, SqlBool } from 'kysely'
 import { HISTORY_LATE_MS_MAX } from '../../history.ts'
-import type { HistoryFilter, HistoryPage, HistoryQuery, HistoryRecord, StoredHistory } from '../../history.ts'
-import type { EntryId, FileId, HistoryId, SessionId, UserId } from '../../types.ts'
-import { uuidBytes, uuidOf } from '../columns.ts'
+import type {
+  HistoryFilter,
+  HistoryPage,
+  HistoryQuery,
+  HistoryRecord,
+  LinkedFile,
+  StoredHistory
+} from '../../history.ts'
+import type { EntryId, FileId, HistoryId, SecretHash, SessionId, UserId } from '../../types.ts'
+import { entryOf, fileOf, hashBytes, userOf, uuidBytes, uuidOf } from '../columns.ts'
 import { joinLooks, walkOf } from '../history-pages.ts'
 import type { HistoryLook, HistorySource } from '../history-pages.ts'
 import type { HistoryTable, Schema } from '../schema.ts'
@@ -34,6 +41,42 @@ export async function recordHistory(db: Kysely<Schema>, records: readonly Histor
     at += count
   }
   return Number(added)
+}
+
+export async function findLinked(db: Kysely<Schema>, tokenHash: SecretHash): Promise<LinkedFile | undefined> {
+  const row = await db
+    .selectFrom('links')
+    .innerJoin('files', 'files.id', 'links.file')
+    .leftJoin('entries', 'entries.id', 'links.entry')
+    .select([
+      'files.id',
+      'files.name',
+      'links.version',
+      'entries.id as entry',
+      'entries.owner',
+      'entries.path'
+    ])
+    .where('links.token', '=', hashBytes(tokenHash))
+    .executeTakeFirst()
+  if (row === undefined) return undefined
+  const { id, name, entry, owner, path, version } = row
+  const share =
+    entry === null || owner === null || version === null
+      ? null
+      : { entry: entryOf(entry), owner: userOf(owner), version }
+  return { file: fileOf(id), path: path ?? name, share }
+}
+
+export async function locateEntry(
+  db: Kysely<Schema>,
+  id: EntryId
+): Promise<{ owner: UserId; path: string } | undefined> {
+  const row = await db
+    .selectFrom('entries')
+    .select(['owner', 'path'])
+    .where('id', '=', uuidBytes(id))
+    .executeTakeFirst()
+  return row && { owner: userOf(row.owner), path: row.path }
 }
 
 export const lastHistory = (db: Kysely<Schema>): Promise<number> => readNumber(db, 'history')

@@ -1,12 +1,10 @@
 import type { Kysely } from 'kysely'
 import type { StatusChange } from '../../metadata-store.ts'
 import type { Schema } from '../schema.ts'
+import { statusRecord } from '../status-record.ts'
+import { insertHistory } from './history.ts'
 
-/** Told of every change of a version's status, in the transaction that makes it: what a listener writes stands or falls with the change. */
-type Listener = (db: Kysely<Schema>, change: StatusChange) => Promise<void>
-
-const LISTENERS: readonly Listener[] = []
-
+/** Told of every change of a version's status, in the transaction that makes it: the record stands or falls with the change. */
 export async function noteStatus(db: Kysely<Schema>, change: StatusChange): Promise<void> {
-  for (const listener of LISTENERS) await listener(db, change)
+  await insertHistory(db, statusRecord(change))
 }

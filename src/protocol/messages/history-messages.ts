@@ -29,7 +29,8 @@ const fields = {
   session: optional(s.sessionId),
   detail: optional(s.textWithin(HISTORY_DETAIL_BYTES_MAX))
 }
-const record = z.object(fields)
+/** `link`: whose file, entry and version are looked up; it is not kept. */
+const record = z.object({ ...fields, link: s.secretHash.optional() })
 const stored = z.object({ ...fields, seq: s.count })
 const pageLimit = z.int().min(1).max(HISTORY_RECORDS_MAX)
 const page = z.object({ records: z.array(stored).max(HISTORY_RECORDS_MAX), next: s.count.nullable() })

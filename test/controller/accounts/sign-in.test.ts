@@ -130,6 +130,8 @@ t.test('a password is changed by whoever shows the present one, and ends the oth
         code: 'permission-denied'
       }
     )
+    const own = { user: admin.id, actor: ofUser(admin), password: message.password }
+    await t.rejects(world.call('changePassword', own), { code: 'permission-denied' }, 'but their own')
     t.strictSame(await world.call('changePassword', { ...message, actor: ofUser(admin) }), {
       outcome: 'changed'
     })

@@ -353,7 +353,7 @@ t.test('what is done with accounts stands in the history, and no secret with it'
   await patch({ state: 'disabled' })
   await patch({ state: 'active' })
   const expected =
-    'register login key.created key.revoked password logout user.role user.quota user.disabled user.enabled'
+    'register login-failed login key.created key.revoked password logout user.role user.quota user.disabled user.enabled'
   let text = ''
   await until('all of it is kept', async () => {
     const { json } = await api(url, `GET /api/users/${user.id}/history`, { token: admin.token })

@@ -61,11 +61,12 @@ const createKey: Route = (app, context) => {
           ...refusals('401; 403; 409 keys-full; 422 invalid-field')
         }
       },
-      config: { permission, ...jsonBodyOf(body) }
+      config: { permission, history: { action: 'key.created' }, ...jsonBodyOf(body) }
     },
     async (request, reply) => {
       const actor = actorOf(request)
       const { name, scopes, expires_in: expiresIn } = await readJson(context, request, body)
+      request.noted?.set({ detail: name })
       const key = newKey(context.random)
       const { session } = await context.controller.call('createKey', {
         actor: asking(actor),
@@ -74,13 +75,6 @@ const createKey: Route = (app, context) => {
         scopes: [...new Set(scopes)],
         secretHash: hashSecret(key),
         expiresAt: expiresIn === undefined ? null : context.clock.now() + expiresIn * 1000
-      })
-      const { id, name: called } = session
-      context.history.record({
-        action: 'key.created',
-        request,
-        owner: actor.user,
-        detail: `${called} (${id})`
       })
       const message = 'Keep the key now: it is not shown again.'
       return await reply.code(201).send({ message, key, ...keyAnswer(session) })
@@ -99,14 +93,13 @@ const revokeKey: Route = (app, context) => {
         params,
         response: { 200: messageSchema, ...refusals('401; 403; 404 session-unknown') }
       },
-      config: { permission }
+      config: { permission, history: { action: 'key.revoked' } }
     },
     async (request) => {
       const id = idOf<SessionId>(request.params.id, 'session-unknown')
-      const actor = actorOf(request)
-      const { ended } = await context.controller.call('endSession', { actor: asking(actor), id })
+      request.noted?.set({ owner: null, detail: id })
+      await context.controller.call('endSession', { actor: asking(actorOf(request)), id })
       context.sessions.changed()
-      if (ended) context.history.record({ action: 'key.revoked', request, owner: actor.user, detail: id })
       return { message: 'The key is revoked.' }
     }
   )

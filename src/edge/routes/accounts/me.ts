@@ -74,6 +74,7 @@ export const me: Route = (app, context) => {
       },
       config: {
         permission: { who: 'user', scope: 'account', of: 'user' },
+        history: { action: 'password' },
         ...jsonBodyOf(passwordBody)
       }
     },

@@ -41,7 +41,7 @@ export const sessions: Route = (app, context) => {
         tags,
         response: { 200: messageSchema.extend({ ended: z.int() }), ...refusals('401; 403') }
       },
-      config: { permission }
+      config: { permission, history: { action: 'logout' } }
     },
     async (request) => {
       const actor = actorOf(request)
@@ -51,8 +51,7 @@ export const sessions: Route = (app, context) => {
         except: actor.session
       })
       context.sessions.changed()
-      if (ended > 0)
-        context.history.record({ action: 'logout', request, owner: actor.user, detail: `${ended} others` })
+      request.noted?.set({ detail: `${ended} others` })
       return { message: 'Every other session has ended.', ended }
     }
   )
@@ -66,14 +65,13 @@ export const sessions: Route = (app, context) => {
         params,
         response: { 200: messageSchema, ...refusals('401; 403; 404 session-unknown') }
       },
-      config: { permission }
+      config: { permission, history: { action: 'logout' } }
     },
     async (request) => {
       const id = idOf<SessionId>(request.params.id, 'session-unknown')
-      const actor = actorOf(request)
-      const { ended } = await context.controller.call('endSession', { actor: asking(actor), id })
+      request.noted?.set({ owner: null, detail: id })
+      await context.controller.call('endSession', { actor: asking(actorOf(request)), id })
       context.sessions.changed()
-      if (ended) context.history.record({ action: 'logout', request, owner: actor.user, detail: id })
       return { message: 'The session has ended.' }
     }
   )

@@ -5,7 +5,7 @@ import { actorOf, asking } from '../../accounts/actor.ts'
 import { isoTime, messageSchema, refusals, signedInSchema, validSchema } from '../../accounts/answers.ts'
 import { clearSessionCookie } from '../../accounts/session-cookie.ts'
 import { signIn as signInAs } from '../../accounts/sign-in.ts'
-import { assertMayHaveCookie, sendSignedIn } from '../../accounts/signed-in.ts'
+import { assertMayHaveCookie, sendSignedIn, whoSignedIn } from '../../accounts/signed-in.ts'
 import type { Route } from '../../context.ts'
 import { jsonBodyOf, readJson } from '../../http/json-body.ts'
 
@@ -15,7 +15,7 @@ const loginBody = z.strictObject({
   cookie: z.boolean().default(false).describe('for pages: the access token is set as a cookie too')
 })
 
-export const signIn: Route = (app, context) => {
+const login: Route = (app, context) => {
   app.post(
     '/api/login',
     {
@@ -27,12 +27,21 @@ export const signIn: Route = (app, context) => {
           ...refusals('401 login-failed; 403 user-disabled; 429 login-attempts, too-many-sign-ins')
         }
       },
-      config: { permission: { who: 'anyone' }, ...jsonBodyOf(loginBody) }
+      config: {
+        permission: { who: 'anyone' },
+        history: {
+          action: 'login',
+          failures: { action: 'login-failed', codes: ['login-failed', 'login-attempts', 'user-disabled'] }
+        },
+        ...jsonBodyOf(loginBody)
+      }
     },
     async (request, reply) => {
       const body = await readJson(context, request, loginBody)
       assertMayHaveCookie(context, reply, body)
+      request.noted?.set({ actorName: body.username })
       const signedIn = await signInAs(context, reply, body)
+      request.noted?.set(whoSignedIn(signedIn))
       return sendSignedIn(context, reply, signedIn, {
         status: 200,
         message: 'You are signed in.',
@@ -40,6 +49,9 @@ export const signIn: Route = (app, context) => {
       })
     }
   )
+}
+
+const logout: Route = (app, context) => {
   app.post(
     '/api/logout',
     {
@@ -50,17 +62,19 @@ export const signIn: Route = (app, context) => {
         tags: ['account'],
         response: { 200: messageSchema, ...refusals('401; 403 permission-denied for a key') }
       },
-      config: { permission: { who: 'user', sessionsOnly: true } }
+      config: { permission: { who: 'user', sessionsOnly: true }, history: { action: 'logout' } }
     },
     async (request, reply) => {
       const actor = actorOf(request)
       await context.controller.call('endSession', { actor: asking(actor), id: actor.session })
       context.sessions.changed()
-      context.history.record({ action: 'logout', request, owner: actor.user })
       clearSessionCookie(context, reply)
       return { message: 'You are signed out.' }
     }
   )
+}
+
+const validate: Route = (app) => {
   app.get(
     '/api/validate',
     {
@@ -85,4 +99,8 @@ export const signIn: Route = (app, context) => {
       }
     }
   )
+}
+
+export const signIn: Route = (app, context) => {
+  for (const route of [login, logout, validate]) route(app, context)
 }

@@ -5,11 +5,15 @@ import { z } from 'zod'
 import type { Admission, Credentials } from '../../accounts/sign-in.ts'
 import { register } from '../../accounts/sign-in.ts'
 import { modeSchema, refusals, signedInSchema } from '../../accounts/answers.ts'
-import { assertMayHaveCookie, sendSignedIn } from '../../accounts/signed-in.ts'
+import { assertMayHaveCookie, sendSignedIn, whoSignedIn } from '../../accounts/signed-in.ts'
 import type { EdgeContext, Route } from '../../context.ts'
 import { jsonBodyOf, readJson } from '../../http/json-body.ts'
 
 const ANYONE = { permission: { who: 'anyone' } } as const
+const NOTED = {
+  ...ANYONE,
+  history: { action: 'register', failures: { action: 'register', codes: [] } }
+} as const
 
 const credentials = {
   username: z.string().describe('1 to 64 letters, digits, blanks and . _ - @ +'),
@@ -38,6 +42,7 @@ async function answer(
 ): Promise<FastifyReply> {
   assertMayHaveCookie(context, reply, body)
   const signedIn = await register(context, reply, body, by)
+  reply.request.noted?.set({ ...whoSignedIn(signedIn), detail: signedIn.user.role })
   return sendSignedIn(context, reply, signedIn, {
     status: 201,
     message: 'Your account is ready, and you are signed in.',
@@ -56,7 +61,7 @@ export const signUp: Route = (app, context) => {
           '409 name-taken; 422 invalid-field; 403 registration-closed, invite-needed, invite-invalid; 429 too-many-sign-ins'
         )
       },
-      config: { ...ANYONE, ...jsonBodyOf(registerBody) }
+      config: { ...NOTED, ...jsonBodyOf(registerBody) }
     },
     async (request, reply) => {
       const body = await readJson(context, request, registerBody)
@@ -83,7 +88,7 @@ export const signUp: Route = (app, context) => {
         tags: ['account'],
         response: created('403 setup-invalid; 409 name-taken; 422 invalid-field; 429 too-many-sign-ins')
       },
-      config: { ...ANYONE, ...jsonBodyOf(setupBody) }
+      config: { ...NOTED, ...jsonBodyOf(setupBody) }
     },
     async (request, reply) => {
       const body = await readJson(context, request, setupBody)

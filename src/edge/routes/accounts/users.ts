@@ -8,6 +8,7 @@ import { setPassword } from '../../accounts/change-password.ts'
 import { newPassword } from '../../accounts/passwords.ts'
 import { quotaOf } from '../../accounts/space.ts'
 import type { EdgeContext, Route } from '../../context.ts'
+import type { HistoryAction } from '../../../history.ts'
 import { jsonBodyOf, readJson } from '../../http/json-body.ts'
 import { clientHash } from '../../limits/client-address.ts'
 import { USERS_PER_PAGE_MAX, USER_NAME_KEY_LENGTH_MAX } from '../../../protocol/limits.ts'
@@ -45,20 +46,6 @@ type UserAnswer = z.output<typeof userSchema>
 
 const answerOf = (context: EdgeContext, user: UserRecord): UserAnswer =>
   userAnswer(user, quotaOf(context, user))
-
-/** One record for each thing that an administrator has changed. */
-function note(
-  { history }: EdgeContext,
-  request: FastifyRequest,
-  owner: UserId,
-  { role: has, state, quota_bytes: quotaBytes }: z.output<typeof patchBody>
-): void {
-  if (state !== undefined)
-    history.record({ action: state === 'active' ? 'user.enabled' : 'user.disabled', request, owner })
-  if (has !== undefined) history.record({ action: 'user.role', request, owner, detail: has })
-  if (quotaBytes !== undefined)
-    history.record({ action: 'user.quota', request, owner, detail: String(quotaBytes ?? 'of the role') })
-}
 
 async function list(
   context: EdgeContext,
@@ -114,7 +101,7 @@ const createUser: Route = (app, context) => {
           ...refusals('401; 403; 409 name-taken; 422 invalid-field')
         }
       },
-      config: { permission: ADMIN, ...jsonBodyOf(createBody) }
+      config: { permission: ADMIN, history: { action: 'register' }, ...jsonBodyOf(createBody) }
     },
     async (request, reply) => {
       const body = await readJson(context, request, createBody)
@@ -130,7 +117,7 @@ const createUser: Route = (app, context) => {
         role: body.role,
         ...(body.quota_bytes !== undefined && { quotaBytes: body.quota_bytes })
       })
-      context.history.record({ action: 'register', request, owner: user.id, detail: user.role })
+      request.noted?.set({ owner: user.id, detail: user.role })
       const message = `The account of ${user.name} is ready.`
       return await reply.code(201).send({ message, ...answerOf(context, user) })
     }
@@ -180,7 +167,7 @@ const patchUser: Route = (app, context) => {
     async (request) => {
       const id = idOf<UserId>(request.params.id, 'user-unknown')
       const body = await readJson(context, request, patchBody)
-      const { user } = await controller.call('changeUser', {
+      const change = controller.call('changeUser', {
         actor: asking(actorOf(request)),
         user: id,
         ...(body.username !== undefined && { name: cleanUserName(body.username) }),
@@ -188,11 +175,36 @@ const patchUser: Route = (app, context) => {
         ...(body.state !== undefined && { state: body.state }),
         ...(body.quota_bytes !== undefined && { quotaBytes: body.quota_bytes })
       })
+      const { user } = await noteChanges(context, request, id, body, change)
       context.sessions.changed()
-      note(context, request, user.id, body)
       return answerOf(context, user)
     }
   )
+}
+
+/** One record for each thing that is changed together. */
+async function noteChanges<T>(
+  { history }: EdgeContext,
+  request: FastifyRequest,
+  owner: UserId,
+  { role: to, state, quota_bytes: quotaBytes }: z.output<typeof patchBody>,
+  change: Promise<T>
+): Promise<T> {
+  const note = (error?: unknown): void => {
+    const record = (action: HistoryAction, detail: string | null): void =>
+      history.record({ request, action, owner, detail, error })
+    if (to !== undefined) record('user.role', to)
+    if (state !== undefined) record(state === 'active' ? 'user.enabled' : 'user.disabled', null)
+    if (quotaBytes !== undefined) record('user.quota', quotaBytes === null ? null : String(quotaBytes))
+  }
+  try {
+    const changed = await change
+    note()
+    return changed
+  } catch (error) {
+    note(error)
+    throw error
+  }
 }
 
 const postPassword: Route = (app, context) => {
@@ -206,7 +218,7 @@ const postPassword: Route = (app, context) => {
         params,
         response: { 200: messageSchema, ...refusals('401; 403; 404 user-unknown; 422 invalid-field') }
       },
-      config: { permission: OF_USER, ...jsonBodyOf(passwordBody) }
+      config: { permission: OF_USER, history: { action: 'password' }, ...jsonBodyOf(passwordBody) }
     },
     async (request, reply) => {
       const user = idOf<UserId>(request.params.id, 'user-unknown')
