@@ -18,6 +18,7 @@ import { hashSecret } from '../../src/protocol/secrets.ts'
 import type {
   Address,
   ChunkId,
+  EntryId,
   FileId,
   FileRecord,
   Generation,
@@ -26,7 +27,8 @@ import type {
   Receipt,
   SecretHash,
   UploadId,
-  UploadWriter
+  UploadWriter,
+  UserId
 } from '../../src/types.ts'
 
 /** Gives an open, empty store and closes it when the test ends. */
@@ -49,6 +51,8 @@ const uuid = (text: string): string => {
 export const uploadId = (name: string): UploadId => uuid(`upload ${name}`) as UploadId
 export const writerOf = (name: string): UploadWriter => uuid(`writer ${name}`) as UploadWriter
 export const fileId = (name: string): FileId => uuid(`file ${name}`) as FileId
+export const userId = (name: string): UserId => uuid(`user ${name}`) as UserId
+export const entryId = (name: string): EntryId => uuid(`entry ${name}`) as EntryId
 export const chunk = (name: string): ChunkId => chunkIdOf(Buffer.from(name))
 /** The order of every page of chunks. */
 export const byDigest = (a: { chunk: ChunkId }, b: { chunk: ChunkId }): number =>

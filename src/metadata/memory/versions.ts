@@ -14,6 +14,7 @@ import { isFailed, liveEntry, recordOf, versionsOf } from './entries.ts'
 import { claimPath, findPath, isBlocked, releasePath } from './entry-paths.ts'
 import { endLink } from './links.ts'
 import { leaseEnded } from '../claim-rules.ts'
+import { byText } from './state.ts'
 import type { EntryRow, State, VersionRow } from './state.ts'
 import { noteStatus } from './status-changes.ts'
 
@@ -207,7 +208,7 @@ export function deleteEntry(
 ): Awaited<ReturnType<EntryRecords['deleteEntry']>> {
   const row = state.entries.get(id)
   if (row === undefined) throw new PeerbinError('file-unknown')
-  if (row.isDeleted) return { deleted: false, links: [] }
+  if (row.isDeleted) return { deleted: false, owner: row.owner, links: revokedShares(state, id) }
   row.isDeleted = true
   row.endedAt = now
   releasePath(state, row.owner, row.path)
@@ -223,11 +224,14 @@ export function deleteEntry(
     }
   }
   for (const version of versionsOf(row)) dropVersion(state, row, version, now + graceMs)
-  return {
-    deleted: true,
-    links: links.map(({ record, deleteHash }) => ({ tokenHash: record.tokenHash, deleteHash }))
-  }
+  return { deleted: true, owner: row.owner, links: revokedShares(state, id) }
 }
+
+const revokedShares = (state: State, id: EntryId) =>
+  [...state.links.values()]
+    .filter(({ share, record }) => share?.entry === id && record.state === 'revoked')
+    .map(({ record, deleteHash }) => ({ tokenHash: record.tokenHash, deleteHash }))
+    .toSorted((a, b) => byText(a.tokenHash, b.tokenHash))
 
 /** A version found by its manifest: it joins its entry, or the one at its path. */
 export function adoptVersion(state: State, entry: AdoptEntry, file: FileRecord): void {
