@@ -53,9 +53,9 @@ export function uuidOf(bytes: Uint8Array): string {
 }
 export const fileOf = (bytes: Uint8Array): FileId => uuidOf(bytes) as FileId
 export const userOf = (bytes: Uint8Array): UserId => uuidOf(bytes) as UserId
-export const entryOf = (bytes: Uint8Array): EntryId => uuidOf(bytes) as EntryId
 export const sessionOf = (bytes: Uint8Array): SessionId => uuidOf(bytes) as SessionId
 export const inviteOf = (bytes: Uint8Array): InviteId => uuidOf(bytes) as InviteId
+export const entryOf = (bytes: Uint8Array): EntryId => uuidOf(bytes) as EntryId
 export const uploadOf = (bytes: Uint8Array): UploadId => uuidOf(bytes) as UploadId
 
 // ---------------------------------------------------------------- records

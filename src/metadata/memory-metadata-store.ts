@@ -17,17 +17,16 @@ import * as links from './memory/links.ts'
 import * as recovery from './memory/recovery.ts'
 import * as resume from './memory/resume.ts'
 import * as repair from './memory/repair.ts'
+import * as sessions from './memory/sessions.ts'
 import * as shares from './memory/shares.ts'
 import { usedSpace } from './memory/space.ts'
-import * as sessions from './memory/sessions.ts'
 import { emptyState } from './memory/state.ts'
 import type { State } from './memory/state.ts'
 import * as sent from './memory/sent.ts'
 import * as suspension from './memory/suspension.ts'
 import * as uploads from './memory/uploads.ts'
-import * as versions from './memory/versions.ts'
 import * as users from './memory/users.ts'
-
+import * as versions from './memory/versions.ts'
 
 /** An operation on the state, as the files in memory/ have them. */
 type Operation<A extends unknown[], R> = (state: State, ...args: A) => R

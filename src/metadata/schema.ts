@@ -344,11 +344,11 @@ export interface Schema {
   spaces: SpacesTable
   links: LinksTable
   claims: ClaimsTable
-  users: UsersTable
-  sessions: SessionsTable
-  invites: InvitesTable
   entries: EntriesTable
   paths: PathsTable
   versions: VersionsTable
+  users: UsersTable
+  sessions: SessionsTable
+  invites: InvitesTable
   history: HistoryTable
 }

@@ -123,7 +123,7 @@ t.test('accounts and files in a browser', { skip }, async (t) => {
     t.notOk((await page.content()).includes(key), 'and is gone')
     await look(t, page, 'account')
     await page.click('text=Revoke >> nth=-1')
-    await page.click('.ask >> text=Revoke')
+    await page.click('.ask button.danger')
     await page.waitForSelector('text=You have no keys', WAIT)
     t.equal(await validate(), 401)
   })
@@ -184,7 +184,7 @@ t.test('accounts and files in a browser', { skip }, async (t) => {
     await look(t, page, 'my-interrupted')
     const before = ada.asked.length
     await page.setInputFiles('#file', film)
-    await page.waitForSelector('#uploads-summary >> text=1 file uploaded', WAIT)
+    await page.waitForSelector('#uploads-summary >> text=1 file uploaded.', WAIT)
     const asked = ada.asked.slice(before).filter((each) => each.includes('/files/'))
     t.same(
       asked.map((each) => each.split(' ')[0]),
@@ -211,7 +211,7 @@ t.test('accounts and files in a browser', { skip }, async (t) => {
     await page.waitForSelector('[data-version="3"] >> text=current', WAIT)
     await page.click('[aria-label="Delete version 2"]')
     await look(t, page, 'versions')
-    await page.click('.ask >> text=Delete >> nth=1')
+    await page.click('.ask button.danger')
     await page.waitForSelector('[data-version="2"]', { ...WAIT, state: 'detached' })
     t.equal((await downloadBy(page, '#download')).bytes.toString(), 'first plan')
   })

@@ -110,6 +110,22 @@ export interface LinkRow {
   share: VersionRef | undefined
 }
 
+export interface UserRow {
+  record: UserRecord
+  nameKey: string
+  password: PasswordRecord
+}
+
+export interface SessionRow {
+  record: SessionRecord
+  /** Before its time. */
+  ended: boolean
+  /** When it ended, or will end by itself; null: never. */
+  overAt: number | null
+  /** Of the text of a key. */
+  secretHash: SecretHash | null
+}
+
 /** A user's file. */
 export interface EntryRow {
   id: EntryId
@@ -144,22 +160,6 @@ export interface PathRow {
   /** Undefined: a folder, with so many paths directly in it. */
   entry: EntryId | undefined
   children: number
-}
-
-export interface UserRow {
-  record: UserRecord
-  nameKey: string
-  password: PasswordRecord
-}
-
-export interface SessionRow {
-  record: SessionRecord
-  /** Before its time. */
-  ended: boolean
-  /** When it ended, or will end by itself; null: never. */
-  overAt: number | null
-  /** Of the text of a key. */
-  secretHash: SecretHash | null
 }
 
 export interface State {

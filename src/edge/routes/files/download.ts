@@ -6,7 +6,9 @@ import type { Route } from '../../context.ts'
 import { sendContent } from '../../user-files/send-content.ts'
 import { entryIdOf, entryParams, refusals, tags, versionOf } from './shared.ts'
 
-const query = z.object({ version: z.string().optional().describe('number of a version; default: the one that counts') })
+const query = z.object({
+  version: z.string().optional().describe('number of a version; default: the one that counts')
+})
 
 const headers = z.object({
   range: z.string().optional().describe('one range of bytes'),
@@ -40,7 +42,10 @@ export const downloadFile: Route = (app, context) => {
         )
       }
     },
-    config: { permission: { who: 'user', scope: 'files:read', of: 'entry' } },
+    config: {
+      permission: { who: 'user', scope: 'files:read', of: 'entry' },
+      history: { action: 'download' }
+    },
     handler: async (request, reply) => {
       const actor = actorOf(request)
       const wanted = request.query.version

@@ -16,7 +16,12 @@ import { decodeShareCursor, encodeShareCursor } from '../../user-files/cursors.t
 import { entryIdOf, entryParams, json, refusals, tags } from './shared.ts'
 
 const wanted = z.strictObject({
-  downloads: z.int().min(1).max(LINK_DOWNLOADS_MAX).optional().describe('how often the link can be redeemed; default: 1'),
+  downloads: z
+    .int()
+    .min(1)
+    .max(LINK_DOWNLOADS_MAX)
+    .optional()
+    .describe('how often the link can be redeemed; default: 1'),
   expires: z.int().min(1).optional().describe('seconds until it expires; default: two days'),
   password: z.string().optional().describe('whoever redeems it has to give it; 1 to 1024 bytes'),
   version: z.int().min(1).optional().describe('default: the one that counts now')
@@ -44,7 +49,11 @@ export const shareFile: Route = (app, context) => {
           ...refusals('404 version-unknown; 409 upload-failed, shares-full; 422 invalid-field')
         }
       },
-      config: { permission: { who: 'user', scope: 'files:share', of: 'entry' }, ...jsonBodyOf(wanted) }
+      config: {
+        permission: { who: 'user', scope: 'files:share', of: 'entry' },
+        history: { action: 'share' },
+        ...jsonBodyOf(wanted)
+      }
     },
     async (request, reply) => {
       const actor = asking(actorOf(request))
@@ -73,14 +82,22 @@ export const shareFile: Route = (app, context) => {
           ...(await protectedBy(context, reply, clean))
         }
       })
-      if (isProtected && !shared.link.isProtected) throw new PeerbinError('internal', 'a password was passed over')
+      if (isProtected && !shared.link.isProtected)
+        throw new PeerbinError('internal', 'a password was passed over')
+      request.noted?.set({ version: shared.version, detail: shareAnswer(shared).share })
       context.logger.info('a file of a user was shared', { entry: id })
       const { file, link } = shared
-      const result = { file, token, deleteSecret, isProtected, needsProof: false, ...terms, expiresAt: link.expiresAt }
+      const result = {
+        file,
+        token,
+        deleteSecret,
+        isProtected,
+        needsProof: false,
+        ...terms,
+        expiresAt: link.expiresAt
+      }
       const answer = uploadAnswer(requestOrigin(context, request), result)
-      return reply
-        .code(201)
-        .send({ ...answer, share: shareAnswer(shared).share, version: shared.version })
+      return reply.code(201).send({ ...answer, share: shareAnswer(shared).share, version: shared.version })
     }
   )
 }
@@ -131,13 +148,17 @@ export const deleteShare: Route = (app, context) => {
         params: shareParams,
         response: { 200: json('Withdrawn', messageSchema), ...refusals('404 share-unknown') }
       },
-      config: { permission: { who: 'user', scope: 'files:share', of: 'entry' } }
+      config: {
+        permission: { who: 'user', scope: 'files:share', of: 'entry' },
+        history: { action: 'unshare' }
+      }
     },
     async (request, reply) => {
       const actor = asking(actorOf(request))
       const id = entryIdOf(request.params)
       const { share } = request.params
       if (!/^[0-9a-f]{16}$/.test(share)) throw new PeerbinError('share-unknown')
+      request.noted?.set({ detail: share })
       await context.controller.call('revokeShare', { actor, id, share })
       context.logger.info('a share of a file was withdrawn', { entry: id })
       return reply.send({ message: 'The link was withdrawn.' })

@@ -5,17 +5,20 @@ import { ENTRIES_PER_PAGE_MAX, ENTRY_VERSIONS_MAX } from '../../../protocol/limi
 import { actorOf, asking } from '../../accounts/actor.ts'
 import type { Route } from '../../context.ts'
 import { jsonBodyOf, readJson } from '../../http/json-body.ts'
-import { fileAnswer, fileSchema, messageSchema, versionAnswer, versionsSchema } from '../../user-files/answers.ts'
+import {
+  fileAnswer,
+  fileSchema,
+  messageSchema,
+  versionAnswer,
+  versionsSchema
+} from '../../user-files/answers.ts'
 import { entryIdOf, entryParams, json, numberOf, refusals, tags, versionOf, versionParams } from './shared.ts'
 
 const LIMIT_DEFAULT = 100
 
 const query = z.object({
   before: z.string().optional().describe('`next` of the page before'),
-  limit: z
-    .string()
-    .optional()
-    .describe(`up to ${ENTRIES_PER_PAGE_MAX}; default: ${LIMIT_DEFAULT}`)
+  limit: z.string().optional().describe(`up to ${ENTRIES_PER_PAGE_MAX}; default: ${LIMIT_DEFAULT}`)
 })
 
 export const listVersions: Route = (app, context) => {
@@ -51,7 +54,9 @@ export const listVersions: Route = (app, context) => {
   })
 }
 
-const restored = z.strictObject({ version: z.int().min(1).describe('number of the version that is to count again') })
+const restored = z.strictObject({
+  version: z.int().min(1).describe('number of the version that is to count again')
+})
 
 export const restoreVersion: Route = (app, context) => {
   app.post(
@@ -59,7 +64,8 @@ export const restoreVersion: Route = (app, context) => {
     {
       schema: {
         summary: 'Make an earlier version count again',
-        description: 'As a new version with the same content. Of the one that counts already nothing is made.',
+        description:
+          'As a new version with the same content. Of the one that counts already nothing is made.',
         tags,
         params: entryParams,
         response: {
@@ -67,13 +73,19 @@ export const restoreVersion: Route = (app, context) => {
           ...refusals('404 version-unknown; 409 upload-failed; 507 quota-exceeded')
         }
       },
-      config: { permission: { who: 'user', scope: 'files:write', of: 'entry' }, ...jsonBodyOf(restored) }
+      config: {
+        permission: { who: 'user', scope: 'files:write', of: 'entry' },
+        history: { action: 'restore' },
+        ...jsonBodyOf(restored)
+      }
     },
     async (request, reply) => {
       const actor = asking(actorOf(request))
       const id = entryIdOf(request.params)
       const { version } = await readJson(context, request, restored)
+      request.noted?.set({ detail: String(version) })
       const { entry } = await context.controller.call('restoreVersion', { actor, id, version })
+      request.noted?.set({ owner: entry.owner, path: entry.path, version: entry.current.number })
       return reply.send(fileAnswer(entry))
     }
   )
@@ -90,14 +102,19 @@ export const deleteVersion: Route = (app, context) => {
         params: versionParams,
         response: { 200: json('Deleted', messageSchema), ...refusals('404 version-unknown') }
       },
-      config: { permission: { who: 'user', scope: 'files:write', of: 'entry' } }
+      config: {
+        permission: { who: 'user', scope: 'files:write', of: 'entry' },
+        history: { action: 'delete' }
+      }
     },
     async (request, reply) => {
       const actor = asking(actorOf(request))
       const id = entryIdOf(request.params)
       const version = versionOf(request.params.version)
+      request.noted?.set({ version })
       const { entry } = await context.controller.call('deleteVersion', { actor, id, version })
-      const message = entry === null ? 'It was the last version: the file was deleted.' : 'The version was deleted.'
+      const message =
+        entry === null ? 'It was the last version: the file was deleted.' : 'The version was deleted.'
       return reply.send({ message })
     }
   )
@@ -118,13 +135,18 @@ export const pruneVersions: Route = (app, context) => {
         params: entryParams,
         response: { 200: json('Deleted', prunedSchema), ...refusals('422 invalid-field') }
       },
-      config: { permission: { who: 'user', scope: 'files:write', of: 'entry' }, ...jsonBodyOf(kept) }
+      config: {
+        permission: { who: 'user', scope: 'files:write', of: 'entry' },
+        history: { action: 'prune' },
+        ...jsonBodyOf(kept)
+      }
     },
     async (request, reply) => {
       const actor = asking(actorOf(request))
       const id = entryIdOf(request.params)
       const { keep } = await readJson(context, request, kept)
       const { pruned } = await context.controller.call('pruneVersions', { actor, id, keep })
+      request.noted?.set({ detail: `${pruned} versions` })
       return reply.send({ message: `${pruned} versions were deleted.`, pruned })
     }
   )
