@@ -38,7 +38,12 @@ type Query = z.output<typeof query>
 type ListRequest = RequestOf<ControlMessages, 'listEntries'>
 
 /** One of the words. @throws `invalid-field` */
-function wordOf<T>(text: string | undefined, field: string, words: Readonly<Record<string, T>>, otherwise: T): T {
+function wordOf<T>(
+  text: string | undefined,
+  field: string,
+  words: Readonly<Record<string, T>>,
+  otherwise: T
+): T {
   if (text === undefined || text === '') return otherwise
   const value = Object.hasOwn(words, text) ? words[text] : undefined
   if (value === undefined) throw invalid(field, `${Object.keys(words).join(' or ')} is needed`)
