@@ -185,7 +185,7 @@ t.test('accounts and files in a browser', { skip }, async (t) => {
     const before = ada.asked.length
     await page.setInputFiles('#file', film)
     await page.waitForSelector('#uploads-summary >> text=1 file uploaded.', WAIT)
-    const asked = ada.asked.slice(before).filter((each) => each.includes('/files/'))
+    const asked = ada.asked.slice(before).filter((each) => each.includes(`${url()}/files/`))
     t.same(
       asked.map((each) => each.split(' ')[0]),
       ['HEAD', 'PATCH'],
@@ -335,7 +335,7 @@ t.test('accounts and files in a browser', { skip }, async (t) => {
     await page.waitForSelector('.notice >> text=The server cannot be reached', WAIT)
     await look(t, page, 'my-offline')
     await page.unroute(/\/api\/files\/list/)
-    await page.click('text=Try again')
+    await page.click('.notice button')
     await page.waitForSelector('#files >> text=trip', WAIT)
     await look(t, page, 'my-files')
   })

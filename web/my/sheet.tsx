@@ -127,8 +127,9 @@ const Fact = ({
   </div>
 )
 
+const CONFLICTS: ReadonlySet<string> = new Set(['path-taken', 'path-conflict'])
 const conflictWords = (error: unknown): string | undefined =>
-  error instanceof ApiError && error.code === 'path-conflict' ? words.conflict : undefined
+  error instanceof ApiError && CONFLICTS.has(error.code) ? words.conflict : undefined
 
 function Rename({ file, onChange }: { file: FileRow; onChange: () => void }): JSX.Element {
   const [path, setPath] = useState(file.path)

@@ -18,7 +18,7 @@ const PAUSES_S = [1, 2, 4, 8, 15, 30]
 /** Statuses that say "later". */
 const LATER = new Set([408, 409, 423, 429])
 /** Answers with such a status that no later attempt gets another one to. */
-const FINAL = new Set(['path-conflict', 'quota-exceeded', 'checksum-mismatch'])
+const FINAL = new Set(['path-taken', 'path-conflict', 'quota-exceeded', 'checksum-mismatch'])
 
 export type Waiting = { readonly why: 'offline' | 'lost' | 'busy'; readonly seconds: number }
 
