@@ -29,7 +29,13 @@ export default defineConfig({
         upload: join(web, 'upload/main.tsx'),
         link: join(web, 'link/main.tsx'),
         sender: join(web, 'sender/main.ts'),
-        actions: join(web, 'common/main.ts')
+        actions: join(web, 'common/main.ts'),
+        account: join(web, 'account.css'),
+        'sign-in': join(web, 'sign-in/main.tsx'),
+        'my-files': join(web, 'my/main.tsx'),
+        'my-history': join(web, 'history/main.tsx'),
+        'my-account': join(web, 'settings/main.tsx'),
+        admin: join(web, 'admin/main.tsx')
       },
       output: {
         entryFileNames: '[name]-[hash].js',

@@ -15,10 +15,10 @@ const mark = join(output, 'sources.sha256')
 /** What the page is made of, and what makes it. */
 const SOURCES = [
   'web/*',
-  'web/{common,crypto,link,public,save,sender,upload}/**/*',
+  'web/{account,admin,common,crypto,history,link,my,public,save,sender,settings,sign-in,upload}/**/*',
   'src/{bundle,encryption,qr}/*.ts',
   'src/errors.ts',
-  'src/edge/{texts,page-texts}.ts',
+  'src/edge/{texts,page-texts,account-texts,admin-texts}.ts',
   'vite.config.ts',
   'package-lock.json'
 ]

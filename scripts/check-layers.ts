@@ -63,7 +63,13 @@ const VOCABULARY = new Set([
 ])
 
 /** Files of src/ that scripts of pages may import beside their layers. */
-const FOR_PAGES = new Set(['src/errors.ts', 'src/edge/texts.ts', 'src/edge/page-texts.ts'])
+const FOR_PAGES = new Set([
+  'src/errors.ts',
+  'src/edge/texts.ts',
+  'src/edge/page-texts.ts',
+  'src/edge/account-texts.ts',
+  'src/edge/admin-texts.ts'
+])
 
 interface Ban {
   what: string
@@ -103,7 +109,7 @@ const BANS: readonly Ban[] = [
     what: 'Node is used in code that runs in browsers too',
     pattern: /from 'node:|\bBuffer\./,
     allowed:
-      /^(?!web\/|src\/(?:bundle|encryption)\/|src\/qr\/(?!terminal)|src\/errors\.ts|src\/edge\/(?:page-)?texts\.ts)/
+      /^(?!web\/|src\/(?:bundle|encryption)\/|src\/qr\/(?!terminal)|src\/errors\.ts|src\/edge\/(?:page-|account-|admin-)?texts\.ts)/
   }
 ]
 

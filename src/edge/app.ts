@@ -20,6 +20,7 @@ import { clientAddress } from './limits/client-address.ts'
 import { MethodTable } from './methods.ts'
 import { swaggerOptions } from './openapi.ts'
 import { errorPage } from './pages/error-page.ts'
+import { hasSession } from './pages/account-nav.ts'
 import { uploadPage } from './pages/upload-page.ts'
 import { asEdgeError, detailOf, sendProblem } from './problem.ts'
 import { asLocked } from './tus/tus-errors.ts'
@@ -36,6 +37,7 @@ import { deleteLink } from './routes/delete-link.ts'
 import { fileRoutes } from './routes/files/routes.ts'
 import { getActiveNodes, getHealth, getStatus } from './routes/get-cluster.ts'
 import { getDownload, getEntry } from './routes/get-download.ts'
+import { getAccountPages } from './routes/get-account-pages.ts'
 import { getAsset, getHome } from './routes/get-home.ts'
 import { getIndex } from './routes/get-index.ts'
 import { getLink } from './routes/get-link.ts'
@@ -54,6 +56,7 @@ import { requestOrigin } from './upload-answer.ts'
 const ROUTES: readonly Route[] = [
   getHome,
   getAsset,
+  getAccountPages,
   getUpload,
   postUpload,
   putFile,
@@ -169,7 +172,13 @@ function addErrorHandlers(app: App, context: EdgeContext, methods: MethodTable):
   const page = (error: PeerbinError, request: FastifyRequest): string => {
     const { assets, config } = context
     if (request.routeOptions.config?.failurePage === 'upload')
-      return uploadPage(assets, config, requestOrigin(context, request), detailOf(error))
+      return uploadPage({
+        assets,
+        config,
+        origin: requestOrigin(context, request),
+        isSignedIn: hasSession(request),
+        message: detailOf(error)
+      })
     return errorPage(assets, error, retryPath(request))
   }
   app.setErrorHandler(async (thrown, request, reply) => {

@@ -13,7 +13,13 @@ const ENTRIES = {
   'upload.js': 'upload/main.tsx',
   'link.js': 'link/main.tsx',
   'sender.js': 'sender/main.ts',
-  'actions.js': 'common/main.ts'
+  'actions.js': 'common/main.ts',
+  'account.css': 'account.css',
+  'sign-in.js': 'sign-in/main.tsx',
+  'my-files.js': 'my/main.tsx',
+  'my-history.js': 'history/main.tsx',
+  'my-account.js': 'settings/main.tsx',
+  'admin.js': 'admin/main.tsx'
 } as const
 const ICON = 'icon.svg'
 export type AssetName = keyof typeof ENTRIES | typeof ICON

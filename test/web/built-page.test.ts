@@ -48,6 +48,22 @@ for (const page of ['upload', 'link'])
       t.notMatch(file, /worker|tus/, 'and what is rarely needed is not loaded at once')
   })
 
+for (const page of ['sign-in', 'my', 'history', 'settings', 'admin'])
+  t.test(`the page of web/${page} is small, with everything that it may ever load`, async (t) => {
+    const files = filesOf(`${page}/main.tsx`)
+    for (const sheet of ['style.css', 'account.css']) files.add(manifest[sheet]?.file ?? '')
+    const size = sizeOf(files)
+    t.comment(`${size} bytes in ${files.size} files, gzipped`)
+    t.ok(size < BYTES_MAX, `${size} of ${BYTES_MAX} bytes`)
+    t.ok(files.size > 3, 'and all of it was counted')
+  })
+
+t.test('pages of links load nothing of accounts', async (t) => {
+  for (const page of ['upload/main.tsx', 'link/main.tsx', 'sender/main.ts'])
+    for (const file of filesOf(page))
+      t.notMatch(readFileSync(join(dist, file), 'utf8'), /\/api\/(?:me|files|login)/, file)
+})
+
 t.test('nothing that is built names another host, or runs text as code', async (t) => {
   for (const { file } of Object.values(manifest)) {
     const text = readFileSync(join(dist, file), 'utf8')

@@ -11,7 +11,8 @@ const SHAPES = {
   check: 'M5 12.5l4.5 4.5L19 7.5',
   warning:
     'M12 9v4m0 3.5v.01M10.3 4.6 2.9 17.5A2 2 0 0 0 4.6 20.5h14.8a2 2 0 0 0 1.7-3L13.7 4.6a2 2 0 0 0-3.4 0z',
-  download: 'M12 4v12m0 0-5-5m5 5 5-5M5 20h14'
+  download: 'M12 4v12m0 0-5-5m5 5 5-5M5 20h14',
+  link: 'M10 14a4 4 0 0 0 6 0l3-3a4.2 4.2 0 0 0-6-6l-1.5 1.5M14 10a4 4 0 0 0-6 0l-3 3a4.2 4.2 0 0 0 6 6l1.5-1.5'
 } as const
 
 export function Icon({ name }: { name: keyof typeof SHAPES }): JSX.Element {

@@ -1,38 +1,19 @@
 /** Script of the upload page: takes the place of the form that works without it. */
 
 import { render } from 'preact'
+import { listenForDrops } from '../common/drops.ts'
 import { UploadApp } from './app.ts'
-import { fromDrop, fromFiles } from './picked.ts'
+import { fromFiles } from './picked.ts'
 import { readSettings } from './settings.ts'
 import { UploadView } from './view.tsx'
 import { pageTexts } from '../../src/edge/page-texts.ts'
 
 /** Files that are dropped or pasted anywhere on the page. */
 function listen(app: UploadApp): void {
-  let depth = 0
-  const over = (isOver: boolean): void => {
-    document.documentElement.classList.toggle('dropping', isOver)
-  }
-  document.addEventListener('dragenter', (event) => {
-    event.preventDefault()
-    depth++
-    over(true)
-  })
-  document.addEventListener('dragleave', () => {
-    depth--
-    if (depth <= 0) over(false)
-  })
-  document.addEventListener('dragover', (event) => event.preventDefault())
-  document.addEventListener('drop', (event) => {
-    event.preventDefault()
-    depth = 0
-    over(false)
-    if (event.dataTransfer !== null)
-      fromDrop(event.dataTransfer).then(
-        (picked) => app.add(picked),
-        () => app.add([])
-      )
-  })
+  listenForDrops(
+    (picked) => app.add(picked),
+    () => true
+  )
   document.addEventListener('paste', (event) => {
     const transfer = event.clipboardData
     if (transfer === null) return

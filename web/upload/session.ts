@@ -113,7 +113,7 @@ async function send({ files, plan, signal, report }: Session, sending: Sending):
   const { keys, metadata, uploadUrl, mark, onUrl } = sending
   // an encrypted plan without keys would send everything in the clear
   if (plan.isEncrypted !== (keys !== undefined)) throw new Error('the plan and the keys do not agree')
-  const { sendByTus } = await import('./tus-send.ts')
+  const { sendByTus, linkOfUpload } = await import('./tus-send.ts')
   let url = uploadUrl ?? ''
   if (uploadUrl !== undefined) report.onUrl(uploadUrl)
   const content = new Content({
@@ -138,7 +138,8 @@ async function send({ files, plan, signal, report }: Session, sending: Sending):
       },
       onProgress: (sent) => report.onProgress(sent, content.sizeBytes),
       onWaiting: report.onWaiting,
-      onGoing: report.onGoing
+      onGoing: report.onGoing,
+      readDone: linkOfUpload
     })
     forgetUpload()
     return done

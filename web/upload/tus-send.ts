@@ -5,7 +5,7 @@
 import { Upload } from 'tus-js-client'
 import type { DetailedError, HttpRequest, HttpResponse } from 'tus-js-client'
 import { pageTexts } from '../../src/edge/page-texts.ts'
-import { refusedBy } from './answer.ts'
+import { Refused, refusedBy } from './answer.ts'
 import type { UploadDone } from './answer.ts'
 import type { Content } from './content.ts'
 import { FilesChanged } from './content.ts'
@@ -17,10 +17,12 @@ const STALL_MS = 60_000
 const PAUSES_S = [1, 2, 4, 8, 15, 30]
 /** Statuses that say "later". */
 const LATER = new Set([408, 409, 423, 429])
+/** Answers with such a status that no later attempt gets another one to. */
+const FINAL = new Set(['path-taken', 'path-conflict', 'quota-exceeded', 'checksum-mismatch'])
 
 export type Waiting = { readonly why: 'offline' | 'lost' | 'busy'; readonly seconds: number }
 
-export interface TusOptions {
+export interface TusOptions<T> {
   readonly content: Content
   readonly endpoint: string
   /** Of an upload that an earlier page began: it is gone on with, or it is gone. */
@@ -33,6 +35,8 @@ export interface TusOptions {
   readonly onWaiting: (waiting: Waiting, retryNow: () => void) => void
   /** It goes on after waiting. */
   readonly onGoing: () => void
+  /** What the last answer tells of the whole upload; undefined when it tells nothing of use. */
+  readonly readDone: (response: HttpResponse, endpoint: string) => T | undefined
 }
 
 /** Ends one attempt in a way that another one may follow. */
@@ -51,7 +55,7 @@ class TryLater extends Error {
 export class UploadGone extends Error {}
 
 /** @throws Refused, FilesChanged, UploadGone, or the signal's reason */
-export async function sendByTus(options: TusOptions): Promise<UploadDone> {
+export async function sendByTus<T>(options: TusOptions<T>): Promise<T> {
   const { signal } = options
   let url = options.uploadUrl
   for (let failures = 0; ; failures++) {
@@ -84,7 +88,7 @@ export async function sendByTus(options: TusOptions): Promise<UploadDone> {
 async function pause(
   { why, retryAfterS }: TryLater,
   failures: number,
-  { signal, onWaiting, onGoing }: TusOptions
+  { signal, onWaiting, onGoing }: Pick<TusOptions<unknown>, 'signal' | 'onWaiting' | 'onGoing'>
 ): Promise<void> {
   const seconds = Math.max(retryAfterS, PAUSES_S[failures] ?? PAUSES_S.at(-1) ?? 1)
   await new Promise<void>((resolve, reject) => {
@@ -113,7 +117,7 @@ async function pause(
   onGoing()
 }
 
-function sendOnce(options: TusOptions & { mayCreate: boolean }): Promise<UploadDone> {
+function sendOnce<T>(options: TusOptions<T> & { mayCreate: boolean }): Promise<T> {
   const { content, endpoint, uploadUrl, mayCreate, metadata, signal } = options
   return new Promise((resolve, reject) => {
     let changed: FilesChanged | undefined
@@ -156,7 +160,7 @@ function sendOnce(options: TusOptions & { mayCreate: boolean }): Promise<UploadD
       },
       onSuccess: ({ lastResponse }) => {
         end()
-        const done = doneBy(lastResponse, endpoint)
+        const done = options.readDone(lastResponse, endpoint)
         if (done === undefined) reject(refusedBy('', pageTexts.upload.failed))
         else resolve(done)
       },
@@ -225,13 +229,18 @@ function judge(error: Error | DetailedError): Error {
   const response = error.originalResponse
   const status = response?.getStatus() ?? 0
   if (response === null || status === 0) return new TryLater('lost')
+  const refused = refusedBy(response.getBody(), pageTexts.upload.failed)
+  // an answer to HEAD has no body to say so
+  if (status === 401) return new Refused('credentials-invalid', refused.message)
+  if (FINAL.has(refused.code)) return refused
   if (status >= 500 || LATER.has(status)) return new TryLater('busy', retryAfterOf(response))
   // the upload is not there any more: the next attempt asks, and begins another one
   if (status === 404 || status === 410) return new TryLater('lost')
-  return refusedBy(response.getBody(), pageTexts.upload.failed)
+  return refused
 }
 
-function doneBy(response: HttpResponse, base: string): UploadDone | undefined {
+/** The link that an upload ends with. */
+export function linkOfUpload(response: HttpResponse, base: string): UploadDone | undefined {
   const link = response.getHeader('X-Link')
   if (link === undefined) return undefined
   const absolute = (name: string): string => new URL(response.getHeader(name) ?? '', base).href

@@ -11,10 +11,24 @@ export interface PageOptions {
   readonly content: Html
   /** Scripts that make the page more comfortable; it works without. */
   readonly scripts?: readonly AssetName[]
+  /** Beside the common one. */
+  readonly sheet?: AssetName
+  /** Beside the name of the product. */
+  readonly nav?: Html
+  /** Default: what holds for links. */
+  readonly footer?: string
 }
 
 /** A whole document. No inline style or script: the pages' Content-Security-Policy forbids both. */
-export function page({ assets, title, content, scripts = [] }: PageOptions): string {
+export function page({
+  assets,
+  title,
+  content,
+  scripts = [],
+  sheet,
+  nav,
+  footer = texts.footer
+}: PageOptions): string {
   const tags = scripts.map((name) => html`<script type="module" src="${assets.path(name)}"></script>`)
   return html`<!doctype html>
     <html lang="en">
@@ -26,7 +40,7 @@ export function page({ assets, title, content, scripts = [] }: PageOptions): str
         <title>${title} · ${texts.product}</title>
         <link rel="icon" href="${assets.path('icon.svg')}" type="image/svg+xml" />
         <link rel="stylesheet" href="${assets.path('style.css')}" />
-        ${tags}
+        ${sheet !== undefined && html`<link rel="stylesheet" href="${assets.path(sheet)}" />`} ${tags}
       </head>
       <body>
         <a class="skip" href="#content">${texts.skip}</a>
@@ -34,9 +48,10 @@ export function page({ assets, title, content, scripts = [] }: PageOptions): str
           <a class="brand" href="/"
             ><img src="${assets.path('icon.svg')}" alt="" width="28" height="28" />${texts.product}</a
           >
+          ${nav}
         </header>
         <main id="content" tabindex="-1">${content}</main>
-        <footer class="foot">${texts.footer}</footer>
+        <footer class="foot">${footer}</footer>
       </body>
     </html> `.toString()
 }

@@ -6,6 +6,7 @@ import { html } from '../html.ts'
 import type { Html } from '../html.ts'
 import type { Assets } from '../assets.ts'
 import { durationText, texts } from '../texts.ts'
+import { accountLink } from './account-nav.ts'
 import { page } from './layout.ts'
 
 const words = texts.upload
@@ -66,8 +67,17 @@ const passwordField = (): Html =>
     </div>
   </details>`
 
-/** @param message what was wrong with the form that led back here */
-export function uploadPage(assets: Assets, config: Config, origin: string, message?: string): string {
+export interface UploadPageOptions {
+  readonly assets: Assets
+  readonly config: Config
+  readonly origin: string
+  /** Whether the browser has a session, which may have ended. */
+  readonly isSignedIn: boolean
+  /** What was wrong with the form that led back here. */
+  readonly message?: string
+}
+
+export function uploadPage({ assets, config, origin, isSignedIn, message }: UploadPageOptions): string {
   const { uploadBytesMax } = config.edge
   const [downloads, expires] = [downloadChoices(config.link), lifetimes(config.link)]
   const settings = {
@@ -100,5 +110,5 @@ export function uploadPage(assets: Assets, config: Config, origin: string, messa
       <summary>${words.shell}</summary>
       <pre><code>curl -T report.pdf ${origin}/</code></pre>
     </details>`
-  return page({ assets, title: words.title, content, scripts: ['upload.js'] })
+  return page({ assets, title: words.title, content, scripts: ['upload.js'], nav: accountLink(isSignedIn) })
 }

@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { PeerbinError } from '../../errors.ts'
 import type { Route } from '../context.ts'
+import { hasSession } from '../pages/account-nav.ts'
 import { uploadPage } from '../pages/upload-page.ts'
 import { requestOrigin } from '../upload-answer.ts'
 
@@ -19,7 +20,12 @@ export const getHome: Route = (app, context) => {
       response: { 200: { description: 'The page', content: { 'text/html': { schema: z.string() } } } }
     },
     handler: async (request, reply) => {
-      const page = uploadPage(context.assets, context.config, requestOrigin(context, request))
+      const page = uploadPage({
+        assets: context.assets,
+        config: context.config,
+        origin: requestOrigin(context, request),
+        isSignedIn: hasSession(request)
+      })
       return reply.type('text/html; charset=utf-8').send(page)
     }
   })
