@@ -12,6 +12,7 @@ import { startEdges, sampleBytes } from '../edge/edge-cluster.ts'
 import { WAIT, axeFindings, downloadBy, isTooWide, openBrowser, visit } from '../edge/browser-kit.ts'
 import { skip } from '../edge/chromium.ts'
 import { testFolder } from '../kit/test-folder.ts'
+import { until } from '../kit/until.ts'
 
 t.setTimeout(300_000)
 
@@ -268,7 +269,12 @@ t.test('accounts and files in a browser', { skip }, async (t) => {
 
   await t.test('all of it is in the history, and the administrator sees it too', async (t) => {
     const { page } = ada
-    await page.goto(`${url()}/my/history`)
+    // records come in batches, a second later at most
+    await until('the history has it', async () => {
+      await page.goto(`${url()}/my/history`)
+      await page.waitForSelector('#records li', WAIT)
+      return await page.isVisible('[data-action="delete"]')
+    })
     for (const action of ['upload', 'download', 'share', 'link.download', 'unshare', 'rename', 'delete'])
       await page.waitForSelector(`[data-action="${action}"]`, WAIT)
     await look(t, page, 'history')
