@@ -165,6 +165,17 @@ export async function testHistory(t: Test, makeStore: MakeStore): Promise<void> 
     t.strictSame(await walk(store, { action: 'logout' }, 10), ['rare'])
   })
 
+  await t.test('of many the newest are kept, in steps', async (t) => {
+    const store = await makeStore(t)
+    for (const path of ['a', 'b', 'c', 'd', 'e']) await store.recordHistory([historyRecord(path, { path })])
+    t.equal(await store.trimHistory(5, 10), 0)
+    t.equal(await store.trimHistory(2, 2), 2)
+    t.strictSame(await walk(store, {}, 10), ['e', 'd', 'c'])
+    t.equal(await store.trimHistory(2, 2), 1)
+    t.equal(await store.trimHistory(2, 2), 0)
+    t.strictSame(await walk(store, {}, 10), ['e', 'd'])
+  })
+
   await t.test('what is old is forgotten in steps, the oldest first', async (t) => {
     const store = await makeStore(t)
     for (const path of ['c', 'a', 'b', 'd'])
