@@ -130,6 +130,14 @@ t.test('nobody sees what is another’s', async (t) => {
     t.equal((await ask(path, bob)).status, 403, path)
     t.equal((await ask(path, admin)).status, 200, path)
   }
+  const { controller } = await edges.cluster.client('edge')
+  const actor = { user: bob.id as UserId, role: 'user' } as const
+  for (const of of [undefined, ann.id as UserId])
+    await t.rejects(
+      controller.call('listHistory', { actor, limit: 10, ...(of !== undefined && { of }) }),
+      { code: 'permission-denied' },
+      'the controller decides, whatever an edge lets through'
+    )
   const own = recordsOf(await ask('/api/history?limit=200', bob))
   t.ok(own.length > 0)
   t.ok(own.every(({ actor_id: actor, owner_id: owner }) => actor === bob.id || owner === bob.id))
