@@ -132,9 +132,9 @@ t.test('nobody sees what is another’s', async (t) => {
   }
   const { controller } = await edges.cluster.client('edge')
   const actor = { user: bob.id as UserId, role: 'user' } as const
-  for (const of of [undefined, ann.id as UserId])
+  for (const whose of [{}, { of: ann.id as UserId }])
     await t.rejects(
-      controller.call('listHistory', { actor, limit: 10, ...(of !== undefined && { of }) }),
+      controller.call('listHistory', { actor, limit: 10, ...whose }),
       { code: 'permission-denied' },
       'the controller decides, whatever an edge lets through'
     )
