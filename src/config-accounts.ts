@@ -57,7 +57,11 @@ const account = z.strictObject({
     'files of one user, all versions, unless an administrator says otherwise; 0: any'
   ),
   adminQuotaBytes: bytes(0, 'files of one administrator; 0: any'),
-  deleteGraceMs: ms(10 * MINUTE, 'downloads of a file that was deleted go on for so long')
+  deleteGraceMs: ms(10 * MINUTE, 'downloads of a file that was deleted go on for so long'),
+  failedUploadMs: ms(
+    7 * DAY,
+    'an upload that failed is told of for so long, if none to that path succeeds before'
+  )
 })
 
 /** By section, for descriptions. */

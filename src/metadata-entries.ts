@@ -25,6 +25,17 @@ export interface EntryCursor {
   value: number
 }
 
+/** Of the last on a page. */
+export const cursorOf = (
+  { id, owner, path, changedAt, current }: EntryRecord,
+  sort: EntrySort
+): EntryCursor => ({
+  id,
+  owner,
+  path,
+  value: sort === 'date' ? changedAt : sort === 'size' ? current.sizeBytes : 0
+})
+
 export interface ListEntries {
   /** Undefined: everybody's. */
   owner?: UserId | undefined
@@ -117,13 +128,13 @@ export interface EntryRecords {
   pruneVersions(request: { id: EntryId; keep: number; now: number; graceMs: number }): Promise<number>
   /**
    * Gone from everything at once, with its path, its share links (revoked) and the space of its versions; their content goes after `graceMs`, for those who are reading it.
-   * `deleted` false: it was deleted before, and that is remembered still. Answers the links that ended by it. `file-unknown`.
+   * `deleted` false: it was deleted before, and that is remembered still. Answers its links that were revoked, by this or before. `file-unknown`.
    */
-  deleteEntry(request: {
-    id: EntryId
-    now: number
-    graceMs: number
-  }): Promise<{ deleted: boolean; links: Array<{ tokenHash: SecretHash; deleteHash: SecretHash }> }>
+  deleteEntry(request: { id: EntryId; now: number; graceMs: number }): Promise<{
+    deleted: boolean
+    owner: UserId
+    links: Array<{ tokenHash: SecretHash; deleteHash: SecretHash }>
+  }>
   /**
    * A link to the content of a version (undefined: the current one), which is kept as long as either. Idempotent by its token. One that is made while the entry is deleted ends
    * with it, or is refused. `file-unknown`, `version-unknown`, `upload-failed`, `shares-full`; `upload-conflict` for a token or delete secret that another link has.
@@ -149,10 +160,7 @@ export interface EntryRecords {
    * One bounded step: entries whose time has come are deleted, content whose grace is over is let go, and so are records of failures older than `failedMs` (with their entry, if
    * nothing else is in it). Answers how many rows it changed.
    */
-  settleEntries(
-    times: { now: number; graceMs: number; failedMs: number },
-    limit: number
-  ): Promise<{ changed: number; links: Array<{ tokenHash: SecretHash; deleteHash: SecretHash }> }>
+  settleEntries(times: { now: number; graceMs: number; failedMs: number }, limit: number): Promise<number>
   /**
    * One bounded step: of the versions that are `cached`, behind `after`, those of which every chunk has `copies` recorded copies become `uploaded_successfully`. `limit`: pieces
    * looked at; where it has come to in a large file is kept. Answers how many changed, and where to go on; null: all were looked at.

@@ -311,6 +311,8 @@ export interface RecoveryRecords {
   adoptFile(adopt: AdoptFile): Promise<boolean>
   /** Which of these chunks have a row that is live and referenced. */
   knownChunks(chunks: readonly ChunkId[]): Promise<ChunkId[]>
+  /** Which of these the peer is to delete, by orders that it has not confirmed. */
+  orderedChunks(peer: PeerId, chunks: readonly ChunkId[]): Promise<ChunkId[]>
 }
 
 /**

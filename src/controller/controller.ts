@@ -111,10 +111,11 @@ export class Controller implements Service {
       history: createHistory(shared)
     }
     const scrubs = new Scrubs(this.#deps)
-    const loops = createLoops(shared, parts)
     const chunks = new FileChunks({ store, membership, onRead: (ids) => parts.repair.noteReads(ids) })
     const onGarbage = (): void => loops.condemner.nudge()
     const onEnded = (): void => loops.settler.nudge()
+    const files = createUserFiles({ ...shared, chunks, notes: parts.snapshots, onEnded })
+    const loops = createLoops(shared, { ...parts, files })
     const uploads = new UploadService({ ...shared, ...parts, self: network.self, onGarbage })
     this.#server = serve({
       network,
@@ -122,7 +123,7 @@ export class Controller implements Service {
       messages: controlMessages,
       policy: controlPolicy,
       handlers: createHandlers({
-        files: createUserFiles(),
+        files,
         leadership,
         uploads,
         resumption: new ResumptionService({ ...shared, ...parts, uploads, onGarbage }),

@@ -5,6 +5,7 @@ import { WorkerLoop } from '../runtime/worker-loop.ts'
 import type { Accounts } from './accounts/accounts.ts'
 import type { CopyCheck } from './copy-check.ts'
 import type { ControllerDeps } from './controller.ts'
+import type { UserFiles } from './files/user-files.ts'
 import type { Leadership } from './leadership.ts'
 import { whileLeading } from './leadership.ts'
 import type { RecentChunks } from './recent-chunks.ts'
@@ -42,6 +43,7 @@ export interface LoopsDeps extends ControllerDeps {
 
 export interface LoopParts {
   readonly accounts: Accounts
+  readonly files: UserFiles
   readonly repair: Repair
   readonly inventory: Inventory
   readonly snapshots: Snapshots
@@ -67,6 +69,7 @@ export function createLoops(deps: LoopsDeps, parts: LoopParts): Loops {
     loop(createStaleUploads({ store, time, config, logger, onGarbage })),
     condemner,
     deleteOrders,
+    ...parts.files.workers.map(loop),
     ...parts.repair.workers.map(loop),
     ...parts.inventory.workers.map(loop),
     ...parts.snapshots.workers.map(loop),

@@ -4,11 +4,12 @@ import type { Membership } from '../cluster/membership.ts'
 import { hostsMinOf } from '../cluster/placement.ts'
 import type { Config } from '../config.ts'
 import { PeerbinError, hasCode } from '../errors.ts'
-import type { CommittedFile, CopiesRule, CopyRecord, MetadataStore } from '../metadata-store.ts'
+import type { CommittedFile, CopiesRule, CopyRecord, MetadataStore, UploadSpace } from '../metadata-store.ts'
 import type { ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import { failpoints } from '../runtime/failpoints.ts'
 import type { ChunkId, Generation, Member, PeerId, Receipt } from '../types.ts'
 import type { CopyCheck } from './copy-check.ts'
+import { quotaOf } from './files/quota.ts'
 import { inParallel } from './in-parallel.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import type { Repair } from './repair/repair.ts'
@@ -80,23 +81,34 @@ export class UploadService {
   }
 
   async open(message: Request<'openUpload'>): Promise<Response<'openUpload'>> {
-    const { store, time, config } = this.#deps
+    const { store, time } = this.#deps
     this.assertWritable()
     const now = time.now()
-    const { role = 'anonymous', bytesMax: bytes = 0, ...upload } = message
-    const { spaceBytesMax } = config[role]
-    const space = {
-      key: 'anonymous',
-      bytes,
-      bytesMax: spaceBytesMax === 0 ? undefined : spaceBytesMax
-    } as const
+    const { role, bytesMax: bytes = 0, ...upload } = message
+    const space = { bytes, ...(await this.#spaceFor(role, upload.owner)) }
     try {
       await store.openUpload({ ...upload, space, openedAt: now, expiresAt: now + this.#ttlMs(upload.plan) })
     } catch (error) {
       if (!hasCode(error, 'space-full')) throw error
+      if (upload.owner !== undefined) throw new PeerbinError('quota-exceeded', '', { cause: error })
       throw new PeerbinError('space-full', '', { cause: error, retryAfterMs: SPACE_RETRY_AFTER_MS })
     }
     return { now, resumable: upload.plan !== undefined }
+  }
+
+  /** Whose space an upload takes, and how much of it there is. @throws `path-conflict` early: before the bytes of a user's file are sent that has nowhere to go */
+  async #spaceFor(
+    role: Request<'openUpload'>['role'] = 'anonymous',
+    owner: Request<'openUpload'>['owner']
+  ): Promise<Pick<UploadSpace, 'key' | 'bytesMax'>> {
+    const { store, config } = this.#deps
+    if (owner === undefined) {
+      const { spaceBytesMax } = config[role]
+      return { key: 'anonymous', bytesMax: spaceBytesMax === 0 ? undefined : spaceBytesMax }
+    }
+    const { user, path } = owner
+    if ((await store.findEntry(user, path)).isBlocked) throw new PeerbinError('path-conflict')
+    return { key: `user:${user}`, bytesMax: await quotaOf(store, config.account, user) }
   }
 
   /** How long an upload lives on without a further chunk. @param resumable of one that goes on later: its plan, or who writes it */
@@ -246,7 +258,10 @@ export class UploadService {
   /** Undefined when copies are missing. */
   async #tryCommit(message: Request<'commitUpload'>): Promise<CommittedFile | undefined> {
     try {
-      return await this.#deps.store.commitUpload({ ...message, ...this.rule() })
+      const { store, config } = this.#deps
+      const { deleteGraceMs: graceMs } = config.account
+      const entry = message.entry && { ...message.entry, graceMs }
+      return await store.commitUpload({ ...message, entry, ...this.rule() })
     } catch (error) {
       if (hasCode(error, 'copies-missing')) return undefined
       throw error
@@ -272,8 +287,10 @@ export class UploadService {
     })
   }
 
-  async abandon({ upload }: Request<'abandonUpload'>): Promise<Response<'abandonUpload'>> {
-    const abandoned = await this.#deps.store.abandonUpload(upload)
+  async abandon({ upload, failure: why }: Request<'abandonUpload'>): Promise<Response<'abandonUpload'>> {
+    const { store, time } = this.#deps
+    const failure = why && { ...why, now: time.now() }
+    const abandoned = await store.abandonUpload(upload, { failure })
     if (abandoned) this.#deps.onGarbage()
     return { abandoned }
   }

@@ -2,7 +2,6 @@
 
 import { cleanPath, foldPath } from '../bundle/paths.ts'
 import type { EntryCursor, EntrySort } from '../metadata-store.ts'
-import type { EntryRecord } from '../types.ts'
 
 /** Of names of entries that were recovered: what is left of a long one. */
 const STEM_LENGTH_MAX = 60
@@ -39,16 +38,6 @@ export const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.f
 
 /** Where entries stand in an order, cursors too. */
 type Placed = Pick<EntryCursor, 'id' | 'owner' | 'path' | 'value'>
-
-export const cursorOf = (
-  { id, owner, path, changedAt, current }: EntryRecord,
-  sort: EntrySort
-): EntryCursor => ({
-  id,
-  owner,
-  path,
-  value: sort === 'date' ? changedAt : sort === 'size' ? current.sizeBytes : 0
-})
 
 export function compareEntries(sort: EntrySort, a: Placed, b: Placed): number {
   if (sort !== 'name') return a.value - b.value || byBytes(a.id, b.id)

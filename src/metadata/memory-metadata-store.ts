@@ -136,6 +136,7 @@ export class MemoryMetadataStore implements MetadataStore {
 
   readonly adoptFile = this.#step(recovery.adoptFile)
   readonly knownChunks = this.#step(recovery.knownChunks)
+  readonly orderedChunks = this.#step(recovery.orderedChunks)
 
   readonly createUser = this.#step(users.createUser)
   readonly getUser = this.#step(users.getUser)

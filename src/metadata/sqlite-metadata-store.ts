@@ -232,6 +232,7 @@ export class SqliteMetadataStore implements MetadataStore {
 
   readonly adoptFile = this.#write(recovery.adoptFile)
   readonly knownChunks = this.#read(recovery.knownChunks)
+  readonly orderedChunks = this.#read(recovery.orderedChunks)
 
   readonly createUser = this.#write(users.createUser)
   readonly getUser = this.#read(users.getUser)

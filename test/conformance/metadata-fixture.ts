@@ -42,7 +42,7 @@ export const START = 1_000_000
 /** When its links expire. */
 export const EXPIRY = START + 100_000
 
-const uuid = (text: string): string => {
+export const uuid = (text: string): string => {
   const hex = createHash('sha256').update(text).digest('hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }

@@ -33,15 +33,56 @@ const RULES: Record<string, string> = {
     select * from (select l.token, l.ended, (select count(*) from claims c
       where c.token = l.token and c.state <> 'released' and c.ended = 1) n from links l where l.state = 'live')
     where ended <> n`,
-  'a file counts its live links': `
+  'a file counts its live links and versions': `
     select * from (select f.id, f.links, (select count(*) from links l
-      where l.file = f.id and l.state in ('live', 'suspended')) n from files f)
+      where l.file = f.id and l.state in ('live', 'suspended'))
+      + (select count(*) from versions v where v.file = f.id) n from files f)
     where links <> n`,
-  'a role takes up what its live files and open uploads have': `
-    select * from (select s.role, s.bytes,
-      (select coalesce(sum(size), 0) from files f where f.role = s.role and f.state = 'live') +
-      (select coalesce(sum(reserved), 0) from uploads u where u.role = s.role and u.state = 'open') n from spaces s)
+  'a file counts all its links and versions': `
+    select * from (select f.id, f.link_rows, (select count(*) from links l where l.file = f.id)
+      + (select count(*) from versions v where v.file = f.id) n from files f)
+    where link_rows <> n`,
+  'a file counts its versions in grace': `
+    select * from (select f.id, f.graced, (select count(*) from versions v
+      where v.file = f.id and v.drop_at is not null) n from files f)
+    where graced <> n`,
+  'a space takes up what its live files and open uploads have': `
+    select * from (select s.key, s.bytes,
+      (select coalesce(sum(size), 0) from files f where f.space = s.key and f.state = 'live' and f.counted = 1) +
+      (select coalesce(sum(reserved), 0) from uploads u where u.space = s.key and u.state = 'open') n from spaces s)
     where bytes <> n`,
+  'what takes up space has one': `
+    select * from files f where f.state = 'live' and f.counted = 1 and not exists
+      (select 1 from spaces s where s.key = f.space)`,
+  'every version has its content or its failure': `
+    select * from versions v where (v.file is null) <> (v.status = 'upload_failed') or (v.file is null) <> (v.failure is not null)
+      or (v.file is not null and not exists (select 1 from files f where f.id = v.file and f.state = 'live'))`,
+  'every version has its entry, and no greater number than its last': `
+    select * from versions v left join entries e on e.id = v.entry where e.id is null or v.number > e.last`,
+  'of a live entry the newest version with content counts, or what failed last': `
+    select * from (select e.id, e.shown, e.stored, e.failed, e.size, s.file, s.drop_at, f.size as content,
+        (select max(number) from versions v where v.entry = e.id and v.file is null) lost,
+        (select max(number) from versions v where v.entry = e.id and v.file is not null and v.drop_at is null) kept
+      from entries e left join versions s on s.entry = e.id and s.number = e.shown
+      left join files f on f.id = s.file where e.state = 'live')
+    where (stored = 1 and (file is null or drop_at is not null or size <> content or failed <> case when lost > shown then lost else 0 end))
+      or (stored = 0 and (lost is null or shown <> lost or kept is not null or failed <> 0 or size <> 0))`,
+  'versions of a deleted entry are in grace': `
+    select * from versions v join entries e on e.id = v.entry and e.state = 'deleted' where v.drop_at is null`,
+  'an entry counts its share links, and a deleted one has none that lives': `
+    select * from (select e.id, e.state, e.shares, (select count(*) from links l where l.entry = e.id) n,
+      (select count(*) from links l where l.entry = e.id and l.state in ('live', 'suspended')) m from entries e)
+    where shares <> n or (state = 'deleted' and m > 0)`,
+  'every live entry has its path, and every path its entry or something in it': `
+    select id from entries e where e.state = 'live' and not exists
+      (select 1 from paths p where p.owner = e.owner and p.key = e.folder || e.name and p.entry = e.id)
+    union all select p.owner from paths p where p.entry is not null and not exists
+      (select 1 from entries e where e.id = p.entry and e.state = 'live')
+    union all select owner from (select f.owner, f.entry, f.children, (select count(*) from paths p
+      where p.owner = f.owner and p.parent = f.key || '/') n from paths f)
+    where children <> n or (entry is null) <> (n > 0)
+    union all select p.owner from paths p where p.parent <> '' and not exists
+      (select 1 from paths f where f.owner = p.owner and f.key || '/' = p.parent and f.entry is null)`,
   'what is kept of an open upload are its first pieces': `
     select * from (select u.id, u.kept_count, u.kept_bytes,
       (select count(*) from pieces p where p.holder = u.holder and p.idx >= 0 and p.idx < u.kept_count) n,

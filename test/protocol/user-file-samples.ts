@@ -122,11 +122,11 @@ export const userFileSamples: Samples = {
   },
   listFolders: {
     request: { actor, owner: user, folder: 'Bücher', after: 'Bücher/2025', limit: 100 },
-    response: { folders: ['Bücher/2026'] }
+    response: { folders: ['Bücher/2026'], more: true }
   },
   listVersions: {
     request: { actor, id, before: 5, limit: 100 },
-    response: { versions: [failed, version], current: 3 }
+    response: { versions: [failed, version], current: 3, more: false }
   },
   moveEntry: { request: { actor, id, path: 'a/b.pdf' }, response: { entry: { ...entry, failed: null } } },
   changeEntry: {

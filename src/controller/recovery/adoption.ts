@@ -43,14 +43,14 @@ export interface Adoption {
   incomplete: number
   /** Files of which a chunk is on no node that was found. */
   readonly incompleteFiles: Array<AdoptedFile & { missingChunks: number }>
-  /** Their links are over, so that nobody can have them any more. */
+  /** Their links are over, so that nobody can have them any more; or their users deleted them, and the node was not told yet. */
   expired: number
   /** Chunks that look like manifests and are none that can be read, or are whole on no node that was found. */
   unreadable: number
 }
 
 export interface AdoptionDeps extends HeldChunksDeps {
-  readonly store: Pick<MetadataStore, 'knownChunks' | 'adoptFile' | 'recordReceipts'>
+  readonly store: Pick<MetadataStore, 'knownChunks' | 'orderedChunks' | 'adoptFile' | 'recordReceipts'>
   readonly secret: Uint8Array
   readonly clock: Clock
   readonly logger: Logger
@@ -87,7 +87,13 @@ export async function adoptManifests(deps: AdoptionDeps): Promise<Adoption> {
       looked += page.length
       const known = new Set(await deps.store.knownChunks(page.map(({ id }) => id)))
       const news = page.filter(({ id }) => !known.has(id) && !passedOver.has(id))
-      for await (const found of groups(deps, node, news, { passedOver, rotten }, result)) {
+      const ended = new Set(
+        await deps.store.orderedChunks(
+          node,
+          page.map(({ id }) => id)
+        )
+      )
+      for await (const found of groups(deps, node, news, { passedOver, rotten, ended }, result)) {
         await adoptGroup(deps, found, passedOver, result)
       }
       deps.onProgress(looked, result.adopted)
@@ -118,7 +124,7 @@ async function* groups(
   deps: AdoptionDeps,
   node: PeerId,
   chunks: readonly ChunkInfo[],
-  { passedOver, rotten }: { passedOver: Set<ChunkId>; rotten: Set<ChunkId> },
+  { passedOver, rotten, ended }: { passedOver: Set<ChunkId>; rotten: Set<ChunkId>; ended: Set<ChunkId> },
   result: Adoption
 ): AsyncGenerator<Found[], void, undefined> {
   let group: Found[] = []
@@ -130,7 +136,11 @@ async function* groups(
       continue
     }
     rotten.delete(chunk.id)
-    if (manifest === 'none' || isOver(manifest, deps.now)) {
+    if (
+      manifest === 'none' ||
+      isOver(manifest, deps.now) ||
+      (manifest.entry !== undefined && ended.has(chunk.id))
+    ) {
       if (manifest === 'none') result.unreadable++
       else result.expired++
       passedOver.add(chunk.id)

@@ -22,7 +22,9 @@ export function createStaleUploads({ store, time, config, logger, onGarbage }: S
       const uploads = await store.listStaleUploads(staleAt, config.batchMax)
       for (const upload of uploads) {
         if (signal.aborted) return 'idle'
-        if (!(await store.abandonUpload(upload, { staleAt }))) continue // it went on meanwhile
+        // of a user's file it is told where it would have gone
+        const failure = { code: 'upload-stalled', attempts: 1, now: staleAt }
+        if (!(await store.abandonUpload(upload, { staleAt, failure }))) continue // it went on meanwhile
         logger.info('an upload stood still for too long and was given up', { upload })
       }
       if (uploads.length === 0) return 'idle'

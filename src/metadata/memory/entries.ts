@@ -2,7 +2,8 @@ import { PeerbinError } from '../../errors.ts'
 import type { EntryPage, EntryRecords, ListEntries } from '../../metadata-store.ts'
 import type { EntryId, EntryRecord, UserId, VersionRecord } from '../../types.ts'
 import { foldPath } from '../../bundle/paths.ts'
-import { compareEntries, cursorOf, insideOf, placeOf } from '../entry-rules.ts'
+import { cursorOf } from '../../metadata-entries.ts'
+import { compareEntries, insideOf, placeOf } from '../entry-rules.ts'
 import { claimPath, findPath, isBlocked, releasePath } from './entry-paths.ts'
 import type { EntryRow, PathRow, State, VersionRow } from './state.ts'
 
@@ -24,9 +25,8 @@ export function recordOf(row: EntryRow): EntryRecord {
   const { id, owner, path, createdAt, changedAt, expiresAt } = row
   const current = row.versions.get(row.shown)
   if (current === undefined) throw new PeerbinError('internal', 'an entry without a version')
-  const [newest] = versionsOf(row)
   const failed =
-    newest !== undefined && isFailed(newest) && newest.record.number > row.shown ? newest.record : null
+    versionsOf(row).find((each) => isFailed(each) && each.record.number > row.shown)?.record ?? null
   return structuredClone({
     id,
     owner,

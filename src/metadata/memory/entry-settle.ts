@@ -7,24 +7,23 @@ import { copiesOf } from './state.ts'
 import type { EntryRow, State, VersionRow } from './state.ts'
 import { deleteEntry, hasContent, tell } from './versions.ts'
 
-type Settled = Awaited<ReturnType<EntryRecords['settleEntries']>>
 type Times = Parameters<EntryRecords['settleEntries']>[0]
 
 /** In this order; each takes what the ones before left of the limit. */
 const STEPS = [expireEntries, dropVersions, forgetFailures, forgetEntries, forgetFiles] as const
 
-export function settleEntries(state: State, times: Times, limit: number): Settled {
-  const settled: Settled = { changed: 0, links: [] }
-  for (const step of STEPS) settled.changed += step(state, times, limit - settled.changed, settled)
-  return settled
+export function settleEntries(state: State, times: Times, limit: number): number {
+  let changed = 0
+  for (const step of STEPS) changed += step(state, times, limit - changed)
+  return changed
 }
 
-function expireEntries(state: State, { now, graceMs }: Times, limit: number, settled: Settled): number {
+function expireEntries(state: State, { now, graceMs }: Times, limit: number): number {
   const over = [...state.entries.values()]
     .filter((row) => !row.isDeleted && row.expiresAt !== null && row.expiresAt <= now)
     .toSorted((a, b) => (a.expiresAt ?? 0) - (b.expiresAt ?? 0) || byBytes(a.id, b.id))
     .slice(0, limit)
-  for (const { id } of over) settled.links.push(...deleteEntry(state, { id, now, graceMs }).links)
+  for (const { id } of over) deleteEntry(state, { id, now, graceMs })
   return over.length
 }
 

@@ -82,3 +82,6 @@ export const knownChunks = (state: State, ids: readonly ChunkId[]): ChunkId[] =>
     const chunk = state.chunks.get(id)
     return chunk?.state === 'live' && chunk.refs > 0
   })
+
+export const orderedChunks = (state: State, peer: PeerId, ids: readonly ChunkId[]): ChunkId[] =>
+  ids.filter((id) => state.orders.get(peer)?.has(id) === true)

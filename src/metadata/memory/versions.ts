@@ -14,7 +14,8 @@ import { isFailed, liveEntry, recordOf, versionsOf } from './entries.ts'
 import { claimPath, findPath, isBlocked, releasePath } from './entry-paths.ts'
 import { endLink } from './links.ts'
 import { leaseEnded } from '../claim-rules.ts'
-import type { EntryRow, State, VersionRow } from './state.ts'
+import { byText } from './state.ts'
+import type { EntryRow, FileRow, State, VersionRow } from './state.ts'
 import { noteStatus } from './status-changes.ts'
 
 type Request<Name extends keyof EntryRecords> = Parameters<EntryRecords[Name]>[0]
@@ -136,6 +137,11 @@ function dropVersion(state: State, row: EntryRow, version: VersionRow, dropAt: n
   }
   version.dropAt = dropAt
   file.graced++
+  uncount(file)
+}
+
+/** When nothing leads to it any more, the space of a file is free, though its bytes are there a little longer. */
+function uncount(file: FileRow): void {
   if (file.graced === file.links) file.isCounted = false
 }
 
@@ -207,7 +213,7 @@ export function deleteEntry(
 ): Awaited<ReturnType<EntryRecords['deleteEntry']>> {
   const row = state.entries.get(id)
   if (row === undefined) throw new PeerbinError('file-unknown')
-  if (row.isDeleted) return { deleted: false, links: [] }
+  if (row.isDeleted) return { deleted: false, owner: row.owner, links: revokedShares(state, id) }
   row.isDeleted = true
   row.endedAt = now
   releasePath(state, row.owner, row.path)
@@ -216,6 +222,8 @@ export function deleteEntry(
   )
   for (const link of links) {
     endLink(state, link, 'revoked', now)
+    const file = state.files.get(link.record.fileId)
+    if (file !== undefined) uncount(file) // of a version that was dropped before
     for (const claim of link.claims.values()) {
       if (claim.ended) continue
       claim.leaseUntil = Math.min(claim.leaseUntil, now)
@@ -223,11 +231,14 @@ export function deleteEntry(
     }
   }
   for (const version of versionsOf(row)) dropVersion(state, row, version, now + graceMs)
-  return {
-    deleted: true,
-    links: links.map(({ record, deleteHash }) => ({ tokenHash: record.tokenHash, deleteHash }))
-  }
+  return { deleted: true, owner: row.owner, links: revokedShares(state, id) }
 }
+
+const revokedShares = (state: State, id: EntryId) =>
+  [...state.links.values()]
+    .filter(({ share, record }) => share?.entry === id && record.state === 'revoked')
+    .map(({ record, deleteHash }) => ({ tokenHash: record.tokenHash, deleteHash }))
+    .toSorted((a, b) => byText(a.tokenHash, b.tokenHash))
 
 /** A version found by its manifest: it joins its entry, or the one at its path. */
 export function adoptVersion(state: State, entry: AdoptEntry, file: FileRecord): void {

@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import type { Kysely, Selectable } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
 import type { EntryRecords } from '../../metadata-store.ts'
-import { hashOf, uuidBytes } from '../columns.ts'
+import { hashOf, userOf, uuidBytes } from '../columns.ts'
 import type { Schema, VersionsTable } from '../schema.ts'
 import { LIVE } from './chunks.ts'
 import { revokeNow } from './links.ts'
@@ -36,7 +36,11 @@ export async function dropVersion(
     .set((eb) => ({ graced: eb('graced', '+', 1) }))
     .where('id', '=', file)
     .execute()
-  // nothing else leads to it: the space is free, though its bytes are there a little longer
+  await uncount(db, file)
+}
+
+/** When nothing leads to it any more, the space of a file is free, though its bytes are there a little longer. */
+async function uncount(db: Kysely<Schema>, file: Uint8Array): Promise<void> {
   const uncounted = await db
     .updateTable('files')
     .set({ counted: 0 })
@@ -62,12 +66,12 @@ export async function deleteEntry(
     .returning(['owner', 'path'])
     .executeTakeFirst()
   if (deleted === undefined) {
-    const known = await db.selectFrom('entries').select('id').where('id', '=', entry).executeTakeFirst()
+    const known = await db.selectFrom('entries').select('owner').where('id', '=', entry).executeTakeFirst()
     if (known === undefined) throw new PeerbinError('file-unknown')
-    return { deleted: false, links: [] }
+    return { deleted: false, owner: userOf(known.owner), links: await revokedShares(db, entry) }
   }
   await releasePath(db, deleted.owner, deleted.path)
-  const links = await revokeShares(db, entry, now)
+  await revokeShares(db, entry, now)
   const versions = await db
     .selectFrom('versions')
     .select(['entry', 'number', 'file'])
@@ -75,20 +79,33 @@ export async function deleteEntry(
     .where('drop_at', 'is', null)
     .execute()
   for (const version of versions) await dropVersion(db, version, now + graceMs)
-  return { deleted: true, links }
+  return { deleted: true, owner: userOf(deleted.owner), links: await revokedShares(db, entry) }
 }
 
-async function revokeShares(
+async function revokeShares(db: Kysely<Schema>, entry: Uint8Array, now: number): Promise<void> {
+  const links = await db
+    .selectFrom('links')
+    .select(['token', 'file'])
+    .where('entry', '=', entry)
+    .where('state', 'in', ['live', 'suspended'])
+    .execute()
+  for (const { token, file } of links) {
+    await revokeNow(db, token, now)
+    await uncount(db, file) // of a version that was dropped before
+  }
+}
+
+async function revokedShares(
   db: Kysely<Schema>,
-  entry: Uint8Array,
-  now: number
+  entry: Uint8Array
 ): Promise<Awaited<ReturnType<EntryRecords['deleteEntry']>>['links']> {
   const links = await db
     .selectFrom('links')
     .select(['token', 'delete_hash'])
     .where('entry', '=', entry)
-    .where('state', 'in', ['live', 'suspended'])
+    .where('state', '=', 'revoked')
     .execute()
-  for (const { token } of links) await revokeNow(db, token, now)
-  return links.map((link) => ({ tokenHash: hashOf(link.token), deleteHash: hashOf(link.delete_hash) }))
+  return links
+    .toSorted((a, b) => Buffer.compare(a.token, b.token))
+    .map((link) => ({ tokenHash: hashOf(link.token), deleteHash: hashOf(link.delete_hash) }))
 }

@@ -11,27 +11,18 @@ import { DELETED, deleteEntry } from './entry-removal.ts'
 import { releasePath } from './paths.ts'
 import { FAILED, showNewest, tell, versionsOf } from './versions.ts'
 
-type Settled = Awaited<ReturnType<EntryRecords['settleEntries']>>
 type Times = Parameters<EntryRecords['settleEntries']>[0]
 
 /** In this order; each takes what the ones before left of the limit. */
 const STEPS = [expireEntries, dropVersions, forgetFailures, forgetEntries, forgetFiles] as const
 
-export async function settleEntries(db: Kysely<Schema>, times: Times, limit: number): Promise<Settled> {
-  const settled: Settled = { changed: 0, links: [] }
-  for (const step of STEPS) {
-    const left = limit - settled.changed
-    if (left > 0) settled.changed += await step(db, times, left, settled)
-  }
-  return settled
+export async function settleEntries(db: Kysely<Schema>, times: Times, limit: number): Promise<number> {
+  let changed = 0
+  for (const step of STEPS) if (changed < limit) changed += await step(db, times, limit - changed)
+  return changed
 }
 
-async function expireEntries(
-  db: Kysely<Schema>,
-  { now, graceMs }: Times,
-  limit: number,
-  settled: Settled
-): Promise<number> {
+async function expireEntries(db: Kysely<Schema>, { now, graceMs }: Times, limit: number): Promise<number> {
   const over = await db
     .selectFrom('entries')
     .select('id')
@@ -42,8 +33,7 @@ async function expireEntries(
     .orderBy('id')
     .limit(limit)
     .execute()
-  for (const { id } of over)
-    settled.links.push(...(await deleteEntry(db, { id: entryOf(id), now, graceMs })).links)
+  for (const { id } of over) await deleteEntry(db, { id: entryOf(id), now, graceMs })
   return over.length
 }
 

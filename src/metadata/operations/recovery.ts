@@ -5,11 +5,11 @@ import type { Kysely } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
 import type { AdoptFile, NewLink, SpaceKey } from '../../metadata-store.ts'
-import type { ChunkId } from '../../types.ts'
+import type { ChunkId, PeerId } from '../../types.ts'
 import { chunkBytes, encodeMetadata, encodePassword, hashBytes, uuidBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
 import { ATTEMPTS_MAX, LIVE, countReference } from './chunks.ts'
-import { nextNumber, raiseNumber, readNumber } from './counters.ts'
+import { findName, nextNumber, raiseNumber, readNumber } from './counters.ts'
 import { readLink } from './links.ts'
 import { readSentLink } from './sent.ts'
 import { changeSpace, makeSpace } from './space.ts'
@@ -206,4 +206,24 @@ export async function knownChunks(db: Kysely<Schema>, chunks: readonly ChunkId[]
     if (row !== undefined) known.push(chunk)
   }
   return known
+}
+
+export async function orderedChunks(
+  db: Kysely<Schema>,
+  peer: PeerId,
+  chunks: readonly ChunkId[]
+): Promise<ChunkId[]> {
+  const no = await findName(db, peer)
+  if (no === undefined) return []
+  const ordered: ChunkId[] = []
+  for (const chunk of chunks) {
+    const row = await db
+      .selectFrom('orders')
+      .select('digest')
+      .where('peer', '=', no)
+      .where('digest', '=', chunkBytes(chunk))
+      .executeTakeFirst()
+    if (row !== undefined) ordered.push(chunk)
+  }
+  return ordered
 }

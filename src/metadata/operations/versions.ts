@@ -342,7 +342,7 @@ export async function showNewest(
     .set({
       shown: shown.number,
       stored: shown.file === null ? 0 : 1,
-      failed: shown.file !== null && newest.file === null ? newest.number : 0,
+      failed: left.find(({ number, file }) => file === null && number > shown.number)?.number ?? 0,
       size: shown.size ?? 0,
       ...(now !== undefined && { changed_at: now })
     })
@@ -407,6 +407,7 @@ export async function adoptVersion(db: Kysely<Schema>, adopt: AdoptEntry, file: 
       ...(isNewer && {
         shown: number,
         stored: 1,
+        failed: await failedAfter(db, entry, number),
         size: file.sizeBytes,
         changed_at: laterOf('changed_at', file.uploadedAt),
         expires_at: expiresAt
@@ -414,6 +415,20 @@ export async function adoptVersion(db: Kysely<Schema>, adopt: AdoptEntry, file: 
     })
     .where('id', '=', entry)
     .execute()
+}
+
+/** The newest that failed after a version; 0: none did. */
+async function failedAfter(db: Kysely<Schema>, entry: Id, number: number): Promise<number> {
+  const row = await db
+    .selectFrom('versions')
+    .select('number')
+    .where('entry', '=', entry)
+    .where('number', '>', number)
+    .where('status', '=', FAILED)
+    .orderBy('number', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.number ?? 0
 }
 
 /** At its path, or beside it where that cannot be; under its id, or the file's where that is taken. */

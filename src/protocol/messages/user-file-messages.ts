@@ -125,7 +125,7 @@ export const userFileMessages = {
     }),
     ...noBodies
   },
-  /** Folders directly in a folder, by name; `after`: the last of the page before. There are more while a page is not empty. */
+  /** Folders directly in a folder, by name; `after`: the last of the page before, if that said that there are more. */
   listFolders: {
     request: z.object({
       actor,
@@ -134,13 +134,17 @@ export const userFileMessages = {
       after: s.entryPath.optional(),
       limit
     }),
-    response: z.object({ folders: z.array(s.entryPath).max(ENTRIES_PER_PAGE_MAX) }),
+    response: z.object({ folders: z.array(s.entryPath).max(ENTRIES_PER_PAGE_MAX), more: z.boolean() }),
     ...noBodies
   },
-  /** The newest first, those that failed among them; `before`: the last of the page before. */
+  /** The newest first, those that failed among them; `before`: the last of the page before, if that said that there are more. */
   listVersions: {
     request: z.object({ actor, id, before: versionNumber.optional(), limit }),
-    response: z.object({ versions: z.array(version).max(ENTRIES_PER_PAGE_MAX), current: versionNumber }),
+    response: z.object({
+      versions: z.array(version).max(ENTRIES_PER_PAGE_MAX),
+      current: versionNumber,
+      more: z.boolean()
+    }),
     ...noBodies
   },
   /** @throws `path-taken`, `path-conflict` */

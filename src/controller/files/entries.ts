@@ -1,0 +1,99 @@
+/** Files of users one by one and in pages. */
+
+import type { EntryCursor } from '../../metadata-store.ts'
+import { cursorOf } from '../../metadata-entries.ts'
+import type { EntryRecord } from '../../types.ts'
+import { mustBeAdmin, mustReach } from '../accounts/actors.ts'
+import { inParallel } from '../in-parallel.ts'
+import { owned, versionOf } from './owned.ts'
+import { PageRoom } from './page-room.ts'
+import { quotaOf } from './quota.ts'
+import type { Request, Response, UserFilesDeps } from './user-files.ts'
+
+/** Looks through so many pages of the store for one answer: 200,000 entries, in steps between which others get their turn. Then the answer is short. */
+const STEPS_MAX = 100
+/** Links of a deleted file that nodes are told of at once. */
+const NOTES_AT_ONCE = 8
+
+export class Entries {
+  readonly #deps: UserFilesDeps
+
+  constructor(deps: UserFilesDeps) {
+    this.#deps = deps
+  }
+
+  async get({ actor, id, version }: Request<'getEntry'>): Promise<Response<'getEntry'>> {
+    const entry = await owned(this.#deps, actor, id)
+    return { entry, version: await versionOf(this.#deps, entry, version), now: this.#deps.time.now() }
+  }
+
+  async find({ actor, owner, path }: Request<'findEntry'>): Promise<Response<'findEntry'>> {
+    mustReach(actor, owner)
+    const { entry, next } = await this.#deps.store.findEntry(owner, path)
+    return { entry: entry ?? null, next }
+  }
+
+  async list({ actor, ...request }: Request<'listEntries'>): Promise<Response<'listEntries'>> {
+    if (request.owner === undefined) mustBeAdmin(actor)
+    else mustReach(actor, request.owner)
+    const { store, time } = this.#deps
+    const now = time.now()
+    const room = new PageRoom()
+    const entries: EntryRecord[] = []
+    let after: EntryCursor | undefined = request.after
+    for (let step = 0; step < STEPS_MAX; step++) {
+      const page = await store.listEntries({ ...request, after, limit: request.limit - entries.length })
+      for (const entry of page.entries) {
+        const last = entries.at(-1)
+        if (!room.take(entry) && last !== undefined)
+          return { entries, next: cursorOf(last, request.sort), now }
+        entries.push(entry)
+      }
+      if (page.next === null) return { entries, next: null, now }
+      after = page.next
+      if (entries.length >= request.limit) break
+    }
+    return { entries, next: after ?? null, now }
+  }
+
+  async folders(message: Request<'listFolders'>): Promise<Response<'listFolders'>> {
+    const { actor, limit, ...request } = message
+    mustReach(actor, request.owner)
+    const found = await this.#deps.store.listFolders({ ...request, limit: limit + 1 })
+    const folders = PageRoom.fitting(found.slice(0, limit))
+    return { folders, more: found.length > folders.length }
+  }
+
+  async move({ actor, id, path }: Request<'moveEntry'>): Promise<Response<'moveEntry'>> {
+    await owned(this.#deps, actor, id)
+    const { store, time } = this.#deps
+    return { entry: await store.moveEntry({ id, path, now: time.now() }) }
+  }
+
+  async change({ actor, ...change }: Request<'changeEntry'>): Promise<Response<'changeEntry'>> {
+    await owned(this.#deps, actor, change.id)
+    const { store, time } = this.#deps
+    return { entry: await store.changeEntry({ ...change, now: time.now() }) }
+  }
+
+  /** A repeat is answered, too: the first answer may have been lost. */
+  async delete({ actor, id }: Request<'deleteEntry'>): Promise<Response<'deleteEntry'>> {
+    const { store, time, config, notes, onEnded } = this.#deps
+    const known = await store.getEntry(id)
+    if (known !== undefined) mustReach(actor, known.owner)
+    const { deleteGraceMs: graceMs } = config.account
+    const { deleted, owner, links } = await store.deleteEntry({ id, now: time.now(), graceMs })
+    mustReach(actor, owner) // of one that was deleted before
+    if (deleted) onEnded()
+    // so that no link of it lives again if this machine is lost now
+    await inParallel(links, NOTES_AT_ONCE, async (link) => await notes.note({ what: 'revoked', ...link }))
+    return { deleted }
+  }
+
+  async space({ actor, user }: Request<'spaceOf'>): Promise<Response<'spaceOf'>> {
+    mustReach(actor, user)
+    const { store, config } = this.#deps
+    const quotaBytes = (await quotaOf(store, config.account, user)) ?? null
+    return { usedBytes: await store.usedSpace(`user:${user}`), quotaBytes }
+  }
+}

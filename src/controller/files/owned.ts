@@ -1,0 +1,34 @@
+/** Whose a file is, judged here: edges say who asks. */
+
+import { PeerbinError } from '../../errors.ts'
+import type { MetadataStore } from '../../metadata-store.ts'
+import type { EntryId, EntryRecord, VersionRecord } from '../../types.ts'
+import { mustReach } from '../accounts/actors.ts'
+import type { Actor } from '../accounts/actors.ts'
+import type { StoreTime } from '../store-time.ts'
+
+export interface OwnedDeps {
+  readonly store: MetadataStore
+  readonly time: StoreTime
+}
+
+/** One that has expired is gone, whether or not that was noticed. @throws `file-unknown`; `permission-denied` for somebody else's */
+export async function owned({ store, time }: OwnedDeps, actor: Actor, id: EntryId): Promise<EntryRecord> {
+  const entry = await store.getEntry(id)
+  if (entry === undefined) throw new PeerbinError('file-unknown')
+  mustReach(actor, entry.owner)
+  if (entry.expiresAt !== null && entry.expiresAt <= time.now()) throw new PeerbinError('file-unknown')
+  return entry
+}
+
+/** @param number undefined: the one that counts @throws `version-unknown` */
+export async function versionOf(
+  { store }: OwnedDeps,
+  entry: EntryRecord,
+  number: number | undefined
+): Promise<VersionRecord> {
+  if (number === undefined || number === entry.current.number) return entry.current
+  const version = await store.getVersion(entry.id, number)
+  if (version === undefined) throw new PeerbinError('version-unknown')
+  return version
+}

@@ -1,0 +1,49 @@
+/** What goes on behind users' files: ends of what is over, and uploads that have got all their copies. */
+
+import type { Worker } from '../../interfaces.ts'
+import type { StatusCursor } from '../../metadata-store.ts'
+import type { UserFilesDeps } from './user-files.ts'
+
+/** Files expire, content whose grace is over is let go, failures are forgotten. */
+export function createEntrySettler(
+  deps: Pick<UserFilesDeps, 'store' | 'time' | 'config' | 'onEnded'>
+): Worker {
+  const { store, time, config, onEnded } = deps
+  const { deleteGraceMs: graceMs, failedUploadMs: failedMs } = config.account
+  return {
+    name: 'user-files',
+    idleMs: config.controller.settleIntervalMs,
+    async step() {
+      const times = { now: time.now(), graceMs, failedMs }
+      const changed = await store.settleEntries(times, config.controller.batchMax)
+      if (changed === 0) return 'idle'
+      onEnded()
+      return 'busy'
+    }
+  }
+}
+
+/** Nothing is owed any more of an upload when each of its chunks has as many copies as there are to be, where there are so many nodes. */
+export function createStatusSettler(
+  deps: Pick<UserFilesDeps, 'store' | 'time' | 'config' | 'membership'>
+): Worker {
+  const { store, time, config, membership } = deps
+  let after: StatusCursor | undefined
+  const wanted = (): number => {
+    const { copies, copiesMin } = config.replication
+    const nodes = membership
+      .all()
+      .filter(({ roles, liveness }) => roles.includes('node') && liveness !== 'down')
+    return Math.max(copiesMin, Math.min(copies, nodes.length))
+  }
+  return {
+    name: 'upload-statuses',
+    idleMs: config.controller.settleIntervalMs,
+    async step() {
+      const request = { copies: wanted(), after, limit: config.controller.batchMax, now: time.now() }
+      const { next } = await store.settleStatuses(request)
+      after = next ?? undefined
+      return next === null ? 'idle' : 'busy'
+    }
+  }
+}
