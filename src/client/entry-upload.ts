@@ -26,6 +26,8 @@ export interface StoredEntry {
   version: number
   file: FileId
   sizeBytes: number
+  /** How often the worst of its chunks had to be sent, where that is known. */
+  attempts?: number
 }
 
 export const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)

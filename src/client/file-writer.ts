@@ -102,6 +102,8 @@ export interface UploadResult {
   downloads: number
   isProtected: boolean
   needsProof: boolean
+  /** How often the worst of its chunks had to be sent, where that is known. */
+  attempts?: number
 }
 
 export interface FileWriterDeps {
@@ -183,7 +185,8 @@ export class FileWriter {
         expiresAt: link.expiresAt,
         downloads,
         isProtected: password !== undefined,
-        needsProof: proofHash !== undefined
+        needsProof: proofHash !== undefined,
+        attempts: upload.attempts
       }
     })
   }
@@ -206,7 +209,8 @@ export class FileWriter {
       })
       const metadata = terms.metadata ?? request.metadata ?? {}
       await this.#writeManifest(upload, { ...facts, entry: lead.manifest, ...what }, metadata)
-      return storedEntry(await this.#commit(upload, { ...facts, entry: lead.entry, ...what }))
+      const committed = await this.#commit(upload, { ...facts, entry: lead.entry, ...what })
+      return { ...storedEntry(committed), attempts: upload.attempts }
     })
   }
 

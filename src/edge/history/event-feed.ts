@@ -86,25 +86,28 @@ export class EventFeed {
   }
 
   /**
-   * Events after a place, or from now on: one's own, or everybody's for an administrator. The first batch says at once where it begins. Ends with the signal's reason.
+   * Events after a place, or from now on: one's own, or everybody's for an administrator. The first batch says at once where it begins. Ends with the signal's reason, or where nothing
+   * more is there once `forMs` are over.
    * @throws `no-controller` when nobody can say where now is
    */
   async *events(
     actor: Pick<Actor, 'user' | 'role'>,
-    after: number | undefined,
+    { after, forMs = Infinity }: { after?: number | undefined; forMs?: number | undefined },
     signal: AbortSignal
-  ): AsyncGenerator<EventBatch, never, undefined> {
+  ): AsyncGenerator<EventBatch, void, undefined> {
     const { clock, config } = this.#deps
     const isFor = ({ owner, actor: by }: StoredHistory): boolean =>
       actor.role === 'admin' || owner === actor.user || by === actor.user
     let place = after ?? (await this.#ask({}, signal)).last
     yield { events: [], place }
     let quietSince = clock.monotonic()
+    const endsAt = quietSince + forMs
     for (;;) {
-      const quietMs = clock.monotonic() - quietSince
-      const next = await this.#next(place, signal, Math.max(1, config.history.heartbeatMs - quietMs))
+      const untilMs = Math.min(endsAt, quietSince + config.history.heartbeatMs)
+      const next = await this.#next(place, signal, untilMs - clock.monotonic())
       place = next.place
       const events = next.events.filter(isFor)
+      if (next.events.length === 0 && clock.monotonic() >= endsAt) return
       if (events.length === 0 && clock.monotonic() - quietSince < config.history.heartbeatMs) continue
       yield { events, place }
       quietSince = clock.monotonic()
@@ -114,7 +117,7 @@ export class EventFeed {
   /** What comes after a place, or nothing after a wait. */
   async #next(place: number, signal: AbortSignal, waitMs: number): Promise<EventBatch> {
     const known = this.#after(place) ?? (await this.#missed(place, signal))
-    if (known.events.length > 0 || known.place < place) return known
+    if (known.events.length > 0 || known.place < place || waitMs <= 0) return known
     using woken = abortScope(signal)
     this.#waiting.add(woken)
     try {

@@ -5,7 +5,7 @@
 
 import type { ControllerClient } from '../../client/controller-client.ts'
 import type { Config } from '../../config.ts'
-import { asPeerbinError } from '../../errors.ts'
+import { asPeerbinError, hasCode } from '../../errors.ts'
 import type { HistoryRecord, ToldHistory } from '../../history.ts'
 import type { Clock, Logger, Random, Timer } from '../../interfaces.ts'
 import { inBatches } from '../../protocol/history-batches.ts'
@@ -17,9 +17,12 @@ import {
 } from '../../protocol/limits.ts'
 import { abortScope, sleep } from '../../runtime/deadline.ts'
 import { randomUuid } from '../../runtime/random.ts'
-import type { HistoryId } from '../../types.ts'
+import type { HistoryId, UploadId } from '../../types.ts'
 import type { Actor } from '../accounts/actor.ts'
 import { exactAddress } from '../limits/client-address.ts'
+
+/** Uploads in parts whose beginning is remembered; of more, those that began first are forgotten, and nobody knows how long they took. */
+const BEGUN_MAX = 10_000
 
 /** Between two attempts to send a batch; each of them is repeated by the client of the controller itself. */
 const RETRY_MS = 1000
@@ -97,6 +100,8 @@ export class HistoryRecorder {
   readonly #stopping = abortScope()
   /** Since that was last told. */
   #dropped = 0
+  /** When uploads began that come in several requests, by this process's own clock. */
+  readonly #begun = new Map<UploadId, number>()
 
   constructor(deps: HistoryRecorderDeps) {
     this.#deps = deps
@@ -117,6 +122,7 @@ export class HistoryRecorder {
       address: exactAddress(request),
       actor: actor?.user ?? null,
       session: actor?.session ?? null,
+      attempts: attemptsOf(error),
       ...fields,
       actorName: cut(fields.actorName ?? actor?.name, HISTORY_NAME_BYTES_MAX),
       path: cut(fields.path, HISTORY_DETAIL_BYTES_MAX),
@@ -147,6 +153,20 @@ export class HistoryRecorder {
         isOver = true
       }
     }
+  }
+
+  /** An upload begins that ends with another request. */
+  began(upload: UploadId): void {
+    this.#begun.set(upload, this.#deps.clock.monotonic())
+    const oldest = this.#begun.keys().next()
+    if (this.#begun.size > BEGUN_MAX && oldest.done !== true) this.#begun.delete(oldest.value)
+  }
+
+  /** How long it took, once it has ended; null where it began on another edge. */
+  sinceBegan(upload: UploadId): number | null {
+    const beganAt = this.#begun.get(upload)
+    this.#begun.delete(upload)
+    return beganAt === undefined ? null : Math.round(this.#deps.clock.monotonic() - beganAt)
   }
 
   /** Sends what waits, for at most so long, and takes no more timers. */
@@ -237,6 +257,12 @@ export class HistoryRecorder {
     const first = this.#waiting.findIndex(({ notedAt }) => notedAt >= since)
     this.#dropped += this.#waiting.splice(0, first === -1 ? this.#waiting.length : first).length
   }
+}
+
+/** Of an upload whose copies failed. */
+function attemptsOf(error: unknown): number | null {
+  const attempts = hasCode(error) ? error.details['attempts'] : undefined
+  return typeof attempts === 'number' ? attempts : null
 }
 
 const NOTHING = {

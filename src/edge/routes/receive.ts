@@ -72,7 +72,7 @@ export async function receive(
   try {
     const result = await store(context, reply, pass, { ...received, mostBytes, source })
     const { id: file, name: path, sizeBytes } = result.file
-    entry.end({ file, path, bytes: sizeBytes })
+    entry.end({ file, path, bytes: sizeBytes, attempts: result.attempts ?? null })
     return result
   } catch (error) {
     entry.end({ bytes: receivedBytes, error })

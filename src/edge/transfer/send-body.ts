@@ -68,7 +68,8 @@ class PieceWriter {
       this.#reject = reject
       response.write(piece, (error) => {
         this.#watch.moved()
-        if (error instanceof Error) return this.fail(error)
+        // a socket that takes no more: its other side is gone
+        if (error instanceof Error) return this.fail(new PeerbinError('aborted', '', { cause: error }))
         onSent(piece.byteLength)
         resolve()
       })

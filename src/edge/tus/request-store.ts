@@ -16,7 +16,7 @@ import type { UploadPlan } from './upload-plan.ts'
 
 export interface RequestStoreDeps {
   readonly context: EdgeContext
-  readonly caller: Pick<TusCaller, 'signal' | 'admit' | 'admitToEntry'>
+  readonly caller: Pick<TusCaller, 'signal' | 'admit' | 'admitToEntry' | 'noteEnd' | 'noteFailure'>
   /** Of the body, where the client gave it. */
   readonly declaredBytes: number | undefined
   readonly checksum: PartChecksum | undefined
@@ -68,6 +68,7 @@ export class RequestStore extends DataStore {
     if (creation === undefined) throw new PeerbinError('internal', 'nothing to create')
     const file = { keys: uploadKeys(upload.id), ...creation }
     await context.resumable.open(file, { plan: encodePlan(creation.plan), role: ROLE, signal })
+    context.history.began(file.keys.upload)
     this.#file = file
     this.#expiresAt = context.clock.now() + this.getExpiration()
     this.#upload = this.#standing(upload.id, 0)
@@ -93,7 +94,15 @@ export class RequestStore extends DataStore {
     this.#expiresAt = found.expiresAt + this.#skewMs
     // an offset at the end would be taken for a file that has its link
     if (sizeBytes === plan.lengthBytes && !this.#deps.looksOnly) {
-      return this.#finished(id, await resumable.end(this.#file, caller.signal))
+      const file = this.#file
+      return this.#finished(
+        id,
+        await this.#noted(
+          file,
+          () => resumable.end(file, caller.signal),
+          (ended) => ended
+        )
+      )
     }
     return this.#standing(id, sizeBytes)
   }
@@ -107,11 +116,35 @@ export class RequestStore extends DataStore {
     const source = checksum?.watch(stream) ?? stream
     const verify = checksum && (() => checksum.verify())
     const part = { offset, source, declaredBytes, verify, signal }
-    const appended = await context.resumable.append(this.#file, part)
+    const file = this.#file
+    const appended = await this.#noted(
+      file,
+      () => context.resumable.append(file, part),
+      ({ ended }) => ended
+    )
     this.#end(appended.ended)
     this.#expiresAt = appended.expiresAt + this.#skewMs
     this.#upload = this.#standing(id, appended.sizeBytes)
     return appended.sizeBytes
+  }
+
+  /** Notes the upload in the history if this brings it to its end, good or bad. */
+  async #noted<T>(
+    { keys, name, plan }: PlannedFile,
+    work: () => Promise<T>,
+    endOf: (done: T) => Ended | undefined
+  ): Promise<T> {
+    const { caller } = this.#deps
+    const path = plan.entry?.path ?? name
+    try {
+      const done = await work()
+      const ended = endOf(done)
+      if (ended !== undefined) caller.noteEnd(keys.upload, ended, path)
+      return done
+    } catch (error) {
+      caller.noteFailure(keys.upload, { path, bytes: plan.lengthBytes }, error)
+      throw error
+    }
   }
 
   /** For a creation that failed after all: its address was told to nobody, so that nobody could go on with what is there, or give it up. Never rejects. */

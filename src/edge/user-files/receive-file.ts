@@ -57,12 +57,19 @@ export async function receiveFile(
   if (leaving.aborted) onLeaving()
   else leaving.addEventListener('abort', onLeaving, { once: true })
   const { user } = actor
+  let receivedBytes = 0
   try {
     const stored = await writer.uploadEntry({
       name: nameOf(terms.path),
       mediaType: terms.mediaType,
       metadata: terms.metadata,
-      source: counted(form.bytes(), pass),
+      source: counted(form.bytes(), {
+        received: (bytes) => {
+          receivedBytes += bytes
+          pass.received(bytes)
+          reply.request.noted?.set({ bytes: receivedBytes })
+        }
+      }),
       limitBytes,
       owner: { user, path: terms.path },
       expect: () => form.terms().digests,
@@ -76,7 +83,8 @@ export async function receiveFile(
       signal: stop.signal
     })
     if (failpoints.armed) await failpoints.hit('edge.upload.beforeAnswer')
-    const { entry, version, sizeBytes } = stored
+    const { entry, version, sizeBytes, attempts = null } = stored
+    reply.request.noted?.set({ entry, version, bytes: sizeBytes, attempts, path: form.terms().path })
     logger.info('a file of a user was stored', { entry, version, sizeBytes })
     return { ...stored, path: form.terms().path }
   } catch (error) {

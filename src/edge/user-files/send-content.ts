@@ -54,7 +54,8 @@ export async function sendContent(
   reply: FastifyReply,
   { content, isPinned, actor, pass }: ContentRequest
 ): Promise<FastifyReply> {
-  const { file, entry } = content
+  const { file, entry, version } = content
+  request.noted?.set({ owner: entry.owner, path: entry.path, version: version.number, bytes: 0 })
   const validators = validatorsOf(content, isPinned)
   const condition = conditionOf(request.headers, validators)
   if (condition.kind === 'failed') throw new PeerbinError('precondition-failed')
@@ -63,7 +64,10 @@ export async function sendContent(
     'cache-control': CACHE_CONTROL,
     vary: 'authorization, cookie'
   }
-  if (condition.kind === 'not-modified') return reply.code(304).headers(cached).send()
+  if (condition.kind === 'not-modified') {
+    request.noted?.drop() // nothing was fetched
+    return reply.code(304).headers(cached).send()
+  }
   const headers = {
     ...DOWNLOAD_POLICY,
     ...cached,
@@ -78,6 +82,10 @@ export async function sendContent(
   if (choice.kind === 'unsatisfiable')
     throw new PeerbinError('range-not-satisfiable', '', { details: { sizeBytes: file.sizeBytes } })
   const isPart = choice.kind === 'part'
+  if (isPart) {
+    const { start, end } = choice.range
+    request.noted?.set({ detail: `bytes ${start}-${end - 1}/${file.sizeBytes}` })
+  }
   await send(context, reply, {
     content,
     actor,
@@ -130,18 +138,23 @@ async function send(
   }
   // from here on the answer is ours: Fastify would neither say when bytes leave nor keep their memory as it is until then
   reply.hijack()
+  let sentBytes = 0
   try {
     begin(range)
     await sendBody({
       response: reply.raw,
       body,
       allow: (bytes) => bytes,
-      onSent: () => undefined,
+      onSent: (bytes) => {
+        sentBytes += bytes
+      },
       clock,
       stallMs: config.edge.stallMs,
       signal
     })
+    reply.request.noted?.end({ bytes: sentBytes })
   } catch (error) {
+    reply.request.noted?.end({ bytes: sentBytes, error })
     // the client sees by the length that something is missing
     reply.raw.destroy()
     const { code } = asPeerbinError(error)

@@ -42,7 +42,10 @@ export const downloadFile: Route = (app, context) => {
         )
       }
     },
-    config: { permission: { who: 'user', scope: 'files:read', of: 'entry' } },
+    config: {
+      permission: { who: 'user', scope: 'files:read', of: 'entry' },
+      history: { action: 'download' }
+    },
     handler: async (request, reply) => {
       const actor = actorOf(request)
       const wanted = request.query.version

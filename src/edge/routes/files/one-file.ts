@@ -6,6 +6,7 @@ import type { EntryId, EntryRecord } from '../../../types.ts'
 import { actorOf, asking } from '../../accounts/actor.ts'
 import type { Actor } from '../../accounts/actor.ts'
 import type { EdgeContext, Route } from '../../context.ts'
+import type { HistoryEntry } from '../../history/recorder.ts'
 import { jsonBodyOf, readJson } from '../../http/json-body.ts'
 import { fileAnswer, fileSchema, messageSchema } from '../../user-files/answers.ts'
 import { EXPIRES_SECONDS_MAX, invalid, parseLifeMs, parsePath } from '../../user-files/fields.ts'
@@ -57,13 +58,15 @@ async function change(
   { controller }: EdgeContext,
   actor: Actor,
   id: EntryId,
-  { path, metadata, expires_in: expiresIn }: z.output<typeof changes>
+  { path, metadata, expires_in: expiresIn }: z.output<typeof changes>,
+  noted: HistoryEntry | undefined
 ): Promise<EntryRecord> {
   const asked = { actor: asking(actor), id }
   const target = path === undefined ? undefined : parsePath(path, 'path')
   if (target === undefined && metadata === undefined && expiresIn === undefined)
     throw invalid('path', 'path, metadata or expires_in is needed')
-  const { now } = await controller.call('getEntry', asked)
+  const { entry, now } = await controller.call('getEntry', asked)
+  noted?.set({ owner: entry.owner, path: entry.path, ...(target !== undefined && { detail: target }) })
   // the one that others can be in the way of comes first: when it is refused, nothing has changed
   const moved =
     target === undefined ? undefined : await controller.call('moveEntry', { ...asked, path: target })
@@ -90,13 +93,19 @@ export const patchFile: Route = (app, context) => {
           ...refusals('409 path-taken, path-conflict; 413 too-large; 422 invalid-field')
         }
       },
-      config: { permission: { who: 'user', scope: 'files:write', of: 'entry' }, ...jsonBodyOf(changes) }
+      config: {
+        permission: { who: 'user', scope: 'files:write', of: 'entry' },
+        history: { action: 'rename' },
+        ...jsonBodyOf(changes)
+      }
     },
     async (request, reply) => {
       const actor = actorOf(request)
       const id = entryIdOf(request.params)
       const wanted = await readJson(context, request, changes)
-      return reply.send(fileAnswer(await change(context, actor, id, wanted)))
+      // other changes are not noted
+      if (wanted.path === undefined) request.noted?.drop()
+      return reply.send(fileAnswer(await change(context, actor, id, wanted, request.noted)))
     }
   )
 }
@@ -112,7 +121,10 @@ export const deleteFile: Route = (app, context) => {
         params: entryParams,
         response: { 200: json('Deleted', messageSchema), ...refusals() }
       },
-      config: { permission: { who: 'user', scope: 'files:write', of: 'entry' } }
+      config: {
+        permission: { who: 'user', scope: 'files:write', of: 'entry' },
+        history: { action: 'delete' }
+      }
     },
     async (request, reply) => {
       const id = entryIdOf(request.params)

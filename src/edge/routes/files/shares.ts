@@ -49,7 +49,11 @@ export const shareFile: Route = (app, context) => {
           ...refusals('404 version-unknown; 409 upload-failed, shares-full; 422 invalid-field')
         }
       },
-      config: { permission: { who: 'user', scope: 'files:share', of: 'entry' }, ...jsonBodyOf(wanted) }
+      config: {
+        permission: { who: 'user', scope: 'files:share', of: 'entry' },
+        history: { action: 'share' },
+        ...jsonBodyOf(wanted)
+      }
     },
     async (request, reply) => {
       const actor = asking(actorOf(request))
@@ -80,6 +84,7 @@ export const shareFile: Route = (app, context) => {
       })
       if (isProtected && !shared.link.isProtected)
         throw new PeerbinError('internal', 'a password was passed over')
+      request.noted?.set({ version: shared.version, detail: shareAnswer(shared).share })
       context.logger.info('a file of a user was shared', { entry: id })
       const { file, link } = shared
       const result = {
@@ -143,13 +148,17 @@ export const deleteShare: Route = (app, context) => {
         params: shareParams,
         response: { 200: json('Withdrawn', messageSchema), ...refusals('404 share-unknown') }
       },
-      config: { permission: { who: 'user', scope: 'files:share', of: 'entry' } }
+      config: {
+        permission: { who: 'user', scope: 'files:share', of: 'entry' },
+        history: { action: 'unshare' }
+      }
     },
     async (request, reply) => {
       const actor = asking(actorOf(request))
       const id = entryIdOf(request.params)
       const { share } = request.params
       if (!/^[0-9a-f]{16}$/.test(share)) throw new PeerbinError('share-unknown')
+      request.noted?.set({ detail: share })
       await context.controller.call('revokeShare', { actor, id, share })
       context.logger.info('a share of a file was withdrawn', { entry: id })
       return reply.send({ message: 'The link was withdrawn.' })

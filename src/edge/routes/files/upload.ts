@@ -55,6 +55,7 @@ export const uploadFile: Route = (app, context) => {
       },
       config: {
         permission: { who: 'user', scope: 'files:write' },
+        history: { action: 'upload' },
         bodyContent: { 'multipart/form-data': z.toJSONSchema(form) }
       }
     },
@@ -66,6 +67,7 @@ export const uploadFile: Route = (app, context) => {
       using pass = addresses.upload(actor.user, 'user', bodyBytes)
       const parts = new FileForm(request, clock, config)
       const terms = await parts.begin()
+      request.noted?.set({ owner: actor.user, path: terms.path })
       const stored = await receiveFile(context, reply, { actor, form: parts, terms, pass, bodyBytes })
       const answer = uploadedAnswer(requestOrigin(context, request), stored)
       return reply.code(201).header('location', answer.file_url).send(answer)

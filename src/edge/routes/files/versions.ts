@@ -73,13 +73,19 @@ export const restoreVersion: Route = (app, context) => {
           ...refusals('404 version-unknown; 409 upload-failed; 507 quota-exceeded')
         }
       },
-      config: { permission: { who: 'user', scope: 'files:write', of: 'entry' }, ...jsonBodyOf(restored) }
+      config: {
+        permission: { who: 'user', scope: 'files:write', of: 'entry' },
+        history: { action: 'restore' },
+        ...jsonBodyOf(restored)
+      }
     },
     async (request, reply) => {
       const actor = asking(actorOf(request))
       const id = entryIdOf(request.params)
       const { version } = await readJson(context, request, restored)
+      request.noted?.set({ detail: String(version) })
       const { entry } = await context.controller.call('restoreVersion', { actor, id, version })
+      request.noted?.set({ owner: entry.owner, path: entry.path, version: entry.current.number })
       return reply.send(fileAnswer(entry))
     }
   )
@@ -96,12 +102,16 @@ export const deleteVersion: Route = (app, context) => {
         params: versionParams,
         response: { 200: json('Deleted', messageSchema), ...refusals('404 version-unknown') }
       },
-      config: { permission: { who: 'user', scope: 'files:write', of: 'entry' } }
+      config: {
+        permission: { who: 'user', scope: 'files:write', of: 'entry' },
+        history: { action: 'delete' }
+      }
     },
     async (request, reply) => {
       const actor = asking(actorOf(request))
       const id = entryIdOf(request.params)
       const version = versionOf(request.params.version)
+      request.noted?.set({ version })
       const { entry } = await context.controller.call('deleteVersion', { actor, id, version })
       const message =
         entry === null ? 'It was the last version: the file was deleted.' : 'The version was deleted.'
@@ -125,13 +135,18 @@ export const pruneVersions: Route = (app, context) => {
         params: entryParams,
         response: { 200: json('Deleted', prunedSchema), ...refusals('422 invalid-field') }
       },
-      config: { permission: { who: 'user', scope: 'files:write', of: 'entry' }, ...jsonBodyOf(kept) }
+      config: {
+        permission: { who: 'user', scope: 'files:write', of: 'entry' },
+        history: { action: 'prune' },
+        ...jsonBodyOf(kept)
+      }
     },
     async (request, reply) => {
       const actor = asking(actorOf(request))
       const id = entryIdOf(request.params)
       const { keep } = await readJson(context, request, kept)
       const { pruned } = await context.controller.call('pruneVersions', { actor, id, keep })
+      request.noted?.set({ detail: `${pruned} versions` })
       return reply.send({ message: `${pruned} versions were deleted.`, pruned })
     }
   )

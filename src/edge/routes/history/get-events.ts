@@ -22,7 +22,14 @@ const query = z.strictObject({
   after: z
     .string()
     .optional()
-    .describe('events after this number; Last-Event-ID, which browsers send, counts more')
+    .describe('events after this number; Last-Event-ID, which browsers send, counts more'),
+  wait: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(86_400)
+    .optional()
+    .describe('ends after so many seconds, when it has told what is there; default: it does not')
 })
 
 /** An id without data is no event, and still where a browser goes on from; a comment keeps the connection. */
@@ -47,7 +54,7 @@ async function* bytesOf(
 async function send(
   context: EdgeContext,
   reply: FastifyReply,
-  after: string | undefined
+  { after, wait }: z.output<typeof query>
 ): Promise<FastifyReply> {
   const { request } = reply
   const actor = actorOf(request)
@@ -58,6 +65,7 @@ async function send(
   }
   const from = headerOf(request.headers, 'last-event-id') ?? after
   const place = from === undefined || from === '' ? undefined : seqOf(from, 'after')
+  const forMs = wait === undefined ? undefined : wait * 1000
   if (request.method === 'HEAD') return reply.headers(headers).send()
   using listener = context.events.open(actor)
   using transfer = context.transfers.begin(reply.raw)
@@ -68,7 +76,7 @@ async function send(
   try {
     await sendBody({
       response: reply.raw,
-      body: bytesOf(context.events.events(actor, place, signal), actor),
+      body: bytesOf(context.events.events(actor, { after: place, forMs }, signal), actor),
       allow: (bytes) => bytes,
       onSent: () => {},
       clock: context.clock,
@@ -76,9 +84,10 @@ async function send(
       signal
     })
   } catch (error) {
+    // a listener that is not wanted any more, or whose session has ended, finds that out when it comes back
+    reply.raw.destroy()
     context.logger.debug('a listener to events is gone', { code: asPeerbinError(error).code })
   }
-  reply.raw.destroy() // a listener that is not wanted any more, or whose session has ended, finds that out when it comes back
   return reply
 }
 
@@ -100,7 +109,7 @@ export const events: Route = (app, context) => {
     },
     config: { permission: { who: 'user', scope: 'history:read' } },
     handler: async (request, reply) => {
-      await send(context, reply, request.query.after)
+      await send(context, reply, request.query)
       return reply
     }
   })

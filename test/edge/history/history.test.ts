@@ -1,0 +1,296 @@
+/** What people do is found again: by themselves, by administrators, and by nobody else. */
+
+import t from 'tap'
+import type { Test } from 'tap'
+import { historyIdFrom } from '../../../src/protocol/history-id.ts'
+import type { HistoryAction } from '../../../src/history.ts'
+import type { RecordAnswer } from '../../../src/edge/history/answers.ts'
+import type { HistoryId, UserId } from '../../../src/types.ts'
+import { historyRecord } from '../../conformance/metadata-history.ts'
+import { until } from '../../kit/until.ts'
+import { PASSWORD, api, newAdmin, newKey, register, signIn, textOf } from '../accounts/accounts-kit.ts'
+import type { Answer, User } from '../accounts/accounts-kit.ts'
+import { sampleBytes, startEdges, upload } from '../edge-cluster.ts'
+
+const edges = await startEdges(t, { edges: 2, config: { history: { sendMs: 20, eventPollMs: 20 } } })
+const url = edges.url()
+const ann = await register(url, 'Ann')
+const bob = await register(url, 'Bob')
+const admin = await newAdmin(edges, 'Root')
+
+const recordsOf = ({ json }: Answer): RecordAnswer[] => json['records'] as RecordAnswer[]
+const ask = async (path: string, { token }: User): Promise<Answer> => api(url, `GET ${path}`, { token })
+
+/** Waits for a record to arrive that is like this one. */
+async function find(who: User, path: string, like: Partial<RecordAnswer>): Promise<RecordAnswer> {
+  let found: RecordAnswer | undefined
+  await until(`a record like ${JSON.stringify(like)}`, async () => {
+    const records = recordsOf(await ask(path, who))
+    found = records.find((each) =>
+      Object.entries(like).every(([key, value]) => each[key as keyof RecordAnswer] === value)
+    )
+    return found !== undefined
+  })
+  if (found === undefined) throw new Error('it was found')
+  return found
+}
+
+const log = async (like: Partial<RecordAnswer>) => find(admin, '/api/access-log', like)
+
+t.test('signing in, up and out, with right passwords and wrong ones', async (t) => {
+  t.match(await find(ann, '/api/history', { action: 'register' }), {
+    actor_id: ann.id,
+    actor_name: 'Ann',
+    owner_id: ann.id,
+    outcome: 'ok',
+    address: '127.0.0.1'
+  })
+  const wrong = { username: 'ANN', password: 'not this one' }
+  t.equal((await api(url, 'POST /api/login', { body: wrong })).status, 401)
+  t.match(
+    await find(ann, '/api/history', { action: 'login-failed' }),
+    { actor_id: null, actor_name: 'Ann', owner_id: ann.id, outcome: 'login-failed', address: '127.0.0.1' },
+    'she sees that somebody tried'
+  )
+  const mistyped = { username: 'correct horse battery staple', password: PASSWORD }
+  await api(url, 'POST /api/login', { body: mistyped })
+  const nobody = await log({ action: 'login-failed', owner_id: null })
+  t.equal(nobody.actor_name, null, 'what is nobody’s name may be a password, and is not kept')
+  const token = await signIn(url, 'Ann')
+  t.match(await find(ann, '/api/history', { action: 'login' }), { actor_id: ann.id, outcome: 'ok' })
+  await api(url, 'POST /api/logout', { token })
+  t.match(await find(ann, '/api/history', { action: 'logout' }), { actor_id: ann.id })
+  await newKey(url, ann.token, ['files:read'])
+  t.match(await find(ann, '/api/history', { action: 'key.created' }), { detail: 'a program' })
+})
+
+t.test('what an administrator does to an account its user sees, and not from where', async (t) => {
+  const body = { role: 'user', quota_bytes: 5_000_000 }
+  await api(url, `PATCH /api/users/${bob.id}`, { token: admin.token, body })
+  const seen = await find(bob, '/api/history', { action: 'user.quota' })
+  t.match(seen, {
+    actor_id: admin.id,
+    actor_name: 'Root',
+    owner_id: bob.id,
+    detail: '5000000',
+    address: null
+  })
+  t.match(await log({ action: 'user.quota' }), { address: '127.0.0.1', session_id: String })
+  t.match(await find(bob, '/api/history', { action: 'user.role' }), { detail: 'user' })
+})
+
+t.test('uploads and redemptions of links, by whoever it was', async (t) => {
+  const bytes = sampleBytes(300_000)
+  const { id, url: page, directUrl, deleteUrl } = await upload(url, bytes, { name: 'public.bin' })
+  t.match(await log({ action: 'link.upload', file_id: id }), {
+    actor_id: null,
+    owner_id: null,
+    path: 'public.bin',
+    bytes: 300_000,
+    attempts: 1,
+    duration_ms: Number,
+    outcome: 'ok',
+    address: '127.0.0.1'
+  })
+  // through the other edge
+  const direct = directUrl.replace(url, edges.url(1))
+  await (await fetch(direct)).arrayBuffer()
+  t.match(await log({ action: 'link.download', file_id: id, outcome: 'ok' }), {
+    path: 'public.bin',
+    bytes: 300_000,
+    attempts: 1,
+    duration_ms: Number,
+    address: '127.0.0.1'
+  })
+  t.equal((await fetch(direct)).status, 410)
+  t.match(await log({ action: 'link.download', file_id: id, outcome: 'link-used' }), { bytes: 0 })
+  const all = JSON.stringify(recordsOf(await ask('/api/access-log?limit=200', admin)))
+  for (const secret of [page, directUrl, deleteUrl, PASSWORD, ann.token].map((text) =>
+    text.split(/[/=]/).at(-1)
+  ))
+    t.notMatch(all, secret ?? '', 'no token, secret or password stands in it')
+  t.same(
+    recordsOf(await ask(`/api/access-log?file=${id}&order=oldest`, admin)).map(({ outcome }) => outcome),
+    ['ok', 'ok', 'link-used']
+  )
+})
+
+t.test('a download that was cut off says how far it came', async (t) => {
+  const { id, directUrl } = await upload(url, sampleBytes(8_000_000))
+  const leaving = new AbortController()
+  const answer = await fetch(directUrl, { signal: leaving.signal })
+  await answer.body?.getReader().read()
+  leaving.abort()
+  const { bytes } = await log({ action: 'link.download', file_id: id, outcome: 'aborted' })
+  t.ok(bytes !== null && bytes > 0 && bytes < 8_000_000, `${bytes} bytes`)
+})
+
+t.test('nobody sees what is another’s', async (t) => {
+  for (const path of ['/api/access-log', `/api/users/${ann.id}/history`]) {
+    t.equal((await ask(path, bob)).status, 403, path)
+    t.equal((await ask(path, admin)).status, 200, path)
+  }
+  const own = recordsOf(await ask('/api/history?limit=200', bob))
+  t.ok(own.length > 0)
+  t.ok(own.every(({ actor_id: actor, owner_id: owner }) => actor === bob.id || owner === bob.id))
+  t.equal((await ask(`/api/users/${crypto.randomUUID()}/history`, admin)).status, 404)
+  const blind = await newKey(url, admin.token, ['files:read', 'admin'])
+  t.equal((await api(url, 'GET /api/history', { token: blind })).status, 403)
+})
+
+t.test('filters, pages, and what is no filter', async (t) => {
+  const actions = async (query: string): Promise<HistoryAction[]> =>
+    recordsOf(await ask(`/api/access-log?${query}`, admin)).map(({ action }) => action)
+  t.ok((await actions('action=link.download')).every((action) => action === 'link.download'))
+  const byName = await actions('user=ann&limit=200')
+  t.same(byName, await actions(`user=${ann.id}&limit=200`), 'by name and by id')
+  t.ok(byName.length > 3 && byName.includes('login-failed'))
+  t.same(await actions('from=2020-01-01&to=2020-01-02'), [])
+  t.ok((await actions('from=2020-01-01T00:00:00%2B01:00')).length > 3)
+  const paged: HistoryAction[] = []
+  for (let after = ''; ;) {
+    const answer = await ask(`/api/access-log?user=ann&limit=2${after}`, admin)
+    paged.push(...recordsOf(answer).map(({ action }) => action))
+    if (answer.json['next'] === null) break
+    after = `&after=${textOf(answer, 'next')}`
+  }
+  t.same(paged, byName)
+  for (const bad of ['limit=0', 'limit=201', 'after=x', 'from=today', 'file=x', 'action=all', 'colour=red']) {
+    const { status, json } = await ask(`/api/access-log?${bad}`, admin)
+    t.match({ status, json }, { status: 422, json: { code: 'invalid-field' } }, bad)
+  }
+  t.equal((await ask('/api/access-log?user=nobody+here', admin)).status, 404)
+})
+
+/** As if an edge had noted them. */
+async function record(...records: Array<Parameters<typeof historyRecord>>): Promise<void> {
+  const { controller } = edges.edges[0]?.participant ?? {}
+  await controller?.call('recordHistory', {
+    records: records.map(([name, fields]) => ({
+      ...historyRecord(name, fields),
+      at: edges.cluster.clock.now()
+    }))
+  })
+}
+
+t.test('all of it as JSON lines, however much that is', async (t) => {
+  for (let batch = 0; batch < 4; batch++)
+    await record(
+      ...Array.from({ length: 150 }, (_, i): Parameters<typeof historyRecord> => [
+        `export ${batch} ${i}`,
+        { owner: bob.id as UserId, path: 'x'.repeat(1000), action: 'download' }
+      ])
+    )
+  const lines = async (path: string, headers: Record<string, string> = {}): Promise<RecordAnswer[]> => {
+    const answer = await fetch(`${url}${path}`, {
+      headers: { authorization: `Bearer ${admin.token}`, ...headers }
+    })
+    t.match(answer.headers.get('content-type'), 'application/x-ndjson')
+    const text = await answer.text()
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as RecordAnswer)
+  }
+  const all = await lines('/api/access-log?format=jsonl')
+  t.ok(all.length > 600)
+  t.equal(new Set(all.map(({ id }) => id)).size, all.length, 'each once')
+  t.same(
+    all.map(({ seq }) => seq),
+    all.map(({ seq }) => seq).toSorted((a, b) => b - a)
+  )
+  const some = await lines(`/api/users/${bob.id}/history?action=download&order=oldest`, {
+    accept: 'application/x-ndjson'
+  })
+  t.equal(some.length, 600)
+  const plain = await ask(`/api/users/${bob.id}/history?action=download&limit=200`, admin)
+  t.ok(recordsOf(plain).length < 200, 'a page ends where a message is full')
+  t.type(plain.json['next'], 'string')
+})
+
+/** Listens until told to leave; events by their number. */
+async function listen(
+  t: Test,
+  who: { token: string },
+  { edge = 0, lastId, wait }: { edge?: number; lastId?: number; wait?: number } = {}
+) {
+  const leaving = new AbortController()
+  t.teardown(() => leaving.abort())
+  const answer = await fetch(`${edges.url(edge)}/api/events${wait === undefined ? '' : `?wait=${wait}`}`, {
+    headers: {
+      authorization: `Bearer ${who.token}`,
+      ...(lastId !== undefined && { 'last-event-id': String(lastId) })
+    },
+    signal: leaving.signal
+  })
+  t.match([answer.status, answer.headers.get('content-type')], [200, 'text/event-stream'])
+  const events: RecordAnswer[] = []
+  const state = { events, text: '', isOver: false, leave: () => leaving.abort() }
+  void (async () => {
+    try {
+      for await (const text of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+        state.text += text
+        const data = [...state.text.matchAll(/^data: (.*)$/gm)].map(([, json = '']) => json)
+        events.push(...data.slice(events.length).map((json) => JSON.parse(json) as RecordAnswer))
+      }
+    } catch {
+      // cut off, or left
+    }
+    state.isOver = true
+  })()
+  await until('it begins', () => /^id: \d+$/m.test(state.text))
+  return state
+}
+
+const told = (name: string, owner: User, status: string): Parameters<typeof historyRecord> => [
+  name,
+  {
+    id: historyIdFrom(name) as HistoryId,
+    action: 'upload.status',
+    owner: owner.id as UserId,
+    path: name,
+    detail: status
+  }
+]
+
+t.test(
+  'what becomes of uploads is told as it happens: one’s own, and everybody’s to administrators',
+  async (t) => {
+    const hers = await listen(t, ann)
+    const all = await listen(t, admin, { edge: 1 })
+    await record(told('a', ann, 'cached'), told('b', bob, 'cached'))
+    await record(told('c', ann, 'uploaded_successfully'))
+    await until('it is told', () => hers.events.length >= 2 && all.events.length >= 3)
+    t.match(hers.events, [
+      { path: 'a', status: 'cached', action: 'upload.status' },
+      { path: 'c', status: 'uploaded_successfully' }
+    ])
+    t.same(
+      all.events.map(({ path }) => path),
+      ['a', 'b', 'c']
+    )
+    hers.leave()
+    const back = await listen(t, ann, { edge: 1, lastId: hers.events[0]?.seq ?? 0, wait: 0 })
+    await until('it ends by itself', () => back.isOver)
+    t.match(back.events, [{ path: 'c' }], 'what came after the last one that was heard')
+  }
+)
+
+t.test('listening ends within a second of the session', async (t) => {
+  const token = await signIn(url, 'Bob')
+  const his = await listen(t, { token }, { edge: 1 })
+  const endedAt = performance.now()
+  await api(url, 'POST /api/logout', { token })
+  await until('it is over', () => his.isOver)
+  t.ok(performance.now() - endedAt < 1500, 'and some for a busy machine')
+})
+
+t.test('what an edge noted last is with the controller when it has stopped', async (t) => {
+  edges.cluster.config.history.sendMs = 60_000
+  const last = await edges.addEdge()
+  const body = { username: 'Bob', password: 'the last one' }
+  await api(last.edge.url, 'POST /api/login', { body })
+  t.same(recordsOf(await ask('/api/history?action=login-failed', bob)), [])
+  await last.edge.stop()
+  t.match(recordsOf(await ask('/api/history?action=login-failed', bob)), [{ actor_name: 'Bob' }])
+})
