@@ -47,19 +47,21 @@ export const userSchema = z.object({
   username,
   role,
   state: z.enum(['active', 'disabled']),
+  used_bytes: z.int().describe('what the files take, all versions, and uploads under way'),
   quota_bytes: z.int().nullable().describe('most that the files may take, all versions; null: any'),
   created_at: time
 })
 
-/** @param quotaBytes what holds for the user: their own, or that of their role */
+/** @param space as the controller tells it: the quota is the user's own, or that of their role */
 export const userAnswer = (
   { id, name, role: has, state, createdAt }: UserRecord,
-  quotaBytes: number | null
+  { usedBytes, quotaBytes }: { readonly usedBytes: number; readonly quotaBytes: number | null }
 ): z.output<typeof userSchema> => ({
   user_id: id,
   username: name,
   role: has,
   state,
+  used_bytes: usedBytes,
   quota_bytes: quotaBytes,
   created_at: isoTime(createdAt)
 })

@@ -1,14 +1,18 @@
-/** How much room a user has. */
+/** Users as they are told of: with how much room they have, and have used. */
 
+import type { z } from 'zod'
 import type { UserRecord } from '../../types.ts'
 import type { EdgeContext } from '../context.ts'
+import { asking } from './actor.ts'
+import type { Actor } from './actor.ts'
+import { userAnswer } from './answers.ts'
+import type { userSchema } from './answers.ts'
 
-/** Most bytes that the files of a user may take: their own quota, or else that of their role; null: any. */
-export function quotaOf(
-  { config }: Pick<EdgeContext, 'config'>,
-  { role, quotaBytes }: Pick<UserRecord, 'role' | 'quotaBytes'>
-): number | null {
-  if (quotaBytes !== null) return quotaBytes
-  const ofRole = role === 'admin' ? config.account.adminQuotaBytes : config.account.quotaBytes
-  return ofRole === 0 ? null : ofRole
+/** @throws as `spaceOf` does */
+export async function withSpace(
+  { controller }: Pick<EdgeContext, 'controller'>,
+  actor: Actor,
+  user: UserRecord
+): Promise<z.output<typeof userSchema>> {
+  return userAnswer(user, await controller.call('spaceOf', { actor: asking(actor), user: user.id }))
 }

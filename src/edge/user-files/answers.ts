@@ -11,7 +11,9 @@ const iso = (ms: number): string => new Date(ms).toISOString()
 const metadata = z.record(z.string(), z.string()).describe("the uploader's own pairs")
 const sha256 = z.string().nullable().describe('hex; null: nothing of this version was kept')
 const size = z.int().describe('bytes; of an upload that failed, 0')
-const date = z.string().describe('when its content came, ISO 8601; of a restored version that of the earlier one')
+const date = z
+  .string()
+  .describe('when its content came, ISO 8601; of a restored version that of the earlier one')
 const status = z
   .enum(VERSION_STATUSES)
   .describe(
@@ -68,7 +70,9 @@ export function fileAnswer(entry: EntryRecord, version: VersionRecord = entry.cu
 
 export const listSchema = z.object({
   files: z.array(fileSchema),
-  folders: z.array(z.string()).describe('with the first page: paths of the folders in the one that was asked for'),
+  folders: z
+    .array(z.string())
+    .describe('with the first page: paths of the folders in the one that was asked for'),
   folders_next: z.string().nullable().describe('`folders_after` of further folders; null: these are all'),
   next: z.string().nullable().describe('`after` of the next page; null: this is the last')
 })

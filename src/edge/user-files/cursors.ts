@@ -28,25 +28,21 @@ function decode<Schema extends z.ZodType>(text: string, field: string, schema: S
   throw invalid(field, 'the `next` of an earlier answer is needed, with the same other parameters')
 }
 
-export const encodeEntryCursor = ({ sort, order }: EntryOrder, { id, owner, path, value }: EntryCursor): string =>
-  encode([sort, order, id, owner, path, value])
+export const encodeEntryCursor = (
+  { sort, order }: EntryOrder,
+  { id, owner, path, value }: EntryCursor
+): string => encode([sort, order, id, owner, path, value])
 
 /** @throws `invalid-field`, also for one of another order */
 export function decodeEntryCursor({ sort, order }: EntryOrder, text: string, field: string): EntryCursor {
   const { shape } = entryCursor
-  const tuple = z.tuple([
-    z.literal(sort),
-    z.literal(order),
-    shape.id,
-    shape.owner,
-    shape.path,
-    shape.value
-  ])
+  const tuple = z.tuple([z.literal(sort), z.literal(order), shape.id, shape.owner, shape.path, shape.value])
   const [, , id, owner, path, value] = decode(text, field, tuple)
   return { id, owner, path, value }
 }
 
-export const encodeShareCursor = ({ createdAt, tokenHash }: ShareCursor): string => encode([createdAt, tokenHash])
+export const encodeShareCursor = ({ createdAt, tokenHash }: ShareCursor): string =>
+  encode([createdAt, tokenHash])
 
 /** @throws `invalid-field` */
 export function decodeShareCursor(text: string, field: string): ShareCursor {

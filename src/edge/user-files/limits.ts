@@ -8,7 +8,10 @@ import type { Actor } from '../accounts/actor.ts'
 import type { EdgeContext } from '../context.ts'
 
 /** Most bytes of one file of this user, by their role. */
-export function uploadBytesMax({ config }: Pick<EdgeContext, 'config'>, { role }: Pick<Actor, 'role'>): number {
+export function uploadBytesMax(
+  { config }: Pick<EdgeContext, 'config'>,
+  { role }: Pick<Actor, 'role'>
+): number {
   const { uploadBytesMax: ofUser, adminUploadBytesMax: ofAdmin } = config.account
   const most = MANIFEST_CHUNKS_MAX * CHUNK_BYTES_MAX
   if (role === 'user') return Math.min(ofUser, most)
@@ -19,7 +22,10 @@ export function uploadBytesMax({ config }: Pick<EdgeContext, 'config'>, { role }
  * What is left of the user's quota, for an upload of which nobody knows how long it is: it reserves that, where it would otherwise reserve the most that any file can have.
  * @throws `quota-exceeded` when there is nothing left
  */
-export async function spaceLeft({ controller }: Pick<EdgeContext, 'controller'>, actor: Actor): Promise<number> {
+export async function spaceLeft(
+  { controller }: Pick<EdgeContext, 'controller'>,
+  actor: Actor
+): Promise<number> {
   const { user } = actor
   const { usedBytes, quotaBytes } = await controller.call('spaceOf', { actor: asking(actor), user })
   if (quotaBytes === null) return Infinity

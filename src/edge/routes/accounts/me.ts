@@ -3,9 +3,9 @@
 import { z } from 'zod'
 import { actorOf, asking } from '../../accounts/actor.ts'
 import type { Actor } from '../../accounts/actor.ts'
-import { messageSchema, refusals, userAnswer, userSchema } from '../../accounts/answers.ts'
+import { messageSchema, refusals, userSchema } from '../../accounts/answers.ts'
 import { changeOwnPassword } from '../../accounts/change-password.ts'
-import { quotaOf } from '../../accounts/space.ts'
+import { withSpace } from '../../accounts/space.ts'
 import type { EdgeContext, Route } from '../../context.ts'
 import { jsonBodyOf, readJson } from '../../http/json-body.ts'
 import { cleanUserName } from '../../../protocol/user-names.ts'
@@ -19,7 +19,7 @@ const passwordBody = z.strictObject({
 
 async function look(context: EdgeContext, actor: Actor): Promise<z.output<typeof userSchema>> {
   const { user } = await context.controller.call('getUser', { actor: asking(actor), user: actor.user })
-  return userAnswer(user, quotaOf(context, user))
+  return await withSpace(context, actor, user)
 }
 
 export const me: Route = (app, context) => {
@@ -57,7 +57,7 @@ export const me: Route = (app, context) => {
       const changed = { actor: asking(actor), user: actor.user, name: cleanUserName(username) }
       const { user } = await context.controller.call('changeUser', changed)
       context.sessions.changed()
-      return userAnswer(user, quotaOf(context, user))
+      return await withSpace(context, actor, user)
     }
   )
   app.post(

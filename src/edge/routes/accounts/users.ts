@@ -3,10 +3,10 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { actorOf, asking } from '../../accounts/actor.ts'
-import { idOf, messageSchema, refusals, userAnswer, userSchema } from '../../accounts/answers.ts'
+import { idOf, messageSchema, refusals, userSchema } from '../../accounts/answers.ts'
 import { setPassword } from '../../accounts/change-password.ts'
 import { newPassword } from '../../accounts/passwords.ts'
-import { quotaOf } from '../../accounts/space.ts'
+import { withSpace } from '../../accounts/space.ts'
 import type { EdgeContext, Route } from '../../context.ts'
 import type { HistoryAction } from '../../../history.ts'
 import { jsonBodyOf, readJson } from '../../http/json-body.ts'
@@ -44,8 +44,11 @@ const passwordBody = z.strictObject({ new_password: z.string().describe('8 to 10
 
 type UserAnswer = z.output<typeof userSchema>
 
-const answerOf = (context: EdgeContext, user: UserRecord): UserAnswer =>
-  userAnswer(user, quotaOf(context, user))
+const answerOf = async (
+  context: EdgeContext,
+  request: FastifyRequest,
+  user: UserRecord
+): Promise<UserAnswer> => await withSpace(context, actorOf(request), user)
 
 async function list(
   context: EdgeContext,
@@ -60,7 +63,7 @@ async function list(
     ...(search !== undefined &&
       search !== '' && { search: userNameKey(search).slice(0, USER_NAME_KEY_LENGTH_MAX) })
   })
-  return { users: users.map((user) => answerOf(context, user)), next }
+  return { users: await Promise.all(users.map(async (user) => answerOf(context, request, user))), next }
 }
 
 const tags = ['admin']
@@ -119,7 +122,7 @@ const createUser: Route = (app, context) => {
       })
       request.noted?.set({ owner: user.id, detail: user.role })
       const message = `The account of ${user.name} is ready.`
-      return await reply.code(201).send({ message, ...answerOf(context, user) })
+      return await reply.code(201).send({ message, ...(await answerOf(context, request, user)) })
     }
   )
 }
@@ -141,7 +144,7 @@ const getUser: Route = (app, context) => {
     async (request) => {
       const id = idOf<UserId>(request.params.id, 'user-unknown')
       const { user } = await controller.call('getUser', { actor: asking(actorOf(request)), user: id })
-      return answerOf(context, user)
+      return await answerOf(context, request, user)
     }
   )
 }
@@ -177,7 +180,7 @@ const patchUser: Route = (app, context) => {
       })
       const { user } = await noteChanges(context, request, id, body, change)
       context.sessions.changed()
-      return answerOf(context, user)
+      return await answerOf(context, request, user)
     }
   )
 }
