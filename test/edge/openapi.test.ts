@@ -12,31 +12,23 @@ interface Document {
 }
 
 t.test('the description lists every route, made from its schemas', async (t) => {
-  const { url } = await startEdges(t)
+  const { url, edges } = await startEdges(t)
+  // those under /api/ and /file/ are named in the table of accounts/authorization.test.ts
+  const named = (edges[0]?.edge.permissions ?? []).map(
+    ({ method, url: path }) => `${method.toLowerCase()} ${path.replaceAll(/:(\w+)/g, '{$1}')}`
+  )
+  t.ok(named.length > 30)
   const answer = await fetch(`${url()}/openapi.json`)
   const document = (await answer.json()) as Document
   t.match(document.openapi, /^3\.1/)
   const found = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method} ${path}`)
   )
-  t.same(found.sort(), [
-    'delete /api/invites/{id}',
-    'delete /api/me/keys/{id}',
-    'delete /api/me/sessions',
-    'delete /api/me/sessions/{id}',
+  const others = [
     'delete /d/{token}',
     'delete /files/{secret}',
     'get /',
     'get /active-nodes',
-    'get /api/invites',
-    'get /api/me',
-    'get /api/me/keys',
-    'get /api/me/sessions',
-    'get /api/registration',
-    'get /api/setup',
-    'get /api/users',
-    'get /api/users/{id}',
-    'get /api/validate',
     'get /d/{token}',
     'get /d/{token}/index',
     'get /download/{token}',
@@ -58,25 +50,17 @@ t.test('the description lists every route, made from its schemas', async (t) => 
     'head /s/{secret}',
     'head /status',
     'options /files/',
-    'patch /api/me',
-    'patch /api/users/{id}',
     'patch /files/{secret}',
-    'post /api/invites',
-    'post /api/login',
-    'post /api/logout',
-    'post /api/me/keys',
-    'post /api/me/password',
-    'post /api/register',
-    'post /api/setup',
-    'post /api/users',
-    'post /api/users/{id}/password',
     'post /d/{token}',
     'post /files/',
     'post /s/{secret}',
     'post /upload',
     'put /',
     'put /{name}'
-  ])
+  ]
+  // HEAD is GET without the body, and need not be told twice
+  const isTold = (route: string): boolean => !/^head \/(?:api|file)\//.test(route)
+  t.same(found.filter(isTold).sort(), [...named, ...others].filter(isTold).sort())
   const upload = document.paths['/upload']?.['post']
   t.match(upload?.requestBody?.content, {
     'multipart/form-data': {

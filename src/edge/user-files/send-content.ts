@@ -29,7 +29,10 @@ const CACHE_CONTROL = 'private, no-cache, no-transform'
  * An earlier version can count again, with the date of when it came: the date of the file is that of its last change, whatever that was. Within one second there may be several;
  * only the bytes of a version that was asked for by its number, and of a first one, never change.
  */
-const validatorsOf = ({ file, entry, version }: Content, isPinned: boolean): Validators => ({
+export const validatorsOf = (
+  { file, entry, version }: Pick<Content, 'file' | 'entry' | 'version'>,
+  isPinned: boolean
+): Validators => ({
   tag: file.sha256,
   modifiedAt: isPinned ? version.uploadedAt : Math.max(version.uploadedAt, entry.changedAt),
   isDateStrong: isPinned || version.number === 1

@@ -34,6 +34,7 @@ async function paused(
   return {
     rest: async () => {
       answer.on('data', (piece: Buffer) => (bytes += piece.byteLength))
+      answer.resume()
       await over
       return bytes
     },
@@ -87,6 +88,21 @@ t.test('files of users, and what is wrong with them', async (t) => {
     t.equal(codeOf(await ask('POST /api/files/upload', twice)), '422 invalid-field', 'two files')
     t.equal(await put({}, sampleBytes(21 * MIB)), '413 too-large')
     t.same(await listAll(url, ann.token, 'recursive=1'), [], 'nothing of all that is there')
+  })
+
+  await t.test('a client that leaves in the middle leaves nothing', async (t) => {
+    using client = await RawClient.open(url)
+    client.write(
+      `POST /api/files/upload HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${ann.token}\r\n` +
+        `content-type: multipart/form-data; boundary=b\r\ncontent-length: ${5 * MIB}\r\n\r\n` +
+        '--b\r\ncontent-disposition: form-data; name="file"; filename="half"\r\n\r\n'
+    )
+    client.write(sampleBytes(4 * MIB))
+    const isOpen = async (): Promise<boolean> => (await edges.cluster.controller.status()).uploadsOpen > 0
+    await until('it has begun', isOpen)
+    client.socket.destroy()
+    await until('it is given up', async () => !(await isOpen()))
+    t.same(await listAll(url, ann.token), [])
   })
 
   const id = await stored(url, ann.token, small, 'mine.txt')

@@ -90,7 +90,7 @@ t.test('the life of a file', async (t) => {
   const etag = whole.headers.get('etag') ?? ''
   const modified = whole.headers.get('last-modified') ?? ''
   t.equal(etag, `"${sha256Of(second)}"`)
-  t.match(whole.headers.get('content-disposition'), /^attachment; filename="report\.pdf"/i)
+  t.match(whole.headers.get('content-disposition'), /^attachment; filename="?report\.pdf"?$/i)
   t.equal(whole.headers.get('content-type'), 'application/octet-stream')
   t.match(whole.headers.get('content-security-policy'), 'sandbox')
   t.equal(whole.headers.get('cache-control'), 'private, no-cache, no-transform')

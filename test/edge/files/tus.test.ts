@@ -117,7 +117,10 @@ t.test('uploads of users that go on later', async (t) => {
     const { headers } = await api(url, 'POST /api/login', {
       body: { username: 'ann', password: 'correct horse battery', cookie: true }
     })
-    const cookie = { cookie: (headers.get('set-cookie') ?? '').split(';')[0] ?? '' }
+    const cookie = {
+      cookie: (headers.get('set-cookie') ?? '').split(';')[0] ?? '',
+      'sec-fetch-site': 'same-origin'
+    }
     const link = await begin({ filename: 'link.bin' }, 10, cookie)
     const last = await patch(url + link, 0, bytes.subarray(0, 10))
     t.match(last.headers.get('x-link'), '/d/', 'a browser that is signed in shares a file as before')

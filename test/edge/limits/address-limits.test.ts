@@ -69,6 +69,31 @@ const codeOf = (work: () => unknown): string | undefined => {
   }
 }
 
+t.test('users are counted by themselves, with limits of their own', async (t) => {
+  const { limits: book } = limits({
+    anonymous: { uploadsPerHour: 1, downloadsAtOnce: 1 },
+    account: { uploadsPerHour: 2, downloadsAtOnce: 2 }
+  })
+  // the same key, should an address ever look like the id of a user
+  book.upload('a', 'anonymous', 1)[Symbol.dispose]()
+  for (let i = 0; i < 2; i++) book.upload('a', 'user', 1)[Symbol.dispose]()
+  t.equal(
+    codeOf(() => book.upload('a', 'user', 1)),
+    'too-many-uploads'
+  )
+  t.doesNotThrow(() => book.upload('b', 'user', 1))
+  const first = book.download('a', 'user')
+  const second = book.download('a', 'user')
+  t.same([first.isFurther(), second.isFurther()], [false, true])
+  t.equal(
+    codeOf(() => book.download('a', 'user')),
+    'too-many-transfers'
+  )
+  first[Symbol.dispose]()
+  t.equal(second.isFurther(), false, 'the oldest that is left')
+  t.doesNotThrow(() => book.download('a', 'anonymous'))
+})
+
 t.test('uploads are counted by the hour, bytes by the day, transfers at once', async (t) => {
   const { clock, limits: book } = limits({
     anonymous: { uploadsPerHour: 3, dailyBytesMax: 1000, uploadsAtOnce: 2, downloadsAtOnce: 1 }

@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { ENTRIES_PER_PAGE_MAX, ENTRY_SEARCH_LENGTH_MAX } from '../../../protocol/limits.ts'
-import type { ControlMessages, RequestOf } from '../../../protocol/messages.ts'
+import type { ControlMessages, RequestOf, ResponseOf } from '../../../protocol/messages.ts'
 import * as s from '../../../protocol/schema.ts'
 import type { UserId } from '../../../types.ts'
 import { actorOf, asking } from '../../accounts/actor.ts'
@@ -14,6 +14,8 @@ import { invalid, parseFlag, parseFolder } from '../../user-files/fields.ts'
 import { json, numberOf, refusals, tags } from './shared.ts'
 
 const LIMIT_DEFAULT = 100
+/** Further pages of the controller in one answer. */
+const ROUNDS_MAX = 4
 /** Whose: for administrators. */
 const EVERYBODY = '*'
 
@@ -36,6 +38,7 @@ const query = z.object({
 })
 type Query = z.output<typeof query>
 type ListRequest = RequestOf<ControlMessages, 'listEntries'>
+type EntryPage = Pick<ResponseOf<ControlMessages, 'listEntries'>, 'entries' | 'next'>
 
 /** One of the words. @throws `invalid-field` */
 function wordOf<T>(
@@ -68,6 +71,7 @@ function requestOf(given: Query, actor: Actor): ListRequest {
     sort: wordOf<ListRequest['sort']>(given.sort, 'sort', SORTS, 'name'),
     order: wordOf<ListRequest['order']>(given.order, 'order', ORDERS, 'ascending')
   }
+  const { after = '' } = given
   const search = given.search?.normalize('NFC').trim() ?? ''
   if (search.length > ENTRY_SEARCH_LENGTH_MAX) throw invalid('search', 'the text is too long')
   const folder = parseFolder(given.folder, 'folder')
@@ -80,8 +84,26 @@ function requestOf(given: Query, actor: Actor): ListRequest {
     ...(search !== '' && { search }),
     // a search that stayed in one folder, or everybody's files without their folders, would find what nobody looks for
     recursive: parseFlag(given.recursive, 'recursive') || search !== '' || owner === undefined,
-    ...(given.after !== undefined && { after: decodeEntryCursor(order, given.after, 'after') }),
+    ...(after !== '' && { after: decodeEntryCursor(order, after, 'after') }),
     limit: numberOf(given.limit, 'limit', { min: 1, max: ENTRIES_PER_PAGE_MAX, otherwise: LIMIT_DEFAULT })
+  }
+}
+
+/** One page of the controller ends early where it would not fit into a message: a few of them make one of ours. One that is empty has looked at many files in vain, and ends ours too. */
+async function entriesOf({ controller }: EdgeContext, wanted: ListRequest): Promise<EntryPage> {
+  const entries: EntryPage['entries'] = []
+  let { after } = wanted
+  for (let round = 0; ; round++) {
+    const limit = wanted.limit - entries.length
+    const page = await controller.call('listEntries', {
+      ...wanted,
+      limit,
+      ...(after !== undefined && { after })
+    })
+    entries.push(...page.entries)
+    const isFull = entries.length >= wanted.limit || page.entries.length === 0
+    if (page.next === null || isFull || round >= ROUNDS_MAX) return { entries, next: page.next }
+    after = page.next
   }
 }
 
@@ -99,29 +121,14 @@ async function foldersOf(
   if (owner === undefined || recursive || (after !== undefined && foldersAfter === undefined))
     return { folders: [], folders_next: null }
   const from = parseFolder(foldersAfter, 'folders_after')
-  const limit = ENTRIES_PER_PAGE_MAX
-  const { folders } = await controller.call('listFolders', {
+  const { folders, more } = await controller.call('listFolders', {
     actor,
     owner,
-    limit,
+    limit: ENTRIES_PER_PAGE_MAX,
     ...(folder !== undefined && { folder }),
     ...(from !== undefined && { after: from })
   })
-  return { folders, folders_next: folders.length > 0 ? await nextOf(folders) : null }
-
-  // "there are more while a page is not empty": the one behind is looked for, so that nobody has to ask in vain
-  async function nextOf(page: readonly string[]): Promise<string | null> {
-    const last = page.at(-1)
-    if (last === undefined || owner === undefined) return null
-    const behind = await controller.call('listFolders', {
-      actor,
-      owner,
-      limit: 1,
-      after: last,
-      ...(folder !== undefined && { folder })
-    })
-    return behind.folders.length > 0 ? last : null
-  }
+  return { folders, folders_next: more ? (folders.at(-1) ?? null) : null }
 }
 
 export const listFiles: Route = (app, context) => {
@@ -140,7 +147,7 @@ export const listFiles: Route = (app, context) => {
     handler: async (request, reply) => {
       const actor = actorOf(request)
       const wanted = requestOf(request.query, actor)
-      const { entries, next } = await context.controller.call('listEntries', wanted)
+      const { entries, next } = await entriesOf(context, wanted)
       const folders = await foldersOf(context, wanted, request.query.folders_after)
       return reply.send({
         files: entries.map((entry) => fileAnswer(entry)),
