@@ -136,7 +136,7 @@ export interface EntryRecords {
     links: Array<{ tokenHash: SecretHash; deleteHash: SecretHash }>
   }>
   /**
-   * A link to the content of a version (undefined: the current one), which is kept as long as either. Idempotent by its token. One that is made while the entry is deleted ends
+   * A link to the content of a version (undefined: the current one), which is kept as long as either, and called as the entry is now. Idempotent by its token. One that is made while the entry is deleted ends
    * with it, or is refused. `file-unknown`, `version-unknown`, `upload-failed`, `shares-full`; `upload-conflict` for a token or delete secret that another link has.
    */
   shareEntry(request: {

@@ -21,6 +21,9 @@ export function placeOf(path: string): Place {
   return { key, folder: key.slice(0, at), name: key.slice(at) }
 }
 
+/** What a file with this path is called, as it is shown. */
+export const nameOfPath = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
+
 /** As Place.folder of what is in a folder of this path. */
 export const insideOf = (folder: string | undefined): string =>
   folder === undefined ? '' : `${foldPath(folder)}/`

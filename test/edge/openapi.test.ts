@@ -56,7 +56,11 @@ t.test('the description lists every route, made from its schemas', async (t) => 
     'post /s/{secret}',
     'post /upload',
     'put /',
-    'put /{name}'
+    'put /{name}',
+    ...['/admin', '/my', '/my/account', '/my/history', '/setup', '/sign-in', '/sign-up'].flatMap((page) => [
+      `get ${page}`,
+      `head ${page}`
+    ])
   ]
   // HEAD is GET without the body, and need not be told twice
   const isTold = (route: string): boolean => !/^head \/(?:api|file)\//.test(route)

