@@ -40,7 +40,11 @@ export async function shareEntry(
   }
   await addUse(db, version)
   // whoever follows the link is to find the file as it is called now
-  await db.updateTable('files').set({ name: nameOfPath(path) }).where('id', '=', version.file).execute()
+  await db
+    .updateTable('files')
+    .set({ name: nameOfPath(path) })
+    .where('id', '=', version.file)
+    .execute()
   const share = { entry, version: version.number }
   await insertLink(db, link, { file: fileOf(version.file), uploadedAt: now, share })
   const made = await sharedBefore(db, entry, link)
