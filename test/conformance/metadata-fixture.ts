@@ -18,7 +18,6 @@ import { hashSecret } from '../../src/protocol/secrets.ts'
 import type {
   Address,
   ChunkId,
-  EntryId,
   FileId,
   FileRecord,
   Generation,
@@ -27,8 +26,7 @@ import type {
   Receipt,
   SecretHash,
   UploadId,
-  UploadWriter,
-  UserId
+  UploadWriter
 } from '../../src/types.ts'
 
 /** Gives an open, empty store and closes it when the test ends. */
@@ -44,15 +42,13 @@ export const START = 1_000_000
 /** When its links expire. */
 export const EXPIRY = START + 100_000
 
-const uuid = (text: string): string => {
+export const uuid = (text: string): string => {
   const hex = createHash('sha256').update(text).digest('hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 export const uploadId = (name: string): UploadId => uuid(`upload ${name}`) as UploadId
 export const writerOf = (name: string): UploadWriter => uuid(`writer ${name}`) as UploadWriter
 export const fileId = (name: string): FileId => uuid(`file ${name}`) as FileId
-export const userId = (name: string): UserId => uuid(`user ${name}`) as UserId
-export const entryId = (name: string): EntryId => uuid(`entry ${name}`) as EntryId
 export const chunk = (name: string): ChunkId => chunkIdOf(Buffer.from(name))
 /** The order of every page of chunks. */
 export const byDigest = (a: { chunk: ChunkId }, b: { chunk: ChunkId }): number =>

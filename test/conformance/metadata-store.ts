@@ -5,6 +5,7 @@ import { testAbandon } from './metadata-abandon.ts'
 import { testBoots } from './metadata-boots.ts'
 import { testClaims } from './metadata-claims.ts'
 import { testCluster } from './metadata-cluster.ts'
+import { testEntries } from './metadata-entries.ts'
 import type { MakeStore } from './metadata-fixture.ts'
 import { testFiles } from './metadata-files.ts'
 import { testGarbage } from './metadata-garbage.ts'
@@ -26,6 +27,7 @@ import { testSpace } from './metadata-space.ts'
 import { testSuspended } from './metadata-suspended.ts'
 import { testTombstones } from './metadata-tombstones.ts'
 import { testUploads } from './metadata-uploads.ts'
+import { testVersions } from './metadata-versions.ts'
 import { testUsers } from './metadata-users.ts'
 
 const PARTS = {
@@ -53,6 +55,8 @@ const PARTS = {
   'space of roles': testSpace,
   users: testUsers,
   sessions: testSessions,
+  'users’ files': testEntries,
+  'versions of users’ files': testVersions
   history: testHistory
 }
 

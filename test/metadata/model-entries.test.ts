@@ -31,7 +31,10 @@ const turn: fc.Arbitrary<Turn> = fc.oneof(
 )
 
 const game = fc
-  .tuple(fc.array(wholeEntry, { minLength: 3, maxLength: 3 }), fc.array(turn, { minLength: 5, maxLength: 40, size: 'max' }))
+  .tuple(
+    fc.array(wholeEntry, { minLength: 3, maxLength: 3 }),
+    fc.array(turn, { minLength: 5, maxLength: 40, size: 'max' })
+  )
   .map(([files, turns]) => [...files.map((steps) => ({ steps, atOnce: false })), ...turns])
 
 t.test('with users’ files too the SQLite store does what the model does', async (t) => {

@@ -8,14 +8,13 @@ import {
   BOOTS,
   CHUNK_BYTES,
   chunk,
-  entryId,
   fileId,
   hash,
   receipt,
   tokenOf,
-  uploadId,
-  userId
+  uploadId
 } from '../conformance/metadata-fixture.ts'
+import { entryId, owner as userId } from '../conformance/entry-fixture.ts'
 import { PEERS, chunkName, limit, operation, remember } from './model-world.ts'
 import type { Step } from './model-world.ts'
 

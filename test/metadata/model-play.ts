@@ -71,4 +71,3 @@ async function playSteps(
 function same(actual: unknown, expected: unknown): void {
   assert.deepStrictEqual(actual, expected) // which shows where they differ
 }
-

@@ -15,7 +15,7 @@ import { claimPath, findPath, isBlocked, releasePath } from './entry-paths.ts'
 import { endLink } from './links.ts'
 import { leaseEnded } from '../claim-rules.ts'
 import { byText } from './state.ts'
-import type { EntryRow, State, VersionRow } from './state.ts'
+import type { EntryRow, FileRow, State, VersionRow } from './state.ts'
 import { noteStatus } from './status-changes.ts'
 
 type Request<Name extends keyof EntryRecords> = Parameters<EntryRecords[Name]>[0]
@@ -28,6 +28,7 @@ function entryAt(state: State, owner: UserId, path: string): EntryRow | undefine
 
 /** @throws as claimPath; `upload-conflict` for an id that another one has */
 function makeEntry(state: State, id: EntryId, owner: UserId, path: string, now: number): EntryRow {
+  if (findPath(state, owner, path) !== undefined) throw new PeerbinError('path-conflict') // a folder
   if (state.entries.has(id)) throw new PeerbinError('upload-conflict')
   claimPath(state, owner, path, id)
   const row: EntryRow = {
@@ -137,6 +138,11 @@ function dropVersion(state: State, row: EntryRow, version: VersionRow, dropAt: n
   }
   version.dropAt = dropAt
   file.graced++
+  uncount(file)
+}
+
+/** When nothing leads to it any more, the space of a file is free, though its bytes are there a little longer. */
+function uncount(file: FileRow): void {
   if (file.graced === file.links) file.isCounted = false
 }
 
@@ -217,6 +223,8 @@ export function deleteEntry(
   )
   for (const link of links) {
     endLink(state, link, 'revoked', now)
+    const file = state.files.get(link.record.fileId)
+    if (file !== undefined) uncount(file) // of a version that was dropped before
     for (const claim of link.claims.values()) {
       if (claim.ended) continue
       claim.leaseUntil = Math.min(claim.leaseUntil, now)

@@ -36,7 +36,11 @@ export async function dropVersion(
     .set((eb) => ({ graced: eb('graced', '+', 1) }))
     .where('id', '=', file)
     .execute()
-  // nothing else leads to it: the space is free, though its bytes are there a little longer
+  await uncount(db, file)
+}
+
+/** When nothing leads to it any more, the space of a file is free, though its bytes are there a little longer. */
+async function uncount(db: Kysely<Schema>, file: Uint8Array): Promise<void> {
   const uncounted = await db
     .updateTable('files')
     .set({ counted: 0 })
@@ -81,11 +85,14 @@ export async function deleteEntry(
 async function revokeShares(db: Kysely<Schema>, entry: Uint8Array, now: number): Promise<void> {
   const links = await db
     .selectFrom('links')
-    .select('token')
+    .select(['token', 'file'])
     .where('entry', '=', entry)
     .where('state', 'in', ['live', 'suspended'])
     .execute()
-  for (const { token } of links) await revokeNow(db, token, now)
+  for (const { token, file } of links) {
+    await revokeNow(db, token, now)
+    await uncount(db, file) // of a version that was dropped before
+  }
 }
 
 async function revokedShares(
@@ -97,7 +104,8 @@ async function revokedShares(
     .select(['token', 'delete_hash'])
     .where('entry', '=', entry)
     .where('state', '=', 'revoked')
-    .orderBy('token')
     .execute()
-  return links.map((link) => ({ tokenHash: hashOf(link.token), deleteHash: hashOf(link.delete_hash) }))
+  return links
+    .toSorted((a, b) => Buffer.compare(a.token, b.token))
+    .map((link) => ({ tokenHash: hashOf(link.token), deleteHash: hashOf(link.delete_hash) }))
 }

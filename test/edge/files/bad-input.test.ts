@@ -107,6 +107,25 @@ t.test('files of users, and what is wrong with them', async (t) => {
     t.same(await listAll(url, ann.token), [])
   })
 
+  await t.test('a session that ends in the middle of an upload ends it', async (t) => {
+    const dan = await register(url, 'dan')
+    using client = await RawClient.open(url)
+    client.write(
+      `POST /api/files/upload HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${dan.token}\r\n` +
+        `content-type: multipart/form-data; boundary=b\r\ncontent-length: ${5 * MIB}\r\n\r\n` +
+        '--b\r\ncontent-disposition: form-data; name="file"; filename="half"\r\n\r\n'
+    )
+    client.write(sampleBytes(4 * MIB))
+    const isOpen = async (): Promise<boolean> => (await edges.cluster.controller.status()).uploadsOpen > 0
+    await until('it has begun', isOpen)
+    await ask('POST /api/logout', {}, dan.token)
+    const endedAt = performance.now()
+    await until('it is refused', () => client.body.includes('credentials-invalid'))
+    t.ok(performance.now() - endedAt < 1000, `${performance.now() - endedAt} ms`)
+    t.equal(client.status, 401)
+    await until('it is given up', async () => !(await isOpen()))
+  })
+
   const id = await stored(url, ann.token, small, 'mine.txt')
 
   await t.test('other users, and what is no id', async (t) => {
