@@ -6,6 +6,12 @@ import { HISTORY_LATE_MS_MAX } from './history.ts'
 
 const history = z.strictObject({
   retentionMs: ms(90 * DAY, 'records are forgotten after so long'),
+  recordsMax: num(
+    1000,
+    1_000_000_000,
+    1_000_000,
+    'and the oldest above so many are forgotten before that: about 0.5 KiB each in the metadata, and in every snapshot of it'
+  ),
   sendMs: ms(
     1 * SECOND,
     'an edge sends what it noted after so long, or when it is a batch; what an edge noted since is lost if it is killed'

@@ -120,6 +120,8 @@ export interface HistoryRecords {
   lastHistory(): Promise<number>
   /** Forgets records from before `before`, the oldest first; answers how many, at most `limit`. */
   purgeHistory(before: number, limit: number): Promise<number>
+  /** Forgets records that are not among the newest `keep` numbers, the oldest first; answers how many, at most `limit`. */
+  trimHistory(keep: number, limit: number): Promise<number>
 }
 
 /** A record is kept at most so long after its `at`: whoever takes them in moves an older one up to there. Times find the place in the order by it. */

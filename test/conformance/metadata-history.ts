@@ -151,7 +151,7 @@ export async function testHistory(t: Test, makeStore: MakeStore): Promise<void> 
 
   await t.test('a page looks at a bounded number of records, and goes on from there', async (t) => {
     const store = await makeStore(t)
-    const rare = historyRecord('rare', { path: 'rare', action: 'logout', actor: ann })
+    const rare = historyRecord('rare', { path: 'rare', action: 'logout', owner: ann })
     await store.recordHistory([rare])
     const count = HISTORY_LOOKED_AT_MAX + 10
     for (let from = 0; from < count; from += 200)
@@ -159,10 +159,21 @@ export async function testHistory(t: Test, makeStore: MakeStore): Promise<void> 
         Array.from({ length: 200 }, (_, i) => historyRecord(`${from + i}`, { actor: ann }))
       )
     const first = await list(store, { of: ann, action: 'logout', limit: 10 })
-    t.strictSame(first.records, [])
+    t.strictSame(first.records, [], 'and not beyond where one of two walks has come to')
     t.type(first.next, 'number')
     t.strictSame(await walk(store, { of: ann, action: 'logout' }, 10), ['rare'])
     t.strictSame(await walk(store, { action: 'logout' }, 10), ['rare'])
+  })
+
+  await t.test('of many the newest are kept, in steps', async (t) => {
+    const store = await makeStore(t)
+    for (const path of ['a', 'b', 'c', 'd', 'e']) await store.recordHistory([historyRecord(path, { path })])
+    t.equal(await store.trimHistory(5, 10), 0)
+    t.equal(await store.trimHistory(2, 2), 2)
+    t.strictSame(await walk(store, {}, 10), ['e', 'd', 'c'])
+    t.equal(await store.trimHistory(2, 2), 1)
+    t.equal(await store.trimHistory(2, 2), 0)
+    t.strictSame(await walk(store, {}, 10), ['e', 'd'])
   })
 
   await t.test('what is old is forgotten in steps, the oldest first', async (t) => {

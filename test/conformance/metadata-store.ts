@@ -56,7 +56,7 @@ const PARTS = {
   users: testUsers,
   sessions: testSessions,
   'users’ files': testEntries,
-  'versions of users’ files': testVersions
+  'versions of users’ files': testVersions,
   history: testHistory
 }
 

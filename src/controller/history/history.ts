@@ -101,13 +101,15 @@ function bounded(page: HistoryPage): HistoryPage {
 const FORGET_INTERVAL_MAX_MS = 60_000
 
 function createForgetter({ store, time, config }: HistoryDeps): Worker {
-  const { retentionMs } = config.history
+  const { retentionMs, recordsMax } = config.history
   return {
     name: 'history',
     idleMs: Math.min(FORGET_INTERVAL_MAX_MS, retentionMs),
     async step() {
-      const forgotten = await store.purgeHistory(time.now() - retentionMs, config.controller.batchMax)
-      return forgotten === 0 ? 'idle' : 'busy'
+      const { batchMax } = config.controller
+      const old = await store.purgeHistory(time.now() - retentionMs, batchMax)
+      const surplus = await store.trimHistory(recordsMax, batchMax)
+      return old + surplus === 0 ? 'idle' : 'busy'
     }
   }
 }

@@ -71,3 +71,10 @@ export function purgeHistory(state: State, before: number, limit: number): numbe
   for (const { id } of old) state.history.delete(id)
   return old.length
 }
+
+export function trimHistory(state: State, keep: number, limit: number): number {
+  const end = state.historySeq - keep
+  const old = [...state.history.values()].filter(({ seq }) => seq <= end).slice(0, limit)
+  for (const { id } of old) state.history.delete(id)
+  return old.length
+}

@@ -102,6 +102,20 @@ export async function purgeHistory(db: Kysely<Schema>, before: number, limit: nu
   return old.length
 }
 
+export async function trimHistory(db: Kysely<Schema>, keep: number, limit: number): Promise<number> {
+  const end = (await lastHistory(db)) - keep
+  const old = await db
+    .selectFrom('history')
+    .select('seq')
+    .where('seq', '<=', end)
+    .orderBy('seq')
+    .limit(limit)
+    .execute()
+  const last = old.at(-1)
+  if (last !== undefined) await db.deleteFrom('history').where('seq', '<=', last.seq).execute()
+  return old.length
+}
+
 /** Exclusive, of `seq`. */
 interface Bounds {
   above: number

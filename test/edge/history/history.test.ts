@@ -11,6 +11,7 @@ import { until } from '../../kit/until.ts'
 import { PASSWORD, api, newAdmin, newKey, register, signIn, textOf } from '../accounts/accounts-kit.ts'
 import type { Answer, User } from '../accounts/accounts-kit.ts'
 import { sampleBytes, startEdges, upload } from '../edge-cluster.ts'
+import { fetchFile, stored } from '../files/files-kit.ts'
 
 const edges = await startEdges(t, { edges: 2, config: { history: { sendMs: 20, eventPollMs: 20 } } })
 const url = edges.url()
@@ -125,11 +126,134 @@ t.test('a download that was cut off says how far it came', async (t) => {
   t.ok(bytes !== null && bytes > 0 && bytes < 8_000_000, `${bytes} bytes`)
 })
 
+/** Listens until told to leave; events by their number. */
+async function listen(
+  t: Test,
+  who: { token: string },
+  { edge = 0, lastId, wait }: { edge?: number; lastId?: number; wait?: number } = {}
+) {
+  const leaving = new AbortController()
+  t.teardown(() => leaving.abort())
+  const answer = await fetch(`${edges.url(edge)}/api/events${wait === undefined ? '' : `?wait=${wait}`}`, {
+    headers: {
+      authorization: `Bearer ${who.token}`,
+      ...(lastId !== undefined && { 'last-event-id': String(lastId) })
+    },
+    signal: leaving.signal
+  })
+  t.match([answer.status, answer.headers.get('content-type')], [200, 'text/event-stream'])
+  const events: RecordAnswer[] = []
+  const state = { events, text: '', isOver: false, leave: () => leaving.abort() }
+  void (async () => {
+    try {
+      for await (const text of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+        state.text += text
+        const data = [...state.text.matchAll(/^data: (.*)$/gm)].map(([, json = '']) => json)
+        events.push(...data.slice(events.length).map((json) => JSON.parse(json) as RecordAnswer))
+      }
+    } catch {
+      // cut off, or left
+    }
+    state.isOver = true
+  })()
+  await until('it begins', () => /^id: \d+$/m.test(state.text))
+  return state
+}
+
+t.test(
+  'whatever happens to a file its owner sees, and an administrator: strangers that had a link too',
+  async (t) => {
+    const { token } = ann
+    const heard = await listen(t, ann)
+    const id = await stored(url, token, sampleBytes(50_000), 'plans/a.bin')
+    const own = async (like: Partial<RecordAnswer>) => find(ann, `/api/history?file=${id}`, like)
+    const hers = { actor_id: ann.id, actor_name: 'Ann', owner_id: ann.id, file_id: id, outcome: 'ok' }
+    t.match(await own({ action: 'upload' }), {
+      ...hers,
+      path: 'plans/a.bin',
+      version: 1,
+      bytes: 50_000,
+      attempts: 1,
+      duration_ms: Number,
+      address: '127.0.0.1',
+      session_id: String
+    })
+    await until('its status is told', () =>
+      heard.events.some(({ status }) => status === 'uploaded_successfully')
+    )
+    t.match(heard.events, [
+      {
+        file_id: id,
+        version: 1,
+        owner_id: ann.id,
+        actor_id: null,
+        status: 'cached',
+        outcome: 'ok',
+        bytes: 50_000
+      },
+      { file_id: id, version: 1, status: 'uploaded_successfully' }
+    ])
+    heard.leave()
+    await api(url, `PATCH /api/files/${id}`, { token, body: { path: 'plans/b.bin' } })
+    t.match(await own({ action: 'rename' }), { ...hers, path: 'plans/a.bin', detail: 'plans/b.bin' })
+    await api(url, `PATCH /api/files/${id}`, { token, body: { metadata: { a: 'b' } } })
+    await fetchFile(url, token, id, { headers: { range: 'bytes=0-99' } })
+    t.match(await own({ action: 'download' }), {
+      ...hers,
+      path: 'plans/b.bin',
+      bytes: 100,
+      detail: 'bytes 0-99/50000'
+    })
+    const shared = await api(url, `POST /api/files/${id}/share`, { token, body: {} })
+    t.match(await own({ action: 'share' }), { ...hers, version: 1, detail: textOf(shared, 'share') })
+    await (await fetch(textOf(shared, 'directUrl'))).arrayBuffer()
+    const fetched = {
+      action: 'link.download',
+      actor_id: null,
+      owner_id: ann.id,
+      file_id: id,
+      version: 1
+    } as const
+    t.match(await own({ action: 'link.download' }), {
+      ...fetched,
+      path: 'plans/b.bin',
+      bytes: 50_000,
+      outcome: 'ok',
+      address: '127.0.0.1'
+    })
+    t.match(await log({ action: 'link.download', file_id: id }), fetched)
+    t.equal((await fetchFile(url, bob.token, id)).status, 403)
+    t.match(await own({ outcome: 'permission-denied' }), {
+      action: 'download',
+      actor_id: bob.id,
+      actor_name: 'Bob',
+      owner_id: ann.id,
+      address: null
+    })
+    await api(url, `DELETE /api/files/delete/${id}`, { token })
+    t.match(await own({ action: 'delete' }), { ...hers, path: 'plans/b.bin' }, 'by the path that it had')
+    const all = recordsOf(await ask(`/api/history?file=${id}&order=oldest`, ann)).map(({ action }) => action)
+    t.same(
+      all.filter((action) => action !== 'upload.status'),
+      ['upload', 'rename', 'download', 'share', 'link.download', 'download', 'delete'],
+      'each once, and nothing else'
+    )
+  }
+)
+
 t.test('nobody sees what is another’s', async (t) => {
   for (const path of ['/api/access-log', `/api/users/${ann.id}/history`]) {
     t.equal((await ask(path, bob)).status, 403, path)
     t.equal((await ask(path, admin)).status, 200, path)
   }
+  const { controller } = await edges.cluster.client('edge')
+  const actor = { user: bob.id as UserId, role: 'user' } as const
+  for (const whose of [{}, { of: ann.id as UserId }])
+    await t.rejects(
+      controller.call('listHistory', { actor, limit: 10, ...whose }),
+      { code: 'permission-denied' },
+      'the controller decides, whatever an edge lets through'
+    )
   const own = recordsOf(await ask('/api/history?limit=200', bob))
   t.ok(own.length > 0)
   t.ok(own.every(({ actor_id: actor, owner_id: owner }) => actor === bob.id || owner === bob.id))
@@ -178,7 +302,7 @@ t.test('all of it as JSON lines, however much that is', async (t) => {
     await record(
       ...Array.from({ length: 150 }, (_, i): Parameters<typeof historyRecord> => [
         `export ${batch} ${i}`,
-        { owner: bob.id as UserId, path: 'x'.repeat(1000), action: 'download' }
+        { owner: bob.id as UserId, path: 'x'.repeat(1000), action: 'prune' }
       ])
     )
   const lines = async (path: string, headers: Record<string, string> = {}): Promise<RecordAnswer[]> => {
@@ -199,48 +323,14 @@ t.test('all of it as JSON lines, however much that is', async (t) => {
     all.map(({ seq }) => seq),
     all.map(({ seq }) => seq).toSorted((a, b) => b - a)
   )
-  const some = await lines(`/api/users/${bob.id}/history?action=download&order=oldest`, {
+  const some = await lines(`/api/users/${bob.id}/history?action=prune&order=oldest`, {
     accept: 'application/x-ndjson'
   })
   t.equal(some.length, 600)
-  const plain = await ask(`/api/users/${bob.id}/history?action=download&limit=200`, admin)
+  const plain = await ask(`/api/users/${bob.id}/history?action=prune&limit=200`, admin)
   t.ok(recordsOf(plain).length < 200, 'a page ends where a message is full')
   t.type(plain.json['next'], 'string')
 })
-
-/** Listens until told to leave; events by their number. */
-async function listen(
-  t: Test,
-  who: { token: string },
-  { edge = 0, lastId, wait }: { edge?: number; lastId?: number; wait?: number } = {}
-) {
-  const leaving = new AbortController()
-  t.teardown(() => leaving.abort())
-  const answer = await fetch(`${edges.url(edge)}/api/events${wait === undefined ? '' : `?wait=${wait}`}`, {
-    headers: {
-      authorization: `Bearer ${who.token}`,
-      ...(lastId !== undefined && { 'last-event-id': String(lastId) })
-    },
-    signal: leaving.signal
-  })
-  t.match([answer.status, answer.headers.get('content-type')], [200, 'text/event-stream'])
-  const events: RecordAnswer[] = []
-  const state = { events, text: '', isOver: false, leave: () => leaving.abort() }
-  void (async () => {
-    try {
-      for await (const text of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-        state.text += text
-        const data = [...state.text.matchAll(/^data: (.*)$/gm)].map(([, json = '']) => json)
-        events.push(...data.slice(events.length).map((json) => JSON.parse(json) as RecordAnswer))
-      }
-    } catch {
-      // cut off, or left
-    }
-    state.isOver = true
-  })()
-  await until('it begins', () => /^id: \d+$/m.test(state.text))
-  return state
-}
 
 const told = (name: string, owner: User, status: string): Parameters<typeof historyRecord> => [
   name,
