@@ -9,8 +9,8 @@ const history = z.strictObject({
   recordsMax: num(
     1000,
     1_000_000_000,
-    1_000_000,
-    'and the oldest above so many are forgotten before that: about 0.5 KiB each in the metadata, and in every snapshot of it'
+    500_000,
+    'and the oldest above so many are forgotten before that: about 0.4 KiB each in the metadata, and in every snapshot of it'
   ),
   sendMs: ms(
     1 * SECOND,
@@ -27,6 +27,12 @@ const history = z.strictObject({
     HISTORY_LATE_MS_MAX / 2,
     30 * MINUTE,
     'and for so long at most; older ones are dropped and counted (ms)'
+  ),
+  recordsPerMinute: num(
+    0,
+    10_000_000,
+    1000,
+    'records of one user, or of one address without an account, within a minute, per edge; further ones are dropped and counted, so that nobody pushes out what others did; 0: any'
   ),
   eventPollMs: ms(
     500,

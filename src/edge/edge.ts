@@ -86,7 +86,11 @@ export class Edge implements Service {
     const { clock, logger, config } = this.#deps
     const certificate = await readCertificate(config.edge)
     const transfers = new Transfers()
-    const history = new HistoryRecorder(this.#deps)
+    const addresses = new AddressLimits(clock, config)
+    const history = new HistoryRecorder({
+      ...this.#deps,
+      admits: (key, party) => addresses.note(key, party)
+    })
     const events = new EventFeed(this.#deps)
     const { accounts, sessions } = openAccounts(this.#deps, () => this.url)
     const { app, permissions } = await createApp(
@@ -98,7 +102,7 @@ export class Edge implements Service {
         indexes: new IndexShelf(this.#deps),
         passwords: new PasswordHasher(this.#deps),
         uploadLocks: new UploadLocks(clock),
-        addresses: new AddressLimits(clock, config),
+        addresses,
         accounts,
         sessions,
         history,

@@ -19,7 +19,7 @@ import { abortScope, sleep } from '../../runtime/deadline.ts'
 import { randomUuid } from '../../runtime/random.ts'
 import type { HistoryId, UploadId } from '../../types.ts'
 import type { Actor } from '../accounts/actor.ts'
-import { exactAddress } from '../limits/client-address.ts'
+import { clientAddress, exactAddress } from '../limits/client-address.ts'
 
 /** Uploads in parts whose beginning is remembered; of more, those that began first are forgotten, and nobody knows how long they took. */
 const BEGUN_MAX = 10_000
@@ -82,6 +82,8 @@ export interface HistoryRecorderDeps {
   readonly random: Random
   readonly logger: Logger
   readonly config: Config
+  /** Whether one more of whoever did it is kept. */
+  readonly admits: (key: string, party: 'user' | 'anonymous') => boolean
 }
 
 /** A record, and when it was noted by this process's own clock: the other one may jump. */
@@ -114,6 +116,10 @@ export class HistoryRecorder {
 
   /** Notes something that is over. Never throws, and waits for nothing. */
   record({ request, actor = request.actor ?? null, error, ...fields }: HistoryEvent): void {
+    const { admits } = this.#deps
+    const isAdmitted =
+      actor === null ? admits(clientAddress(request), 'anonymous') : admits(actor.user, 'user')
+    if (!isAdmitted) return this.#drop('somebody does too much')
     this.#add({
       ...NOTHING,
       id: randomUuid(this.#deps.random) as HistoryId,
@@ -186,16 +192,16 @@ export class HistoryRecorder {
   }
 
   #add(record: ToldHistory): void {
-    const { clock, config, logger } = this.#deps
-    if (this.#waiting.length >= config.history.waitingMax) {
-      if (this.#dropped++ === 0)
-        logger.warn('records of the history are being dropped: no controller takes them')
-      return
-    }
+    const { clock, config } = this.#deps
+    if (this.#waiting.length >= config.history.waitingMax) return this.#drop('no controller takes them')
     this.#waiting.push({ record, notedAt: clock.monotonic() })
     if (this.#sending !== undefined || this.#stopping.signal.aborted) return
     if (this.#waiting.length >= HISTORY_RECORDS_MAX) return this.#start()
     this.#timer ??= clock.setTimer(config.history.sendMs, () => this.#start(), { unref: true })
+  }
+
+  #drop(why: string): void {
+    if (this.#dropped++ === 0) this.#deps.logger.warn('records of the history are being dropped', { why })
   }
 
   #start(): void {
@@ -234,10 +240,7 @@ export class HistoryRecorder {
       return true
     }
     this.#waiting.splice(0, batch.length)
-    if (this.#dropped > 0)
-      logger.warn('records of the history were dropped while no controller took them', {
-        records: this.#dropped
-      })
+    if (this.#dropped > 0) logger.warn('records of the history were dropped', { records: this.#dropped })
     this.#dropped = 0
     return true
   }

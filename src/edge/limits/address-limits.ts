@@ -24,6 +24,7 @@ interface Counters {
   readonly uploads: Bucket
   readonly bytes: Bucket
   readonly signIns: Bucket
+  readonly notes: Bucket
   uploading: number
   /** Oldest first. */
   readonly downloads: Set<Pass>
@@ -52,6 +53,7 @@ export class AddressLimits {
   readonly #config: Config
   readonly #requests: Rate
   readonly #signIns: Rate
+  readonly #notes: Rate
   readonly #books: Record<Party, AddressBook<Counters>>
 
   constructor(clock: Clock, config: Config) {
@@ -59,6 +61,7 @@ export class AddressLimits {
     this.#config = config
     this.#requests = { limit: config.edge.ratePerMinute, windowMs: MINUTE_MS }
     this.#signIns = { limit: config.account.signInsPerMinute, windowMs: MINUTE_MS }
+    this.#notes = { limit: config.history.recordsPerMinute, windowMs: MINUTE_MS }
     this.#books = { anonymous: this.#newBook('anonymous'), user: this.#newBook('user') }
   }
 
@@ -70,6 +73,7 @@ export class AddressLimits {
         uploads: emptyBucket(),
         bytes: emptyBucket(),
         signIns: emptyBucket(),
+        notes: emptyBucket(),
         uploading: 0,
         downloads: new Set()
       }),
@@ -98,6 +102,15 @@ export class AddressLimits {
     const wait = waitMs(signIns, 1, this.#signIns, now)
     if (wait > 0) throw new PeerbinError('too-many-sign-ins', '', { retryAfterMs: wait })
     pour(signIns, 1, this.#signIns, now)
+  }
+
+  /** Whether one more of an address, or of a user, is noted in the history: nobody is to fill it, and push out what others did. */
+  note(key: string, party: Party): boolean {
+    const { notes } = this.#books[party].at(key)
+    const now = this.#clock.monotonic()
+    if (waitMs(notes, 1, this.#notes, now) > 0) return false
+    pour(notes, 1, this.#notes, now)
+    return true
   }
 
   /**
@@ -187,7 +200,7 @@ export class AddressLimits {
   }
 
   /** How near the address is to any of its limits. */
-  #weigh({ requests, uploads, bytes, signIns, uploading, downloads }: Counters, party: Party): number {
+  #weigh({ requests, uploads, bytes, signIns, notes, uploading, downloads }: Counters, party: Party): number {
     if (uploading > 0 || downloads.size > 0) return Infinity
     const now = this.#clock.monotonic()
     const rates = this.#rates(party)
@@ -195,7 +208,8 @@ export class AddressLimits {
       shareOf(requests, this.#requests, now),
       shareOf(uploads, rates.uploads, now),
       shareOf(bytes, rates.bytes, now),
-      shareOf(signIns, this.#signIns, now)
+      shareOf(signIns, this.#signIns, now),
+      shareOf(notes, this.#notes, now)
     )
   }
 }

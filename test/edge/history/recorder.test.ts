@@ -18,9 +18,10 @@ const request = { ip: '::ffff:10.0.0.7', socket: {} }
 /** A controller that answers as it is told to, at once or when it is let go. */
 function start(history: ConfigInput['history'] = {}) {
   const clock = new ManualClock()
-  const state: { failure: ErrorCode | undefined; gate: Promise<void> | undefined } = {
+  const state: { failure: ErrorCode | undefined; gate: Promise<void> | undefined; isAdmitted: boolean } = {
     failure: undefined,
-    gate: undefined
+    gate: undefined,
+    isAdmitted: true
   }
   const batches: ToldHistory[][] = []
   const kept: ToldHistory[] = []
@@ -37,7 +38,8 @@ function start(history: ConfigInput['history'] = {}) {
     clock,
     random: seededRandom(1),
     logger: { ...silentLogger, warn: (message, fields) => void told.push({ message, ...fields }) },
-    config: parseConfig({ history })
+    config: parseConfig({ history }),
+    admits: () => state.isAdmitted
   })
   const note = (path = 'x'): void => recorder.record({ request, action: 'download', path })
   const noteMany = (count: number): void => {
@@ -128,6 +130,16 @@ t.test(
     t.match(told.at(-1), { records: 1000 })
   }
 )
+
+t.test('of whoever does too much only so much is kept, and the rest is counted', async (t) => {
+  const { clock, state, kept, told, noteMany } = start()
+  noteMany(5)
+  state.isAdmitted = false
+  noteMany(100)
+  await clock.advance(1000)
+  t.equal(kept.length, 5)
+  t.match(told, [{ why: String }, { records: 100 }])
+})
 
 t.test('noting does not wait for a controller that does not answer', async (t) => {
   const { clock, state, recorder, note, noteMany } = start()
