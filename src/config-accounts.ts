@@ -23,11 +23,11 @@ const account = z.strictObject({
   sessionMs: ms(30 * DAY, 'who signed in stays so for so long at most'),
   sessionsMax: num(
     1,
-    200,
+    120,
     100,
     'sessions of one user; a further one ends the oldest (API keys have a limit of their own)'
   ),
-  keysMax: num(1, 200, 50, 'API keys of one user'),
+  keysMax: num(1, 80, 50, 'API keys of one user'),
   endedMs: ms(1 * DAY, 'what has ended is remembered for so long: sessions, keys, invitations'),
   keyRotationMs: ms(30 * DAY, 'access tokens are signed with a new key so often'),
   unconfirmedMs: ms(

@@ -29,6 +29,8 @@ export interface PipedUpload extends Pick<
   readonly writer?: UploadWriter
   readonly memory: ChunkMemory
   readonly source: AsyncIterable<Uint8Array>
+  /** As source-guard.ts has it. */
+  readonly arrivedBytes?: (() => number) | undefined
   /** Ends everything of this upload: the sender left, or a part of it failed. */
   readonly stop: AbortScope
   /** A stage ahead of the chunks. */
@@ -42,13 +44,13 @@ export interface PipedUpload extends Pick<
 /** Resolves when the source has ended and every chunk of it is durable. @throws what the stages throw */
 export async function pipeChunks(deps: ChunkPipelineDeps, piped: PipedUpload): Promise<void> {
   const { clock, config, chunkBytes } = deps
-  const { source, stop, admit, watch, memory, declaredBytes, limitBytes } = piped
+  const { source, arrivedBytes, stop, admit, watch, memory, declaredBytes, limitBytes } = piped
   const { stallMs, rateMinBytes, slowMs, chunksInFlight } = config.edge
   const { signal } = stop
   const { firstIndex = 0, isPart = false } = piped
   await pipe(
     source,
-    (bytes) => guardSource(bytes, { clock, stallMs, rateMinBytes, signal }),
+    (bytes) => guardSource(bytes, { clock, stallMs, rateMinBytes, arrivedBytes, signal }),
     (pieces) => admit?.(pieces) ?? pieces,
     (pieces) =>
       cutChunks(pieces, {

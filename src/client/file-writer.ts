@@ -44,6 +44,8 @@ export interface UploadSource {
   metadata?: Record<string, string>
   /** Read only while there is memory for what comes. When the upload fails early its iterator's `return` is called. */
   source: AsyncIterable<Uint8Array>
+  /** What has arrived for the source so far, where it yields less than that: what counts against `edge.rateMinBytes`. */
+  arrivedBytes?: () => number
   /** Length of the file, where the sender gave one. */
   declaredBytes?: number
   limitBytes: number
@@ -276,11 +278,12 @@ export class FileWriter {
 
   async #writeChunks(upload: Upload, scan: FileScan | undefined): Promise<void> {
     const { request, stop, checksums, receipts, chunks } = upload
-    const { source, declaredBytes, limitBytes } = request
+    const { source, arrivedBytes, declaredBytes, limitBytes } = request
     await pipeChunks(this.#deps, {
       upload: upload.id,
       memory: this.#memory,
       source,
+      arrivedBytes,
       declaredBytes,
       limitBytes,
       stop,

@@ -10,6 +10,10 @@ export interface SourceGuard {
   readonly stallMs: number
   /** Fewest bytes a second, over every `stallMs` of waiting: a byte now and then must not hold a chunk's memory for hours. */
   readonly rateMinBytes: number
+  /**
+   * Bytes of the sender's that have arrived so far, where that is more than the source yields: of a form with thousands of small files most is what stands between them.
+   */
+  readonly arrivedBytes?: (() => number) | undefined
   readonly signal: AbortSignal
 }
 
@@ -22,11 +26,12 @@ export async function* guardSource(
   source: AsyncIterable<Uint8Array>,
   guard: SourceGuard
 ): AsyncGenerator<Uint8Array> {
-  const { clock, stallMs, rateMinBytes } = guard
+  const { clock, stallMs, rateMinBytes, arrivedBytes } = guard
   const iterator = source[Symbol.asyncIterator]()
   let ended = false
   let waitedMs = 0
   let cameBytes = 0
+  let arrivedBefore = arrivedBytes?.() ?? 0
   try {
     for (;;) {
       const since = clock.monotonic()
@@ -38,9 +43,12 @@ export async function* guardSource(
       waitedMs += clock.monotonic() - since
       cameBytes += piece.byteLength
       if (waitedMs >= stallMs) {
-        if (cameBytes < (rateMinBytes * waitedMs) / 1000) throw new PeerbinError('upload-stalled')
+        const arrived = arrivedBytes?.() ?? 0
+        const came = Math.max(cameBytes, arrived - arrivedBefore)
+        if (came < (rateMinBytes * waitedMs) / 1000) throw new PeerbinError('upload-stalled')
         waitedMs = 0
         cameBytes = 0
+        arrivedBefore = arrived
       }
       yield piece
     }

@@ -179,12 +179,12 @@ export class Controller implements Service {
       await this.#parts.repair.restore()
       await this.#parts.inventory.restore()
       this.#trims.begin(await store.lastGeneration())
+      await this.#offerSetup()
       this.#open = true
       logger.info('the controller leads', { term })
       this.#leadership.begin(term)
       this.#unwatch = membership.onChange(() => this.#leadership.check())
       await Promise.all(this.#loops.all.map((loop) => loop.start()))
-      await this.#offerSetup()
     } catch (error) {
       this.#open = false
       await store.close()

@@ -91,6 +91,9 @@ export async function createNode(options: NodeOptions): Promise<PeerbinNode> {
   })
 }
 
+/** Messages so large are worth telling others not to send them again. */
+const IDONTWANT_BYTES_MIN = 16 * 1024
+
 const gossip = (): ReturnType<typeof gossipsub> =>
   gossipsub({
     allowPublishToZeroTopicPeers: true,
@@ -98,6 +101,11 @@ const gossip = (): ReturnType<typeof gossipsub> =>
     fallbackToFloodsub: false,
     maxOutboundBufferSize: GOSSIP_BUFFER_MAX,
     maxInboundDataLength: GOSSIP_FRAME_MAX,
+    // A message comes from every neighbour: only its first coming is to cost a verification. Signatures of Ed25519 name what they sign, and one is
+    // remembered only once it was verified.
+    fastMsgIdFn: ({ signature }) => Buffer.from(signature ?? []).toString('base64'),
+    // to tell everybody that a heartbeat has come costs more than the heartbeat
+    idontwantMinDataSize: IDONTWANT_BYTES_MIN,
     // members are trusted with the cluster secret; scores would silence the 11th process of a machine, and busy ones
     scoreParams: { IPColocationFactorWeight: 0, behaviourPenaltyWeight: 0 }
   })

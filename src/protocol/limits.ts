@@ -54,8 +54,8 @@ export const USER_NAME_KEY_LENGTH_MAX = 128
 export const ACCOUNT_PASSWORD_BYTES_MIN = 8
 /** What a session or key is called, in characters: user agents are cut to it. */
 export const SESSION_NAME_LENGTH_MAX = 200
-/** Sessions that one request asks about, or one answer lists: about 250 bytes each. */
-export const SESSIONS_PER_PAGE_MAX = 256
+/** Sessions, and keys, that one request asks about, and that one answer lists: 500 bytes each with the longest names of users, 900 with the longest of their own. A user has no more in all. */
+export const SESSIONS_PER_PAGE_MAX = 200
 export const USERS_PER_PAGE_MAX = 256
 /** Public keys of access tokens in one answer: a rotation a day for longer than any token lives. */
 export const SIGNING_KEYS_MAX = 64

@@ -4,7 +4,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 /** Long enough for a machine that is busy with other things; a test that waits so long has failed. */
 const LIMIT_MS = 30_000
-const PAUSE_MS = 5
+/** Between two looks: a twentieth of the time it has taken so far. Looking all the time takes a processor from what is waited for, when a look is a request to a cluster. */
+const PAUSE_MIN_MS = 5
+const PAUSE_MAX_MS = 250
+const PAUSE_SHARE = 1 / 20
 
 /** Resolves as soon as the condition holds. @throws naming `what` did not come about */
 export async function until(
@@ -12,9 +15,10 @@ export async function until(
   holds: () => boolean | Promise<boolean>,
   limitMs = LIMIT_MS
 ): Promise<void> {
-  const endsAt = performance.now() + limitMs
+  const startedAt = performance.now()
   while (!(await holds())) {
-    if (performance.now() > endsAt) throw new Error(`this did not come about within ${limitMs} ms: ${what}`)
-    await pause(PAUSE_MS)
+    const elapsedMs = performance.now() - startedAt
+    if (elapsedMs > limitMs) throw new Error(`this did not come about within ${limitMs} ms: ${what}`)
+    await pause(Math.min(PAUSE_MAX_MS, Math.max(PAUSE_MIN_MS, elapsedMs * PAUSE_SHARE)))
   }
 }

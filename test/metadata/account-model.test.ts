@@ -30,7 +30,7 @@ type Step = (store: MetadataStore, now: number) => Promise<unknown>
 
 const NAMES = ['a', 'b', 'c', 'd']
 const name = fc.constantFrom(...NAMES)
-const session = fc.constantFrom(...['s1', 's2', 's3', 'k1', 'k2', 'k3'])
+const session = fc.constantFrom('s1', 's2', 's3', 'k1', 'k2', 'k3')
 const role = fc.constantFrom('user' as const, 'admin' as const)
 const bool = fc.boolean()
 const lifeMs = fc.constantFrom(1, 30, 1000)

@@ -25,7 +25,7 @@ import { linkCommands } from './claim-commands.ts'
 import type { Answer, LinkName, Model, RealLinks } from './claim-commands.ts'
 import { ModelLink, TIMES, toldOf } from './claim-model.ts'
 
-const RUNS = Number(process.env['PEERBIN_MODEL_RUNS'] ?? 100)
+const RUNS = Number(process.env['PEERBIN_MODEL_RUNS'] ?? 60)
 /** A slow machine does fewer runs, and says so by their number. */
 const TIME_LIMIT_MS = process.env['PEERBIN_MODEL_RUNS'] === undefined ? 25_000 : 3_600_000
 

@@ -40,7 +40,7 @@ export class Sessions {
   async list({ actor, user }: Request<'listSessions'>): Promise<Response<'listSessions'>> {
     mustReach(actor, user)
     const now = this.#deps.time.now()
-    return { sessions: await this.#deps.store.listSessions(user, now, 2 * SESSIONS_PER_PAGE_MAX), now }
+    return { sessions: await this.#deps.store.listSessions(user, now, SESSIONS_PER_PAGE_MAX), now }
   }
 
   async end({ actor, id }: Request<'endSession'>): Promise<Response<'endSession'>> {

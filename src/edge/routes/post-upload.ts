@@ -81,6 +81,7 @@ export const postUpload: Route = (app, context) => {
         name: formName(file.filename ?? ''),
         mediaType: cleanMediaType(file.mimetype),
         source: parts.bytes(),
+        arrivedBytes: () => request.raw.socket.bytesRead,
         starts: parts.starts,
         content: () => parts.content(),
         expect: () => parts.digests(),

@@ -169,7 +169,7 @@ export const accountMessages = {
   /** Sessions and keys that hold, the newest first. */
   listSessions: {
     request: z.object({ actor, user: s.userId }),
-    response: z.object({ sessions: z.array(session).max(2 * SESSIONS_PER_PAGE_MAX), now: s.timeMs }),
+    response: z.object({ sessions: z.array(session).max(SESSIONS_PER_PAGE_MAX), now: s.timeMs }),
     ...noBodies
   },
   /** For the actor. `secretHash`: of its text. @throws `permission-denied` for scopes that the actor does not have, `keys-full` */
