@@ -47,7 +47,7 @@ export async function adoptVersion(db: Kysely<Schema>, adopt: AdoptEntry, file: 
     .where('number', '=', before.shown)
     .where('file', 'is not', null)
     .executeTakeFirst()
-  const isNewer = shown === undefined || shown.uploaded_at <= file.uploadedAt
+  const isNewer = shown === undefined || (shown.uploaded_at - file.uploadedAt || before.shown - number) < 0
   await db
     .updateTable('entries')
     .set({
