@@ -38,8 +38,7 @@ export const hexOf = hex
 
 export const uuidBytes = (
   id: FileId | UploadId | UserId | SessionId | InviteId | EntryId | HistoryId
-): Uint8Array =>
-  exactly(16, Buffer.from(id.replaceAll('-', ''), 'hex'))
+): Uint8Array => exactly(16, Buffer.from(id.replaceAll('-', ''), 'hex'))
 
 /** Half an id would be another id, and could meet a third. */
 function exactly(length: number, bytes: Uint8Array): Uint8Array {
