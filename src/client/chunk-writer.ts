@@ -132,7 +132,7 @@ export class ChunkWriter {
     for (let attempt = 1; attempt <= this.#config.attemptsPerCopy; attempt++) {
       throwIfAborted(signal)
       if (attempt > 1) await sleep(this.#clock, RETRY_MS, signal)
-      const needs = this.#needs(chunk, bytes.byteLength)
+      const needs = this.#needsAfter(attempts, chunk, bytes.byteLength)
       const first: Member | undefined =
         needs.ranked.find((member) => member.peer === current) ??
         needs.ranked.find((member) => !attempts.has(member.peer))
@@ -203,6 +203,15 @@ export class ChunkWriter {
     if (valid.length === receipts.length && peers.size >= this.#config.copiesMin && hosts.size >= hostsMin)
       return
     throw new PeerbinError('protocol-violation', 'a node answered without the receipts that were asked for')
+  }
+
+  /** @throws as #needs, with how often was tried before so many nodes were gone */
+  #needsAfter(attempts: ReadonlyMap<PeerId, number>, chunk: ChunkId, sizeBytes: number): Needs {
+    try {
+      return this.#needs(chunk, sizeBytes)
+    } catch (error) {
+      throw failed(asPeerbinError(error), sum(attempts.values()))
+    }
   }
 
   #needs(chunk: ChunkId, sizeBytes: number | undefined): Needs {

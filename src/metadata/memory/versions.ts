@@ -28,6 +28,7 @@ function entryAt(state: State, owner: UserId, path: string): EntryRow | undefine
 
 /** @throws as claimPath; `upload-conflict` for an id that another one has */
 function makeEntry(state: State, id: EntryId, owner: UserId, path: string, now: number): EntryRow {
+  if (findPath(state, owner, path) !== undefined) throw new PeerbinError('path-conflict') // a folder
   if (state.entries.has(id)) throw new PeerbinError('upload-conflict')
   claimPath(state, owner, path, id)
   const row: EntryRow = {

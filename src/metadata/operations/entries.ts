@@ -163,13 +163,17 @@ export async function getEntry(db: Kysely<Schema>, id: EntryId): Promise<EntryRe
   return row && entryRecordOf(row)
 }
 
-/** @throws `file-unknown` */
-export async function liveEntry(db: Kysely<Schema>, id: EntryId): Promise<Selectable<EntriesTable>> {
+/**
+ * An entry whose row is taken: whoever else would change the entry waits, so that what is read of it from then on is how it is.
+ * @throws `file-unknown`
+ */
+export async function takeEntry(db: Kysely<Schema>, id: EntryId): Promise<Selectable<EntriesTable>> {
   const row = await db
-    .selectFrom('entries')
-    .selectAll()
+    .updateTable('entries')
+    .set((eb) => ({ last: eb.ref('last') }))
     .where('id', '=', uuidBytes(id))
     .where('state', '=', LIVE)
+    .returningAll()
     .executeTakeFirst()
   if (row === undefined) throw new PeerbinError('file-unknown')
   return row
@@ -190,9 +194,11 @@ export async function findEntry(
   const known = await findPath(db, uuidBytes(owner), path)
   if (known === undefined || known.entry === null)
     return { entry: undefined, next: 1, isBlocked: await isBlocked(db, uuidBytes(owner), path) }
-  const id = entryOf(known.entry)
-  const { last } = await liveEntry(db, id)
-  return { entry: await readEntry(db, id), next: last + 1, isBlocked: false }
+  const row = await entryQuery(db)
+    .select('entries.last')
+    .where('entries.id', '=', known.entry)
+    .executeTakeFirst()
+  return { entry: row && entryRecordOf(row), next: (row?.last ?? 0) + 1, isBlocked: false }
 }
 
 export async function getVersion(
@@ -224,7 +230,7 @@ export async function moveEntry(
   db: Kysely<Schema>,
   { id, path, now }: Parameters<EntryRecords['moveEntry']>[0]
 ): Promise<EntryRecord> {
-  const { id: entry, owner, path: before } = await liveEntry(db, id)
+  const { id: entry, owner, path: before } = await takeEntry(db, id)
   if (path === before) return await readEntry(db, id)
   await releasePath(db, owner, before)
   await claimPath(db, owner, path, entry) // if it cannot be had, all of it is taken back

@@ -6,6 +6,7 @@ import { PeerbinError } from '../../errors.ts'
 import type { EntryRecords } from '../../metadata-store.ts'
 import { hashOf, userOf, uuidBytes } from '../columns.ts'
 import type { Schema, VersionsTable } from '../schema.ts'
+import type { UserId } from '../../types.ts'
 import { LIVE } from './chunks.ts'
 import { revokeNow } from './links.ts'
 import { releasePath } from './paths.ts'
@@ -58,18 +59,32 @@ export async function deleteEntry(
   { id, now, graceMs }: Parameters<EntryRecords['deleteEntry']>[0]
 ): ReturnType<EntryRecords['deleteEntry']> {
   const entry = uuidBytes(id)
+  const deleted = await endEntry(db, entry, { now, graceMs })
+  return { deleted, owner: await ownerOf(db, entry), links: await revokedShares(db, entry) }
+}
+
+/** @throws `file-unknown` */
+async function ownerOf(db: Kysely<Schema>, entry: Uint8Array): Promise<UserId> {
+  const known = await db.selectFrom('entries').select('owner').where('id', '=', entry).executeTakeFirst()
+  if (known === undefined) throw new PeerbinError('file-unknown')
+  return userOf(known.owner)
+}
+
+/** False when it has ended already; with `isExpired` also when its time has not come, or no longer. */
+export async function endEntry(
+  db: Kysely<Schema>,
+  entry: Uint8Array,
+  { now, graceMs, isExpired = false }: { now: number; graceMs: number; isExpired?: boolean }
+): Promise<boolean> {
   const deleted = await db
     .updateTable('entries')
     .set({ state: 'deleted', ended_at: now })
     .where('id', '=', entry)
     .where('state', '=', LIVE)
+    .$if(isExpired, (query) => query.where('expires_at', '<=', now))
     .returning(['owner', 'path'])
     .executeTakeFirst()
-  if (deleted === undefined) {
-    const known = await db.selectFrom('entries').select('owner').where('id', '=', entry).executeTakeFirst()
-    if (known === undefined) throw new PeerbinError('file-unknown')
-    return { deleted: false, owner: userOf(known.owner), links: await revokedShares(db, entry) }
-  }
+  if (deleted === undefined) return false
   await releasePath(db, deleted.owner, deleted.path)
   await revokeShares(db, entry, now)
   const versions = await db
@@ -79,7 +94,7 @@ export async function deleteEntry(
     .where('drop_at', 'is', null)
     .execute()
   for (const version of versions) await dropVersion(db, version, now + graceMs)
-  return { deleted: true, owner: userOf(deleted.owner), links: await revokedShares(db, entry) }
+  return true
 }
 
 async function revokeShares(db: Kysely<Schema>, entry: Uint8Array, now: number): Promise<void> {

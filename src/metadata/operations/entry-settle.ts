@@ -7,7 +7,7 @@ import type { EntryRecords } from '../../metadata-store.ts'
 import { entryOf, uuidBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
 import { LIVE } from './chunks.ts'
-import { DELETED, deleteEntry } from './entry-removal.ts'
+import { DELETED, endEntry } from './entry-removal.ts'
 import { releasePath } from './paths.ts'
 import { FAILED, showNewest, tell, versionsOf } from './versions.ts'
 
@@ -33,7 +33,7 @@ async function expireEntries(db: Kysely<Schema>, { now, graceMs }: Times, limit:
     .orderBy('id')
     .limit(limit)
     .execute()
-  for (const { id } of over) await deleteEntry(db, { id: entryOf(id), now, graceMs })
+  for (const { id } of over) await endEntry(db, id, { now, graceMs, isExpired: true })
   return over.length
 }
 
@@ -81,6 +81,12 @@ async function forgetFailures(db: Kysely<Schema>, { now, failedMs }: Times, limi
     .limit(limit)
     .execute()
   for (const { entry, number } of over) {
+    // takes its row: an upload to it at the same moment comes before or after
+    await db
+      .updateTable('entries')
+      .set((eb) => ({ last: eb.ref('last') }))
+      .where('id', '=', entry)
+      .execute()
     await db.deleteFrom('versions').where('entry', '=', entry).where('number', '=', number).execute()
     const left = await versionsOf(db, entry)
     if (left.length > 0) await showNewest(db, entry, left)

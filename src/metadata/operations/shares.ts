@@ -9,9 +9,8 @@ import type { EntryId, SecretHash, ShareRecord } from '../../types.ts'
 import { fileOf, hashBytes, hashOf, uuidBytes } from '../columns.ts'
 import { nameOfPath } from '../entry-rules.ts'
 import type { Schema } from '../schema.ts'
-import { LIVE } from './chunks.ts'
 import { insertLink } from './commit.ts'
-import { liveEntry } from './entries.ts'
+import { takeEntry } from './entries.ts'
 import { fileOfLink, linkRecordOf, readLink } from './links.ts'
 import { addUse, liveVersion } from './versions.ts'
 
@@ -21,23 +20,19 @@ export async function shareEntry(
   db: Kysely<Schema>,
   { id, version: number, link, now }: Parameters<EntryRecords['shareEntry']>[0]
 ): Promise<Shared> {
-  const { id: entry, shown, path } = await liveEntry(db, id)
+  // whoever deletes it at the same moment finds the link, or this finds no entry
+  const { id: entry, shown, path } = await takeEntry(db, id)
   const before = await sharedBefore(db, entry, link)
   if (before !== undefined) return before
   const version = await liveVersion(db, entry, number ?? shown)
   if (version.file === null) throw new PeerbinError('upload-failed')
-  // takes the entry's row, so that whoever deletes it at the same moment finds the link, or this finds no entry
   const counted = await db
     .updateTable('entries')
     .set((eb) => ({ shares: eb('shares', '+', 1) }))
     .where('id', '=', entry)
-    .where('state', '=', LIVE)
     .where('shares', '<', ENTRY_SHARES_MAX)
     .executeTakeFirst()
-  if (counted.numUpdatedRows !== 1n) {
-    await liveEntry(db, id)
-    throw new PeerbinError('shares-full')
-  }
+  if (counted.numUpdatedRows !== 1n) throw new PeerbinError('shares-full')
   await addUse(db, version)
   // whoever follows the link is to find the file as it is called now
   await db.updateTable('files').set({ name: nameOfPath(path) }).where('id', '=', version.file).execute()

@@ -25,7 +25,7 @@ import type { Opened } from '../columns.ts'
 import { placeOf, placesFor } from '../entry-rules.ts'
 import type { EntriesTable, Schema, VersionsTable } from '../schema.ts'
 import { ATTEMPTS_MAX, LIVE } from './chunks.ts'
-import { laterOf, liveEntry, readEntry } from './entries.ts'
+import { laterOf, readEntry, takeEntry } from './entries.ts'
 import { deleteEntry, dropVersion } from './entry-removal.ts'
 import { claimPath, findPath, isBlocked } from './paths.ts'
 import { noteStatus } from './status-changes.ts'
@@ -263,6 +263,7 @@ export async function addUse(
     .set((eb) => ({ links: eb('links', '+', 1), link_rows: eb('link_rows', '+', 1) }))
     .where('id', '=', file)
     .where('state', '=', LIVE)
+    .where('counted', '=', 1) // all that is left of it is not in grace
     .returning('size')
     .executeTakeFirst()
   if (used === undefined) throw new PeerbinError('version-unknown')
@@ -273,7 +274,7 @@ export async function restoreVersion(
   db: Kysely<Schema>,
   { id, version: number, now, graceMs }: Request<'restoreVersion'>
 ): Promise<EntryRecord> {
-  const { id: entry, shown } = await liveEntry(db, id)
+  const { id: entry, shown } = await takeEntry(db, id)
   const version = await liveVersion(db, entry, number)
   if (version.file === null) throw new PeerbinError('upload-failed')
   const current = await liveVersion(db, entry, shown)
@@ -315,7 +316,7 @@ export async function deleteVersion(
   db: Kysely<Schema>,
   { id, version: number, now, graceMs }: Request<'deleteVersion'>
 ): Promise<EntryRecord | undefined> {
-  const { id: entry } = await liveEntry(db, id)
+  const { id: entry } = await takeEntry(db, id)
   const version = await liveVersion(db, entry, number)
   const left = (await versionsOf(db, entry)).filter((each) => each.number !== number)
   if (left.length === 0) {
@@ -355,7 +356,7 @@ export async function pruneVersions(
   db: Kysely<Schema>,
   { id, keep, now, graceMs }: Request<'pruneVersions'>
 ): Promise<number> {
-  const { id: entry, shown } = await liveEntry(db, id)
+  const { id: entry, shown } = await takeEntry(db, id)
   const stored = (await versionsOf(db, entry)).filter(({ file }) => file !== null)
   const isKept = (number: number, index: number): boolean => index < keep || number === shown
   const kept = stored.filter(({ number }, i) => isKept(number, i))
