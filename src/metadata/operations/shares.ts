@@ -35,7 +35,11 @@ export async function shareEntry(
   if (counted.numUpdatedRows !== 1n) throw new PeerbinError('shares-full')
   await addUse(db, version)
   // whoever follows the link is to find the file as it is called now
-  await db.updateTable('files').set({ name: nameOfPath(path) }).where('id', '=', version.file).execute()
+  await db
+    .updateTable('files')
+    .set({ name: nameOfPath(path) })
+    .where('id', '=', version.file)
+    .execute()
   const share = { entry, version: version.number }
   await insertLink(db, link, { file: fileOf(version.file), uploadedAt: now, share })
   const made = await sharedBefore(db, entry, link)

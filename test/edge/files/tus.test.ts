@@ -1,6 +1,7 @@
 /** Uploads of users that go on later: whose they are, who reaches them, and what they become. */
 
 import t from 'tap'
+import { until } from '../../kit/until.ts'
 import { api, newAdmin, newKey, register, signIn } from '../accounts/accounts-kit.ts'
 import { sampleBytes, startEdges } from '../edge-cluster.ts'
 import { codeOf, create, metadataOf, open, patch, tus } from '../tus-kit.ts'
@@ -178,6 +179,16 @@ t.test('uploads of users that go on later', async (t) => {
     const next = bearer(await signIn(url, 'bob'))
     const last = await patch(url + bobs, 50_000, bytes.subarray(50_000), next)
     t.equal(last.headers.get('x-file-version'), '1')
+    const short = await signIn(url, 'bob')
+    const cut = await begin({ path: 'cut.bin' }, SIZE, bearer(short))
+    const slow = new ReadableStream<Uint8Array>({ start: (to) => to.enqueue(bytes.subarray(0, 100_000)) })
+    const cutting = patch(url + cut, 0, slow, bearer(short))
+    await until('a part is on its way', () => edges.edges[0]?.memory.used !== 0)
+    await api(url, 'POST /api/logout', { token: short })
+    const endedAt = performance.now()
+    t.equal((await cutting).status, 401)
+    t.ok(performance.now() - endedAt < 1000, `${performance.now() - endedAt} ms`)
+    t.equal((await head(cut, next)).status, 200, 'and can be gone on with')
     const given = await begin({ path: 'given-up.bin' }, SIZE, next)
     t.equal((await tus('DELETE', url + given, { headers: next })).status, 204)
     t.equal((await head(given, next)).status, 410)

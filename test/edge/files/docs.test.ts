@@ -1,0 +1,59 @@
+/** Every command of docs/files.md, as a reader would type it, in the order of the page. */
+
+import { execFile } from 'node:child_process'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { testFolder } from '../../kit/test-folder.ts'
+import { register } from '../accounts/accounts-kit.ts'
+import { sampleBytes, startEdges } from '../edge-cluster.ts'
+
+const run = promisify(execFile)
+/** What the page sends, and what it does not make itself. */
+const SOURCES = ['a.pdf', 'film.mp4']
+const PRELUDE = 'curl() { command curl --fail-with-body -sS --max-time 30 "$@"; }\n'
+
+/** Variables of the page, by what the first answer that has them says. */
+const FOUND = {
+  ID: /"file_id":"([^"]+)"/,
+  UPLOAD: /^location: (.*\/files\/.*)\r$/im,
+  SHARE: /"share":"([^"]+)"/
+}
+
+/** Lines behind a `$`, with those that go on behind a backslash. */
+const commandsOf = (page: string): string[] =>
+  [...page.matchAll(/^ {4}\$ ((?:.*\\\n)*.*)$/gm)].map(([, command = '']) => command)
+
+t.test('the commands of docs/files.md do what they say', async (t) => {
+  const { url } = await startEdges(t)
+  const { token } = await register(url(), 'reader')
+  const folder = testFolder(t)
+  for (const [i, name] of SOURCES.entries()) writeFileSync(join(folder, name), sampleBytes(50_000, i))
+  const commands = commandsOf(readFileSync(new URL('../../../docs/files.md', import.meta.url), 'utf8'))
+  t.ok(commands.length >= 20, `${commands.length} commands`)
+  const env: Record<string, string> = {
+    PATH: process.env['PATH'] ?? '',
+    HOST: url(),
+    AUTH: `Authorization: Bearer ${token}`
+  }
+  for (const [i, command] of commands.entries()) {
+    const cwd = join(folder, String(i))
+    mkdirSync(cwd)
+    for (const name of SOURCES)
+      if (new RegExp(`(?:[@<] ?|-T |%s )${name}`).test(command))
+        copyFileSync(join(folder, name), join(cwd, name))
+    let stdout = ''
+    try {
+      ;({ stdout } = await run('sh', ['-c', PRELUDE + command], { cwd, env }))
+      t.pass(command)
+    } catch (error) {
+      t.error(error, command)
+    }
+    // what later commands go on with
+    for (const [name, pattern] of Object.entries(FOUND)) {
+      const value = pattern.exec(stdout)?.[1]
+      if (value !== undefined) env[name] ??= value
+    }
+  }
+})
