@@ -40,6 +40,7 @@ import {
   writerOf
 } from '../conformance/metadata-fixture.ts'
 import { ANN, addEntry } from '../conformance/entry-fixture.ts'
+import { historyRecord } from '../conformance/metadata-history.ts'
 import { auditFile } from './audit.ts'
 import { dumpFile } from './dump.ts'
 import { testFolder } from '../kit/test-folder.ts'
@@ -106,6 +107,8 @@ t.test('a file of version 1 is opened, with everything that is in it', async (t)
   t.match(await store.findLink(tokenOf('live')), { link: { isProtected: false }, password: null })
   t.match(await store.findLink(tokenOf('live')), NOTHING_NEW)
   t.match(await store.stats(3), { spaceUsed: { anonymous: 20 } }, 'what was there takes up space')
+  t.match(await store.listHistory({ order: 'newest', limit: 10 }), { records: [], next: null })
+  t.equal(await store.recordHistory([historyRecord('first')]), 1)
   t.match(await commitOpenOne(store), { name: 'open' })
   t.match(await store.stats(3), { spaceUsed: { anonymous: 30 } })
   for (const name of ['live', 'revoked', 'open']) {

@@ -116,6 +116,30 @@ t.test('uploads and redemptions of links, by whoever it was', async (t) => {
   )
 })
 
+t.test('an upload in parts is recorded once, when it ends, with how long it took in all', async (t) => {
+  const bytes = new Uint8Array(sampleBytes(2000, 3))
+  const tus = { 'tus-resumable': '1.0.0' }
+  const name = `filename ${Buffer.from('parts.bin').toString('base64')}`
+  const created = await fetch(`${url}/files/`, {
+    method: 'POST',
+    headers: { ...tus, 'upload-length': String(bytes.byteLength), 'upload-metadata': name }
+  })
+  const place = created.headers.get('location') ?? ''
+  for (const [from, to] of [
+    [0, 500],
+    [500, 2000]
+  ] as const) {
+    const part = { ...tus, 'upload-offset': String(from), 'content-type': 'application/offset+octet-stream' }
+    await fetch(place, { method: 'PATCH', headers: part, body: bytes.slice(from, to) })
+    await fetch(place, { method: 'HEAD', headers: tus })
+  }
+  const like = { action: 'link.upload', path: 'parts.bin' } as const
+  t.match(await log(like), { bytes: 2000, duration_ms: Number, outcome: 'ok', file_id: String })
+  const all = recordsOf(await ask('/api/access-log?action=link.upload', admin))
+  t.equal(all.filter(({ path }) => path === 'parts.bin').length, 1)
+  t.notMatch(JSON.stringify(all), place.split('/').at(-1) ?? '', 'and the address of the upload is not in it')
+})
+
 t.test('a download that was cut off says how far it came', async (t) => {
   const { id, directUrl } = await upload(url, sampleBytes(8_000_000))
   const leaving = new AbortController()
