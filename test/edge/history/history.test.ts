@@ -12,6 +12,7 @@ import { PASSWORD, api, newAdmin, newKey, register, signIn, textOf } from '../ac
 import type { Answer, User } from '../accounts/accounts-kit.ts'
 import { sampleBytes, startEdges, upload } from '../edge-cluster.ts'
 import { fetchFile, stored } from '../files/files-kit.ts'
+import { findRecord, recordsOf } from './records-kit.ts'
 
 const edges = await startEdges(t, { edges: 2, config: { history: { sendMs: 20, eventPollMs: 20 } } })
 const url = edges.url()
@@ -19,23 +20,9 @@ const ann = await register(url, 'Ann')
 const bob = await register(url, 'Bob')
 const admin = await newAdmin(edges, 'Root')
 
-const recordsOf = ({ json }: Answer): RecordAnswer[] => json['records'] as RecordAnswer[]
 const ask = async (path: string, { token }: User): Promise<Answer> => api(url, `GET ${path}`, { token })
-
-/** Waits for a record to arrive that is like this one. */
-async function find(who: User, path: string, like: Partial<RecordAnswer>): Promise<RecordAnswer> {
-  let found: RecordAnswer | undefined
-  await until(`a record like ${JSON.stringify(like)}`, async () => {
-    const records = recordsOf(await ask(path, who))
-    found = records.find((each) =>
-      Object.entries(like).every(([key, value]) => each[key as keyof RecordAnswer] === value)
-    )
-    return found !== undefined
-  })
-  if (found === undefined) throw new Error('it was found')
-  return found
-}
-
+const find = async (who: User, path: string, like: Partial<RecordAnswer>): Promise<RecordAnswer> =>
+  findRecord(like, async () => ask(path, who))
 const log = async (like: Partial<RecordAnswer>) => find(admin, '/api/access-log', like)
 
 t.test('signing in, up and out, with right passwords and wrong ones', async (t) => {
