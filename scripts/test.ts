@@ -29,6 +29,7 @@ const files = globSync('test/**/*.test.ts')
 if (files.length === 0) throw new Error('no test file has that in its path')
 
 if (process.stdout.isTTY) tellPerson()
+t.setTimeout(0) // each file has its own
 t.jobs = JOBS
 for (const file of files) {
   // tap hands its hooks on in NODE_OPTIONS
