@@ -13,19 +13,21 @@ import t from 'tap'
 const JOBS = Number(process.env['TEST_JOBS'] ?? 4)
 /** A file that says nothing of its own about time has failed when it still runs then. */
 const TIMEOUT_S = 120
-/** What takes longest begins first, so that nothing long is left to run alone at the end. */
-const LONG = ['test/chaos/', 'test/simulator/', 'test/e2e/', 'test/web/', 'test/compose/']
-
-const rank = (file: string): number => {
-  const place = LONG.findIndex((folder) => file.startsWith(folder))
-  return place === -1 ? LONG.length : place
-}
+/** Tests with many processes, or a browser, the longest first: spread over the run, since several of them at once starve each other's clusters. */
+const HEAVY = ['test/chaos/', 'test/e2e/', 'test/web/', 'test/edge/browser']
 
 const wanted = process.argv.slice(2)
-const files = globSync('test/**/*.test.ts')
+const found = globSync('test/**/*.test.ts')
   .map((file) => file.split(sep).join('/'))
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
-  .toSorted((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
+  .toSorted((a, b) => (a < b ? -1 : 1))
+const heavy = HEAVY.flatMap((start) => found.filter((file) => file.startsWith(start)))
+const light = found.filter((file) => !heavy.includes(file))
+const between = heavy.length === 0 ? light.length : Math.ceil(light.length / heavy.length)
+const files = [
+  ...heavy.flatMap((file, i) => [file, ...light.slice(i * between, (i + 1) * between)]),
+  ...(heavy.length === 0 ? light : [])
+]
 if (files.length === 0) throw new Error('no test file has that in its path')
 
 if (process.stdout.isTTY) tellPerson()
