@@ -167,6 +167,11 @@ t.test('files of users, and what is wrong with them', async (t) => {
 
   const id = await stored(url, ann.token, small, 'mine.txt')
 
+  await t.test('a name that is not taken is not taken by renaming either', async (t) => {
+    t.equal(codeOf(await ask(`PATCH /api/files/${id}`, { path: 'b/mine.EXE' })), '415 type-forbidden')
+    t.match((await ask(`GET /api/files/${id}`)).json, { path: 'mine.txt' })
+  })
+
   await t.test('other users, and what is no id', async (t) => {
     const routes: Record<string, unknown> = {
       'GET /api/files/ID': undefined,
