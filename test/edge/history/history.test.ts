@@ -46,19 +46,13 @@ t.test('signing in, up and out, with right passwords and wrong ones', async (t) 
     outcome: 'ok',
     address: '127.0.0.1'
   })
-  const wrong = { username: 'ANN', password: 'not this one' }
+  const wrong = { username: `${' '.repeat(500)}aNN `, password: 'not this one' }
   t.equal((await api(url, 'POST /api/login', { body: wrong })).status, 401)
   t.match(
     await find(ann, '/api/history', { action: 'login-failed' }),
     { actor_id: null, actor_name: 'Ann', owner_id: ann.id, outcome: 'login-failed', address: '127.0.0.1' },
-    'she sees that somebody tried'
+    'she sees that somebody tried, however they typed the name'
   )
-  const padded = { username: `${' '.repeat(500)}aNN `, password: 'not this one either' }
-  t.equal((await api(url, 'POST /api/login', { body: padded })).status, 401)
-  await until('she sees each try, however the name is typed', async () => {
-    const tries = recordsOf(await ask('/api/history?action=login-failed', ann))
-    return tries.length === 2
-  })
   const mistyped = { username: 'correct horse battery staple', password: PASSWORD }
   await api(url, 'POST /api/login', { body: mistyped })
   const nobody = await log({ action: 'login-failed', owner_id: null })
@@ -236,11 +230,11 @@ t.test(
       owner_id: ann.id,
       address: null
     })
-    const refused = await find(bob, '/api/history', { action: 'download', outcome: 'permission-denied' })
+    const turnedAway = await find(bob, '/api/history', { outcome: 'permission-denied' })
     t.match(
-      refused,
-      { file_id: id, path: null, owner_id: null, actor_id: bob.id, address: '127.0.0.1' },
-      'who was turned away does not learn from the record whose file it was, and what it is called'
+      turnedAway,
+      { file_id: id, path: null, owner_id: null },
+      'he learns neither whose it is nor its name'
     )
     await api(url, `DELETE /api/files/delete/${id}`, { token })
     t.match(await own({ action: 'delete' }), { ...hers, path: 'plans/b.bin' }, 'by the path that it had')
