@@ -231,11 +231,7 @@ t.test(
       address: null
     })
     const turnedAway = await find(bob, '/api/history', { outcome: 'permission-denied' })
-    t.match(
-      turnedAway,
-      { file_id: id, path: null, owner_id: null },
-      'he learns neither whose it is nor its name'
-    )
+    t.match(turnedAway, { file_id: id, path: null, owner_id: null }, 'he learns nothing')
     await api(url, `DELETE /api/files/delete/${id}`, { token })
     t.match(await own({ action: 'delete' }), { ...hers, path: 'plans/b.bin' }, 'by the path that it had')
     const all = recordsOf(await ask(`/api/history?file=${id}&order=oldest`, ann)).map(({ action }) => action)
