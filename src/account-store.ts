@@ -79,7 +79,7 @@ export interface UsersPage {
 export interface UserRecords {
   /**
    * Idempotent by id: answers the user as it is then, and the session if it is still known. `name-taken` when another one has the key of the name; `invite-invalid`
-   * (one conditional update uses it), `setup-invalid`.
+   * (one conditional update uses it, as long as whoever made it is an administrator), `setup-invalid`.
    */
   createUser(request: CreateUser): Promise<{ user: UserRecord; session: SessionRecord | undefined }>
   getUser(id: UserId): Promise<StoredUser | undefined>

@@ -32,7 +32,7 @@ const history = z.strictObject({
     0,
     10_000_000,
     1000,
-    'records of one user, or of one address without an account, within a minute, per edge; further ones are dropped and counted, so that nobody pushes out what others did; 0: any'
+    'records of one user, or of one address without an account, within a minute, per edge, and as many of downloads and of what is refused; further ones are dropped and counted, so that nobody pushes out what others did; 0: any'
   ),
   eventPollMs: ms(
     500,

@@ -197,6 +197,21 @@ async function testInvites(t: Test, makeStore: MakeStore): Promise<void> {
     t.match(await store.findInvite(secret), { usedBy: users[0]?.id })
   })
 
+  await t.test('an invitation is good as long as whoever made it is an administrator', async (t) => {
+    const store = await makeStore(t)
+    for (const name of ['admin', 'other']) await addUser(store, name, { role: 'admin' })
+    await store.createInvite({ ...invite('a'), createdBy: userId('admin') })
+    const register = () => store.createUser({ user: newUser('a'), by: { invite: secret } })
+    const change = async (fields: { role?: 'user' | 'admin'; state?: 'active' | 'disabled' }) =>
+      await store.changeUser({ id: userId('admin'), now: START, ...fields })
+    await change({ role: 'user' })
+    await rejectsWith(t, register(), 'invite-invalid')
+    await change({ role: 'admin', state: 'disabled' })
+    await rejectsWith(t, register(), 'invite-invalid')
+    await change({ state: 'active' })
+    t.match((await register()).user, { name: 'a' })
+  })
+
   await t.test('they are listed, the newest first, withdrawn, and forgotten', async (t) => {
     const store = await makeStore(t)
     for (const [i, name] of ['a', 'b', 'c'].entries())

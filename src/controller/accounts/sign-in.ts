@@ -7,7 +7,7 @@ import type { StoredUser } from '../../metadata-store.ts'
 import { challengeOf, isPassword, tagHash } from '../../protocol/password.ts'
 import type { PasswordCost } from '../../protocol/password.ts'
 import { hashSecret } from '../../protocol/secrets.ts'
-import { typedNameKey, userNameKey } from '../../protocol/user-names.ts'
+import { typedNameKey } from '../../protocol/user-names.ts'
 import type { PasswordChallenge, SessionRecord } from '../../types.ts'
 import { isSelf, mustBeAdmin, mustReach } from './actors.ts'
 import type { AccountDeps, Request, Response } from './deps.ts'
@@ -54,8 +54,8 @@ export class SignIn {
   async signIn(message: Request<'signIn'>): Promise<Response<'signIn'>> {
     const { store, signing } = this.#deps
     const key = typedNameKey(message.name)
-    return await this.#attempt(key, message.client, async () => {
-      const found = await store.findUser(key)
+    const found = await store.findUser(key)
+    return await this.#attempt(found?.user.id ?? key, message.client, async () => {
       if (found === undefined || !(await this.#isShown(found, message))) return { outcome: 'wrong' } as const
       // said only now, to somebody who knows the password
       if (found.user.state !== 'active') return { outcome: 'disabled' } as const
@@ -123,7 +123,7 @@ export class SignIn {
     // a repeat: what it had to prove is gone
     if (isDeepStrictEqual(found.password, password)) return { outcome: 'changed' }
     if (proof === undefined) throw new PeerbinError('permission-denied', 'The present password is needed.')
-    return await this.#attempt(userNameKey(found.user.name), client, async () => {
+    return await this.#attempt(user, client, async () => {
       const isRight = isPassword(found.password, tagHash(proof))
       const isReplaced = isRight && (await store.replacePassword({ ...to, from: found.password }))
       return { outcome: isReplaced ? 'changed' : 'wrong' } as const
@@ -143,13 +143,16 @@ export class SignIn {
     return { user: found.user }
   }
 
-  /** An attempt is taken before anything is compared, so that any number of them at once are no more than are left; one that was not wrong is given back. */
+  /**
+   * An attempt is taken before anything is compared, so that any number of them at once are no more than are left; one that was not wrong is given back.
+   * @param subject the user's id, since a name can be changed for another one; where nobody has the name, its key
+   */
   async #attempt<T extends { outcome: string }>(
-    nameKey: string,
+    subject: string,
     client: string | undefined,
     work: () => Promise<T>
   ): Promise<Outcome<T>> {
-    const attempt = this.#deps.attempts.take(hashSecret(nameKey), client)
+    const attempt = this.#deps.attempts.take(hashSecret(subject), client)
     if (attempt.waitMs > 0) return { outcome: 'wait', retryAfterMs: attempt.waitMs }
     let isWrong = false
     try {

@@ -8,7 +8,7 @@ import type { Worker } from '../../interfaces.ts'
 import type { MetadataStore } from '../../metadata-store.ts'
 import { HISTORY_BYTES_MAX } from '../../protocol/limits.ts'
 import type { HistoryMessages, RequestOf } from '../../protocol/messages.ts'
-import { userNameKey } from '../../protocol/user-names.ts'
+import { typedNameKey } from '../../protocol/user-names.ts'
 import { inBatches } from '../../protocol/history-batches.ts'
 import type { ControllerPart } from '../part.ts'
 import type { StoreTime } from '../store-time.ts'
@@ -75,7 +75,7 @@ async function named(store: MetadataStore, { link, ...record }: ToldHistory): Pr
   }
   if (record.action === 'login-failed' && record.actorName !== null) {
     // what was typed and is nobody's name may be a password, and is not kept
-    const user = (await store.findUser(userNameKey(record.actorName)))?.user
+    const user = (await store.findUser(typedNameKey(record.actorName)))?.user
     return { ...record, owner: user?.id ?? null, actorName: user?.name ?? null }
   }
   return record

@@ -80,8 +80,22 @@ export class SessionWatch {
       return undefined
     }
     const actor = toActor(session)
-    if (changes === this.#changes) this.#remember(key, actor, askedAt)
+    if (changes === this.#changes) {
+      this.#remember(key, actor, askedAt)
+      // whoever came with a key is looked at again by the session
+      if ('key' in name) this.#remember(actor.session, actor, askedAt)
+    }
     return actor
+  }
+
+  /**
+   * To be called between what a request takes its time for, its body above all, and what it does then: it was let in when it began, and may have been open for long since.
+   * @throws `credentials-invalid` when the session, or the role, is not there any more; `no-controller`, `busy`
+   */
+  async confirm({ session, role }: Pick<Actor, 'session' | 'role'>): Promise<void> {
+    const actor = await this.find({ id: session })
+    if (actor === undefined || (role === 'admin' && actor.role !== 'admin'))
+      throw new PeerbinError('credentials-invalid')
   }
 
   /**

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { PeerbinError } from '../../errors.ts'
 import type { ControlMessages, ResponseOf } from '../../protocol/messages.ts'
 import { hashSecret } from '../../protocol/secrets.ts'
-import { cleanUserName } from '../../protocol/user-names.ts'
+import { cleanUserName, typedNameKey } from '../../protocol/user-names.ts'
 import { randomUuid } from '../../runtime/random.ts'
 import type { SessionId, UserId } from '../../types.ts'
 import type { EdgeContext } from '../context.ts'
@@ -29,6 +29,10 @@ export interface Admission {
   readonly invite?: string | undefined
   readonly setup?: string | undefined
 }
+
+/** What was typed as it is compared, for the history: however it is written, whose name it is can be found out. Null for what can be no name. */
+export const typedName = (text: string): string | null =>
+  text.length > TYPED_NAME_MAX ? null : typedNameKey(text)
 
 /** A session is called by the program that made it. */
 const newSession = (context: EdgeContext, request: FastifyRequest): { id: SessionId; name: string } => ({

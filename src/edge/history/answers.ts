@@ -42,8 +42,13 @@ export const historyPageSchema = z.object({
 const seesOrigin = ({ user, role }: Actor, { actor }: StoredHistory): boolean =>
   role === 'admin' || actor === null || actor === user
 
+/** Who was turned away at somebody else's file is not told by the record whose it was, and what it is called: the owner and administrators are. */
+const wasTurnedAway = ({ user, role }: Actor, { owner, outcome }: StoredHistory): boolean =>
+  role !== 'admin' && outcome !== 'ok' && owner !== null && owner !== user
+
 export function recordAnswer(record: StoredHistory, viewer: Actor): RecordAnswer {
   const isOpen = seesOrigin(viewer, record)
+  const isForeign = wasTurnedAway(viewer, record)
   const isStatus = record.action === 'upload.status'
   return {
     seq: record.seq,
@@ -52,10 +57,10 @@ export function recordAnswer(record: StoredHistory, viewer: Actor): RecordAnswer
     action: record.action,
     actor_id: record.actor,
     actor_name: record.actorName,
-    owner_id: record.owner,
+    owner_id: isForeign ? null : record.owner,
     file_id: record.entry ?? record.file,
     version: record.version,
-    path: record.path,
+    path: isForeign ? null : record.path,
     bytes: record.bytes,
     duration_ms: record.durationMs,
     attempts: record.attempts,

@@ -117,8 +117,12 @@ export class HistoryRecorder {
   /** Notes something that is over. Never throws, and waits for nothing. */
   record({ request, actor = request.actor ?? null, error, ...fields }: HistoryEvent): void {
     const { admits } = this.#deps
+    // each apart: nobody is to hide what they did behind very much that is of no account
+    const kind = isSlight(fields.action, error) ? '' : ' deeds'
     const isAdmitted =
-      actor === null ? admits(clientAddress(request), 'anonymous') : admits(actor.user, 'user')
+      actor === null
+        ? admits(`${clientAddress(request)}${kind}`, 'anonymous')
+        : admits(`${actor.user}${kind}`, 'user')
     if (!isAdmitted) return this.#drop('somebody does too much')
     this.#add({
       ...NOTHING,
@@ -261,6 +265,10 @@ export class HistoryRecorder {
     this.#dropped += this.#waiting.splice(0, first === -1 ? this.#waiting.length : first).length
   }
 }
+
+/** What changed nothing, and anybody can do without end: reading, and trying what is refused. A password that was tried is not that. */
+const isSlight = (action: HistoryRecord['action'], error: unknown): boolean =>
+  action === 'download' || action === 'link.download' || (error !== undefined && action !== 'login-failed')
 
 /** Of an upload whose copies failed. */
 function attemptsOf(error: unknown): number | null {

@@ -22,10 +22,12 @@ export const jsonBodyOf = (schema: z.ZodType): { bodyContent: Record<string, obj
 
 /**
  * Reads and checks a body. A page of another site cannot send this type without asking first, which nothing here answers.
- * @param schema a strict object @throws `media-type-unsupported`, `too-large`, `bad-request` for what is no JSON, `invalid-field`, `upload-stalled`
+ * Whoever is not let in any more by the time it has come does nothing with it: a body can take as long as its sender likes.
+ * @param schema a strict object
+ * @throws `media-type-unsupported`, `too-large`, `bad-request` for what is no JSON, `invalid-field`, `upload-stalled`; `credentials-invalid`
  */
 export async function readJson<Schema extends z.ZodType>(
-  { clock, config }: Pick<EdgeContext, 'clock' | 'config'>,
+  { clock, config, sessions }: Pick<EdgeContext, 'clock' | 'config' | 'sessions'>,
   request: FastifyRequest,
   schema: Schema
 ): Promise<z.output<Schema>> {
@@ -34,6 +36,7 @@ export async function readJson<Schema extends z.ZodType>(
   if (type !== JSON_TYPE)
     throw new PeerbinError('media-type-unsupported', `Content-Type: ${JSON_TYPE} is needed here.`)
   const text = await readText(request.raw, BODY_BYTES_MAX, clock, config.edge.stallMs)
+  if (request.actor !== undefined) await sessions.confirm(request.actor)
   let value: unknown
   try {
     value = JSON.parse(text)

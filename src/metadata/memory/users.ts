@@ -44,6 +44,10 @@ function claimRight(state: State, { id, role, createdAt }: CreateUser['user'], b
   const invite = [...state.invites.values()].find(({ hash }) => hash === by.invite)?.record
   if (invite?.usedBy !== null || invite.role !== role || invite.expiresAt <= createdAt)
     throw new PeerbinError('invite-invalid')
+  const maker = invite.createdBy === null ? undefined : state.users.get(invite.createdBy)?.record
+  // whoever is an administrator no more must not come back by it
+  if (invite.createdBy !== null && (maker?.role !== 'admin' || maker.state !== 'active'))
+    throw new PeerbinError('invite-invalid')
   invite.usedBy = id
 }
 

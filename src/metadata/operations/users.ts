@@ -71,6 +71,20 @@ async function claimRight(
       .where('used_by', 'is', null)
       .where('role', '=', role)
       .where('expires_at', '>', createdAt)
+      // whoever is an administrator no more must not come back by it
+      .where((eb) =>
+        eb.or([
+          eb('created_by', 'is', null),
+          eb.exists(
+            eb
+              .selectFrom('users')
+              .select('users.id')
+              .whereRef('users.id', '=', 'invites.created_by')
+              .where('users.role', '=', 'admin')
+              .where('users.state', '=', 'active')
+          )
+        ])
+      )
       .executeTakeFirst()
     if (used.numUpdatedRows === 0n) throw new PeerbinError('invite-invalid')
   }

@@ -2,7 +2,7 @@ import t from 'tap'
 import { hashSecret } from '../../../src/protocol/secrets.ts'
 import type { InviteId } from '../../../src/types.ts'
 import { randomUuid } from '../../../src/runtime/random.ts'
-import { AccountWorld, OPERATOR } from './account-world.ts'
+import { AccountWorld, OPERATOR, ofUser } from './account-world.ts'
 
 const HOUR = 3_600_000
 const client = hashSecret('192.0.2.1')
@@ -50,6 +50,26 @@ t.test('modes of registration', async (t) => {
     code: 'permission-denied'
   })
   t.match(await world.call('createUser', { ...created, actor: OPERATOR }), { user: { name: 'c' } })
+})
+
+t.test('who is no administrator any more has invited none', async (t) => {
+  const world = await AccountWorld.make()
+  const [admin] = [await world.admin('admin'), await world.admin('another')]
+  const hashOf = async (secret: string, role: 'user' | 'admin') => {
+    const id = randomUuid(world.random) as InviteId
+    const expiresAt = world.time.now() + HOUR
+    await world.call('createInvite', { actor: ofUser(admin), id, hash: hashSecret(secret), role, expiresAt })
+    return hashSecret(secret)
+  }
+  const used = await world.registration('a', { invite: await hashOf('used', 'admin') })
+  const kept = await world.registration('b', { invite: await hashOf('kept', 'admin') })
+  const plain = await world.registration('c', { invite: await hashOf('plain', 'user') })
+  t.match(await world.call('registerUser', used), { user: { role: 'admin' } })
+  await world.call('changeUser', { actor: OPERATOR, user: admin.id, role: 'user' })
+  await t.rejects(world.call('registerUser', kept), { code: 'invite-invalid' })
+  await t.rejects(world.call('registerUser', plain), { code: 'invite-invalid' })
+  await world.call('changeUser', { actor: OPERATOR, user: admin.id, role: 'admin' })
+  t.match(await world.call('registerUser', plain), { user: { role: 'user' } })
 })
 
 t.test(

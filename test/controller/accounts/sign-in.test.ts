@@ -50,6 +50,22 @@ t.test('wrong passwords are heard so often for a name, whether anybody has it', 
     t.match(await world.signIn('somebody'), { outcome: 'signed-in' }, 'a right one costs nothing')
 })
 
+t.test('another name makes no further attempts', async (t) => {
+  const world = await AccountWorld.make({ signInAttempts: 3, signInWindowMs: 30 * MINUTE })
+  const { user } = await world.register('somebody')
+  // whoever has got hold of a session can rename its user, but not guess on
+  for (let i = 0; i < 3; i++) t.match(await world.signIn('somebody', 'guess'), { outcome: 'wrong' })
+  await world.call('changeUser', { actor: ofUser(user), user: user.id, name: 'renamed' })
+  t.match(await world.signIn('renamed', 'guess'), { outcome: 'wait' })
+  const change = {
+    actor: ofUser(user),
+    user: user.id,
+    proof: await world.proof('renamed', 'guess'),
+    password: await world.record('a new one')
+  }
+  t.match(await world.call('changePassword', change), { outcome: 'wait' })
+})
+
 t.test('and from one address, for all names together', async (t) => {
   const world = await AccountWorld.make({ signInAttemptsPerAddress: 5 })
   await world.register('somebody')

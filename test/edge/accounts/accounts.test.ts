@@ -259,6 +259,11 @@ t.test('sessions and keys are listed and ended one by one', async (t) => {
     status: 403,
     json: { code: 'permission-denied' }
   })
+  const heir = await api(url, 'POST /api/me/keys', {
+    token: key,
+    body: { name: 'heir', scopes: ['files:read'], expires_in: 1_000_000 }
+  })
+  t.match(heir, { status: 201, json: { expires_at: made.json['expires_at'] } }, 'nor one that lives longer')
   for (const body of [
     { name: '', scopes: ['account'] },
     { name: 'x', scopes: [] },

@@ -146,6 +146,25 @@ t.test('a key without the scope admin is never an administrator', async (t) => {
   t.notOk(actor?.scopes.includes('admin'), 'nor is that of a user, whatever it was given')
 })
 
+t.test('a request that took its time is looked at again, and one that did not costs nothing', async (t) => {
+  const { clock, active, asked, watch, add } = start()
+  const key = 'ab'.repeat(32) as SecretHash
+  active.set(idOf(1), { ...session(1, 'admin'), kind: 'key', key, scopes: ['admin'] })
+  const byKey = await watch.find({ key })
+  add(2, 'admin')
+  const admin = await watch.find({ id: idOf(2) })
+  if (byKey === undefined || admin === undefined) throw new Error('no actors')
+  await watch.confirm(byKey)
+  await watch.confirm(admin)
+  t.equal(asked.length, 2)
+  active.delete(idOf(1))
+  add(2, 'user')
+  await clock.advance(500)
+  await t.rejects(watch.confirm(byKey), { code: 'credentials-invalid' })
+  await t.rejects(watch.confirm(admin), { code: 'credentials-invalid' }, 'who was an administrator')
+  await watch.confirm({ ...admin, role: 'user' })
+})
+
 t.test('while no controller answers, what is open goes on for a while, and nothing begins', async (t) => {
   const { clock, state, watch, add, actorOf } = start({ unconfirmedMs: 3000 })
   add(1)

@@ -126,7 +126,51 @@ t.test('files of users, and what is wrong with them', async (t) => {
     await until('it is given up', async () => !(await isOpen()))
   })
 
+  await t.test('who is out before a request is whole does nothing with it', async (t) => {
+    const eve = await register(url, 'eve')
+    const setRole = async (role: string) => ask(`PATCH /api/users/${eve.id}`, { role }, admin.token)
+    await setRole('admin')
+    const begin = async (what: string, type: string, body: string): Promise<[RawClient, string]> => {
+      const client = await RawClient.open(url)
+      t.teardown(() => client[Symbol.dispose]())
+      const half = Math.floor(body.length / 2)
+      client.write(
+        `${what} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${eve.token}\r\nexpect: 100-continue\r\n` +
+          `content-type: ${type}\r\ncontent-length: ${body.length}\r\n\r\n`
+      )
+      await until('it was let in', () => client.status === 100)
+      client.write(body.slice(0, half))
+      return [client, body.slice(half)]
+    }
+    const end = async ([client, rest]: [RawClient, string]): Promise<string> => {
+      client.write(rest)
+      await until('it is answered', () => /HTTP\/1\.1 \d/.test(client.body.toString()))
+      return client.body.toString()
+    }
+    const part = '--b\r\ncontent-disposition: form-data; name='
+    const form = `${part}"path"\r\n\r\n${'late/'.repeat(40)}file\r\n${part}"file"; filename="x"\r\n\r\nx\r\n--b--\r\n`
+    const change = await begin(`PATCH /api/users/${eve.id}`, 'application/json', '{"role": "admin"}')
+    await setRole('user')
+    t.match(await end(change), 'credentials-invalid', 'she makes herself no administrator again')
+    t.match((await ask('GET /api/me', undefined, eve.token)).json, { role: 'user' })
+    const upload = await begin('POST /api/files/upload', 'multipart/form-data; boundary=b', form)
+    const key = await begin(
+      'POST /api/me/keys',
+      'application/json',
+      '{"name": "x", "scopes": ["files:read"]}'
+    )
+    await ask('POST /api/logout', {}, eve.token)
+    t.match(await end(upload), 'credentials-invalid', 'and stores nothing')
+    t.match(await end(key), 'credentials-invalid')
+    t.same(await listAll(url, admin.token, `owner=${eve.id}&recursive=1`), [])
+  })
+
   const id = await stored(url, ann.token, small, 'mine.txt')
+
+  await t.test('a name that is not taken is not taken by renaming either', async (t) => {
+    t.equal(codeOf(await ask(`PATCH /api/files/${id}`, { path: 'b/mine.EXE' })), '415 type-forbidden')
+    t.match((await ask(`GET /api/files/${id}`)).json, { path: 'mine.txt' })
+  })
 
   await t.test('other users, and what is no id', async (t) => {
     const routes: Record<string, unknown> = {

@@ -33,12 +33,12 @@ t.test('signing in, up and out, with right passwords and wrong ones', async (t) 
     outcome: 'ok',
     address: '127.0.0.1'
   })
-  const wrong = { username: 'ANN', password: 'not this one' }
+  const wrong = { username: `${' '.repeat(500)}aNN `, password: 'not this one' }
   t.equal((await api(url, 'POST /api/login', { body: wrong })).status, 401)
   t.match(
     await find(ann, '/api/history', { action: 'login-failed' }),
     { actor_id: null, actor_name: 'Ann', owner_id: ann.id, outcome: 'login-failed', address: '127.0.0.1' },
-    'she sees that somebody tried'
+    'she sees that somebody tried, however they typed the name'
   )
   const mistyped = { username: 'correct horse battery staple', password: PASSWORD }
   await api(url, 'POST /api/login', { body: mistyped })
@@ -241,6 +241,8 @@ t.test(
       owner_id: ann.id,
       address: null
     })
+    const turnedAway = await find(bob, '/api/history', { outcome: 'permission-denied' })
+    t.match(turnedAway, { file_id: id, path: null, owner_id: null }, 'he learns nothing')
     await api(url, `DELETE /api/files/delete/${id}`, { token })
     t.match(await own({ action: 'delete' }), { ...hers, path: 'plans/b.bin' }, 'by the path that it had')
     const all = recordsOf(await ask(`/api/history?file=${id}&order=oldest`, ann)).map(({ action }) => action)

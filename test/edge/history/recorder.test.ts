@@ -18,11 +18,14 @@ const request = { ip: '::ffff:10.0.0.7', socket: {} }
 /** A controller that answers as it is told to, at once or when it is let go. */
 function start(history: ConfigInput['history'] = {}) {
   const clock = new ManualClock()
-  const state: { failure: ErrorCode | undefined; gate: Promise<void> | undefined; isAdmitted: boolean } = {
-    failure: undefined,
-    gate: undefined,
-    isAdmitted: true
-  }
+  const state: {
+    failure: ErrorCode | undefined
+    gate: Promise<void> | undefined
+    isAdmitted: boolean
+    /** Of one key. */
+    admittedMax: number
+  } = { failure: undefined, gate: undefined, isAdmitted: true, admittedMax: Infinity }
+  const noted = new Map<string, number>()
   const batches: ToldHistory[][] = []
   const kept: ToldHistory[] = []
   const told: LogFields[] = []
@@ -39,7 +42,10 @@ function start(history: ConfigInput['history'] = {}) {
     random: seededRandom(1),
     logger: { ...silentLogger, warn: (message, fields) => void told.push({ message, ...fields }) },
     config: parseConfig({ history }),
-    admits: () => state.isAdmitted
+    admits: (key) => {
+      noted.set(key, (noted.get(key) ?? 0) + 1)
+      return state.isAdmitted && (noted.get(key) ?? 0) <= state.admittedMax
+    }
   })
   const note = (path = 'x'): void => recorder.record({ request, action: 'download', path })
   const noteMany = (count: number): void => {
@@ -195,4 +201,22 @@ t.test('texts are cut to what a record may have, between two characters', async 
   await clock.advance(1000)
   t.equal(kept[0]?.path, 'ü'.repeat(512))
   t.equal(kept[0]?.detail, 'x'.repeat(1023))
+})
+
+t.test('who does very much does not hide behind it what counts', async (t) => {
+  const { clock, kept, state, recorder, noteMany } = start()
+  state.admittedMax = 3
+  noteMany(10)
+  const denied = new PeerbinError('permission-denied')
+  for (let i = 0; i < 10; i++) recorder.record({ request, action: 'delete', error: denied })
+  recorder.record({ request, action: 'login-failed', error: new PeerbinError('login-failed') })
+  recorder.record({ request, action: 'delete' })
+  await clock.advance(1000)
+  t.same(
+    kept.map(({ action }) => action),
+    ['download', 'download', 'download', 'login-failed', 'delete']
+  )
+  for (let i = 0; i < 10; i++) recorder.record({ request, action: 'share' })
+  await clock.advance(1000)
+  t.equal(kept.length, 6, 'and of that as much is kept, and no more')
 })

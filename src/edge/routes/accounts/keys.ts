@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { actorOf, asking } from '../../accounts/actor.ts'
+import type { Actor } from '../../accounts/actor.ts'
 import { newKey } from '../../accounts/api-keys.ts'
 import { idOf, keyAnswer, keySchema, messageSchema, refusals } from '../../accounts/answers.ts'
 import { cleanLabel } from '../../accounts/labels.ts'
@@ -45,13 +46,18 @@ const listKeys: Route = (app, context) => {
   )
 }
 
+/** Of a key that is made by another one: it does not outlive that. @param wanted ms since the epoch; null: no end */
+const endOf = ({ kind, expiresAt }: Actor, wanted: number | null): number | null =>
+  kind === 'key' && expiresAt !== null ? Math.min(expiresAt, wanted ?? Infinity) : wanted
+
 const createKey: Route = (app, context) => {
   app.post(
     '/api/me/keys',
     {
       schema: {
         summary: 'Make a key',
-        description: 'It is shown this once. A key makes none that may do what it may not do itself.',
+        description:
+          'It is shown this once. A key makes none that may do what it may not do itself, or that lives longer.',
         tags,
         response: {
           201: keySchema.extend({
@@ -74,7 +80,7 @@ const createKey: Route = (app, context) => {
         name: cleanLabel(name, 'name'),
         scopes: [...new Set(scopes)],
         secretHash: hashSecret(key),
-        expiresAt: expiresIn === undefined ? null : context.clock.now() + expiresIn * 1000
+        expiresAt: endOf(actor, expiresIn === undefined ? null : context.clock.now() + expiresIn * 1000)
       })
       const message = 'Keep the key now: it is not shown again.'
       return await reply.code(201).send({ message, key, ...keyAnswer(session) })

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { actorOf, asking } from '../../accounts/actor.ts'
 import { isoTime, messageSchema, refusals, signedInSchema, validSchema } from '../../accounts/answers.ts'
 import { clearSessionCookie } from '../../accounts/session-cookie.ts'
-import { signIn as signInAs } from '../../accounts/sign-in.ts'
+import { signIn as signInAs, typedName } from '../../accounts/sign-in.ts'
 import { assertMayHaveCookie, sendSignedIn, whoSignedIn } from '../../accounts/signed-in.ts'
 import type { Route } from '../../context.ts'
 import { jsonBodyOf, readJson } from '../../http/json-body.ts'
@@ -39,7 +39,7 @@ const login: Route = (app, context) => {
     async (request, reply) => {
       const body = await readJson(context, request, loginBody)
       assertMayHaveCookie(context, reply, body)
-      request.noted?.set({ actorName: body.username })
+      request.noted?.set({ actorName: typedName(body.username) })
       const signedIn = await signInAs(context, reply, body)
       request.noted?.set(whoSignedIn(signedIn))
       return sendSignedIn(context, reply, signedIn, {

@@ -1,6 +1,9 @@
 /** `GET`, `PATCH /api/files/{id}`, `DELETE /api/files/delete/{id}`: what is said of a file, and its end. */
 
 import { z } from 'zod'
+import { nameOf } from '../../../client/entry-upload.ts'
+import { isForbidden } from '../../../client/forbidden-types.ts'
+import { PeerbinError } from '../../../errors.ts'
 import * as s from '../../../protocol/schema.ts'
 import type { EntryId, EntryRecord } from '../../../types.ts'
 import { actorOf, asking } from '../../accounts/actor.ts'
@@ -55,7 +58,7 @@ const changes = z.strictObject({
 })
 
 async function change(
-  { controller }: EdgeContext,
+  { controller, config }: EdgeContext,
   actor: Actor,
   id: EntryId,
   { path, metadata, expires_in: expiresIn }: z.output<typeof changes>,
@@ -67,6 +70,10 @@ async function change(
     throw invalid('path', 'path, metadata or expires_in is needed')
   const { entry, now } = await controller.call('getEntry', asked)
   noted?.set({ owner: entry.owner, path: entry.path, ...(target !== undefined && { detail: target }) })
+  // what could not be stored under that name is not called so afterwards; its type was looked at when it came
+  const isRenamed = target !== undefined && nameOf(target) !== nameOf(entry.path)
+  if (isRenamed && isForbidden(config.edge.forbiddenTypes, { name: target, mediaType: '' }))
+    throw new PeerbinError('type-forbidden')
   // the one that others can be in the way of comes first: when it is refused, nothing has changed
   const moved =
     target === undefined ? undefined : await controller.call('moveEntry', { ...asked, path: target })
@@ -90,7 +97,7 @@ export const patchFile: Route = (app, context) => {
         params: entryParams,
         response: {
           200: json('As it is now', fileSchema),
-          ...refusals('409 path-taken, path-conflict; 413 too-large; 422 invalid-field')
+          ...refusals('409 path-taken, path-conflict; 413 too-large; 415 type-forbidden; 422 invalid-field')
         }
       },
       config: {

@@ -37,7 +37,7 @@ function check(request: FastifyRequest, limitBytes: number): void {
 }
 
 export const uploadFile: Route = (app, context) => {
-  const { addresses, clock, config } = context
+  const { addresses, clock, config, sessions } = context
   app.post(
     '/api/files/upload',
     {
@@ -67,6 +67,8 @@ export const uploadFile: Route = (app, context) => {
       using pass = addresses.upload(actor.user, 'user', bodyBytes)
       const parts = new FileForm(request, clock, config)
       const terms = await parts.begin()
+      // the fields before it can take as long as their sender likes; from here on a guard looks
+      await sessions.confirm(actor)
       request.noted?.set({ owner: actor.user, path: terms.path })
       const stored = await receiveFile(context, reply, { actor, form: parts, terms, pass, bodyBytes })
       const answer = uploadedAnswer(requestOrigin(context, request), stored)
