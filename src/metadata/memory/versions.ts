@@ -76,7 +76,12 @@ export const hasContent = (row: EntryRow): boolean => {
 export function addVersion(state: State, entry: CommitEntry, file: FileRecord): VersionRef {
   const { id, user, path, expiresAt, onlyNew = false, attempts = 1, graceMs = 0 } = entry
   const now = file.uploadedAt
-  const known = entryAt(state, user, path)
+  const before = entryAt(state, user, path)
+  const isOver = before !== undefined && before.expiresAt !== null && before.expiresAt <= now
+  if (isOver && state.entries.has(id)) throw new PeerbinError('upload-conflict')
+  // one whose time has come is gone, whether or not that was noticed
+  if (isOver) deleteEntry(state, { id: before.id, now, graceMs })
+  const known = isOver ? undefined : before
   if (known !== undefined && onlyNew && hasContent(known)) throw new PeerbinError('path-taken')
   const row = known ?? makeEntry(state, id, user, path, now)
   const number = row.last + 1

@@ -26,7 +26,7 @@ import { placeOf, placesFor } from '../entry-rules.ts'
 import type { EntriesTable, Schema, VersionsTable } from '../schema.ts'
 import { ATTEMPTS_MAX, LIVE } from './chunks.ts'
 import { laterOf, readEntry, takeEntry } from './entries.ts'
-import { deleteEntry, dropVersion } from './entry-removal.ts'
+import { deleteEntry, dropVersion, endExpiredAt } from './entry-removal.ts'
 import { claimPath, findPath, isBlocked } from './paths.ts'
 import { noteStatus } from './status-changes.ts'
 
@@ -90,6 +90,7 @@ export async function addVersion(
 ): Promise<VersionRef> {
   const { user, path, expiresAt, onlyNew = false, metadata, attempts = 1, graceMs = 0 } = commit
   const now = file.uploadedAt
+  await endExpiredAt(db, uuidBytes(user), path, { now, graceMs })
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const entry = await entryAt(db, uuidBytes(commit.id), uuidBytes(user), path, now)
     const row = await db
