@@ -103,10 +103,11 @@ function forgetFailures(row: EntryRow, below: number): number {
   return over.length
 }
 
-function limitVersions(state: State, row: EntryRow, dropAt: number): void {
-  for (const version of versionsOf(row))
-    if (version.record.number <= row.last - ENTRY_VERSIONS_MAX && version.record.number !== row.shown)
-      dropVersion(state, row, version, dropAt)
+/** Lets the oldest go of those that are too many. @param dropAt undefined: only records of failures, since a failure costs nothing that was stored */
+function limitVersions(state: State, row: EntryRow, dropAt?: number): void {
+  for (const version of versionsOf(row).slice(ENTRY_VERSIONS_MAX, 2 * ENTRY_VERSIONS_MAX))
+    if (version.record.number !== row.shown && (dropAt !== undefined || isFailed(version)))
+      dropVersion(state, row, version, dropAt ?? 0)
 }
 
 export function tell(state: State, row: EntryRow, number: number, at: number): void {
@@ -129,7 +130,7 @@ export function addFailure(state: State, opened: OpenUpload, { code, attempts, n
   const status = 'upload_failed' as const
   put(row, { ...nothing, number, status, uploadedAt: now, mediaType, metadata, code, attempts })
   if (!hasContent(row)) row.shown = number
-  limitVersions(state, row, now)
+  limitVersions(state, row)
   tell(state, row, number, now)
 }
 

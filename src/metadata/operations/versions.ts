@@ -155,21 +155,25 @@ async function forgetFailures(db: Kysely<Schema>, entry: Id, below: number): Pro
   return Number(forgotten.numDeletedRows)
 }
 
+/** Lets the oldest go of those that are too many. @param dropAt undefined: only records of failures, since a failure costs nothing that was stored */
 async function limitVersions(
   db: Kysely<Schema>,
   { id: entry, last, shown }: Selectable<EntriesTable>,
-  dropAt: number
+  dropAt?: number
 ): Promise<void> {
-  if (last <= ENTRY_VERSIONS_MAX) return
+  if (last <= ENTRY_VERSIONS_MAX) return // numbers are not given twice, so there are no more versions
   const over = await db
     .selectFrom('versions')
     .select(['entry', 'number', 'file'])
     .where('entry', '=', entry)
-    .where('number', '<=', last - ENTRY_VERSIONS_MAX)
-    .where('number', '!=', shown)
     .where('drop_at', 'is', null)
+    .orderBy('number', 'desc')
+    .limit(ENTRY_VERSIONS_MAX)
+    .offset(ENTRY_VERSIONS_MAX)
     .execute()
-  for (const version of over) await dropVersion(db, version, dropAt)
+  for (const version of over)
+    if (version.number !== shown && (dropAt !== undefined || version.file === null))
+      await dropVersion(db, version, dropAt ?? 0)
 }
 
 /** Says what has become of a version. */
@@ -232,7 +236,7 @@ export async function addFailure(
     uploaded_at: now,
     attempts
   })
-  await limitVersions(db, row, now)
+  await limitVersions(db, row)
   await tell(db, row, row.last, now)
 }
 
@@ -317,7 +321,8 @@ export async function deleteVersion(
   db: Kysely<Schema>,
   { id, version: number, now, graceMs }: Request<'deleteVersion'>
 ): Promise<EntryRecord | undefined> {
-  const { id: entry } = await takeEntry(db, id)
+  const taken = await takeEntry(db, id)
+  const entry = taken.id
   const version = await liveVersion(db, entry, number)
   const left = (await versionsOf(db, entry)).filter((each) => each.number !== number)
   if (left.length === 0) {
@@ -325,19 +330,20 @@ export async function deleteVersion(
     return undefined
   }
   await dropVersion(db, version, now + graceMs)
-  await showNewest(db, entry, left, now)
+  await showNewest(db, taken, left, now)
   return await readEntry(db, id)
 }
 
-/** Of what is left the newest with content counts, or the newest that failed. @param left the newest first, not empty */
+/** Of what is left the newest with content counts, or the newest that failed; but what counted goes on. @param left the newest first, not empty */
 export async function showNewest(
   db: Kysely<Schema>,
-  entry: Id,
+  { id: entry, shown: before }: Pick<Selectable<EntriesTable>, 'id' | 'shown'>,
   left: ReadonlyArray<{ number: number; file: Id | null; size: number | null }>,
   now?: number
 ): Promise<void> {
   const [newest] = left
-  const shown = left.find(({ file }) => file !== null) ?? newest
+  const stored = left.filter(({ file }) => file !== null)
+  const shown = stored.find(({ number }) => number === before) ?? stored[0] ?? newest
   if (newest === undefined || shown === undefined) return
   await db
     .updateTable('entries')
