@@ -5,6 +5,9 @@ import type { StatusCursor } from '../../metadata-store.ts'
 import type { Member } from '../../types.ts'
 import type { UserFilesDeps } from './user-files.ts'
 
+/** Pause between two pages on which nothing has changed: where a node is full, uploads owe a copy for months, and there may be a hundred thousand of them. */
+const PAGE_PAUSE_MS = 100
+
 /** Files expire, content whose grace is over is let go, failures are forgotten. */
 export function createEntrySettler(
   deps: Pick<UserFilesDeps, 'store' | 'time' | 'config' | 'onEnded'>
@@ -45,9 +48,10 @@ export function createStatusSettler(
     idleMs: config.controller.settleIntervalMs,
     async step() {
       const request = { copies: wanted(), after, limit: config.controller.batchMax, now: time.now() }
-      const { next } = await store.settleStatuses(request)
+      const { changed, next } = await store.settleStatuses(request)
       after = next ?? undefined
-      return next === null ? 'idle' : 'busy'
+      if (next === null) return 'idle'
+      return changed > 0 ? 'busy' : { retryAfterMs: PAGE_PAUSE_MS }
     }
   }
 }
