@@ -216,19 +216,19 @@ export const ERRORS = {
   'version-unknown': spec(404, false, EXIT.refused, 'The file does not have this version.'),
   'share-unknown': spec(404, false, EXIT.refused, 'The file does not have this share link.'),
   'path-taken': spec(409, false, EXIT.refused, 'There is a file of this name already.'),
-  'path-conflict': spec(
-    409,
-    false,
-    EXIT.refused,
-    'A file and a folder cannot have the same name.'
-  ),
+  'path-conflict': spec(409, false, EXIT.refused, 'A file and a folder cannot have the same name.'),
   'quota-exceeded': spec(
     507,
     false,
     EXIT.refused,
     'Your space is used up. Please delete files you no longer need.'
   ),
-  'upload-failed': spec(409, false, EXIT.refused, 'The upload of this version failed: there is nothing of it.'),
+  'upload-failed': spec(
+    409,
+    false,
+    EXIT.refused,
+    'The upload of this version failed: there is nothing of it.'
+  ),
   'shares-full': spec(
     409,
     false,

@@ -58,6 +58,47 @@ export interface EntryPage {
   next: EntryCursor | null
 }
 
+/** The version of a user's file that a commit makes. */
+export interface CommitEntry {
+  /** Of a new entry; where there is one at the path, that gets the version. */
+  id: EntryId
+  user: UserId
+  path: string
+  /** Null: it never expires; undefined: as the entry had it. */
+  expiresAt?: number | null | undefined
+  /** Refused where there is a version with content at the path. */
+  onlyNew?: boolean | undefined
+  /** In place of those that the upload was opened with. */
+  metadata?: Record<string, string> | undefined
+  /** Default: 1. */
+  attempts?: number | undefined
+  /** How long versions that are too many (ENTRY_VERSIONS_MAX) are kept for those who are reading them; default: not at all. */
+  graceMs?: number | undefined
+}
+
+/** Which version of which entry. */
+export interface VersionRef {
+  entry: EntryId
+  version: number
+}
+
+/** A file's place that was found by its manifest. */
+export interface AdoptEntry {
+  id: EntryId
+  user: UserId
+  path: string
+  /** The number that it most likely had; another one where that is taken. */
+  version: number
+  expiresAt: number | null
+}
+
+/** Why an upload failed: a code of errors.ts, and how often was tried. */
+export interface UploadFailure {
+  code: string
+  attempts: number
+  now: number
+}
+
 /** What became of a version. Told in the transaction that changes it (metadata/operations/status-changes.ts). */
 export interface StatusChange {
   owner: UserId

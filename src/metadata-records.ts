@@ -1,5 +1,6 @@
 /** What the metadata keeps and is asked for: the nouns of metadata-store.ts, which says what is done with them. */
 
+import type { AdoptEntry, CommitEntry } from './metadata-entries.ts'
 import type {
   Address,
   ByteRange,
@@ -165,30 +166,6 @@ export interface NewLink {
   password?: PasswordRecord | undefined
   /** hashSecret of the proof that whoever claims has to show. */
   proofHash?: SecretHash | undefined
-}
-
-/** The version of a user's file that a commit makes. */
-export interface CommitEntry {
-  /** Of a new entry; where there is one at the path, that gets the version. */
-  id: EntryId
-  user: UserId
-  path: string
-  /** Null: it never expires; undefined: as the entry had it. */
-  expiresAt?: number | null | undefined
-  /** Refused where there is a version with content at the path. */
-  onlyNew?: boolean | undefined
-  /** In place of those that the upload was opened with. */
-  metadata?: Record<string, string> | undefined
-  /** Default: 1. */
-  attempts?: number | undefined
-  /** How long versions that are too many (ENTRY_VERSIONS_MAX) are kept for those who are reading them; default: not at all. */
-  graceMs?: number | undefined
-}
-
-/** Which version of which entry. */
-export interface VersionRef {
-  entry: EntryId
-  version: number
 }
 
 /** A file as it was committed, and what it became of a user's. */
@@ -360,15 +337,6 @@ export interface AdoptFile {
   entry?: AdoptEntry | undefined
 }
 
-export interface AdoptEntry {
-  id: EntryId
-  user: UserId
-  path: string
-  /** The number that it most likely had; another one where that is taken. */
-  version: number
-  expiresAt: number | null
-}
-
 export interface SuspendedLink {
   tokenHash: SecretHash
   fileId: FileId
@@ -393,11 +361,4 @@ export interface StoreStats {
   linksSuspended: number
   /** Bytes of live files and open uploads that belong to no user. Those of a user: usedSpace. */
   spaceUsed: { anonymous: number }
-}
-
-/** Why an upload failed: a code of errors.ts, and how often was tried. */
-export interface UploadFailure {
-  code: string
-  attempts: number
-  now: number
 }

@@ -8,7 +8,7 @@
  * - Time comes in as `now`; no operation reads a clock. Lists are keyset pages: `after` is the last key of the page before.
  */
 
-import type { EntryRecords } from './metadata-entries.ts'
+import type { EntryRecords, UploadFailure } from './metadata-entries.ts'
 import type { HistoryRecords } from './history.ts'
 import type {
   NodeRecord,
@@ -25,7 +25,6 @@ import type {
   CommitUpload,
   CommittedFile,
   SpaceKey,
-  UploadFailure,
   NodeBoot,
   Claim,
   ClaimProgress,

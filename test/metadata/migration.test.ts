@@ -20,6 +20,7 @@ import type { Term } from '../../src/types.ts'
 import { addKey, holding, newUser, signIn } from '../conformance/account-fixture.ts'
 import {
   BOOTS,
+  CHUNK_BYTES,
   EXPIRY,
   LEASE_MS,
   START,
@@ -38,6 +39,8 @@ import {
   uploadId,
   writerOf
 } from '../conformance/metadata-fixture.ts'
+import { ANN, addEntry } from '../conformance/entry-fixture.ts'
+import { historyRecord } from '../conformance/metadata-history.ts'
 import { auditFile } from './audit.ts'
 import { dumpFile } from './dump.ts'
 import { testFolder } from '../kit/test-folder.ts'
@@ -104,6 +107,8 @@ t.test('a file of version 1 is opened, with everything that is in it', async (t)
   t.match(await store.findLink(tokenOf('live')), { link: { isProtected: false }, password: null })
   t.match(await store.findLink(tokenOf('live')), NOTHING_NEW)
   t.match(await store.stats(3), { spaceUsed: { anonymous: 20 } }, 'what was there takes up space')
+  t.match(await store.listHistory({ order: 'newest', limit: 10 }), { records: [], next: null })
+  t.equal(await store.recordHistory([historyRecord('first')]), 1)
   t.match(await commitOpenOne(store), { name: 'open' })
   t.match(await store.stats(3), { spaceUsed: { anonymous: 30 } })
   for (const name of ['live', 'revoked', 'open']) {
@@ -186,6 +191,20 @@ t.test('a file of version 5 is opened: it has no accounts, and takes them', asyn
   await store.open()
   t.equal(await store.hasAdmin(), true)
   t.strictSame(await holding(store, ['a', 'key']), ['a', 'key'])
+})
+
+t.test('an old file takes users’ files, and what took up space does so still', async (t) => {
+  const { store, file } = await openOldFile(t, VERSION_5)
+  const { spaceUsed } = await store.stats(3)
+  t.ok(spaceUsed.anonymous > 0)
+  t.equal(await store.usedSpace('anonymous'), spaceUsed.anonymous)
+  const { entry } = await addEntry(store, 'new', { path: 'x/new' })
+  t.equal(await store.usedSpace(`user:${ANN}`), CHUNK_BYTES)
+  t.match(await store.stats(3), { spaceUsed })
+  await store.close()
+  t.strictSame(auditFile(file), [])
+  await store.open()
+  t.match(await store.findEntry(ANN, 'x/new'), { entry: { id: entry, current: { number: 1 } } })
 })
 
 t.test('and it comes to its end like any other', async (t) => {

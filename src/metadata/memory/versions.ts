@@ -256,7 +256,10 @@ export function adoptVersion(state: State, entry: AdoptEntry, file: FileRecord):
   const number = row.versions.has(version) || version <= 0 ? row.last + 1 : version
   put(row, { ...contentOf(file), number, status: 'cached', attempts: 1 })
   const shown = row.versions.get(row.shown)?.record
-  const isNewer = shown === undefined || shown.file === null || shown.uploadedAt <= file.uploadedAt
+  const isNewer =
+    shown === undefined ||
+    shown.file === null ||
+    (shown.uploadedAt - file.uploadedAt || row.shown - number) < 0
   if (!isNewer) return
   row.shown = number
   row.changedAt = Math.max(row.changedAt, file.uploadedAt)

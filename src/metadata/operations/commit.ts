@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
-import type { CommitUpload, CommittedFile, NewLink } from '../../metadata-store.ts'
+import type { CommitEntry, CommitUpload, CommittedFile, NewLink, VersionRef } from '../../metadata-store.ts'
 import type { FileRecord } from '../../types.ts'
 import { decodeOpened, encodeMetadata, encodePassword, entryOf, hashBytes, uuidBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
@@ -76,14 +76,23 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new PeerbinError('upload-conflict')
   await changeSpace(db, closed.space, commit.sizeBytes - closed.reserved)
   if (commit.link !== undefined) await insertLink(db, commit.link, commit)
-  const became = commit.entry && (await addVersion(db, commit.entry, { id: commit.file, ...commit }))
-  if (became !== undefined)
-    await db
-      .updateTable('uploads')
-      .set({ entry: uuidBytes(became.entry), version: became.version })
-      .where('id', '=', upload)
-      .execute()
+  const became = commit.entry && (await makeVersion(db, commit.entry, commit))
   return { ...(await fileThere(db, commit)), ...became }
+}
+
+/** The upload remembers it, for whoever asks again. */
+async function makeVersion(
+  db: Kysely<Schema>,
+  entry: CommitEntry,
+  commit: CommitUpload
+): Promise<VersionRef> {
+  const made = await addVersion(db, entry, { id: commit.file, ...commit })
+  await db
+    .updateTable('uploads')
+    .set({ entry: uuidBytes(made.entry), version: made.version })
+    .where('id', '=', uuidBytes(commit.upload))
+    .execute()
+  return made
 }
 
 async function fileThere(db: Kysely<Schema>, commit: CommitUpload): Promise<FileRecord> {

@@ -114,8 +114,10 @@ async function forgetEntries(db: Kysely<Schema>, { now, graceMs }: Times, limit:
     .select('id')
     .where('state', '=', DELETED)
     .where('ended_at', '<=', now - graceMs)
-    .where(({ not, exists, selectFrom }) =>
-      not(exists(selectFrom('versions').select('number').whereRef('versions.entry', '=', 'entries.id')))
+    .where((eb) =>
+      eb.not(
+        eb.exists(eb.selectFrom('versions').select('number').whereRef('versions.entry', '=', 'entries.id'))
+      )
     )
     .orderBy('ended_at')
     .orderBy('id')

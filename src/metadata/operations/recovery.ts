@@ -13,7 +13,7 @@ import { findName, nextNumber, raiseNumber, readNumber } from './counters.ts'
 import { readLink } from './links.ts'
 import { readSentLink } from './sent.ts'
 import { changeSpace, makeSpace } from './space.ts'
-import { adoptVersion } from './versions.ts'
+import { adoptVersion } from './adopt-version.ts'
 
 export async function adoptFile(db: Kysely<Schema>, adopt: AdoptFile): Promise<boolean> {
   const { file, manifest, chunks, link } = adopt

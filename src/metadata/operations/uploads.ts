@@ -17,7 +17,7 @@ import { addReference, copiesByDigest } from './chunks.ts'
 import { nextNumber, readNumber } from './counters.ts'
 import { dropPieces } from './pieces.ts'
 import { changeSpace, takeSpace } from './space.ts'
-import { addFailure } from './versions.ts'
+import { addFailure } from './failed-uploads.ts'
 
 const NO_SPACE: UploadSpace = { key: 'anonymous', bytes: 0, bytesMax: undefined }
 export const OPEN = sql<'open'>`'open'`

@@ -3,31 +3,16 @@
 import { sql } from 'kysely'
 import type { Kysely, Selectable } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
-import type {
-  AdoptEntry,
-  CommitEntry,
-  EntryRecords,
-  UploadFailure,
-  VersionRef
-} from '../../metadata-store.ts'
+import type { CommitEntry, EntryRecords, VersionRef } from '../../metadata-store.ts'
 import { ENTRY_VERSIONS_MAX } from '../../protocol/limits.ts'
-import type { EntryRecord, FileId, UploadId } from '../../types.ts'
-import {
-  decodeFailure,
-  encodeFailure,
-  encodeMetadata,
-  entryOf,
-  fileOf,
-  userOf,
-  uuidBytes
-} from '../columns.ts'
-import type { Opened } from '../columns.ts'
-import { placeOf, placesFor } from '../entry-rules.ts'
+import type { EntryRecord, FileId } from '../../types.ts'
+import { decodeFailure, encodeMetadata, entryOf, fileOf, userOf, uuidBytes } from '../columns.ts'
+import { placeOf } from '../entry-rules.ts'
 import type { EntriesTable, Schema, VersionsTable } from '../schema.ts'
 import { ATTEMPTS_MAX, LIVE } from './chunks.ts'
 import { laterOf, readEntry, takeEntry } from './entries.ts'
 import { deleteEntry, dropVersion, endExpiredAt } from './entry-removal.ts'
-import { claimPath, findPath, isBlocked } from './paths.ts'
+import { claimPath, findPath } from './paths.ts'
 import { noteStatus } from './status-changes.ts'
 
 type Id = Uint8Array
@@ -36,7 +21,7 @@ type Request<Name extends keyof EntryRecords> = Parameters<EntryRecords[Name]>[0
 export const FAILED = sql<'upload_failed'>`'upload_failed'`
 
 /** Content of a new version. */
-interface Content {
+export interface Content {
   id: FileId
   sizeBytes: number
   uploadedAt: number
@@ -72,7 +57,7 @@ async function makeEntry(db: Kysely<Schema>, id: Id, owner: Id, path: string, no
 }
 
 /** Of the entry at a path, or of one that is made there. @throws `path-conflict` */
-async function entryAt(db: Kysely<Schema>, id: Id, owner: Id, path: string, now: number): Promise<Id> {
+export async function entryAt(db: Kysely<Schema>, id: Id, owner: Id, path: string, now: number): Promise<Id> {
   const known = await findPath(db, owner, path)
   if (known === undefined) {
     await makeEntry(db, id, owner, path, now)
@@ -133,7 +118,7 @@ export async function addVersion(
 type NewVersion = Pick<Selectable<VersionsTable>, 'number' | 'status' | 'uploaded_at' | 'attempts'> &
   Partial<Selectable<VersionsTable>>
 
-async function insertVersion(
+export async function insertVersion(
   db: Kysely<Schema>,
   { id: entry }: Pick<Selectable<EntriesTable>, 'id'>,
   version: NewVersion
@@ -156,7 +141,7 @@ async function forgetFailures(db: Kysely<Schema>, entry: Id, below: number): Pro
 }
 
 /** Lets the oldest go of those that are too many. @param dropAt undefined: only records of failures, since a failure costs nothing that was stored */
-async function limitVersions(
+export async function limitVersions(
   db: Kysely<Schema>,
   { id: entry, last, shown }: Selectable<EntriesTable>,
   dropAt?: number
@@ -202,42 +187,6 @@ export async function tell(
     attempts: version.attempts,
     at
   })
-}
-
-/** An upload that failed, where it would have gone; nothing where nothing can be. */
-export async function addFailure(
-  db: Kysely<Schema>,
-  upload: UploadId,
-  { owner, mediaType, metadata }: Opened,
-  { code, attempts, now }: UploadFailure
-): Promise<void> {
-  if (owner === undefined) return
-  const user = uuidBytes(owner.user)
-  if (await isBlocked(db, user, owner.path)) return
-  const entry = await entryAt(db, uuidBytes(upload), user, owner.path, now)
-  const row = await db
-    .updateTable('entries')
-    .set({
-      last: sql<number>`last + 1`,
-      // what has content counts on, and the failure is told beside it
-      shown: sql<number>`case when stored = 1 then shown else last + 1 end`,
-      failed: sql<number>`case when stored = 1 then last + 1 else 0 end`
-    })
-    .where('id', '=', entry)
-    .where('state', '=', LIVE)
-    .returningAll()
-    .executeTakeFirst()
-  if (row === undefined) return // deleted at the same moment
-  await insertVersion(db, row, {
-    number: row.last,
-    status: 'upload_failed',
-    metadata: encodeMetadata(metadata),
-    failure: encodeFailure({ code, mediaType }),
-    uploaded_at: now,
-    attempts
-  })
-  await limitVersions(db, row)
-  await tell(db, row, row.last, now)
 }
 
 /** One that has not ended. @throws `version-unknown` */
@@ -372,83 +321,4 @@ export async function pruneVersions(
   if (over.length > 0)
     await db.updateTable('entries').set({ changed_at: now }).where('id', '=', entry).execute()
   return over.length + (await forgetFailures(db, entry, kept.at(-1)?.number ?? 0))
-}
-
-/** A version found by its manifest: it joins its entry, or the one at its path. */
-export async function adoptVersion(db: Kysely<Schema>, adopt: AdoptEntry, file: Content): Promise<void> {
-  const { id, user, version, expiresAt } = adopt
-  const itself = await db
-    .selectFrom('entries')
-    .select('id')
-    .where('id', '=', uuidBytes(id))
-    .where('owner', '=', uuidBytes(user))
-    .where('state', '=', LIVE)
-    .executeTakeFirst()
-  const entry = itself?.id ?? (await placeFor(db, adopt, file))
-  const taken = await db
-    .selectFrom('versions')
-    .select('number')
-    .where('entry', '=', entry)
-    .where('number', '=', version)
-    .executeTakeFirst()
-  const before = await db.selectFrom('entries').selectAll().where('id', '=', entry).executeTakeFirstOrThrow()
-  const number = taken === undefined ? version : before.last + 1
-  await insertVersion(db, before, {
-    number,
-    status: 'cached',
-    file: uuidBytes(file.id),
-    uploaded_at: file.uploadedAt,
-    attempts: 1
-  })
-  const shown = await db
-    .selectFrom('versions')
-    .select('uploaded_at')
-    .where('entry', '=', entry)
-    .where('number', '=', before.shown)
-    .where('file', 'is not', null)
-    .executeTakeFirst()
-  const isNewer = shown === undefined || shown.uploaded_at <= file.uploadedAt
-  await db
-    .updateTable('entries')
-    .set({
-      last: Math.max(before.last, number),
-      ...(isNewer && {
-        shown: number,
-        stored: 1,
-        failed: await failedAfter(db, entry, number),
-        size: file.sizeBytes,
-        changed_at: laterOf('changed_at', file.uploadedAt),
-        expires_at: expiresAt
-      })
-    })
-    .where('id', '=', entry)
-    .execute()
-}
-
-/** The newest that failed after a version; 0: none did. */
-async function failedAfter(db: Kysely<Schema>, entry: Id, number: number): Promise<number> {
-  const row = await db
-    .selectFrom('versions')
-    .select('number')
-    .where('entry', '=', entry)
-    .where('number', '>', number)
-    .where('status', '=', FAILED)
-    .orderBy('number', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  return row?.number ?? 0
-}
-
-/** At its path, or beside it where that cannot be; under its id, or the file's where that is taken. */
-async function placeFor(db: Kysely<Schema>, { id, user, path }: AdoptEntry, file: Content): Promise<Id> {
-  const owner = uuidBytes(user)
-  const isTaken = await db
-    .selectFrom('entries')
-    .select('id')
-    .where('id', '=', uuidBytes(id))
-    .executeTakeFirst()
-  const free = uuidBytes(isTaken === undefined ? id : file.id)
-  for (const place of placesFor(path, file.id))
-    if (!(await isBlocked(db, owner, place))) return await entryAt(db, free, owner, place, file.uploadedAt)
-  throw new PeerbinError('path-conflict')
 }

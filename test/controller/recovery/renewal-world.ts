@@ -11,7 +11,7 @@ import { createNode, MemoryChunkStore, MemoryHub, newClusterKey } from '../../..
 import type { MetadataStore } from '../../../src/metadata-store.ts'
 import { chunkIdOf, sha256 } from '../../../src/protocol/ids.ts'
 import { encodeManifest } from '../../../src/protocol/manifest.ts'
-import type { Manifest, ManifestLink } from '../../../src/protocol/manifest.ts'
+import type { Manifest, ManifestEntry, ManifestLink } from '../../../src/protocol/manifest.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { silentLogger } from '../../../src/runtime/logger.ts'
 import { systemRandom } from '../../../src/runtime/random.ts'
@@ -59,8 +59,8 @@ export class RenewalWorld {
     this.#peer = peer
   }
 
-  /** Places a file of one chunk on these nodes (all, if none are given), as one that was committed at that generation. */
-  async place(name: string, generation: number, on = this.nodes): Promise<PlacedFile> {
+  /** Places a file of one chunk on these nodes (all, if none are given), as one that was committed at that generation; a user's, without a link, if `entry` says so. */
+  async place(name: string, generation: number, on = this.nodes, entry?: ManifestEntry): Promise<PlacedFile> {
     const content = randomBytes(1000)
     const manifest: PlacedFile['manifest'] = {
       id: randomUUID() as FileId,
@@ -73,7 +73,9 @@ export class RenewalWorld {
       chunks: [{ id: chunkIdOf(content), sizeBytes: content.byteLength }],
       link: { tokenHash: secretHash(), deleteHash: secretHash(), downloads: 1, expiresAt: NOW + HOUR }
     }
-    const bytes = encodeManifest(manifest, this.cluster.secret, systemRandom)
+    const { link: _link, ...rest } = manifest
+    const written = entry === undefined ? manifest : { ...rest, entry }
+    const bytes = encodeManifest(written, this.cluster.secret, systemRandom)
     const parts = [content, bytes].map((part) => ({ id: chunkIdOf(part), bytes: part, generation }))
     const file = { manifest, chunk: chunkIdOf(bytes), parts }
     await this.placeAgain(file, on)

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import type { Test } from 'tap'
 import { SETTINGS } from '../../../src/controller/settings.ts'
@@ -5,7 +6,7 @@ import { MemoryMetadataStore } from '../../../src/metadata/memory-metadata-store
 import { SqliteMetadataStore } from '../../../src/metadata/sqlite-metadata-store.ts'
 import type { MetadataStore } from '../../../src/metadata-store.ts'
 import { silentLogger } from '../../../src/runtime/logger.ts'
-import type { Generation, SecretHash } from '../../../src/types.ts'
+import type { EntryId, Generation, SecretHash, Term, UserId } from '../../../src/types.ts'
 import { addKey, addUser, holding, signIn } from '../../conformance/account-fixture.ts'
 import { node } from '../../conformance/metadata-fixture.ts'
 import type { PlacedFile } from './renewal-world.ts'
@@ -143,3 +144,44 @@ t.test(
     t.ok(await signIn(store, 'a', 'again', ends))
   }
 )
+
+t.test('files of users are found by their manifests, but not those that a node was to delete', async (t) => {
+  const world = await start(t)
+  const store = await memoryStore()
+  const user = randomUUID() as UserId
+  const entry = (version: number, path = 'x/y.txt') => ({
+    id: '00000000-0000-4000-8000-000000000009' as EntryId,
+    user,
+    path,
+    version,
+    expiresAt: null
+  })
+  const second = await world.place('second', 50, world.nodes, entry(2))
+  await world.place('first', 50, world.nodes, entry(1))
+  await world.place('over', 50, world.nodes, {
+    ...entry(1, 'z'),
+    id: randomUUID() as EntryId,
+    expiresAt: NOW - 1
+  })
+  const deleted = await world.place('deleted', 50, world.nodes, {
+    ...entry(1, 'q'),
+    id: randomUUID() as EntryId
+  })
+  const [node] = world.nodes
+  if (node === undefined) return t.fail('there is a node')
+  const receipt = {
+    peer: node.peer,
+    host: node.host,
+    chunk: deleted.chunk,
+    generation: 50 as Generation,
+    boot: 1
+  }
+  await store.raiseCounters({ term: 0 as Term, generation: 60 as Generation })
+  await store.recordReceipts([receipt]) // of a chunk that nothing refers to: it is to be deleted
+  t.match(await world.renew(store), { found: { adopted: 2, expired: 2 } })
+  const { entry: found } = await store.findEntry(user, 'X/Y.txt')
+  t.match(found, { current: { number: 2, file: second.manifest.id, status: 'cached' } })
+  t.equal((await store.listVersions(entry(1).id, undefined, 9)).length, 2)
+  for (const path of ['q', 'z']) t.match(await store.findEntry(user, path), { entry: undefined })
+  t.match(await world.renew(store), { found: { adopted: 0 } }, 'running it again adopts nothing twice')
+})

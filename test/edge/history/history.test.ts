@@ -12,6 +12,7 @@ import { PASSWORD, api, newAdmin, newKey, register, signIn, textOf } from '../ac
 import type { Answer, User } from '../accounts/accounts-kit.ts'
 import { sampleBytes, startEdges, upload } from '../edge-cluster.ts'
 import { fetchFile, stored } from '../files/files-kit.ts'
+import { findRecord, recordsOf } from './records-kit.ts'
 
 const edges = await startEdges(t, { edges: 2, config: { history: { sendMs: 20, eventPollMs: 20 } } })
 const url = edges.url()
@@ -19,23 +20,9 @@ const ann = await register(url, 'Ann')
 const bob = await register(url, 'Bob')
 const admin = await newAdmin(edges, 'Root')
 
-const recordsOf = ({ json }: Answer): RecordAnswer[] => json['records'] as RecordAnswer[]
 const ask = async (path: string, { token }: User): Promise<Answer> => api(url, `GET ${path}`, { token })
-
-/** Waits for a record to arrive that is like this one. */
-async function find(who: User, path: string, like: Partial<RecordAnswer>): Promise<RecordAnswer> {
-  let found: RecordAnswer | undefined
-  await until(`a record like ${JSON.stringify(like)}`, async () => {
-    const records = recordsOf(await ask(path, who))
-    found = records.find((each) =>
-      Object.entries(like).every(([key, value]) => each[key as keyof RecordAnswer] === value)
-    )
-    return found !== undefined
-  })
-  if (found === undefined) throw new Error('it was found')
-  return found
-}
-
+const find = async (who: User, path: string, like: Partial<RecordAnswer>): Promise<RecordAnswer> =>
+  findRecord(like, async () => ask(path, who))
 const log = async (like: Partial<RecordAnswer>) => find(admin, '/api/access-log', like)
 
 t.test('signing in, up and out, with right passwords and wrong ones', async (t) => {
@@ -114,6 +101,30 @@ t.test('uploads and redemptions of links, by whoever it was', async (t) => {
     recordsOf(await ask(`/api/access-log?file=${id}&order=oldest`, admin)).map(({ outcome }) => outcome),
     ['ok', 'ok', 'link-used']
   )
+})
+
+t.test('an upload in parts is recorded once, when it ends, with how long it took in all', async (t) => {
+  const bytes = new Uint8Array(sampleBytes(2000, 3))
+  const tus = { 'tus-resumable': '1.0.0' }
+  const name = `filename ${Buffer.from('parts.bin').toString('base64')}`
+  const created = await fetch(`${url}/files/`, {
+    method: 'POST',
+    headers: { ...tus, 'upload-length': String(bytes.byteLength), 'upload-metadata': name }
+  })
+  const place = created.headers.get('location') ?? ''
+  for (const [from, to] of [
+    [0, 500],
+    [500, 2000]
+  ] as const) {
+    const part = { ...tus, 'upload-offset': String(from), 'content-type': 'application/offset+octet-stream' }
+    await fetch(place, { method: 'PATCH', headers: part, body: bytes.slice(from, to) })
+    await fetch(place, { method: 'HEAD', headers: tus })
+  }
+  const like = { action: 'link.upload', path: 'parts.bin' } as const
+  t.match(await log(like), { bytes: 2000, duration_ms: Number, outcome: 'ok', file_id: String })
+  const all = recordsOf(await ask('/api/access-log?action=link.upload', admin))
+  t.equal(all.filter(({ path }) => path === 'parts.bin').length, 1)
+  t.notMatch(JSON.stringify(all), place.split('/').at(-1) ?? '', 'and the address of the upload is not in it')
 })
 
 t.test('a download that was cut off says how far it came', async (t) => {
