@@ -114,7 +114,7 @@ export class Controller implements Service {
     const chunks = new FileChunks({ store, membership, onRead: (ids) => parts.repair.noteReads(ids) })
     const onGarbage = (): void => loops.condemner.nudge()
     const onEnded = (): void => loops.settler.nudge()
-    const files = createUserFiles({ ...shared, chunks, notes: parts.snapshots, onEnded })
+    const files = createUserFiles({ ...shared, ...parts, chunks, notes: parts.snapshots, onEnded })
     const loops = createLoops(shared, { ...parts, files })
     const uploads = new UploadService({ ...shared, ...parts, self: network.self, onGarbage })
     this.#server = serve({

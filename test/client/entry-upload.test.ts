@@ -174,6 +174,18 @@ t.test('an upload of a user', async (t) => {
   })
 })
 
+t.test('nothing is owed to a node that is being emptied', async (t) => {
+  const { writer, client, cluster } = await start(t)
+  const { controller } = client
+  const operator = await cluster.client('admin')
+  await operator.controller.call('drainNode', { peer: cluster.node(2).peer, draining: true })
+  const { entry: id } = await writer.uploadEntry(entryUpload(bytesOf(100), 'x'))
+  await until('nothing is owed', async () => {
+    const { version } = await controller.call('getEntry', { actor: ann, id })
+    return version.status === 'uploaded_successfully'
+  })
+})
+
 t.test('nobody reaches the files of others, except administrators', async (t) => {
   const { writer, client } = await start(t)
   const { controller } = client

@@ -159,6 +159,22 @@ async function testCommits(t: Test, makeStore: MakeStore): Promise<void> {
     t.match(await commit(), { entry: entryId('b'), version: 1 }, 'the same upload, when there is room')
   })
 
+  await t.test('an upload to the path of a file whose time has come makes a new one', async (t) => {
+    const store = await makeStore(t)
+    const share = { tokenHash: hash('token'), deleteHash: hash('delete'), downloads: 1, expiresAt: EXPIRY }
+    await addEntry(store, 'a', { path: 'x', expiresAt: START + 10 })
+    await store.shareEntry({ id, link: share, now: START })
+    t.match(await addEntry(store, 'b', { path: 'x', now: START + 9 }), { entry: id, version: 2 })
+    const commit = await prepareEntry(store, 'c', { path: 'x', now: START + 10, onlyNew: true })
+    t.match(await commit(), { entry: entryId('c'), version: 1 }, 'though nobody has noticed it yet')
+    t.match(await store.findLink(share.tokenHash), { link: { state: 'revoked' } })
+    await settleEntries(store, START + 10 + GRACE_MS)
+    await settleAll(store, START + 10 + GRACE_MS)
+    t.match(await store.findEntry(ANN, 'x'), { entry: { id: entryId('c'), expiresAt: null } })
+    t.match(await store.getFile(fileId('c')), { state: 'live' }, 'it does not go with the one before')
+    t.equal(await store.usedSpace(`user:${ANN}`), CHUNK_BYTES)
+  })
+
   await t.test('an id is one entry’s for ever', async (t) => {
     const store = await makeStore(t)
     const first = await prepareEntry(store, 'a', { path: 'x' })

@@ -1,7 +1,10 @@
 import type { Test } from 'tap'
+import type { MetadataStore } from '../../src/metadata-store.ts'
+import { ENTRY_VERSIONS_MAX } from '../../src/protocol/limits.ts'
 import type { MakeStore } from './metadata-fixture.ts'
 import {
   ANN,
+  FAILED_MS,
   addEntry,
   entryId,
   numbersOf,
@@ -26,7 +29,8 @@ import {
   rejectsWith,
   revoke,
   settleAll,
-  tokenOf
+  tokenOf,
+  uploadId
 } from './metadata-fixture.ts'
 
 const id = entryId('a')
@@ -219,6 +223,11 @@ async function testShares(t: Test, makeStore: MakeStore): Promise<void> {
   )
 }
 
+async function fail(store: MetadataStore, name: string, now: number): Promise<void> {
+  await prepareEntry(store, name, { path: 'x' })
+  await store.abandonUpload(uploadId(name), { failure: { code: 'busy', attempts: 1, now } })
+}
+
 async function testStatuses(t: Test, makeStore: MakeStore): Promise<void> {
   await t.test('a version is cached until each of its chunks has its copies', async (t) => {
     const store = await makeStore(t)
@@ -288,6 +297,29 @@ async function testAdoption(t: Test, makeStore: MakeStore): Promise<void> {
     t.strictSame(await numbersOf(store, 'a'), [4, 3, 2, 1])
     t.equal(await store.usedSpace(`user:${ANN}`), 4 * CHUNK_BYTES)
     t.match(await addEntry(store, 'e', { path: 'x' }), { version: 5 })
+  })
+
+  await t.test('what counts goes on counting beside an older one with a greater number', async (t) => {
+    const store = await makeStore(t)
+    await store.adoptFile(found('a', { version: 1, uploadedAt: START + 3 }))
+    await store.adoptFile(found('b', { version: 2, uploadedAt: START + 2 }))
+    await store.adoptFile(found('c', { version: 3, uploadedAt: START + 1 }))
+    await fail(store, 'd', START)
+    t.match(await store.getEntry(id), { current: { number: 1 }, failed: { number: 4 } })
+    await settleEntries(store, START + FAILED_MS)
+    t.match(await store.getEntry(id), { current: { number: 1 }, failed: null }, 'a failure was forgotten')
+    t.match(await store.deleteVersion({ id, version: 3, ...times }), { current: { number: 1 } })
+    t.match(await store.deleteVersion({ id, version: 1, ...times }), { current: { number: 2 } })
+  })
+
+  await t.test('however many uploads fail, what was stored is there', async (t) => {
+    const store = await makeStore(t)
+    await store.adoptFile(found('a', { version: 1, uploadedAt: START }))
+    await store.adoptFile(found('b', { version: ENTRY_VERSIONS_MAX, uploadedAt: START + 1 }))
+    for (const name of ['d', 'e']) await fail(store, name, START)
+    t.strictSame(await numbersOf(store, 'a'), [1002, 1001, 1000, 1])
+    await addEntry(store, 'f', { path: 'x' })
+    t.strictSame(await numbersOf(store, 'a'), [1003, 1000, 1], 'there are only three')
   })
 
   await t.test('what has no place any more gets one beside it, and an id of its own', async (t) => {

@@ -232,9 +232,10 @@ const adopt = operation(
     at: path,
     number: version,
     content: chunkName,
-    expires: fc.constantFrom(null, 500)
+    expires: fc.constantFrom(null, 500),
+    ageMs: fc.constantFrom(0, 0, 700)
   }),
-  ({ each, id, who, at, number, content, expires }): Step =>
+  ({ each, id, who, at, number, content, expires, ageMs }): Step =>
     ({ now }) =>
     (store) => {
       const generation = 1 as Generation
@@ -245,7 +246,7 @@ const adopt = operation(
           sizeBytes: CHUNK_BYTES,
           mediaType: 'a/b',
           sha256: hash(each),
-          uploadedAt: now,
+          uploadedAt: now - ageMs,
           metadata: {}
         },
         manifest: { id: chunk('z'), sizeBytes: CHUNK_BYTES, generation },

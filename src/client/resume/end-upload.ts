@@ -19,8 +19,10 @@ import { listChunks } from '../list-chunks.ts'
 import { writeManifest } from '../write-manifest.ts'
 import type { Ended, ResumableWriterDeps, ResumePlan, Resumption } from './resumable-writer.ts'
 
-/** The file itself is wrong: sending the end again would not help. */
+/** The file itself is wrong, or has no place: sending the end again would not help. */
 const FINAL_CODES: readonly ErrorCode[] = [
+  'path-conflict',
+  'path-taken',
   'checksum-mismatch',
   'index-invalid',
   'empty-file',
@@ -28,7 +30,7 @@ const FINAL_CODES: readonly ErrorCode[] = [
   'file-infected'
 ]
 
-/** @throws `checksum-mismatch`, `index-invalid`, `type-forbidden` (of a file of a bundle), `file-infected`: the upload is given up then; and what a manifest or a commit fails with: it can be ended again */
+/** @throws `checksum-mismatch`, `index-invalid`, `type-forbidden` (of a file of a bundle), `file-infected`, `path-conflict`, `path-taken`: the upload is given up then; and what a manifest or a commit fails with: it can be ended again */
 export async function endUpload(deps: ResumableWriterDeps, run: Resumption): Promise<Ended> {
   const { sha256, ...digests } = run.digests.digests()
   const { upload } = run.file.keys
@@ -43,13 +45,13 @@ export async function endUpload(deps: ResumableWriterDeps, run: Resumption): Pro
     )
     const index = await passIndex(deps, run)
     await scan(deps, run, index)
+    return await commit(deps, run, sha256)
   } catch (error) {
     // one that nobody gives up ends by itself after its time
     if (hasCode(error, ...FINAL_CODES))
       await deps.controller.call('abandonUpload', { upload }).catch(() => undefined)
     throw error
   }
-  return await commit(deps, run, sha256)
 }
 
 /** Bytes of the file as the nodes have it. */

@@ -5,7 +5,7 @@ import { cursorOf } from '../../metadata-entries.ts'
 import type { EntryRecord } from '../../types.ts'
 import { mustBeAdmin, mustReach } from '../accounts/actors.ts'
 import { inParallel } from '../in-parallel.ts'
-import { owned, versionOf } from './owned.ts'
+import { isOver, owned, versionOf } from './owned.ts'
 import { PageRoom } from './page-room.ts'
 import { quotaOf } from './quota.ts'
 import type { Request, Response, UserFilesDeps } from './user-files.ts'
@@ -30,6 +30,8 @@ export class Entries {
   async find({ actor, owner, path }: Request<'findEntry'>): Promise<Response<'findEntry'>> {
     mustReach(actor, owner)
     const { entry, next } = await this.#deps.store.findEntry(owner, path)
+    // a manifest must not say of an upload that comes after its end that it goes on
+    if (entry !== undefined && isOver(this.#deps, entry)) return { entry: null, next: 1 }
     return { entry: entry ?? null, next }
   }
 

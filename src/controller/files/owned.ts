@@ -12,12 +12,16 @@ export interface OwnedDeps {
   readonly time: StoreTime
 }
 
-/** One that has expired is gone, whether or not that was noticed. @throws `file-unknown`; `permission-denied` for somebody else's */
-export async function owned({ store, time }: OwnedDeps, actor: Actor, id: EntryId): Promise<EntryRecord> {
-  const entry = await store.getEntry(id)
+/** One that has expired is gone, whether or not that was noticed. */
+export const isOver = ({ time }: Pick<OwnedDeps, 'time'>, { expiresAt }: EntryRecord): boolean =>
+  expiresAt !== null && expiresAt <= time.now()
+
+/** @throws `file-unknown`; `permission-denied` for somebody else's */
+export async function owned(deps: OwnedDeps, actor: Actor, id: EntryId): Promise<EntryRecord> {
+  const entry = await deps.store.getEntry(id)
   if (entry === undefined) throw new PeerbinError('file-unknown')
   mustReach(actor, entry.owner)
-  if (entry.expiresAt !== null && entry.expiresAt <= time.now()) throw new PeerbinError('file-unknown')
+  if (isOver(deps, entry)) throw new PeerbinError('file-unknown')
   return entry
 }
 

@@ -6,6 +6,7 @@ import type { MetadataStore } from '../../metadata-store.ts'
 import type { RequestOf, ResponseOf, UserFileMessages } from '../../protocol/messages.ts'
 import type { FileChunks } from '../file-chunks.ts'
 import type { ControllerPart } from '../part.ts'
+import type { Repair } from '../repair/repair.ts'
 import type { Snapshots } from '../snapshots/snapshots.ts'
 import type { StoreTime } from '../store-time.ts'
 import { Entries } from './entries.ts'
@@ -25,6 +26,7 @@ export interface UserFilesDeps {
   readonly membership: Membership
   readonly chunks: Pick<FileChunks, 'page'>
   readonly config: Config
+  readonly repair: Pick<Repair, 'drainOf' | 'retired'>
   /** Has nodes take note of what must not be forgotten with this machine. */
   readonly notes: Pick<Snapshots, 'note'>
   /** Told when something ended before its time, so that it need not wait for the settler's round. */

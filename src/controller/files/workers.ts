@@ -2,7 +2,11 @@
 
 import type { Worker } from '../../interfaces.ts'
 import type { StatusCursor } from '../../metadata-store.ts'
+import type { Member } from '../../types.ts'
 import type { UserFilesDeps } from './user-files.ts'
+
+/** Pause between two pages on which nothing has changed: where a node is full, uploads owe a copy for months, and there may be a hundred thousand of them. */
+const PAGE_PAUSE_MS = 100
 
 /** Files expire, content whose grace is over is let go, failures are forgotten. */
 export function createEntrySettler(
@@ -25,15 +29,18 @@ export function createEntrySettler(
 
 /** Nothing is owed any more of an upload when each of its chunks has as many copies as there are to be, where there are so many nodes. */
 export function createStatusSettler(
-  deps: Pick<UserFilesDeps, 'store' | 'time' | 'config' | 'membership'>
+  deps: Pick<UserFilesDeps, 'store' | 'time' | 'config' | 'membership' | 'repair'>
 ): Worker {
-  const { store, time, config, membership } = deps
+  const { store, time, config, membership, repair } = deps
   let after: StatusCursor | undefined
+  // such a node is given nothing any more, however long it goes on
+  const isLeaving = ({ peer, state }: Member): boolean =>
+    state === 'draining' || repair.drainOf(peer) !== null || repair.retired().includes(peer)
   const wanted = (): number => {
     const { copies, copiesMin } = config.replication
     const nodes = membership
       .all()
-      .filter(({ roles, liveness }) => roles.includes('node') && liveness !== 'down')
+      .filter((node) => node.roles.includes('node') && node.liveness !== 'down' && !isLeaving(node))
     return Math.max(copiesMin, Math.min(copies, nodes.length))
   }
   return {
@@ -41,9 +48,10 @@ export function createStatusSettler(
     idleMs: config.controller.settleIntervalMs,
     async step() {
       const request = { copies: wanted(), after, limit: config.controller.batchMax, now: time.now() }
-      const { next } = await store.settleStatuses(request)
+      const { changed, next } = await store.settleStatuses(request)
       after = next ?? undefined
-      return next === null ? 'idle' : 'busy'
+      if (next === null) return 'idle'
+      return changed > 0 ? 'busy' : { retryAfterMs: PAGE_PAUSE_MS }
     }
   }
 }

@@ -76,7 +76,12 @@ export const hasContent = (row: EntryRow): boolean => {
 export function addVersion(state: State, entry: CommitEntry, file: FileRecord): VersionRef {
   const { id, user, path, expiresAt, onlyNew = false, attempts = 1, graceMs = 0 } = entry
   const now = file.uploadedAt
-  const known = entryAt(state, user, path)
+  const before = entryAt(state, user, path)
+  const isOver = before !== undefined && before.expiresAt !== null && before.expiresAt <= now
+  if (isOver && state.entries.has(id)) throw new PeerbinError('upload-conflict')
+  // one whose time has come is gone, whether or not that was noticed
+  if (isOver) deleteEntry(state, { id: before.id, now, graceMs })
+  const known = isOver ? undefined : before
   if (known !== undefined && onlyNew && hasContent(known)) throw new PeerbinError('path-taken')
   const row = known ?? makeEntry(state, id, user, path, now)
   const number = row.last + 1
@@ -98,10 +103,11 @@ function forgetFailures(row: EntryRow, below: number): number {
   return over.length
 }
 
-function limitVersions(state: State, row: EntryRow, dropAt: number): void {
-  for (const version of versionsOf(row))
-    if (version.record.number <= row.last - ENTRY_VERSIONS_MAX && version.record.number !== row.shown)
-      dropVersion(state, row, version, dropAt)
+/** Lets the oldest go of those that are too many. @param dropAt undefined: only records of failures, since a failure costs nothing that was stored */
+function limitVersions(state: State, row: EntryRow, dropAt?: number): void {
+  for (const version of versionsOf(row).slice(ENTRY_VERSIONS_MAX, 2 * ENTRY_VERSIONS_MAX))
+    if (version.record.number !== row.shown && (dropAt !== undefined || isFailed(version)))
+      dropVersion(state, row, version, dropAt ?? 0)
 }
 
 export function tell(state: State, row: EntryRow, number: number, at: number): void {
@@ -124,7 +130,7 @@ export function addFailure(state: State, opened: OpenUpload, { code, attempts, n
   const status = 'upload_failed' as const
   put(row, { ...nothing, number, status, uploadedAt: now, mediaType, metadata, code, attempts })
   if (!hasContent(row)) row.shown = number
-  limitVersions(state, row, now)
+  limitVersions(state, row)
   tell(state, row, number, now)
 }
 

@@ -9,7 +9,7 @@ import type { Schema, VersionsTable } from '../schema.ts'
 import type { UserId } from '../../types.ts'
 import { LIVE } from './chunks.ts'
 import { revokeNow } from './links.ts'
-import { releasePath } from './paths.ts'
+import { findPath, releasePath } from './paths.ts'
 import { changeSpace } from './space.ts'
 
 export const DELETED = sql<'deleted'>`'deleted'`
@@ -95,6 +95,18 @@ export async function endEntry(
     .execute()
   for (const version of versions) await dropVersion(db, version, now + graceMs)
   return true
+}
+
+/** One whose time has come is gone, whether or not that was noticed: what is uploaded to its path then must not go with it. */
+export async function endExpiredAt(
+  db: Kysely<Schema>,
+  owner: Uint8Array,
+  path: string,
+  times: { now: number; graceMs: number }
+): Promise<void> {
+  const known = await findPath(db, owner, path)
+  if (known !== undefined && known.entry !== null)
+    await endEntry(db, known.entry, { ...times, isExpired: true })
 }
 
 async function revokeShares(db: Kysely<Schema>, entry: Uint8Array, now: number): Promise<void> {

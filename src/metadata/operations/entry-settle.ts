@@ -82,14 +82,15 @@ async function forgetFailures(db: Kysely<Schema>, { now, failedMs }: Times, limi
     .execute()
   for (const { entry, number } of over) {
     // takes its row: an upload to it at the same moment comes before or after
-    await db
+    const taken = await db
       .updateTable('entries')
       .set((eb) => ({ last: eb.ref('last') }))
       .where('id', '=', entry)
-      .execute()
+      .returning(['id', 'shown'])
+      .executeTakeFirst()
     await db.deleteFrom('versions').where('entry', '=', entry).where('number', '=', number).execute()
     const left = await versionsOf(db, entry)
-    if (left.length > 0) await showNewest(db, entry, left)
+    if (left.length > 0 && taken !== undefined) await showNewest(db, taken, left)
     else await forgetEmpty(db, entry)
   }
   return over.length

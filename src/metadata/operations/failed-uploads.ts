@@ -41,6 +41,6 @@ export async function addFailure(
     uploaded_at: now,
     attempts
   })
-  await limitVersions(db, row, now)
+  await limitVersions(db, row)
   await tell(db, row, row.last, now)
 }

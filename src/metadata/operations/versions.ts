@@ -11,7 +11,7 @@ import { placeOf } from '../entry-rules.ts'
 import type { EntriesTable, Schema, VersionsTable } from '../schema.ts'
 import { ATTEMPTS_MAX, LIVE } from './chunks.ts'
 import { laterOf, readEntry, takeEntry } from './entries.ts'
-import { deleteEntry, dropVersion } from './entry-removal.ts'
+import { deleteEntry, dropVersion, endExpiredAt } from './entry-removal.ts'
 import { claimPath, findPath } from './paths.ts'
 import { noteStatus } from './status-changes.ts'
 
@@ -75,6 +75,7 @@ export async function addVersion(
 ): Promise<VersionRef> {
   const { user, path, expiresAt, onlyNew = false, metadata, attempts = 1, graceMs = 0 } = commit
   const now = file.uploadedAt
+  await endExpiredAt(db, uuidBytes(user), path, { now, graceMs })
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const entry = await entryAt(db, uuidBytes(commit.id), uuidBytes(user), path, now)
     const row = await db
@@ -139,21 +140,25 @@ async function forgetFailures(db: Kysely<Schema>, entry: Id, below: number): Pro
   return Number(forgotten.numDeletedRows)
 }
 
+/** Lets the oldest go of those that are too many. @param dropAt undefined: only records of failures, since a failure costs nothing that was stored */
 export async function limitVersions(
   db: Kysely<Schema>,
   { id: entry, last, shown }: Selectable<EntriesTable>,
-  dropAt: number
+  dropAt?: number
 ): Promise<void> {
-  if (last <= ENTRY_VERSIONS_MAX) return
+  if (last <= ENTRY_VERSIONS_MAX) return // numbers are not given twice, so there are no more versions
   const over = await db
     .selectFrom('versions')
     .select(['entry', 'number', 'file'])
     .where('entry', '=', entry)
-    .where('number', '<=', last - ENTRY_VERSIONS_MAX)
-    .where('number', '!=', shown)
     .where('drop_at', 'is', null)
+    .orderBy('number', 'desc')
+    .limit(ENTRY_VERSIONS_MAX)
+    .offset(ENTRY_VERSIONS_MAX)
     .execute()
-  for (const version of over) await dropVersion(db, version, dropAt)
+  for (const version of over)
+    if (version.number !== shown && (dropAt !== undefined || version.file === null))
+      await dropVersion(db, version, dropAt ?? 0)
 }
 
 /** Says what has become of a version. */
@@ -265,7 +270,8 @@ export async function deleteVersion(
   db: Kysely<Schema>,
   { id, version: number, now, graceMs }: Request<'deleteVersion'>
 ): Promise<EntryRecord | undefined> {
-  const { id: entry } = await takeEntry(db, id)
+  const taken = await takeEntry(db, id)
+  const entry = taken.id
   const version = await liveVersion(db, entry, number)
   const left = (await versionsOf(db, entry)).filter((each) => each.number !== number)
   if (left.length === 0) {
@@ -273,19 +279,20 @@ export async function deleteVersion(
     return undefined
   }
   await dropVersion(db, version, now + graceMs)
-  await showNewest(db, entry, left, now)
+  await showNewest(db, taken, left, now)
   return await readEntry(db, id)
 }
 
-/** Of what is left the newest with content counts, or the newest that failed. @param left the newest first, not empty */
+/** Of what is left the newest with content counts, or the newest that failed; but what counted goes on. @param left the newest first, not empty */
 export async function showNewest(
   db: Kysely<Schema>,
-  entry: Id,
+  { id: entry, shown: before }: Pick<Selectable<EntriesTable>, 'id' | 'shown'>,
   left: ReadonlyArray<{ number: number; file: Id | null; size: number | null }>,
   now?: number
 ): Promise<void> {
   const [newest] = left
-  const shown = left.find(({ file }) => file !== null) ?? newest
+  const stored = left.filter(({ file }) => file !== null)
+  const shown = stored.find(({ number }) => number === before) ?? stored[0] ?? newest
   if (newest === undefined || shown === undefined) return
   await db
     .updateTable('entries')

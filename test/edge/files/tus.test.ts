@@ -170,6 +170,15 @@ t.test('uploads of users that go on later', async (t) => {
     t.ok(answer.status < 500, `${answer.status}`)
   })
 
+  await t.test('one that has no place in the end is over, and takes no space', async (t) => {
+    const used = async () => (await api(url, 'GET /api/me', { token: ann.token })).json['used_bytes']
+    const before = await used()
+    const late = await begin({ path: 'films/one.bin', only_new: '1' }, 10)
+    t.equal(await codeOf(await patch(url + late, 0, bytes.subarray(0, 10), as)), '409 path-taken')
+    t.equal((await head(late, as)).status, 410)
+    t.equal(await used(), before)
+  })
+
   await t.test('a session that ends leaves its upload to the next one', async (t) => {
     const token = await signIn(url, 'bob')
     const bobs = await begin({ path: 'bob.bin' }, SIZE, bearer(token))
