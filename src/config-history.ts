@@ -9,7 +9,7 @@ const history = z.strictObject({
   recordsMax: num(
     1000,
     1_000_000_000,
-    500_000,
+    200_000,
     'and the oldest above so many are forgotten before that: about 0.4 KiB each in the metadata, and in every snapshot of it'
   ),
   sendMs: ms(
