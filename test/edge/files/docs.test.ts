@@ -1,4 +1,4 @@
-/** Every command of docs/files.md, as a reader would type it, in the order of the page. */
+/** Every command of docs/files.md, and then of docs/history.md, as a reader would type it, in the order of the page. */
 
 import { execFile } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { testFolder } from '../../kit/test-folder.ts'
-import { register } from '../accounts/accounts-kit.ts'
+import { newAdmin, register } from '../accounts/accounts-kit.ts'
 import { sampleBytes, startEdges } from '../edge-cluster.ts'
 
 const run = promisify(execFile)
@@ -25,17 +25,23 @@ const FOUND = {
 const commandsOf = (page: string): string[] =>
   [...page.matchAll(/^ {4}\$ ((?:.*\\\n)*.*)$/gm)].map(([, command = '']) => command)
 
-t.test('the commands of docs/files.md do what they say', async (t) => {
-  const { url } = await startEdges(t)
-  const { token } = await register(url(), 'reader')
+t.test('the commands of docs/files.md and docs/history.md do what they say', async (t) => {
+  const edges = await startEdges(t)
+  const { url } = edges
+  const { token } = await register(url(), 'ada')
+  const { token: admin } = await newAdmin(edges, 'the admin')
   const folder = testFolder(t)
   for (const [i, name] of SOURCES.entries()) writeFileSync(join(folder, name), sampleBytes(50_000, i))
-  const commands = commandsOf(readFileSync(new URL('../../../docs/files.md', import.meta.url), 'utf8'))
-  t.ok(commands.length >= 20, `${commands.length} commands`)
+  const commands = ['files.md', 'history.md'].flatMap((page) =>
+    commandsOf(readFileSync(new URL(`../../../docs/${page}`, import.meta.url), 'utf8'))
+  )
+  t.ok(commands.length >= 23, `${commands.length} commands`)
   const env: Record<string, string> = {
     PATH: process.env['PATH'] ?? '',
     HOST: url(),
-    AUTH: `Authorization: Bearer ${token}`
+    AUTH: `Authorization: Bearer ${token}`,
+    TOKEN: token,
+    ADMIN: admin
   }
   for (const [i, command] of commands.entries()) {
     const cwd = join(folder, String(i))
