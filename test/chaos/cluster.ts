@@ -17,7 +17,7 @@ const COMMAND_TIMEOUT_MS = 60_000
 
 /** Short, so that the machinery of minutes and days runs in seconds. */
 const SETTINGS = [
-  'heartbeat.intervalMs=300',
+  'heartbeat.intervalMs=1000',
   'heartbeat.suspectAfterMs=4000',
   'heartbeat.downAfterMs=8000',
   'heartbeat.dialTimeoutMs=2000',

@@ -12,9 +12,9 @@ const SETTINGS = {
   'snapshot.gatherMs': 5000,
   // after the first base nothing is shipped: all that comes later is in notes and manifests only
   'snapshot.intervalMs': 3_600_000,
-  'heartbeat.intervalMs': 300,
-  'heartbeat.suspectAfterMs': 3000,
-  'heartbeat.downAfterMs': 5000
+  'heartbeat.intervalMs': 1000,
+  'heartbeat.suspectAfterMs': 4000,
+  'heartbeat.downAfterMs': 7000
 }
 
 export interface Shared {
