@@ -5,7 +5,7 @@ import type { ConfigInput } from '../../src/config.ts'
 /** Short intervals, and limits that a busy machine does not reach by itself. */
 export const FAST_CONFIG: ConfigInput = {
   heartbeat: {
-    intervalMs: 100,
+    intervalMs: 250,
     suspectAfterMs: 6000,
     downAfterMs: 10_000,
     dialTimeoutMs: 5000,
