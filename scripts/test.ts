@@ -23,11 +23,9 @@ const found = globSync('test/**/*.test.ts')
   .toSorted((a, b) => (a < b ? -1 : 1))
 const heavy = HEAVY.flatMap((start) => found.filter((file) => file.startsWith(start)))
 const light = found.filter((file) => !heavy.includes(file))
-const between = heavy.length === 0 ? light.length : Math.ceil(light.length / heavy.length)
-const files = [
-  ...heavy.flatMap((file, i) => [file, ...light.slice(i * between, (i + 1) * between)]),
-  ...(heavy.length === 0 ? light : [])
-]
+const between = Math.ceil(light.length / Math.max(1, heavy.length))
+const files = heavy.flatMap((file, i) => [file, ...light.slice(i * between, (i + 1) * between)])
+if (heavy.length === 0) files.push(...light)
 if (files.length === 0) throw new Error('no test file has that in its path')
 
 if (process.stdout.isTTY) tellPerson()

@@ -1,15 +1,13 @@
 /** All of a history as JSON lines: page after page, each fetched when the one before is with the reader. */
 
 import type { FastifyReply } from 'fastify'
-import { asPeerbinError } from '../../errors.ts'
 import type { HistoryPage } from '../../history.ts'
 import { HISTORY_RECORDS_MAX } from '../../protocol/limits.ts'
 import { actorOf, asking } from '../accounts/actor.ts'
 import type { Actor } from '../accounts/actor.ts'
 import type { EdgeContext } from '../context.ts'
 import { clientAddress } from '../limits/client-address.ts'
-import { SECURITY_HEADERS } from '../security-headers.ts'
-import { sendBody } from '../transfer/send-body.ts'
+import { streamAnswer } from '../transfer/stream-answer.ts'
 import { recordAnswer } from './answers.ts'
 import type { HistoryRequest } from './query.ts'
 
@@ -72,21 +70,7 @@ export async function sendExport(
   const signal = AbortSignal.any([transfer.signal, guard.signal])
   const rest = pages(context, actor, asked, signal)
   const first = await rest.next() // what is refused is refused before anything is sent
-  reply.hijack()
-  reply.raw.writeHead(200, { ...SECURITY_HEADERS, ...headers })
-  try {
-    await sendBody({
-      response: reply.raw,
-      body: lines(first.value ?? { records: [], next: null }, rest, actor),
-      allow: (bytes) => bytes,
-      onSent: () => {},
-      clock: context.clock,
-      stallMs: context.config.edge.stallMs,
-      signal
-    })
-  } catch (error) {
-    reply.raw.destroy()
-    context.logger.debug('an export of the history ended early', { code: asPeerbinError(error).code })
-  }
-  return reply
+  const body = lines(first.value ?? { records: [], next: null }, rest, actor)
+  const cutOff = 'an export of the history ended early'
+  return await streamAnswer(context, reply, { headers, body, signal, cutOff })
 }

@@ -2,7 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { asPeerbinError, PeerbinError } from '../../errors.ts'
+import { PeerbinError } from '../../errors.ts'
 import type { PlacedChunk } from '../../protocol/messages.ts'
 import { payloadBytesOf } from '../../protocol/payload.ts'
 import type { FileRecord } from '../../types.ts'
@@ -14,8 +14,8 @@ import { clientAddress } from '../limits/client-address.ts'
 import { refusal } from '../link-state.ts'
 import { problemSchema } from '../problem.ts'
 import { checkPassword, findClaim, passwordOf, tokenHashOf } from '../redeem.ts'
-import { NO_POLICY, SECURITY_HEADERS } from '../security-headers.ts'
-import { sendBody } from '../transfer/send-body.ts'
+import { NO_POLICY } from '../security-headers.ts'
+import { streamAnswer } from '../transfer/stream-answer.ts'
 import { liveLink, passwordHeaders, tokenParams } from './get-link.ts'
 
 const query = z.object({ claim: z.string().optional().describe('the secret of a claim') })
@@ -71,23 +71,12 @@ async function sendIndex(
     range: { start: payloadBytesOf(file), end: file.sizeBytes },
     signal
   })
-  reply.hijack()
-  reply.raw.writeHead(200, { ...SECURITY_HEADERS, 'content-security-policy': NO_POLICY, ...headers })
-  try {
-    await sendBody({
-      response: reply.raw,
-      body,
-      allow: (bytes) => bytes, // a claim's budget is for the payload
-      onSent: () => {},
-      clock: context.clock,
-      stallMs: context.config.edge.stallMs,
-      signal
-    })
-  } catch (error) {
-    reply.raw.destroy()
-    context.logger.debug('an index was cut off', { code: asPeerbinError(error).code })
-  }
-  return reply
+  return await streamAnswer(context, reply, {
+    headers: { 'content-security-policy': NO_POLICY, ...headers },
+    body,
+    signal,
+    cutOff: 'an index was cut off'
+  })
 }
 
 export const getIndex: Route = (app, context) => {

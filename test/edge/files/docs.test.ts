@@ -1,10 +1,11 @@
 /** Every command of docs/files.md, and then of docs/history.md, as a reader would type it, in the order of the page. */
 
 import { execFile } from 'node:child_process'
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { examplesOf } from '../../docs/examples.ts'
 import { testFolder } from '../../kit/test-folder.ts'
 import { newAdmin, register } from '../accounts/accounts-kit.ts'
 import { sampleBytes, startEdges } from '../edge-cluster.ts'
@@ -21,10 +22,6 @@ const FOUND = {
   SHARE: /"share":"([^"]+)"/
 }
 
-/** Lines behind a `$`, with those that go on behind a backslash. */
-const commandsOf = (page: string): string[] =>
-  [...page.matchAll(/^ {4}\$ ((?:.*\\\n)*.*)$/gm)].map(([, command = '']) => command)
-
 t.test('the commands of docs/files.md and docs/history.md do what they say', async (t) => {
   const edges = await startEdges(t)
   const { url } = edges
@@ -32,9 +29,7 @@ t.test('the commands of docs/files.md and docs/history.md do what they say', asy
   const { token: admin } = await newAdmin(edges, 'the admin')
   const folder = testFolder(t)
   for (const [i, name] of SOURCES.entries()) writeFileSync(join(folder, name), sampleBytes(50_000, i))
-  const commands = ['files.md', 'history.md'].flatMap((page) =>
-    commandsOf(readFileSync(new URL(`../../../docs/${page}`, import.meta.url), 'utf8'))
-  )
+  const commands = ['files.md', 'history.md'].flatMap(examplesOf).map(({ command }) => command)
   t.ok(commands.length >= 23, `${commands.length} commands`)
   const env: Record<string, string> = {
     PATH: process.env['PATH'] ?? '',

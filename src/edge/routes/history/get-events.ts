@@ -2,7 +2,6 @@
 
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
-import { asPeerbinError } from '../../../errors.ts'
 import { actorOf } from '../../accounts/actor.ts'
 import type { Actor } from '../../accounts/actor.ts'
 import { refusals } from '../../accounts/answers.ts'
@@ -11,8 +10,7 @@ import { headerOf } from '../../http/accept.ts'
 import { recordAnswer } from '../../history/answers.ts'
 import type { EventBatch } from '../../history/event-feed.ts'
 import { seqOf } from '../../history/query.ts'
-import { SECURITY_HEADERS } from '../../security-headers.ts'
-import { sendBody } from '../../transfer/send-body.ts'
+import { streamAnswer } from '../../transfer/stream-answer.ts'
 
 const EVENTS_TYPE = 'text/event-stream'
 /** A browser comes back after so long. */
@@ -71,24 +69,10 @@ async function send(
   using transfer = context.transfers.begin(reply.raw)
   using guard = context.sessions.guard(actor)
   const signal = AbortSignal.any([listener.signal, transfer.signal, guard.signal])
-  reply.hijack()
-  reply.raw.writeHead(200, { ...SECURITY_HEADERS, ...headers })
-  try {
-    await sendBody({
-      response: reply.raw,
-      body: bytesOf(context.events.events(actor, { after: place, forMs }, signal), actor),
-      allow: (bytes) => bytes,
-      onSent: () => {},
-      clock: context.clock,
-      stallMs: context.config.edge.stallMs,
-      signal
-    })
-  } catch (error) {
-    // a listener that is not wanted any more, or whose session has ended, finds that out when it comes back
-    reply.raw.destroy()
-    context.logger.debug('a listener to events is gone', { code: asPeerbinError(error).code })
-  }
-  return reply
+  const told = context.events.events(actor, { after: place, forMs }, signal)
+  // a listener that is not wanted any more, or whose session has ended, finds that out when it comes back
+  const cutOff = 'a listener to events is gone'
+  return await streamAnswer(context, reply, { headers, body: bytesOf(told, actor), signal, cutOff })
 }
 
 export const events: Route = (app, context) => {
