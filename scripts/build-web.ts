@@ -15,10 +15,10 @@ const mark = join(output, 'sources.sha256')
 /** What the page is made of, and what makes it. */
 const SOURCES = [
   'web/*',
-  'web/{account,admin,common,crypto,history,link,my,public,save,sender,settings,sign-in,upload}/**/*',
+  'web/!(dist)/**/*',
   'src/{bundle,encryption,qr}/*.ts',
-  'src/errors.ts',
-  'src/edge/{texts,page-texts,account-texts,admin-texts}.ts',
+  'src/{errors,error-codes}.ts',
+  'src/edge/{texts,page-texts,account-texts,admin-texts,webhook-texts}.ts',
   'vite.config.ts',
   'package-lock.json'
 ]

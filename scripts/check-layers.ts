@@ -16,6 +16,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   bundle: [],
   encryption: [],
   protocol: ['bundle', 'runtime'],
+  // a folder kept in step with files at a server: what is on either side comes by seams
+  sync: ['bundle', 'runtime'],
   cluster: ['protocol', 'runtime'],
   client: ['bundle', 'cluster', 'protocol', 'runtime'],
   node: ['client', 'cluster', 'protocol', 'runtime'],
@@ -40,7 +42,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // the scripts of pages run in browsers: formats, and words
   web: ['bundle', 'encryption', 'qr'],
   // commands start roles through what bin hands them, and speak HTTP to a cluster
-  cli: ['bundle', 'compose', 'encryption', 'protocol', 'qr', 'runtime']
+  cli: ['bundle', 'compose', 'encryption', 'protocol', 'qr', 'runtime', 'sync']
 }
 
 /** Files directly in src/ that everybody may import. */
@@ -49,17 +51,27 @@ const VOCABULARY = new Set([
   'account-store',
   'interfaces',
   'errors',
+  'error-codes',
   'config',
   'config-accounts',
+  'config-blocks',
+  'config-events',
   'config-history',
   'config-kinds',
   'config-lists',
+  'config-socket',
   'config-user-transfers',
+  'config-webhooks',
   'metadata-store',
   'metadata-records',
+  'metadata-blocks',
   'metadata-entries',
+  'events',
   'history',
-  'version'
+  'metadata-events',
+  'metadata-webhooks',
+  'version',
+  'webhooks'
 ])
 
 /** Files of src/ that scripts of pages may import beside their layers. */
@@ -68,7 +80,8 @@ const FOR_PAGES = new Set([
   'src/edge/texts.ts',
   'src/edge/page-texts.ts',
   'src/edge/account-texts.ts',
-  'src/edge/admin-texts.ts'
+  'src/edge/admin-texts.ts',
+  'src/edge/webhook-texts.ts'
 ])
 
 interface Ban {
@@ -98,7 +111,8 @@ const BANS: readonly Ban[] = [
   {
     what: 'SQL is used outside src/metadata',
     pattern: /from '(?:kysely|node:sqlite)'/,
-    allowed: /^src\/(?:metadata|compose)\//
+    // compose locks folders with it; a synced folder has a memory of its own
+    allowed: /^src\/(?:metadata|compose|cli\/sync)\//
   },
   {
     what: 'fastify is imported outside src/edge',

@@ -37,6 +37,8 @@ export interface ChangeUser {
   state?: UserState | undefined
   quotaBytes?: number | null | undefined
   now: number
+  /** Who did it, for the events; undefined: an operator. */
+  by?: UserId | undefined
 }
 
 export interface ReplacePassword {
@@ -49,6 +51,7 @@ export interface ReplacePassword {
   /** API keys end too. */
   keys: boolean
   now: number
+  by?: UserId | undefined
 }
 
 export interface CreateSession {
@@ -100,6 +103,7 @@ export interface UserRecords {
   hasAdmin(): Promise<boolean>
 }
 
+/** Each that begins or ends one writes an event of it into its user's stream, in the same step. */
 export interface SessionRecords {
   /** Idempotent by id. `login-failed` when the password is another one by now, `user-disabled`, `user-unknown`. */
   createSession(request: CreateSession): Promise<SessionRecord>
@@ -116,13 +120,19 @@ export interface SessionRecords {
   /** Sessions and keys that have not ended, the newest first (by time, then id). */
   listSessions(user: UserId, now: number, limit: number): Promise<SessionRecord[]>
   /** False: it had ended. `session-unknown`; `permission-denied` when it is not of `user`, if that is given. */
-  endSession(request: { id: SessionId; user?: UserId | undefined; now: number }): Promise<boolean>
+  endSession(request: {
+    id: SessionId
+    user?: UserId | undefined
+    now: number
+    by?: UserId | undefined
+  }): Promise<boolean>
   /** Answers how many. */
   endSessions(request: {
     user: UserId
     except?: SessionId | undefined
     keys: boolean
     now: number
+    by?: UserId | undefined
   }): Promise<number>
   /** One bounded step of ending everybody's sessions, not the keys: for metadata that may be older than what ended. Answers how many; 0: none are left. */
   endAllSessions(now: number, limit: number): Promise<number>

@@ -33,14 +33,7 @@ const history = z.strictObject({
     10_000_000,
     1000,
     'records of one user, or of one address without an account, within a minute, per edge, and as many of downloads and of what is refused; further ones are dropped and counted, so that nobody pushes out what others did; 0: any'
-  ),
-  eventPollMs: ms(
-    500,
-    'an edge asks for new events so often, once for all who listen, and not while nobody does'
-  ),
-  heartbeatMs: ms(15 * SECOND, 'a listener hears at least so often that the connection lives'),
-  listenersPerUser: num(1, 10_000, 16, 'connections of one user that listen to events, on one edge'),
-  listenersMax: num(1, 1_000_000, 1000, 'and of all users together')
+  )
 })
 
 /** By section, for descriptions. */

@@ -7,7 +7,7 @@ import { z } from 'zod'
 const PROXY_NAMES = ['loopback', 'linklocal', 'uniquelocal']
 
 /** Whether that is an address, or a network with the length of its prefix; not the network of everybody. */
-function isNetwork(text: string): boolean {
+export function isNetwork(text: string): boolean {
   const [address = '', prefix, ...more] = text.split('/')
   const bits = isIP(address) === 4 ? 32 : 128
   if (isIP(address) === 0 || more.length > 0) return false

@@ -5,9 +5,13 @@
 
 import { z } from 'zod'
 import { accountSections, accountShape } from './config-accounts.ts'
+import { eventSections, eventShape } from './config-events.ts'
+import { blockSections, blockShape } from './config-blocks.ts'
 import { historySections, historyShape } from './config-history.ts'
+import { socketSections, socketShape } from './config-socket.ts'
 import { DAY, HOUR, MIB, MINUTE, SECOND, bytes, list, ms, num, text } from './config-kinds.ts'
 import { forbiddenTypes, trustedProxies } from './config-lists.ts'
+import { webhookSections, webhookShape } from './config-webhooks.ts'
 import { PeerbinError } from './errors.ts'
 import { PASSWORD_LANES_MAX, PASSWORD_MEMORY_KIB_MAX, PASSWORD_PASSES_MAX } from './protocol/limits.ts'
 
@@ -329,6 +333,10 @@ const sections = {
   scan,
   ...accountSections,
   ...historySections,
+  ...socketSections,
+  ...eventSections,
+  ...blockSections,
+  ...webhookSections,
   network,
   log
 }
@@ -350,6 +358,10 @@ export const configSchema = z.strictObject({
   scan: scan.prefault({}),
   ...accountShape,
   ...historyShape,
+  ...socketShape,
+  ...eventShape,
+  ...blockShape,
+  ...webhookShape,
   network: network.prefault({}),
   log: log.prefault({})
 })

@@ -24,7 +24,10 @@ export const HISTORY_ACTIONS = [
   'share',
   'unshare',
   'link.upload',
-  'link.download'
+  'link.download',
+  'webhook.created',
+  'webhook.changed',
+  'webhook.removed'
 ] as const
 /** Append-only: stored records and other edges have them. */
 export type HistoryAction = (typeof HISTORY_ACTIONS)[number]

@@ -68,10 +68,16 @@ export interface CommitEntry {
   expiresAt?: number | null | undefined
   /** Refused where there is a version with content at the path. */
   onlyNew?: boolean | undefined
+  /** What its sender knows of the path: the version that counts, 0: no content is there. `version-conflict`, with the version that counts, where that is not so. */
+  base?: number | undefined
+  /** With `base`: the entry that the version is of; another one at the path is refused in the same way. */
+  baseEntry?: EntryId | undefined
   /** In place of those that the upload was opened with. */
   metadata?: Record<string, string> | undefined
   /** Default: 1. */
   attempts?: number | undefined
+  /** Who made it, for the event; default: the user. */
+  by?: UserId | undefined
   /** How long versions that are too many (ENTRY_VERSIONS_MAX) are kept for those who are reading them; default: not at all. */
   graceMs?: number | undefined
 }
@@ -119,6 +125,10 @@ export interface StatusCursor {
   version: number
 }
 
+/** Who did it, for the event that tells of it (events.ts); undefined: nobody with an account. */
+type By = UserId | undefined
+
+/** Each that changes something writes an event of it into its owner's stream, in the same step. */
 export interface EntryRecords {
   /** Undefined for one that is not known (any more). */
   getEntry(id: EntryId): Promise<EntryRecord | undefined>
@@ -130,23 +140,47 @@ export interface EntryRecords {
   /** Undefined for one that is not known (any more), or whose entry is not. */
   getVersion(id: EntryId, version: number): Promise<VersionRecord | undefined>
   listEntries(request: ListEntries): Promise<EntryPage>
-  /** Folders directly in `folder` (undefined: the topmost), by name, behind `after`. */
+  /** Folders directly in `folder` (undefined: the topmost), by name, behind `after`. With `now`, only those in which something has not expired by then. */
   listFolders(request: {
     owner: UserId
     folder?: string | undefined
     after?: string | undefined
     limit: number
+    now?: number | undefined
   }): Promise<string[]>
   /** The newest first, below `before`. */
   listVersions(id: EntryId, before: number | undefined, limit: number): Promise<VersionRecord[]>
-  /** `file-unknown`; `path-taken` where another one is; `path-conflict` where a folder is, or a file above. By unique keys, so that of many only one gets a path. */
-  moveEntry(request: { id: EntryId; path: string; now: number }): Promise<EntryRecord>
-  /** `metadata` is the current version's from then on. `file-unknown`. */
+  /**
+   * `file-unknown`; `path-taken` where another one is; `path-conflict` where a folder is, or a file above. By unique keys, so that of many only one gets a path.
+   * `version` here and below: `version-conflict`, with the version that counts, unless it is this one.
+   */
+  moveEntry(request: {
+    id: EntryId
+    version?: number | undefined
+    path: string
+    now: number
+    by?: By
+  }): Promise<EntryRecord>
+  /**
+   * Everything in a folder and below moves, or nothing does: `file-unknown` where nothing is, `folder-too-large` for more than `limit` files, `invalid-field` where a path would be
+   * too long, and `path-taken` or `path-conflict` with the first path (`details.path`) that cannot be had. A folder may be where it goes, and then has what was in both. Answers how many moved.
+   */
+  moveFolder(request: {
+    owner: UserId
+    from: string
+    to: string
+    limit: number
+    now: number
+    by?: By
+  }): Promise<number>
+  /** `metadata` is the current version's from then on. `file-unknown`, `version-conflict`. */
   changeEntry(request: {
     id: EntryId
+    version?: number | undefined
     metadata?: Record<string, string> | undefined
     expiresAt?: number | null | undefined
     now: number
+    by?: By
   }): Promise<EntryRecord>
   /**
    * A new version with the content of an earlier one; nothing when the current one has that content. `file-unknown`, `version-unknown`, `upload-failed`. A version that is dropped
@@ -157,6 +191,7 @@ export interface EntryRecords {
     version: number
     now: number
     graceMs: number
+    by?: By
   }): Promise<EntryRecord>
   /** Of the current one, the newest with content counts then; with the last one the entry goes as by deleteEntry: undefined. `file-unknown`, `version-unknown`. */
   deleteVersion(request: {
@@ -164,14 +199,28 @@ export interface EntryRecords {
     version: number
     now: number
     graceMs: number
+    by?: By
   }): Promise<EntryRecord | undefined>
   /** Drops all with content but the newest `keep`, and records of failures older than those. Answers how many. `file-unknown`. */
-  pruneVersions(request: { id: EntryId; keep: number; now: number; graceMs: number }): Promise<number>
+  pruneVersions(request: {
+    id: EntryId
+    keep: number
+    now: number
+    graceMs: number
+    by?: By
+  }): Promise<number>
   /**
    * Gone from everything at once, with its path, its share links (revoked) and the space of its versions; their content goes after `graceMs`, for those who are reading it.
-   * `deleted` false: it was deleted before, and that is remembered still. Answers its links that were revoked, by this or before. `file-unknown`.
+   * `deleted` false: it was deleted before, and that is remembered still. Answers its links that were revoked, by this or before. `file-unknown`; `version-conflict` for one
+   * that is not deleted.
    */
-  deleteEntry(request: { id: EntryId; now: number; graceMs: number }): Promise<{
+  deleteEntry(request: {
+    id: EntryId
+    version?: number | undefined
+    now: number
+    graceMs: number
+    by?: By
+  }): Promise<{
     deleted: boolean
     owner: UserId
     links: Array<{ tokenHash: SecretHash; deleteHash: SecretHash }>
@@ -185,6 +234,7 @@ export interface EntryRecords {
     version?: number | undefined
     link: NewLink
     now: number
+    by?: By
   }): Promise<{ link: LinkRecord; file: FileRecord; version: number }>
   /** The newest first; those that ended too, while they are remembered. */
   listShares(

@@ -59,6 +59,8 @@ export interface UploadSpace {
   bytes: number
   /** For all files and open uploads of the space together; undefined: there is no limit. */
   bytesMax: number | undefined
+  /** The file is made of blocks, whose place it takes: what is staged does not count against it. */
+  fromBlocks?: boolean | undefined
 }
 
 export interface OpenUpload {
@@ -193,6 +195,8 @@ export interface CommitUpload {
   /** At least one of the two: without either the file would be gone at once. */
   link?: NewLink | undefined
   entry?: CommitEntry | undefined
+  /** It is made of blocks: those that are staged, of its first BLOCKS_PER_PAGE_MAX, are let go with the commit. */
+  fromBlocks?: boolean | undefined
   /** Fewest copies on different nodes that every chunk must have. */
   copiesMin: number
   /** Fewest different hosts among those copies: 2, or 1 when the whole membership is one host. */

@@ -8,8 +8,11 @@
  * - Time comes in as `now`; no operation reads a clock. Lists are keyset pages: `after` is the last key of the page before.
  */
 
+import type { BlockRecords } from './metadata-blocks.ts'
 import type { EntryRecords, UploadFailure } from './metadata-entries.ts'
 import type { HistoryRecords } from './history.ts'
+import type { EventRecords, EventWatch } from './metadata-events.ts'
+import type { WebhookRecords } from './metadata-webhooks.ts'
 import type {
   NodeRecord,
   CopyRecord,
@@ -57,12 +60,15 @@ import type {
   Receipt,
   SecretHash,
   Term,
-  UploadId
+  UploadId,
+  UserId
 } from './types.ts'
 
 export type * from './account-store.ts'
 export type * from './metadata-records.ts'
 export type * from './metadata-entries.ts'
+export type * from './metadata-blocks.ts'
+export type * from './metadata-events.ts'
 export { MANIFEST_INDEX } from './metadata-records.ts'
 
 /** Terms, generations and what is known of nodes. */
@@ -111,7 +117,7 @@ export interface UploadRecords {
    * `copiesMin` recorded copies on at least `hostsMin` hosts, else `upload-conflict` or `copies-missing` and nothing changes. The upload's references become
    * the file's; file, link and version become visible; of the space that was reserved it keeps what the file has. Idempotent: the same upload, file and link again answers the same.
    * With `entry` the version belongs to the entry at that path; where there is none, one is made: `path-conflict` where a folder has that path, or a file that of a folder above;
-   * `path-taken` for `onlyNew` where there is one with content. Of many commits to one path at once each becomes a version. Records of uploads to it that failed before go.
+   * `path-taken` for `onlyNew` where there is one with content; `version-conflict` where `base` is not what counts there. Of many commits to one path at once each becomes a version. Records of uploads to it that failed before go.
    */
   commitUpload(commit: CommitUpload): Promise<CommittedFile>
   /**
@@ -136,7 +142,7 @@ export interface UploadRecords {
    * `upload-conflict` when another writer has taken over; `upload-unknown`, `upload-closed`.
    */
   checkpointUpload(request: CheckpointUpload): Promise<UploadOffset & { expiresAt: number }>
-  /** A page of the chunks of an open resumable upload, with recorded copies, from index `from`. */
+  /** A page of the chunks of an open upload, with recorded copies, from index `from`. */
   listUploadChunks(
     upload: UploadId,
     from: number,
@@ -151,6 +157,8 @@ export interface UploadRecords {
 export interface FileRecords {
   /** Bytes of live files and open uploads of a space. */
   usedSpace(key: SpaceKey): Promise<number>
+  /** The same of all users together. */
+  usedByUsers(): Promise<number>
   getFile(id: FileId): Promise<FileRecord | undefined>
   /** A page of a file's chunks in order, with recorded copies. Empty when the file has no such chunks (any more). */
   listFileChunks(
@@ -184,7 +192,13 @@ export interface LinkRecords {
    */
   releaseClaim(request: { tokenHash: SecretHash; claimHash: SecretHash }): Promise<boolean>
   /** Revokes with the right delete secret; `delete-forbidden` otherwise, `link-unknown` when there is none. Idempotent. Running claims end. */
-  revokeLink(request: { tokenHash: SecretHash; deleteHash: SecretHash; now: number }): Promise<LinkRecord>
+  revokeLink(request: {
+    tokenHash: SecretHash
+    deleteHash: SecretHash
+    now: number
+    /** Who did it, for the event; undefined: whoever had the secret. */
+    by?: UserId | undefined
+  }): Promise<LinkRecord>
   /** As findLink, for the sender, who knows the delete secret and not the token. No two links have the same. */
   findSentLink(deleteHash: SecretHash): Promise<{ link: LinkRecord; file: FileRecord } | undefined>
   /** Claims of that link, the newest first (by time, then hash), the released ones too; empty when there is no such link. */
@@ -331,14 +345,19 @@ export interface MetadataStore
     UploadRecords,
     FileRecords,
     EntryRecords,
+    BlockRecords,
     LinkRecords,
     GarbageRecords,
     RepairRecords,
     InventoryRecords,
     RecoveryRecords,
     AccountRecords,
-    HistoryRecords {
+    HistoryRecords,
+    EventRecords,
+    WebhookRecords {
   readonly durable: boolean
+  /** Absent where nobody can say: whoever waits for events then looks for them now and then. */
+  readonly eventWatch?: EventWatch | undefined
   open(): Promise<void>
   close(): Promise<void>
 }

@@ -20,6 +20,10 @@ export type UploadId = Brand<string, 'UploadId'>
 export type UploadWriter = Brand<string, 'UploadWriter'>
 /** UUID v4 of a record of the history. */
 export type HistoryId = Brand<string, 'HistoryId'>
+/** UUID v4 of an event. */
+export type EventId = Brand<string, 'EventId'>
+/** Whose events: `user:UUID` of a user; other kinds may follow. */
+export type EventStream = Brand<string, 'EventStream'>
 /**
  * Secret of a share link, base64url of 128 random bits or more. Only its SHA-256 is stored, and it never reaches a log.
  * See protocol/secrets.ts.

@@ -21,7 +21,7 @@ function splitExtension(part: string): [string, string] {
 }
 
 /** Puts `suffix` before the extension, and cuts what does not fit. */
-function withSuffix(part: string, suffix: string): string {
+export function withSuffix(part: string, suffix: string): string {
   const [stem, extension] = splitExtension(part)
   return cutBytes(stem, PART_BYTES_MAX - utf8Length(suffix + extension)) + suffix + extension
 }
@@ -69,7 +69,7 @@ export const isCleanPart = (part: string): boolean =>
   part !== '' && part.length <= PART_BYTES_MAX && cleanPart(part) === part
 
 /** Folders above a path, the nearest first: `a/b` and `a` of `a/b/c`. */
-function* foldersOf(path: string): Generator<string> {
+export function* foldersOf(path: string): Generator<string> {
   for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) yield path.slice(0, at)
 }
 

@@ -3,11 +3,15 @@ import { asPeerbinError, EXIT, hasCode } from '../errors.ts'
 import type { PeerbinError } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import { addFileCommands } from './commands/account/files.ts'
+import { addEventsCommand } from './commands/account/events.ts'
 import { addHistoryCommand } from './commands/account/history.ts'
 import { addKeysCommand } from './commands/account/keys.ts'
+import { addSessionsCommand } from './commands/account/sessions.ts'
 import { addAdminCommand } from './commands/account/operator.ts'
 import { addSignInCommands } from './commands/account/sign-in.ts'
+import { addSyncCommand } from './commands/account/sync.ts'
 import { addShareCommands, addVersionCommands } from './commands/account/versions.ts'
+import { addWebhooksCommand } from './commands/account/webhooks.ts'
 import { addBackupCommand } from './commands/backup.ts'
 import { addCollectorCommand } from './commands/collector.ts'
 import { addConfigCommand } from './commands/config.ts'
@@ -48,7 +52,8 @@ Examples:
   peerbin pull 'http://…/d/TOKEN#KEY' download what a link leads to
   peerbin login http://127.0.0.1:8080 sign in to an account
   peerbin put report.pdf reports/     keep a file in it
-  peerbin get reports/report.pdf      and fetch it, anywhere`
+  peerbin get reports/report.pdf      and fetch it, anywhere
+  peerbin sync ~/Peerbin              keep a folder in step with it`
 
 /** The whole command line; `onDone` gets the exit code of the command that ran. */
 function buildProgram(context: CliContext): Command {
@@ -71,10 +76,14 @@ function buildProgram(context: CliContext): Command {
   program.commandsGroup('Accounts and their files:')
   addSignInCommands(program, context)
   addFileCommands(program, context)
+  addSyncCommand(program, context)
   addShareCommands(program, context)
   addVersionCommands(program, context)
   addHistoryCommand(program, context)
+  addEventsCommand(program, context)
+  addSessionsCommand(program, context)
   addKeysCommand(program, context)
+  addWebhooksCommand(program, context)
   addAdminCommand(program, context)
   program.commandsGroup('Clusters:')
   addUpCommand(program, context)

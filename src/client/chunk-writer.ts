@@ -56,7 +56,7 @@ export interface WrittenChunk {
   attempts: number
 }
 
-interface Placement {
+export interface Placement {
   chunk: ChunkId
   generation: Generation
   bytes: Uint8Array
@@ -121,6 +121,13 @@ export class ChunkWriter {
     if (present) return { ...written, receipts: [], bytesFree: true, attempts: 0 }
     const placed = await this.#place({ chunk, generation, bytes, signal })
     return { ...written, ...placed }
+  }
+
+  /**
+   * Sends a chunk that was reserved, whatever nodes have it already. @throws what `write` does, but for reserving
+   */
+  async send(placement: Placement): Promise<Pick<WrittenChunk, 'receipts' | 'bytesFree' | 'attempts'>> {
+    return await this.#place(placement)
   }
 
   /** Attempts one after another: the same node again, then the next one, `attemptsPerCopy` in all. */

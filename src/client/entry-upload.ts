@@ -16,6 +16,9 @@ export interface EntryTerms {
   ttlMs?: number | null | undefined
   /** Refused with `path-taken` where there is one already. */
   onlyNew?: boolean | undefined
+  /** Refused with `version-conflict` unless this version counts (0: there is nothing), and is of this entry, if one is named. */
+  base?: number | undefined
+  baseEntry?: EntryId | undefined
   /** In place of those of the request. */
   metadata?: Record<string, string> | undefined
 }
@@ -28,6 +31,8 @@ export interface StoredEntry {
   sizeBytes: number
   /** How often the worst of its chunks had to be sent, where that is known. */
   attempts?: number
+  /** Lower-case hex, where it was computed in this process. */
+  sha256?: string
 }
 
 export const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
@@ -47,7 +52,7 @@ export async function leadToEntry(
   terms: EntryTerms,
   { uploadedAt, attempts, signal }: { uploadedAt: number; attempts: number; signal: AbortSignal }
 ): Promise<EntryLead> {
-  const { user, path, ttlMs, onlyNew, metadata } = terms
+  const { user, path, ttlMs, onlyNew, base, baseEntry, metadata } = terms
   const asked = { actor: { user, role: 'user' as const }, owner: user, path }
   const { entry: known, next } = await controller.call('findEntry', asked, { signal })
   const expiresAt = typeof ttlMs === 'number' ? uploadedAt + ttlMs : ttlMs
@@ -59,6 +64,8 @@ export async function leadToEntry(
       attempts,
       ...(expiresAt !== undefined && { expiresAt }),
       ...(onlyNew !== undefined && { onlyNew }),
+      ...(base !== undefined && { base }),
+      ...(baseEntry !== undefined && { baseEntry }),
       ...(metadata !== undefined && { metadata })
     },
     manifest: {

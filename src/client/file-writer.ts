@@ -70,8 +70,8 @@ export interface UploadRequest extends UploadSource {
 
 /** A file that becomes a version of a user's. */
 export interface EntryUploadRequest extends UploadSource {
-  /** Whose it is, and where it most likely goes: a failure is recorded there. */
-  owner: { user: UserId; path: string }
+  /** Whose it is, and where it most likely goes: a failure is recorded there. `onlyNew`: it is not begun where there is a file already. */
+  owner: { user: UserId; path: string; onlyNew?: boolean }
   /** Where it goes in the end; asked when the source has ended. */
   entry: () => EntryTerms | Promise<EntryTerms>
 }

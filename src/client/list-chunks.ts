@@ -2,7 +2,7 @@ import type { PlacedChunk } from '../protocol/messages.ts'
 import type { FileId, UploadId } from '../types.ts'
 import type { ControllerCallOptions, ControllerClient } from './controller-client.ts'
 
-/** Whose chunks: a file's, or those that an upload that goes on later has so far. */
+/** Whose chunks: a file's, or those that an open upload has so far. */
 export type ChunkOwner = FileId | { readonly upload: UploadId }
 
 /** A page of chunks in order, from index `from`; empty when there are none (any more). */

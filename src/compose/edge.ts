@@ -37,7 +37,8 @@ export async function createEdge(options: EdgeOptions): Promise<RunningEdge> {
       random: peer.random,
       logger: peer.logger,
       config: peer.config,
-      version: VERSION
+      version: VERSION,
+      clusterName: peer.cluster.clusterName
     })
     return new RunningEdge(peer, edge)
   } catch (error) {

@@ -218,7 +218,7 @@ async function renewalDeps(
   { nodes, found, pieces, source, term, doubt }: Settled,
   plan: RecoveryPlan
 ): Promise<Prepared> {
-  const { clock, config, chunkRpc, cluster, logger } = peer
+  const { clock, config, chunkRpc, cluster, logger, random } = peer
   const touched = await uncoveredNotes(found.notes, source.applied, pieces)
   const unreadable =
     touched.unreadable > 0 ? 'notes of what was redeemed last cannot be read on any node.' : null
@@ -229,6 +229,7 @@ async function renewalDeps(
   const done = plan.kind === 'restore' ? 'restored' : 'recovered'
   return {
     store,
+    random,
     touched,
     suspendAll: doubt ?? unreadable,
     term,

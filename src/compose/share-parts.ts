@@ -1,3 +1,4 @@
+import { BlockWriter } from '../client/blocks/block-writer.ts'
 import { FileReader } from '../client/file-reader.ts'
 import { FileWriter } from '../client/file-writer.ts'
 import { ChunkWriter } from '../client/chunk-writer.ts'
@@ -11,6 +12,7 @@ import type { Peer } from './peer.ts'
 export interface ShareParts {
   readonly writer: FileWriter
   readonly resumable: ResumableWriter
+  readonly blocks: BlockWriter
   readonly reader: FileReader
   readonly memory: Budget
   readonly scans: ScanGate | undefined
@@ -44,5 +46,6 @@ export function shareParts(peer: Peer, options: { chunkBytes?: number } = {}): S
   const writer = new FileWriter(parts)
   const reader = new FileReader({ rpc: peer.chunkRpc, controller, membership, memory, clock, config, logger })
   const resumable = new ResumableWriter({ ...parts, reader })
-  return { writer, resumable, reader, memory, scans }
+  const blocks = new BlockWriter({ ...parts, reader })
+  return { writer, resumable, blocks, reader, memory, scans }
 }

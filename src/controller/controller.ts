@@ -15,11 +15,14 @@ import type { RpcCaller } from '../protocol/rpc.ts'
 import type { ChunkId, PeerId, Term } from '../types.ts'
 import { createAccounts } from './accounts/accounts.ts'
 import type { Accounts } from './accounts/accounts.ts'
+import { createBlocks } from './blocks/blocks.ts'
 import { CopyCheck } from './copy-check.ts'
 import { FileChunks } from './file-chunks.ts'
 import { createUserFiles } from './files/user-files.ts'
 import { createHandlers } from './handlers.ts'
 import { createHistory } from './history/history.ts'
+import { createEvents } from './events/events.ts'
+import type { Events } from './events/events.ts'
 import type { History } from './history/history.ts'
 import { Leadership, NO_TERM, greatestTerm } from './leadership.ts'
 import { LinkService } from './link-service.ts'
@@ -42,6 +45,8 @@ import { StoreTime } from './store-time.ts'
 import { TrimWatch } from './trim-watch.ts'
 import { UploadService } from './upload-service.ts'
 import { NodeRecorder } from './workers/node-recorder.ts'
+import { createWebhooks } from './webhooks/webhooks.ts'
+import type { Webhooks } from './webhooks/webhooks.ts'
 import { PasswordAttempts, linkAttempts } from './password-attempts.ts'
 
 export interface ControllerDeps {
@@ -81,6 +86,8 @@ export class Controller implements Service {
     snapshots: Snapshots
     scrubs: Scrubs
     history: History
+    events: Events
+    webhooks: Webhooks
   }
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -108,15 +115,18 @@ export class Controller implements Service {
       repair: createRepair(shared),
       inventory: createInventory({ ...shared, urge }),
       snapshots: createSnapshots({ ...shared, source: deps.snapshots }),
-      history: createHistory(shared)
+      history: createHistory(shared),
+      events: createEvents(shared),
+      webhooks: createWebhooks(shared)
     }
     const scrubs = new Scrubs(this.#deps)
     const chunks = new FileChunks({ store, membership, onRead: (ids) => parts.repair.noteReads(ids) })
     const onGarbage = (): void => loops.condemner.nudge()
     const onEnded = (): void => loops.settler.nudge()
     const files = createUserFiles({ ...shared, ...parts, chunks, notes: parts.snapshots, onEnded })
-    const loops = createLoops(shared, { ...parts, files })
     const uploads = new UploadService({ ...shared, ...parts, self: network.self, onGarbage })
+    const blocks = createBlocks({ ...shared, ...parts, uploads, onGarbage })
+    const loops = createLoops(shared, { ...parts, files, blocks })
     this.#server = serve({
       network,
       protocol: CONTROL_PROTOCOL,
@@ -124,6 +134,7 @@ export class Controller implements Service {
       policy: controlPolicy,
       handlers: createHandlers({
         files,
+        blocks,
         leadership,
         uploads,
         resumption: new ResumptionService({ ...shared, ...parts, uploads, onGarbage }),
@@ -179,6 +190,7 @@ export class Controller implements Service {
       this.#time.resume(markMs, config.link.leaseMaxMs)
       // before anything is noted, so that every snapshot of this term says where it was led from
       await store.writeSetting(SETTINGS.host, host ?? null)
+      await this.#parts.events.restore()
       await this.#nodes.restore()
       await this.#parts.repair.restore()
       await this.#parts.inventory.restore()

@@ -34,7 +34,7 @@ export class FileChunks {
     return this.#placed(chunks)
   }
 
-  /** The same of an upload that goes on later: whoever goes on with it reads what it has. */
+  /** The same of an open upload: whoever goes on with one, or looks at one that is made of blocks, reads what it has. */
   async uploadPage(upload: UploadId, from: number, limit: number): Promise<PlacedChunk[]> {
     return this.#placed(await this.#deps.store.listUploadChunks(upload, from, limit))
   }

@@ -1,11 +1,13 @@
 /** The control protocol: which service answers which message. Only a leader answers. */
 
-import type { ClusterStatus, ControlMessages } from '../protocol/messages.ts'
+import type { ClusterStatus, ControlMessages, EventMessages, HistoryMessages } from '../protocol/messages.ts'
 import type { RpcAnswer, RpcHandlers, RpcRequest } from '../protocol/rpc.ts'
 import type { AccountOp, Accounts } from './accounts/accounts.ts'
+import type { BlockOp, Blocks } from './blocks/blocks.ts'
 import type { CopyCheck } from './copy-check.ts'
 import type { UserFileOp, UserFiles } from './files/user-files.ts'
 import type { FileChunks } from './file-chunks.ts'
+import type { Events } from './events/events.ts'
 import type { History } from './history/history.ts'
 import type { Leadership } from './leadership.ts'
 import type { Inventory } from './inventory/inventory.ts'
@@ -15,12 +17,15 @@ import type { Repair } from './repair/repair.ts'
 import type { ResumptionService } from './resumption-service.ts'
 import type { Scrubs } from './scrubs.ts'
 import type { Snapshots } from './snapshots/snapshots.ts'
+import type { WebhookOp, Webhooks } from './webhooks/webhooks.ts'
 import type { UploadService } from './upload-service.ts'
 
 export interface HandlersDeps {
   accounts: Accounts
   files: UserFiles
+  blocks: Blocks
   history: History
+  events: Events
   leadership: Leadership
   uploads: UploadService
   resumption: ResumptionService
@@ -31,6 +36,7 @@ export interface HandlersDeps {
   inventory: Inventory
   snapshots: Snapshots
   scrubs: Scrubs
+  webhooks: Webhooks
   status: () => Promise<ClusterStatus>
 }
 
@@ -38,7 +44,7 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
   const {
     accounts,
     files,
-    history,
+    blocks,
     leadership,
     uploads,
     resumption,
@@ -49,6 +55,7 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
     inventory,
     snapshots,
     scrubs,
+    webhooks,
     status
   } = deps
   const led =
@@ -60,6 +67,10 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
   return {
     ...partHandlers<AccountOp>(accounts, leadership),
     ...partHandlers<UserFileOp>(files, leadership),
+    ...partHandlers<keyof HistoryMessages>(deps.history, leadership),
+    ...partHandlers<keyof EventMessages>(deps.events, leadership),
+    ...partHandlers<BlockOp>(blocks, leadership),
+    ...partHandlers<WebhookOp>(webhooks, leadership),
     openUpload: led((message) => uploads.open(message)),
     reserveChunk: led((message) => uploads.reserve(message)),
     recordReceipts: led((message, signal) => uploads.recordReceipts(message, signal)),
@@ -96,9 +107,6 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
       leadership.assert()
       return await snapshots.backup(message, signal)
     },
-    recordHistory: led(history.handlers.recordHistory),
-    listHistory: led(history.handlers.listHistory),
-    followHistory: led(history.handlers.followHistory),
     status: led(() => status())
   }
 }

@@ -5,6 +5,7 @@ import { WorkerLoop } from '../runtime/worker-loop.ts'
 import type { Accounts } from './accounts/accounts.ts'
 import type { CopyCheck } from './copy-check.ts'
 import type { ControllerDeps } from './controller.ts'
+import type { Blocks } from './blocks/blocks.ts'
 import type { UserFiles } from './files/user-files.ts'
 import type { Leadership } from './leadership.ts'
 import { whileLeading } from './leadership.ts'
@@ -14,6 +15,7 @@ import type { TrimWatch } from './trim-watch.ts'
 import { createCondemner } from './workers/condemner.ts'
 import { DeleteOrders } from './workers/delete-orders.ts'
 import type { Brakes } from './inventory/brakes.ts'
+import type { Events } from './events/events.ts'
 import type { History } from './history/history.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import type { Repair } from './repair/repair.ts'
@@ -44,10 +46,12 @@ export interface LoopsDeps extends ControllerDeps {
 export interface LoopParts {
   readonly accounts: Accounts
   readonly files: UserFiles
+  readonly blocks: Blocks
   readonly repair: Repair
   readonly inventory: Inventory
   readonly snapshots: Snapshots
   readonly history: History
+  readonly events: Events
 }
 
 /**
@@ -70,11 +74,13 @@ export function createLoops(deps: LoopsDeps, parts: LoopParts): Loops {
     condemner,
     deleteOrders,
     ...parts.files.workers.map(loop),
+    ...parts.blocks.workers.map(loop),
     ...parts.repair.workers.map(loop),
     ...parts.inventory.workers.map(loop),
     ...parts.snapshots.workers.map(loop),
     ...parts.accounts.workers.map(loop),
     ...parts.history.workers.map(loop),
+    ...parts.events.workers.map(loop),
     loop(createTombstones({ store, time, config })),
     loop(createTimeMark({ store, time, leadership })),
     loop(deps.nodes)

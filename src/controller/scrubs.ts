@@ -12,7 +12,7 @@ import type {
   ResponseOf
 } from '../protocol/messages.ts'
 import type { RpcCaller } from '../protocol/rpc.ts'
-import { inParallel } from './in-parallel.ts'
+import { inParallel } from '../runtime/in-parallel.ts'
 
 /** Nodes asked at once. */
 const NODES_AT_ONCE = 16

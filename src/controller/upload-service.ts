@@ -5,12 +5,14 @@ import { hostsMinOf } from '../cluster/placement.ts'
 import type { Config } from '../config.ts'
 import { PeerbinError, hasCode } from '../errors.ts'
 import type { CommittedFile, CopiesRule, CopyRecord, MetadataStore, UploadSpace } from '../metadata-store.ts'
+import { BLOCKS_PER_PAGE_MAX } from '../protocol/limits.ts'
 import type { ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import { failpoints } from '../runtime/failpoints.ts'
 import type { ChunkId, Generation, Member, PeerId, Receipt } from '../types.ts'
 import type { CopyCheck } from './copy-check.ts'
+import { isOver } from './files/owned.ts'
 import { quotaOf } from './files/quota.ts'
-import { inParallel } from './in-parallel.ts'
+import { inParallel } from '../runtime/in-parallel.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import type { Repair } from './repair/repair.ts'
 import type { RecentChunks } from './recent-chunks.ts'
@@ -84,8 +86,9 @@ export class UploadService {
     const { store, time } = this.#deps
     this.assertWritable()
     const now = time.now()
-    const { role, bytesMax: bytes = 0, ...upload } = message
-    const space = { bytes, ...(await this.#spaceFor(role, upload.owner)) }
+    const { role, bytesMax: bytes = 0, owner, ...rest } = message
+    const space = { bytes, ...(await this.#spaceFor(role, owner)) }
+    const upload = { ...rest, owner: owner && { user: owner.user, path: owner.path } }
     try {
       await store.openUpload({ ...upload, space, openedAt: now, expiresAt: now + this.#ttlMs(upload.plan) })
     } catch (error) {
@@ -96,7 +99,7 @@ export class UploadService {
     return { now, resumable: upload.plan !== undefined }
   }
 
-  /** Whose space an upload takes, and how much of it there is. @throws `path-conflict` early: before the bytes of a user's file are sent that has nowhere to go */
+  /** Whose space an upload takes, and how much of it there is. @throws `path-conflict`, `path-taken` early: before the bytes of a user's file are sent that has nowhere to go */
   async #spaceFor(
     role: Request<'openUpload'>['role'] = 'anonymous',
     owner: Request<'openUpload'>['owner']
@@ -106,8 +109,11 @@ export class UploadService {
       const { spaceBytesMax } = config[role]
       return { key: 'anonymous', bytesMax: spaceBytesMax === 0 ? undefined : spaceBytesMax }
     }
-    const { user, path } = owner
-    if ((await store.findEntry(user, path)).isBlocked) throw new PeerbinError('path-conflict')
+    const { user, path, onlyNew = false } = owner
+    const { entry, isBlocked } = await store.findEntry(user, path)
+    if (isBlocked) throw new PeerbinError('path-conflict')
+    const isThere = entry !== undefined && entry.current.file !== null && !isOver(this.#deps, entry)
+    if (onlyNew && isThere) throw new PeerbinError('path-taken')
     return { key: `user:${user}`, bytesMax: await quotaOf(store, config.account, user) }
   }
 
@@ -143,7 +149,7 @@ export class UploadService {
       generation,
       copiesMin: config.replication.copiesMin,
       hostsMin: hostsMinOf(membership.nodeHosts()),
-      staying: this.#staying()
+      staying: this.staying()
     })
     // bytes are on their way now, and further copies with them
     if (!present) recent.touch(message.chunk)
@@ -224,6 +230,7 @@ export class UploadService {
     const { self } = this.#deps
     if (failpoints.armed) await failpoints.hit('upload.commit.beforeStore', self)
     const file = (await this.#tryCommit(message)) ?? (await this.#commitVerified(message, signal))
+    if (message.fromBlocks === true) await this.#releaseBlocks(message)
     if (failpoints.armed) await failpoints.hit('upload.commit.afterStore', self)
     const { entry, version, ...record } = file
     return {
@@ -237,7 +244,7 @@ export class UploadService {
   /**
    * A node that is being emptied may be switched off as soon as nothing that had a reference by then needs it. A chunk that gets its first one later must not lean on it.
    */
-  #staying(): Member[] {
+  staying(): Member[] {
     const { membership, repair } = this.#deps
     // its heartbeat says so a little later than an operator decides it
     const isDraining = ({ peer, state }: Member): boolean =>
@@ -251,8 +258,15 @@ export class UploadService {
     return {
       copiesMin: config.replication.copiesMin,
       hostsMin: hostsMinOf(membership.nodeHosts()),
-      boots: this.#staying().map(({ peer, boot }) => ({ peer, boot }))
+      boots: this.staying().map(({ peer, boot }) => ({ peer, boot }))
     }
+  }
+
+  /** The commit has let those of the first page go. Of the rest each is a file's now, too; what is left of them here goes with its time. */
+  async #releaseBlocks({ file, chunkCount }: Request<'commitUpload'>): Promise<void> {
+    const limit = BLOCKS_PER_PAGE_MAX
+    for (let from = limit; from < chunkCount; from += limit)
+      await this.#deps.store.releaseBlocks({ file, from, limit })
   }
 
   /** Undefined when copies are missing. */

@@ -1,6 +1,7 @@
-/** Every sentence of the pages of accounts and files, of their frames and of their scripts. A language is added by translating this file, with texts.ts, page-texts.ts and admin-texts.ts. */
+/** Every sentence of the pages of accounts and files, of their frames and of their scripts. A language is added by translating this file, with texts.ts, page-texts.ts, webhook-texts.ts and admin-texts.ts. */
 
 import { sizeText } from './texts.ts'
+import { webhookTexts } from './webhook-texts.ts'
 
 const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`
 
@@ -122,6 +123,8 @@ export const accountTexts = {
     emptyFolderText: 'Drop files here, or choose some: the folder stays once a file is in it.',
     noMatch: 'No file has that in its name.',
     folder: (name: string) => `Folder ${name}`,
+    manageFolder: (name: string) => `Move or delete the folder ${name}`,
+    manage: 'Move or delete',
     version: (n: number) => `version ${n}`,
     download: 'Download',
     downloadOf: (name: string) => `Download ${name}`,
@@ -171,6 +174,7 @@ export const accountTexts = {
   },
 
   sheet: {
+    gone: 'This file is not there any more: it was deleted, or its time is over.',
     size: 'Size',
     uploaded: 'Uploaded',
     type: 'Type',
@@ -205,7 +209,54 @@ export const accountTexts = {
     deleteVersionSure: (n: number) => `Delete version ${n} for good?`,
     versionDeleted: (n: number) => `Version ${n} was deleted.`,
     downloadVersion: (n: number) => `Download version ${n}`,
-    versionHint: 'Upload a file with the same name to the same folder to add a version.'
+    versionHint: 'Upload a file with the same name to the same folder to add a version.',
+    prune: 'Delete old versions',
+    pruneKeep: 'Keep the newest',
+    pruneKeepLabel: 'Versions to keep',
+    pruneText: 'The others are deleted for good, and their space is free again.',
+    pruneChoices: [
+      { value: 1, label: 'one' },
+      { value: 2, label: 'two' },
+      { value: 3, label: 'three' },
+      { value: 5, label: 'five' },
+      { value: 10, label: 'ten' }
+    ],
+    pruneSubmit: 'Delete the others',
+    pruned: (n: number) => (n === 0 ? 'There was nothing to delete.' : `${count(n, 'old version')} deleted.`),
+    edit: 'Change notes and end',
+    expiry: 'When it is deleted',
+    expiresAsItIs: (time: string) => `as now: ${time}`,
+    lifetimes: [
+      { value: 0, label: 'when I delete it' },
+      { value: 86_400, label: 'in one day' },
+      { value: 7 * 86_400, label: 'in 7 days' },
+      { value: 30 * 86_400, label: 'in 30 days' },
+      { value: 365 * 86_400, label: 'in one year' }
+    ],
+    noNotes: 'None. A note is a name and a text, such as project: apollo.',
+    noteAdd: 'Add a note',
+    noteName: (n: number) => `Name of note ${n}`,
+    noteNameShort: 'name',
+    noteText: (n: number) => `Text of note ${n}`,
+    noteTextShort: 'text',
+    noteRemove: (n: number) => `Remove note ${n}`,
+    noteNameless: 'A note needs a name.',
+    noteTwice: 'Two notes have the same name.'
+  },
+
+  folder: {
+    path: 'Folder',
+    pathHint: 'With / between folders: trips/2026',
+    move: 'Move it',
+    moving: 'Moving…',
+    moved: (name: string, n: number) => `${name} was moved, with ${count(n, 'file')}.`,
+    removeTitle: 'Delete this folder',
+    remove: 'Delete it for good',
+    removing: 'Deleting…',
+    removeText: (name: string) =>
+      `Everything in ${name} is deleted with all versions, and its share links stop working. This cannot be undone.`,
+    gone: (n: number) => `${count(n, 'file')} deleted so far.`,
+    removed: (name: string, n: number) => `${name} was deleted, with ${count(n, 'file')}.`
   },
 
   share: {
@@ -265,6 +316,9 @@ export const accountTexts = {
       'user.quota': 'Quota changed',
       'key.created': 'Created an API key',
       'key.revoked': 'Revoked an API key',
+      'webhook.created': 'Created a webhook',
+      'webhook.changed': 'Changed a webhook',
+      'webhook.removed': 'Removed a webhook',
       upload: 'Uploaded',
       'upload.status': 'Status of the upload',
       download: 'Downloaded',
@@ -339,6 +393,8 @@ export const accountTexts = {
     keyRevokeOf: (name: string) => `Revoke the key ${name}`,
     keyRevokeSure: (name: string) => `Programs that use the key ${name} stop working at once.`,
     keyRevoked: 'The key was revoked.',
+    agent: (browser: string, system: string) => `${browser} on ${system}`,
     noScope: 'Please choose at least one thing that it may do.'
-  }
+  },
+  webhooks: webhookTexts
 } as const

@@ -1,5 +1,7 @@
 /** Every sentence of the page of administrators, beside those that it shares with the pages of accounts (account-texts.ts). */
 
+import { sizeText } from './texts.ts'
+
 export const adminTexts = {
   forbidden: 'This page is for administrators.',
   tabs: 'Parts of the administration',
@@ -19,7 +21,12 @@ export const adminTexts = {
   manage: (name: string) => `Manage ${name}`,
   role: 'Role',
   quota: 'Quota in GB',
-  quotaHint: 'Empty: the one of the role. 0: nothing can be stored.',
+  quotaHint: (ofRole: number | null | undefined) =>
+    `Empty: that of the role${ofRole === undefined ? '' : `, now ${ofRole === null ? 'without limit' : sizeText(ofRole)}`}. 0: nothing can be stored.`,
+  quotaOf: { user: 'own quota', role: 'quota of the role' },
+  spaceOfUsers: 'Files of all users',
+  spaceOfLinks: 'Links without an account',
+  spaceOfMe: 'Your own files',
   quotaBad: 'A number of gigabytes is needed, or nothing.',
   disable: 'Disable',
   enable: 'Enable',

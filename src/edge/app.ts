@@ -28,12 +28,14 @@ import { invites } from './routes/accounts/invites.ts'
 import { keys } from './routes/accounts/keys.ts'
 import { me } from './routes/accounts/me.ts'
 import { sessions } from './routes/accounts/sessions.ts'
+import { space } from './routes/accounts/space.ts'
 import { signIn } from './routes/accounts/sign-in.ts'
 import { signUp } from './routes/accounts/sign-up.ts'
 import { users } from './routes/accounts/users.ts'
-import { events } from './routes/history/get-events.ts'
+import { events } from './routes/events/get-events.ts'
 import { history } from './routes/history/get-history.ts'
 import { deleteLink } from './routes/delete-link.ts'
+import { blockRoutes } from './routes/blocks/routes.ts'
 import { fileRoutes } from './routes/files/routes.ts'
 import { getActiveNodes, getHealth, getStatus } from './routes/get-cluster.ts'
 import { getDownload, getEntry } from './routes/get-download.ts'
@@ -43,11 +45,15 @@ import { getIndex } from './routes/get-index.ts'
 import { getLink } from './routes/get-link.ts'
 import { getOpenapi } from './routes/get-openapi.ts'
 import { postLink } from './routes/post-link.ts'
+import { getAsyncapi, getSocket } from './routes/get-socket.ts'
 import { getSent } from './routes/get-sent.ts'
 import { postSent } from './routes/post-sent.ts'
 import { getUpload, postUpload } from './routes/post-upload.ts'
 import { putFile } from './routes/put-file.ts'
 import { tusUpload } from './routes/tus-upload.ts'
+import { deliveryRoutes } from './routes/webhooks/deliveries.ts'
+import { webhookRoutes } from './routes/webhooks/webhooks.ts'
+import { SocketGateway } from './socket/gateway.ts'
 import { NO_POLICY, PAGE_POLICY, SECURITY_HEADERS } from './security-headers.ts'
 import type { Certificate } from './tls.ts'
 import { requestOrigin } from './upload-answer.ts'
@@ -79,10 +85,15 @@ const ROUTES: readonly Route[] = [
   keys,
   users,
   invites,
+  space,
   ...fileRoutes,
+  ...blockRoutes,
   history,
   events,
-  getOpenapi
+  ...webhookRoutes,
+  ...deliveryRoutes,
+  getOpenapi,
+  getAsyncapi
 ]
 
 /** Request lines are at most 16 KiB (Node's limit for headers); a longer parameter than Fastify's default is for us to judge. */
@@ -92,6 +103,7 @@ const PARAM_LENGTH_MAX = 16 * 1024
 export interface CreatedApp {
   readonly app: App
   readonly permissions: readonly PermissionRow[]
+  readonly gateway: SocketGateway
 }
 
 /** Not started, not listening. @param stopping tells that no new request is to be begun */
@@ -135,9 +147,10 @@ export async function createApp(
     if (url !== '/:name') methods.add(url, method)
   })
   addErrorHandlers(app, context, methods)
-  for (const route of ROUTES) route(app, context)
+  const gateway = new SocketGateway(context)
+  for (const route of [...ROUTES, getSocket(gateway)]) route(app, context)
   await app.ready()
-  return { app, permissions }
+  return { app, permissions, gateway }
 }
 
 function addHooks(app: App, context: EdgeContext, stopping: () => boolean): void {

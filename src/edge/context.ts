@@ -8,6 +8,7 @@ import type {
   RawServerDefault
 } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { BlockWriter } from '../client/blocks/block-writer.ts'
 import type { ControllerClient } from '../client/controller-client.ts'
 import type { FileReader } from '../client/file-reader.ts'
 import type { FileWriter } from '../client/file-writer.ts'
@@ -21,13 +22,15 @@ import type { Budget } from '../runtime/budget.ts'
 import type { Accounts } from './accounts/accounts.ts'
 import type { SessionWatch } from './accounts/session-watch.ts'
 import type { Assets } from './assets.ts'
-import type { EventFeed } from './history/event-feed.ts'
+import type { EventFeed } from './events/event-feed.ts'
 import type { HistoryRecorder } from './history/recorder.ts'
 import type { IndexShelf } from './delivery/index-shelf.ts'
 import type { AddressLimits } from './limits/address-limits.ts'
 import type { ClaimTable } from './transfer/claim-table.ts'
 import type { Transfers } from './transfer/transfers.ts'
 import type { UploadLocks } from './tus/upload-locks.ts'
+import type { ResolveName } from './webhooks/post.ts'
+import type { EdgeWebhooks } from './webhooks/webhooks.ts'
 
 /** What an edge is made of. */
 export interface EdgeDeps {
@@ -35,6 +38,7 @@ export interface EdgeDeps {
   readonly controller: ControllerClient
   readonly writer: FileWriter
   readonly resumable: ResumableWriter
+  readonly blocks: BlockWriter
   readonly reader: FileReader
   /** Memory that the writer and the reader share. */
   readonly memory: Budget
@@ -45,6 +49,10 @@ export interface EdgeDeps {
   readonly logger: Logger
   readonly config: Config
   readonly version: string
+  /** Names the source of events. */
+  readonly clusterName: string
+  /** How names of webhooks are resolved; default: as the machine does. */
+  readonly resolveName?: ResolveName | undefined
 }
 
 /** What a route gets. */
@@ -63,8 +71,10 @@ export interface EdgeContext extends EdgeDeps {
   readonly sessions: SessionWatch
   /** Notes who did what. */
   readonly history: HistoryRecorder
-  /** What becomes of uploads, for those who listen. */
+  /** What happens to users' things, for those who listen. */
   readonly events: EventFeed
+  /** Where webhooks may lead, and their tests. */
+  readonly webhooks: EdgeWebhooks
   /** The edge's own address, for requests that do not say by which name they came. */
   readonly url: () => string
 }

@@ -13,14 +13,17 @@ import { createApp } from './app.ts'
 import { loadAssets } from './assets.ts'
 import type { App, EdgeDeps } from './context.ts'
 import { IndexShelf } from './delivery/index-shelf.ts'
-import { EventFeed } from './history/event-feed.ts'
+import { EventFeed } from './events/event-feed.ts'
 import { HistoryRecorder } from './history/recorder.ts'
 import { Sockets } from './http-server.ts'
+import type { SocketGateway } from './socket/gateway.ts'
 import { AddressLimits } from './limits/address-limits.ts'
 import { CertificateReloader, readCertificate } from './tls.ts'
 import { ClaimTable } from './transfer/claim-table.ts'
 import { Transfers } from './transfer/transfers.ts'
 import { UploadLocks } from './tus/upload-locks.ts'
+import type { Couriers } from './webhooks/couriers.ts'
+import { openWebhooks } from './webhooks/webhooks.ts'
 
 /** After the last connection: reports of downloads and claims that are given back get so long to reach the controller. */
 const SETTLE_MS = 1000
@@ -31,10 +34,12 @@ interface Running {
   readonly app: App
   readonly permissions: readonly PermissionRow[]
   readonly sockets: Sockets
+  readonly gateway: SocketGateway
   readonly transfers: Transfers
   readonly sessions: SessionWatch
   readonly history: HistoryRecorder
   readonly events: EventFeed
+  readonly couriers: Couriers
   readonly reloader: CertificateReloader | undefined
   readonly url: string
 }
@@ -92,8 +97,9 @@ export class Edge implements Service {
       admits: (key, party) => addresses.note(key, party)
     })
     const events = new EventFeed(this.#deps)
+    const webhooks = openWebhooks(this.#deps)
     const { accounts, sessions } = openAccounts(this.#deps, () => this.url)
-    const { app, permissions } = await createApp(
+    const { app, permissions, gateway } = await createApp(
       {
         ...this.#deps,
         assets: await loadAssets(),
@@ -107,6 +113,7 @@ export class Edge implements Service {
         sessions,
         history,
         events,
+        webhooks,
         url: () => this.url
       },
       certificate,
@@ -130,21 +137,36 @@ export class Edge implements Service {
             logger
           })
     await reloader?.start()
+    await webhooks.couriers.start()
     const url = urlOf(app.server.address(), config.edge.host, certificate !== undefined)
-    return { app, permissions, sockets, transfers, sessions, history, events, reloader, url }
+    const { couriers } = webhooks
+    return {
+      app,
+      permissions,
+      sockets,
+      gateway,
+      transfers,
+      sessions,
+      history,
+      events,
+      couriers,
+      reloader,
+      url
+    }
   }
 
-  async #close({ app, sockets, transfers, sessions, history, events, reloader }: Running): Promise<void> {
+  async #close(running: Running): Promise<void> {
+    const { app, sockets, gateway, transfers, sessions, history, events, couriers, reloader } = running
     const { clock, config } = this.#deps
     await reloader?.stop()
-    await events.stop() // listeners have nothing to finish
+    await Promise.all([events.stop(), couriers.stop()]) // listeners have nothing to finish, and webhooks are told by another edge
     const limit = clock.setTimer(config.edge.stopMs, () => {
       transfers.cut()
       sockets.destroyAll()
     })
     const sweep = new AbortController()
     const sweeping = this.#sweepIdle(app, sweep.signal)
-    await app.close()
+    await Promise.all([gateway.stop(), app.close()])
     limit.cancel()
     sweep.abort()
     await sweeping

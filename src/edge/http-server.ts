@@ -7,6 +7,7 @@ import type { Socket } from 'node:net'
 import type { Config } from '../config.ts'
 import { expectContinue } from './http/request-body.ts'
 import { limitConnections } from './limits/connections.ts'
+import { routeUpgrade, wantsSocket } from './socket/upgrade.ts'
 import type { Certificate } from './tls.ts'
 
 /** How often Node looks for connections whose headers are late: part of the limit, within reason. */
@@ -25,7 +26,8 @@ export function createHttpServer(
     headersTimeout: config.headersMs,
     requestTimeout: 0,
     keepAliveTimeout: config.keepAliveMs,
-    connectionsCheckingInterval: checkIntervalMs(Math.min(config.headersMs, config.keepAliveMs))
+    connectionsCheckingInterval: checkIntervalMs(Math.min(config.headersMs, config.keepAliveMs)),
+    shouldUpgradeCallback: wantsSocket
   }
   const server =
     certificate === undefined
@@ -42,6 +44,7 @@ export function createHttpServer(
     expectContinue(request, response)
     server.emit('request', request, response)
   })
+  server.on('upgrade', (request, socket, head) => routeUpgrade(listener, request, socket, head))
   return server
 }
 

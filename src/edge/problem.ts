@@ -21,7 +21,14 @@ export const problemSchema = z.object({
   detail: z.string(),
   code: z.string().describe('stable; docs/errors.md lists them'),
   field: z.string().optional().describe('the field or header that is wrong'),
+  path: z.string().optional().describe('which path is in the way'),
+  version: z
+    .int()
+    .optional()
+    .describe('of version-conflict: the version of the file that counts; 0: there is none'),
   retryAfterMs: z.int().optional(),
+  oldest: z.string().optional().describe('of `cursor-expired`: the cursor from which everything is kept'),
+  newest: z.string().optional().describe('and the one from which whoever begins anew goes on'),
   error: z
     .string()
     .optional()
@@ -72,6 +79,10 @@ export const problemOf = (error: PeerbinError): Problem => ({
   detail: detailOf(error),
   code: error.code,
   ...(typeof error.details['field'] === 'string' && { field: error.details['field'] }),
+  ...(typeof error.details['version'] === 'number' && { version: error.details['version'] }),
+  ...(typeof error.details['oldest'] === 'string' && { oldest: error.details['oldest'] }),
+  ...(typeof error.details['newest'] === 'string' && { newest: error.details['newest'] }),
+  ...(typeof error.details['path'] === 'string' && { path: error.details['path'] }),
   ...(error.retryAfterMs !== undefined && { retryAfterMs: Math.ceil(error.retryAfterMs) })
 })
 

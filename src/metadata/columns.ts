@@ -1,16 +1,19 @@
 /** Between values of the program and values of columns. Records that are encoded carry a version `v`; old ones stay readable for ever. */
 
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { PeerbinError } from '../errors.ts'
 import { chunkIdFromDigest, digestOf } from '../protocol/ids.ts'
 import { passwordRecord } from '../protocol/schema.ts'
-import type { NodeRecord } from '../metadata-store.ts'
+import type { EventData } from '../events.ts'
+import type { NodeRecord, SpaceKey } from '../metadata-store.ts'
 import { ENCRYPTIONS, NODE_STATES, TIERS } from '../types.ts'
 import type {
   Address,
   ChunkId,
   Encryption,
   EntryId,
+  EventId,
   FileId,
   InviteId,
   HistoryId,
@@ -21,6 +24,7 @@ import type {
   UploadId,
   UserId
 } from '../types.ts'
+import type { CourierId, WebhookId } from '../webhooks.ts'
 import type { StoredClaim } from './claim-rules.ts'
 
 // ---------------------------------------------------------------- bytes
@@ -37,7 +41,17 @@ export const hashOf = (bytes: Uint8Array): SecretHash => hex(bytes) as SecretHas
 export const hexOf = hex
 
 export const uuidBytes = (
-  id: FileId | UploadId | UserId | SessionId | InviteId | EntryId | HistoryId
+  id:
+    | FileId
+    | UploadId
+    | UserId
+    | SessionId
+    | InviteId
+    | EntryId
+    | HistoryId
+    | EventId
+    | WebhookId
+    | CourierId
 ): Uint8Array => exactly(16, Buffer.from(id.replaceAll('-', ''), 'hex'))
 
 /** Half an id would be another id, and could meet a third. */
@@ -57,6 +71,20 @@ export const inviteOf = (bytes: Uint8Array): InviteId => uuidOf(bytes) as Invite
 export const entryOf = (bytes: Uint8Array): EntryId => uuidOf(bytes) as EntryId
 export const uploadOf = (bytes: Uint8Array): UploadId => uuidOf(bytes) as UploadId
 
+/** Of 48 bits, which a number holds. */
+const MARK_BYTES = 6
+
+/**
+ * By what it is found whether a chunk is in the content of a space: an index over both, in eight bytes a piece. Two that have the same are told apart by the digest and the space of
+ * the file.
+ */
+export const markOf = (space: SpaceKey, digest: Uint8Array): number =>
+  createHash('sha256').update(space).update(digest).digest().readUIntBE(0, MARK_BYTES)
+
+/** Null: nobody refers to such a piece by its digest. */
+export const pieceMark = (space: SpaceKey, index: number, digest: Uint8Array): number | null =>
+  space === 'anonymous' || index < 0 ? null : markOf(space, digest)
+
 // ---------------------------------------------------------------- records
 
 function decode<T>(schema: z.ZodType<T>, text: string): T {
@@ -66,6 +94,11 @@ function decode<T>(schema: z.ZodType<T>, text: string): T {
     throw new PeerbinError('data-incompatible', 'a stored record cannot be read', { cause: error })
   }
 }
+
+const eventData = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+/** What an event tells: flat JSON. Fields may come and go with its type, so that it carries no version. */
+export const encodeEventData = (data: EventData): string => JSON.stringify(data)
+export const decodeEventData = (text: string): EventData => decode(eventData, text)
 
 const pairs = z.record(z.string(), z.string())
 

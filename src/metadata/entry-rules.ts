@@ -1,6 +1,7 @@
 /** What both stores agree on about users' files: how paths are compared, and in which order entries are listed. */
 
-import { cleanPath, foldPath } from '../bundle/paths.ts'
+import { cleanPath, foldPath, isCleanPath } from '../bundle/paths.ts'
+import { PeerbinError } from '../errors.ts'
 import type { EntryCursor, EntrySort } from '../metadata-store.ts'
 
 /** Of names of entries that were recovered: what is left of a long one. */
@@ -36,6 +37,21 @@ export function foldersAbove(path: string): string[] {
   return folders
 }
 
+/**
+ * Where something in a folder goes when that moves. How the folder is written does not count; what is in it keeps its writing.
+ * @throws `invalid-field` where the path would be longer than one can be
+ */
+export function movedPath(path: string, from: string, to: string): string {
+  const moved = [to, ...path.split('/').slice(from.split('/').length)].join('/')
+  if (isCleanPath(moved)) return moved
+  throw new PeerbinError('invalid-field', 'to: with it the path of something in the folder is too long', {
+    details: { field: 'to' }
+  })
+}
+
+/** Folders are there while something is in them. */
+export const noSuchFolder = (): PeerbinError => new PeerbinError('file-unknown', 'There is no such folder.')
+
 /** Text in the order of databases: by its bytes. */
 export const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
@@ -57,3 +73,7 @@ export function placesFor(path: string, id: string): string[] {
   const found = `${name.slice(0, Math.min(end, STEM_LENGTH_MAX))} (recovered ${id.slice(0, 8)})${name.slice(end)}`
   return [path, path.slice(0, at) + found, found, `recovered ${id}`].map(cleanPath)
 }
+
+/** @param current the version that counts; 0: there is no content */
+export const versionConflict = (current: number): PeerbinError =>
+  new PeerbinError('version-conflict', '', { details: { version: current } })

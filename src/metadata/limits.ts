@@ -9,6 +9,9 @@ export const ENTRY_SCAN_ROWS = 2000
 /** Pieces looked at together where the offset of an upload is found; behind a check-in there are hardly ever so many. */
 export const PREFIX_PAGE_ROWS = 256
 
+/** Rows that one statement of a folder's move names: some thousand parameters. */
+export const MOVED_ROWS = 500
+
 /** Records that one page of the history looks at, where not all of them are told. At 5 µs each, 10 ms. */
 export const HISTORY_LOOKED_AT_MAX = 2000
 

@@ -4,11 +4,14 @@
  */
 
 import { PeerbinError } from '../errors.ts'
-import type { MetadataStore } from '../metadata-store.ts'
+import type { EventWatch, MetadataStore } from '../metadata-store.ts'
+import { WrittenEvents } from './written-events.ts'
+import * as blocks from './memory/blocks.ts'
 import * as cluster from './memory/cluster.ts'
 import * as entries from './memory/entries.ts'
 import * as entryPaths from './memory/entry-paths.ts'
 import * as entrySettle from './memory/entry-settle.ts'
+import * as events from './memory/events.ts'
 import * as garbage from './memory/garbage.ts'
 import * as history from './memory/history.ts'
 import * as inventory from './memory/inventory.ts'
@@ -19,7 +22,8 @@ import * as resume from './memory/resume.ts'
 import * as repair from './memory/repair.ts'
 import * as sessions from './memory/sessions.ts'
 import * as shares from './memory/shares.ts'
-import { usedSpace } from './memory/space.ts'
+import { moveFolder } from './memory/folder-move.ts'
+import { usedByUsers, usedSpace } from './memory/space.ts'
 import { emptyState } from './memory/state.ts'
 import type { State } from './memory/state.ts'
 import * as sent from './memory/sent.ts'
@@ -27,6 +31,7 @@ import * as suspension from './memory/suspension.ts'
 import * as uploads from './memory/uploads.ts'
 import * as users from './memory/users.ts'
 import * as versions from './memory/versions.ts'
+import * as webhooks from './memory/webhooks.ts'
 
 /** An operation on the state, as the files in memory/ have them. */
 type Operation<A extends unknown[], R> = (state: State, ...args: A) => R
@@ -35,6 +40,8 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly durable = false
   readonly #state: State = emptyState()
   #isOpen = false
+  readonly #written = new WrittenEvents()
+  readonly eventWatch: EventWatch = this.#written
 
   async open(): Promise<void> {
     this.#isOpen = true
@@ -48,7 +55,9 @@ export class MemoryMetadataStore implements MetadataStore {
   #step<A extends unknown[], R>(operation: Operation<A, R>): (...args: A) => Promise<R> {
     return async (...args) => {
       if (!this.#isOpen) throw new PeerbinError('shutting-down', 'the metadata store is not open')
-      return operation(this.#state, ...args)
+      const answer = operation(this.#state, ...args)
+      this.#written.reached(this.#state.eventSeq)
+      return answer
     }
   }
 
@@ -86,6 +95,7 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly listFolders = this.#step(entryPaths.listFolders)
   readonly listVersions = this.#step(entries.listVersions)
   readonly moveEntry = this.#step(entries.moveEntry)
+  readonly moveFolder = this.#step(moveFolder)
   readonly changeEntry = this.#step(entries.changeEntry)
   readonly restoreVersion = this.#step(versions.restoreVersion)
   readonly deleteVersion = this.#step(versions.deleteVersion)
@@ -97,6 +107,15 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly settleEntries = this.#step(entrySettle.settleEntries)
   readonly settleStatuses = this.#step(entrySettle.settleStatuses)
   readonly usedSpace = this.#step(usedSpace)
+  readonly usedByUsers = this.#step(usedByUsers)
+
+  readonly reserveBlock = this.#step(blocks.reserveBlock)
+  readonly stageBlock = this.#step(blocks.stageBlock)
+  readonly ownedBlocks = this.#step(blocks.ownedBlocks)
+  readonly takeBlocks = this.#step(blocks.takeBlocks)
+  readonly releaseBlocks = this.#step(blocks.releaseBlocks)
+  readonly settleBlocks = this.#step(blocks.settleBlocks)
+  readonly findCommitted = this.#step(blocks.findCommitted)
 
   readonly findLink = this.#step(links.findLink)
   readonly claimLink = this.#step(links.claimLink)
@@ -167,4 +186,25 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly lastHistory = this.#step(history.lastHistory)
   readonly trimHistory = this.#step(history.trimHistory)
   readonly purgeHistory = this.#step(history.purgeHistory)
+
+  readonly listEvents = this.#step(events.listEvents)
+  readonly tailEvents = this.#step(events.tailEvents)
+  readonly eventsEpoch = this.#step(events.eventsEpoch)
+  readonly renewEventsEpoch = this.#step(events.renewEventsEpoch)
+  readonly purgeEvents = this.#step(events.purgeEvents)
+  readonly trimEvents = this.#step(events.trimEvents)
+  readonly createWebhook = this.#step(webhooks.createWebhook)
+  readonly getWebhook = this.#step(webhooks.getWebhook)
+  readonly listWebhooks = this.#step(webhooks.listWebhooks)
+  readonly changeWebhook = this.#step(webhooks.changeWebhook)
+  readonly deleteWebhook = this.#step(webhooks.deleteWebhook)
+  readonly nextWebhookAt = this.#step(webhooks.nextWebhookAt)
+  readonly leaseWebhooks = this.#step(webhooks.leaseWebhooks)
+  readonly settleDelivery = this.#step(webhooks.settleDelivery)
+  readonly releaseWebhook = this.#step(webhooks.releaseWebhook)
+  readonly noteAttempt = this.#step(webhooks.noteAttempt)
+  readonly listAttempts = this.#step(webhooks.listAttempts)
+  readonly listDeadLetters = this.#step(webhooks.listDeadLetters)
+  readonly rewindWebhook = this.#step(webhooks.rewindWebhook)
+  readonly replayEvents = this.#step(webhooks.replayEvents)
 }

@@ -13,6 +13,9 @@ import { toVersion5 } from './migrations/version-5.ts'
 import { toVersion6 } from './migrations/version-6.ts'
 import { toVersion7 } from './migrations/version-7.ts'
 import { toVersion8 } from './migrations/version-8.ts'
+import { toVersion9 } from './migrations/version-9.ts'
+import { toVersion10 } from './migrations/version-10.ts'
+import { toVersion11 } from './migrations/version-11.ts'
 import type { Schema } from './schema.ts'
 
 export const SQLITE_DDL: Ddl = { int: 'integer', bytes: 'blob', tableEnd: sql`without rowid, strict` }
@@ -25,7 +28,10 @@ const STEPS: ReadonlyArray<(db: Kysely<Schema>, ddl: Ddl) => Promise<void>> = [
   toVersion5,
   toVersion6,
   toVersion7,
-  toVersion8
+  toVersion8,
+  toVersion9,
+  toVersion10,
+  toVersion11
 ]
 
 export const SCHEMA_VERSION = STEPS.length

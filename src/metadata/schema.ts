@@ -9,8 +9,10 @@ import type { ColumnType } from 'kysely'
 import type { HistoryAction } from '../history.ts'
 import type { SpaceKey } from '../metadata-records.ts'
 import type { AccountRole, SessionKind, UserState, VersionStatus } from '../types.ts'
+import type { EventTables } from './schema-events.ts'
+import type { WebhookTables } from './schema-webhooks.ts'
 
-/** Counters of the cluster: `term`, `generation`, `time`, `holder`, `name`, `admins` (active administrators), `history`, and the version of the schema. */
+/** Counters of the cluster: `term`, `generation`, `time`, `holder`, `name`, `admins` (active administrators), `history`, `events`, `events_gone`, `streams`, and the version of the schema. */
 export interface MetaTable {
   key: string
   value: number
@@ -63,6 +65,20 @@ export interface PiecesTable {
   digest: Uint8Array
   generation: number
   size: number
+  /** Of a user's content, the manifest apart: markOf, by which it is found. */
+  mark: ColumnType<number | null, number | null | undefined, number | null>
+}
+
+/** A chunk that a user has stored before the file it is for; one reference on it. */
+export interface BlocksTable {
+  /** spaces.key */
+  space: SpaceKey
+  digest: Uint8Array
+  generation: number
+  size: number
+  /** 0: reserved, and nobody's yet. */
+  staged: number
+  expires_at: number
 }
 
 export interface OrdersTable {
@@ -160,7 +176,12 @@ export interface FilesTable {
 /** What live files and open uploads take up, by whose they are. */
 export interface SpacesTable {
   key: SpaceKey
+  /** Blocks included. */
   bytes: number
+  /** Of those: what blocks have. */
+  staged: ColumnType<number, number | undefined, number>
+  /** How many they are. */
+  blocks: ColumnType<number, number | undefined, number>
 }
 
 export interface LinksTable {
@@ -328,13 +349,14 @@ export interface HistoryTable {
   detail: string | null
 }
 
-export interface Schema {
+export interface Schema extends WebhookTables, EventTables {
   meta: MetaTable
   names: NamesTable
   nodes: NodesTable
   chunks: ChunksTable
   copies: CopiesTable
   pieces: PiecesTable
+  blocks: BlocksTable
   orders: OrdersTable
   unknown_chunks: UnknownChunksTable
   settings: SettingsTable

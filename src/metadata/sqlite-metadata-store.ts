@@ -7,7 +7,8 @@ import { rmSync } from 'node:fs'
 import type { Kysely } from 'kysely'
 import { PeerbinError } from '../errors.ts'
 import type { Logger } from '../interfaces.ts'
-import type { MetadataStore, SnapshotSource } from '../metadata-store.ts'
+import type { EventWatch, MetadataStore, SnapshotSource } from '../metadata-store.ts'
+import * as blocks from './operations/blocks.ts'
 import * as claims from './operations/claims.ts'
 import * as cluster from './operations/cluster.ts'
 import { commitUpload } from './operations/commit.ts'
@@ -15,6 +16,7 @@ import * as entries from './operations/entries.ts'
 import { listEntries } from './operations/entry-list.ts'
 import { deleteEntry } from './operations/entry-removal.ts'
 import * as entrySettle from './operations/entry-settle.ts'
+import * as events from './operations/events.ts'
 import * as files from './operations/files.ts'
 import * as garbage from './operations/garbage.ts'
 import * as history from './operations/history.ts'
@@ -34,7 +36,8 @@ import * as sessions from './operations/sessions.ts'
 import { settleLinks } from './operations/settle.ts'
 import { createKey, createSession } from './operations/sign-in.ts'
 import * as shares from './operations/shares.ts'
-import { usedSpace } from './operations/space.ts'
+import { moveFolder } from './operations/folder-move.ts'
+import { usedByUsers, usedSpace } from './operations/space.ts'
 import { stats } from './operations/stats.ts'
 import * as suspension from './operations/suspension.ts'
 import { purgeTombstones } from './operations/tombstones.ts'
@@ -42,10 +45,13 @@ import * as unknown from './operations/unknown.ts'
 import * as uploads from './operations/uploads.ts'
 import * as users from './operations/users.ts'
 import * as versions from './operations/versions.ts'
+import * as webhookLeases from './operations/webhook-leases.ts'
+import * as webhooks from './operations/webhooks.ts'
 import type { Schema } from './schema.ts'
 import { GroupCommit } from './sqlite/group-commit.ts'
-import { IN_MEMORY, openDatabase } from './sqlite/open-database.ts'
+import { IN_MEMORY, numberOf, openDatabase } from './sqlite/open-database.ts'
 import type { OpenDatabase } from './sqlite/open-database.ts'
+import { WrittenEvents } from './written-events.ts'
 import { CHANGES_WAITING_BYTES_MAX, SqliteSnapshotSource, copyOf } from './sqlite/snapshot-source.ts'
 
 /** An operation on the tables, as the files in operations/ have them. */
@@ -66,6 +72,8 @@ export interface SqliteMetadataStoreDeps {
   readonly changesWaitingBytesMax?: number
 }
 
+const NEWEST_EVENT = `select value from meta where key = 'events'`
+
 type Opened = OpenDatabase & { commits: GroupCommit; source: SqliteSnapshotSource }
 
 export class SqliteMetadataStore implements MetadataStore {
@@ -73,6 +81,8 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly #deps: SqliteMetadataStoreDeps
   #opening: Promise<void> | undefined
   #opened: Opened | undefined
+  readonly #written = new WrittenEvents()
+  readonly eventWatch: EventWatch = this.#written
 
   constructor(deps: SqliteMetadataStoreDeps) {
     this.#deps = deps
@@ -98,7 +108,10 @@ export class SqliteMetadataStore implements MetadataStore {
         waitingMax: operationsWaitingMax,
         logger,
         onFailure: (failure) => this.#deps.onFailure?.(failure),
-        onCommitted: () => this.#opened?.source.committed()
+        onCommitted: () => {
+          this.#opened?.source.committed()
+          if (this.#written.isWatched) this.#written.reached(numberOf(opened.database, NEWEST_EVENT))
+        }
       })
       rmSync(copyOf(file), { force: true }) // of a process that died while it took a copy
       const source = new SqliteSnapshotSource({ ...opened, file, commits, changesWaitingBytesMax })
@@ -182,6 +195,7 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly listFolders = this.#read(paths.listFolders)
   readonly listVersions = this.#read(entries.listVersions)
   readonly moveEntry = this.#write(entries.moveEntry)
+  readonly moveFolder = this.#write(moveFolder)
   readonly changeEntry = this.#write(entries.changeEntry)
   readonly restoreVersion = this.#write(versions.restoreVersion)
   readonly deleteVersion = this.#write(versions.deleteVersion)
@@ -193,6 +207,15 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly settleEntries = this.#write(entrySettle.settleEntries)
   readonly settleStatuses = this.#write(entrySettle.settleStatuses)
   readonly usedSpace = this.#read(usedSpace)
+  readonly usedByUsers = this.#read(usedByUsers)
+
+  readonly reserveBlock = this.#write(blocks.reserveBlock)
+  readonly stageBlock = this.#write(blocks.stageBlock)
+  readonly ownedBlocks = this.#write(blocks.ownedBlocks)
+  readonly takeBlocks = this.#write(blocks.takeBlocks)
+  readonly releaseBlocks = this.#write(blocks.releaseBlocks)
+  readonly settleBlocks = this.#write(blocks.settleBlocks)
+  readonly findCommitted = this.#read(blocks.findCommitted)
 
   readonly findLink = this.#read(links.findLink)
   readonly claimLink = this.#write(claims.claimLink)
@@ -263,4 +286,25 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly lastHistory = this.#read(history.lastHistory)
   readonly trimHistory = this.#write(history.trimHistory)
   readonly purgeHistory = this.#write(history.purgeHistory)
+
+  readonly listEvents = this.#read(events.listEvents)
+  readonly tailEvents = this.#read(events.tailEvents)
+  readonly eventsEpoch = this.#read(events.eventsEpoch)
+  readonly renewEventsEpoch = this.#write(events.renewEventsEpoch)
+  readonly purgeEvents = this.#write(events.purgeEvents)
+  readonly trimEvents = this.#write(events.trimEvents)
+  readonly createWebhook = this.#write(webhooks.createWebhook)
+  readonly getWebhook = this.#read(webhooks.getWebhook)
+  readonly listWebhooks = this.#read(webhooks.listWebhooks)
+  readonly changeWebhook = this.#write(webhooks.changeWebhook)
+  readonly deleteWebhook = this.#write(webhooks.deleteWebhook)
+  readonly nextWebhookAt = this.#read(webhookLeases.nextWebhookAt)
+  readonly leaseWebhooks = this.#write(webhookLeases.leaseWebhooks)
+  readonly settleDelivery = this.#write(webhookLeases.settleDelivery)
+  readonly releaseWebhook = this.#write(webhookLeases.releaseWebhook)
+  readonly noteAttempt = this.#write(webhooks.noteAttempt)
+  readonly listAttempts = this.#read(webhooks.listAttempts)
+  readonly listDeadLetters = this.#read(webhooks.listDeadLetters)
+  readonly rewindWebhook = this.#write(webhooks.rewindWebhook)
+  readonly replayEvents = this.#write(webhooks.replayEvents)
 }

@@ -38,7 +38,9 @@ export const answerHeader = z.discriminatedUnion('ok', [
     ok: z.literal(false),
     code: z.string().min(1).max(64),
     message: z.string().max(ERROR_TEXT_MAX),
-    retryAfterMs: z.int().min(0).optional()
+    retryAfterMs: z.int().min(0).optional(),
+    /** Of `version-conflict`: what counts. */
+    version: z.int().min(0).optional()
   })
 ])
 

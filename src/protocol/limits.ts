@@ -39,6 +39,9 @@ export const UPLOAD_CHECKPOINT_BYTES_MAX = 1024
 /** Ranges in one report of progress, and kept for one claim once merged. */
 export const CLAIM_RANGES_MAX = 64
 
+/** Blocks in one message: 60 to 80 bytes each. */
+export const BLOCKS_PER_PAGE_MAX = 1000
+
 /** Versions of one entry; of more the oldest go. */
 export const ENTRY_VERSIONS_MAX = 1000
 /** Share links of one entry, those that have ended lately included: all of them end with it in one step. */
@@ -46,6 +49,10 @@ export const ENTRY_SHARES_MAX = 1000
 /** Entries, versions, folders or shares in one answer. It ends early where they would not fit into a header. */
 export const ENTRIES_PER_PAGE_MAX = 1000
 export const ENTRY_SEARCH_LENGTH_MAX = 255
+/** Files of a folder that move together, in one step of the store: half a second, in which nobody else writes. */
+export const FOLDER_FILES_MOVED_MAX = 10_000
+/** Files of a folder that one request deletes, one after the other: others get their turn between them. */
+export const FOLDER_FILES_DELETED_MAX = 500
 
 /** Characters of a user's name, and of what it is compared by: a letter may stand for several there. */
 export const USER_NAME_LENGTH_MAX = 64
@@ -67,6 +74,30 @@ export const HISTORY_BYTES_MAX = 128 * 1024
 /** Name of whoever did it, and what an action needs beside (a path at most), in UTF-8 bytes. */
 export const HISTORY_NAME_BYTES_MAX = 256
 export const HISTORY_DETAIL_BYTES_MAX = 1024
+
+/** Events in one message, and their bytes, encoded: half of what a header may have. */
+export const EVENTS_MAX = 500
+export const EVENTS_BYTES_MAX = 128 * 1024
+/** What an event tells beside its type and subject, in bytes of JSON. */
+export const EVENT_DATA_BYTES_MAX = 8 * 1024
+/** Longest that one request waits for an event. */
+export const EVENTS_WAIT_MS_MAX = 60_000
+/** Address of a webhook, in characters. */
+export const WEBHOOK_URL_LENGTH_MAX = 2048
+/** What its owner calls it. */
+export const WEBHOOK_DESCRIPTION_LENGTH_MAX = 200
+/** Types that one webhook names. */
+export const WEBHOOK_TYPES_MAX = 64
+/** Webhooks in one answer: more than any setting lets a user have. */
+export const WEBHOOKS_MAX = 1000
+/** Webhooks that an edge takes at once, and events of each: what of them does not fit into a header is for the next time. */
+export const WEBHOOK_LEASES_MAX = 4
+export const WEBHOOK_EVENTS_MAX = 16
+/** Attempts that are remembered of a webhook, and events that were given up. */
+export const WEBHOOK_ATTEMPTS_MAX = 100
+export const WEBHOOK_DEAD_MAX = 200
+/** Events that one request has sent again. */
+export const WEBHOOK_REPLAYS_MAX = 200
 
 /** Most nodes in one answer, far above what one controller is made for. */
 export const NODES_MAX = 1024

@@ -8,10 +8,13 @@
 import { z } from 'zod'
 import { RETIRED_MAX } from './limits.ts'
 import type { accountMessages } from './messages/account-messages.ts'
+import type { blockMessages } from './messages/block-messages.ts'
 import type { chunkMessages } from './messages/chunk-messages.ts'
 import type { controlMessages } from './messages/control-messages.ts'
 import type { userFileMessages } from './messages/user-file-messages.ts'
+import type { eventMessages } from './messages/event-messages.ts'
 import type { historyMessages } from './messages/history-messages.ts'
+import type { webhookMessages } from './messages/webhook-messages.ts'
 import type { claimAnswer, placedChunk, scrubReport, target } from './messages/shapes.ts'
 import * as s from './schema.ts'
 
@@ -62,8 +65,11 @@ export type MessageTable = Readonly<Record<string, MessageSpec>>
 
 export type ChunkMessages = typeof chunkMessages
 export type UserFileMessages = typeof userFileMessages
+export type BlockMessages = typeof blockMessages
 export type AccountMessages = typeof accountMessages
 export type HistoryMessages = typeof historyMessages
+export type EventMessages = typeof eventMessages
+export type WebhookMessages = typeof webhookMessages
 export type ControlMessages = typeof controlMessages
 export type RequestOf<T extends MessageTable, K extends keyof T> = z.output<T[K]['request']>
 export type ResponseOf<T extends MessageTable, K extends keyof T> = z.output<T[K]['response']>

@@ -5,6 +5,7 @@ import type { Clock, Network } from '../interfaces.ts'
 import { abortReason, deadline } from '../runtime/deadline.ts'
 import type { PeerId, Role } from '../types.ts'
 import { answerHeader, decodeHeader, describeIssues, encodeHeader, encodeHello, violation } from './codec.ts'
+import type { AnswerHeader } from './codec.ts'
 import { writeBody } from './framing.ts'
 import { CHUNK_BYTES_MAX, FRAME_BYTES_MAX } from './limits.ts'
 import type { MessageSpec, MessageTable } from './messages.ts'
@@ -161,12 +162,13 @@ class Exchange {
 }
 
 /** An error that came over the wire. A code that this version does not know becomes `internal`. */
-const remoteError = (answer: { code: string; message: string; retryAfterMs?: number | undefined }) =>
-  new PeerbinError(
-    isErrorCode(answer.code) ? answer.code : 'internal',
-    answer.message,
-    answer.retryAfterMs === undefined ? {} : { retryAfterMs: answer.retryAfterMs }
-  )
+const remoteError = ({ code, message, retryAfterMs, version }: Refusal) =>
+  new PeerbinError(isErrorCode(code) ? code : 'internal', message, {
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(version !== undefined && { details: { version } })
+  })
+
+type Refusal = Extract<AnswerHeader, { ok: false }>
 
 /** A request on its way out, while its answer is already awaited: a node that refuses says so before the body is all there. */
 class Sending {

@@ -177,7 +177,8 @@ const encodeError = (error: PeerbinError): Uint8Array =>
     ok: false,
     code: error.code,
     message: error.message.slice(0, ERROR_TEXT_MAX),
-    retryAfterMs: error.retryAfterMs === undefined ? undefined : Math.max(0, Math.ceil(error.retryAfterMs))
+    retryAfterMs: error.retryAfterMs === undefined ? undefined : Math.max(0, Math.ceil(error.retryAfterMs)),
+    version: typeof error.details['version'] === 'number' ? error.details['version'] : undefined
   })
 
 class RequestBody implements BodyReader {

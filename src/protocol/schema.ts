@@ -23,6 +23,8 @@ import type {
   Address,
   ChunkId,
   EntryId,
+  EventId,
+  EventStream,
   FileId,
   Generation,
   HistoryId,
@@ -68,6 +70,9 @@ export const sessionId = branded<SessionId>(uuid)
 export const inviteId = branded<InviteId>(uuid)
 export const entryId = branded<EntryId>(uuid)
 export const historyId = branded<HistoryId>(uuid)
+export const eventId = branded<EventId>(uuid)
+export const eventStream = branded<EventStream>(z.string().regex(/^[a-z]+:[!-~]{1,80}$/, 'not a stream'))
+export const eventsEpoch = z.string().regex(/^[a-z0-9]{4,16}$/, 'not an epoch')
 const opaque = (limitBytes: number) =>
   z
     .string()

@@ -97,6 +97,7 @@ export class Actors {
     const { plants = [], seed, seconds } = this.#scene.options
     if (plants.length === 0) return
     await pause((seconds * 1000) / 2)
+    if (plants.includes('a link that is gone')) await this.#loseLink()
     if (plants.includes('a death')) {
       const { pid } = this.#scene.cluster.controller
       if (pid !== undefined) process.kill(pid, 'SIGKILL')
@@ -110,6 +111,26 @@ export class Actors {
     // the last: what is answered from now on is nobody's file
     if (plants.includes('damaged answers'))
       for (const proxy of this.#scene.cluster.proxies) proxy.damage(true)
+  }
+
+  /** A file whose link somebody else has used up before anybody could ask for it. */
+  async #loseLink(): Promise<void> {
+    const { seed } = this.#scene.options
+    const client = clientOf(this.#scene, 400)
+    await until(PLANT_TIMEOUT_MS, async () => {
+      const index = this.#index++
+      const file = await uploadFile(client, { seed, index, content: index, sizeBytes: 1000 })
+      if (file.upload === 'acknowledged') await revoke(client, file)
+      const lost = file.revoked === 'acknowledged'
+      if (!lost) return false
+      // whoever reads the ledger does not know of it
+      const planted = { ...file, revoked: 'no' as const }
+      this.#scene.files.push(planted)
+      // now, while answers are what they are: what is planted after it spoils them
+      const deadline = performance.now() + PLANT_TIMEOUT_MS
+      await redeem(client, planted, () => deadline)
+      return true
+    })
   }
 
   /** A file that was got or withdrawn, with all that has its bytes. When the others have come to none, one is uploaded and withdrawn for it. */

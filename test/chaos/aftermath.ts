@@ -107,28 +107,25 @@ export class Aftermath {
   /** What was delivered or withdrawn must leave every disk, some time after the grace. */
   async searchDisks(): Promise<void> {
     const scene = this.#scene
-    const { seed, goneTimeoutMs = GONE_TIMEOUT_MS } = scene.options
-    if (goneTimeoutMs === null) return
+    const { seed } = scene.options
+    const { goneTimeoutMs = leaseMsOf(scene.options) + graceMsOf(scene.options) + GONE_TIMEOUT_MS } =
+      scene.options
     const contents = deletedContents(scene.files)
     const search = new NeedleSearch()
     for (const [content, { sizeBytes }] of contents) search.add(content, contentOf(seed, content, sizeBytes))
-    const everywhere = async (): Promise<Map<number, string>> => {
-      const found = new Map<number, string>()
-      for (const node of scene.cluster.living)
-        for (const [content, path] of await search.find(node.folder)) found.set(content, path)
+    const everywhere = async (): Promise<Array<readonly [content: number, path: string]>> => {
+      const found = []
+      for (const node of scene.cluster.living) found.push(...(await search.find(node.folder)))
       return found
     }
     // while one file still has some, the others need not be read again: that would keep the machine from what is waited for
     let seenIn: string | undefined
-    const gone = await until(
-      leaseMsOf(scene.options) + graceMsOf(scene.options) + goneTimeoutMs,
-      async () => {
-        if (seenIn === undefined || (await search.inFile(seenIn)).size === 0)
-          seenIn = [...(await everywhere()).values()].at(-1)
-        if (seenIn !== undefined) await pause(1000)
-        return seenIn === undefined
-      }
-    )
+    const gone = await until(goneTimeoutMs, async () => {
+      if (seenIn === undefined || (await search.inFile(seenIn)).size === 0)
+        seenIn = (await everywhere()).at(-1)?.[1]
+      if (seenIn !== undefined) await pause(1000)
+      return seenIn === undefined
+    })
     if (gone) return
     for (const [content, path] of await everywhere()) {
       const file = contents.get(content)

@@ -47,34 +47,37 @@ t.test(
     t.ok(happened.length >= 3, `faults happened: ${happened.join(', ')}`)
     if (process.env['CI'] !== undefined) t.same(report.leftOut, {}, 'CI allows every fault there is')
     t.ok(report.uploads.acknowledged > 0, 'files were acknowledged')
-    t.ok(report.redeemers >= report.uploads.acknowledged - report.revoked, 'and all of them asked for')
+    t.ok(report.redeemers > 0, 'and asked for: which nobody got, and should have, is a violation')
     t.ok(report.timeline.samples.length > 10, 'the cluster was asked how it is')
     t.ok(reportPage(report).endsWith('</html>\n'), 'there is a page to look at')
   }
 )
 
-/** A small cluster without faults: what is found then was planted. */
-const PLANTED = { faults: [], keep: false, seconds: 3, nodes: 3, edges: 1 }
-const foundIn = (report: ChaosReport): Set<string> =>
-  new Set(report.violations.map(({ invariant }) => invariant))
-
 t.test(
-  'a run finds links that work twice, a process that dies without a reason, answers with wrong bytes, and bytes that should have been deleted',
+  'a run finds links that work twice, a process that dies without a reason, answers with wrong bytes, bytes that should have been deleted, links that are gone before anybody got them, and copies that are not made again',
   async (t) => {
-    const plants = ['a death', 'damaged answers', 'forgotten bytes'] as const
-    const planted = { settings: ['link.downloads=2'], plants, goneTimeoutMs: 5000 }
-    const found = foundIn(await run(t, { ...PLANTED, ...planted }))
-    for (const invariant of ['B', 'C', 'died by itself', 'deleted bytes'])
+    // a small cluster without faults: what is found then was planted
+    const { violations } = await run(t, {
+      faults: [],
+      keep: false,
+      seconds: 3,
+      nodes: 3,
+      edges: 1,
+      settings: ['link.downloads=2'],
+      plants: [
+        'a link that is gone',
+        'a death',
+        'damaged answers',
+        'forgotten bytes',
+        'a node that stays away'
+      ],
+      healTimeoutMs: 5000,
+      goneTimeoutMs: 1000
+    })
+    const found = new Set(violations.map(({ invariant }) => invariant))
+    for (const invariant of ['B', 'C', 'died by itself', 'link lost', 'copies'] as const)
       t.ok(found.has(invariant), `${invariant} among ${[...found].join()}`)
-  }
-)
-
-t.test(
-  'a run finds files that are gone before anybody got them, and copies that are not made again',
-  async (t) => {
-    const planted = { settings: ['link.ttlMs=1000'], plants: ['a node that stays away'] as const }
-    const found = foundIn(await run(t, { ...PLANTED, ...planted, healTimeoutMs: 8000, goneTimeoutMs: null }))
-    t.ok(found.has('A') || found.has('link lost'), [...found].join())
-    t.ok(found.has('copies'), [...found].join())
+    const bytes = violations.find(({ text }) => text.endsWith('forgotten.ldb'))
+    t.equal(bytes?.invariant, 'deleted bytes')
   }
 )

@@ -7,8 +7,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describeConfig } from '../../src/config.ts'
-import { WITHOUT_LOADERS } from '../kit/processes.ts'
-import { BIN, ChaosProcess, type ChaosRole, type Exit } from './process.ts'
+import { PROGRAM, WITHOUT_LOADERS } from '../kit/processes.ts'
+import { ChaosProcess, type ChaosRole, type Exit } from './process.ts'
 import { type TcpProxy, startProxy } from './proxy.ts'
 import type { Wiring } from './wiring.ts'
 
@@ -110,7 +110,7 @@ export class ChaosCluster {
     await mkdir(join(folder, 'logs'), { recursive: true })
     const place = await wiring.add('controller')
     const home = join(folder, 'controller')
-    const command = [...WITHOUT_LOADERS, ...place.prefix, process.execPath, BIN]
+    const command = [...WITHOUT_LOADERS, ...place.prefix, process.execPath, PROGRAM]
     const init = await run('env', [...command, 'init', '--data', home, '--listen', place.host])
     const joinFile = join(folder, 'join.txt')
     await writeFile(joinFile, init.stdout, { mode: 0o600 })
@@ -222,7 +222,7 @@ function makeProcess(options: ClusterOptions, { name, role, extra, place }: Slot
 
 /** Runs a command on the machine of a process, with its data folder. @returns what it wrote @throws when it failed */
 export async function runOn(process: ChaosProcess, args: readonly string[]): Promise<string> {
-  const command = [...WITHOUT_LOADERS, ...process.prefix, globalThis.process.execPath, BIN]
+  const command = [...WITHOUT_LOADERS, ...process.prefix, globalThis.process.execPath, PROGRAM]
   const { stdout } = await run('env', [...command, ...args, '--data', process.home], {
     timeout: COMMAND_TIMEOUT_MS
   })

@@ -102,13 +102,13 @@ export class NeedleSearch {
     this.#needles.set(word, [...(this.#needles.get(word) ?? []), { name, bytes }])
   }
 
-  /** Names of the sequences found, with the file they stand in. */
-  async find(folder: string): Promise<Map<number, string>> {
-    const found = new Map<number, string>()
+  /** Names of the sequences found, with each file they stand in. */
+  async find(folder: string): Promise<Array<readonly [name: number, path: string]>> {
+    const found: Array<readonly [number, string]> = []
     const entries = await readdir(folder, { recursive: true, withFileTypes: true })
     for (const entry of entries.filter((candidate) => candidate.isFile())) {
       const path = join(entry.parentPath, entry.name)
-      for (const name of await this.inFile(path)) found.set(name, path)
+      for (const name of await this.inFile(path)) found.push([name, path])
     }
     return found
   }

@@ -5,9 +5,8 @@ import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { WITHOUT_LOADERS } from '../kit/processes.ts'
+import { PROGRAM, WITHOUT_LOADERS } from '../kit/processes.ts'
 
-export const BIN = join(import.meta.dirname, '../../bin/peerbin.ts')
 const STOP_TIMEOUT_MS = 8_000
 const READY = / is ready: (\S+) (\S+)/
 
@@ -77,7 +76,7 @@ export class ChaosProcess {
   start(env: Readonly<Record<string, string>> = {}): void {
     if (this.gone || this.running) return
     const log = openSync(this.#deps.log, 'a')
-    const command = [...WITHOUT_LOADERS, ...this.#deps.prefix, process.execPath, BIN]
+    const command = [...WITHOUT_LOADERS, ...this.#deps.prefix, process.execPath, PROGRAM]
     const child = spawn('env', [...command, ...this.args], {
       stdio: ['ignore', log, log],
       env: { ...process.env, ...env }

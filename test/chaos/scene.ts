@@ -7,6 +7,13 @@ import type { History } from './history.ts'
 import type { FileEntry } from './ledger.ts'
 import { Dice } from './random.ts'
 
+export type Plant =
+  | 'damaged answers'
+  | 'forgotten bytes'
+  | 'a death'
+  | 'a node that stays away'
+  | 'a link that is gone'
+
 export interface ChaosOptions {
   seed: number
   seconds: number
@@ -20,10 +27,10 @@ export interface ChaosOptions {
   /** Settings on top of the usual ones, as `section.key=value`; tests plant mistakes with them. */
   settings?: readonly string[]
   /** Mistakes of the harness's own making that its checks must find. */
-  plants?: ReadonlyArray<'damaged answers' | 'forgotten bytes' | 'a death' | 'a node that stays away'>
-  /** How long copies may take to be back, and deleted bytes to be gone; shorter only where it is known that they never are, `null`: not looked for. */
+  plants?: readonly Plant[]
+  /** How long copies may take to be back, and deleted bytes to be gone; shorter only where it is known that they never are. */
   healTimeoutMs?: number
-  goneTimeoutMs?: number | null
+  goneTimeoutMs?: number
   /** Ends the run early, without a report; everything is given back. */
   signal?: AbortSignal
   log: (line: string) => void

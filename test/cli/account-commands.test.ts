@@ -264,12 +264,11 @@ t.test('versions are listed, restored and pruned; files move and go', async (t) 
   t.match(await done(['versions', path]), /^VERSION .*\n3 +5 B [^\n]*\n$/)
   t.match(await run(['restore', path, '2']), { code: 4 })
   t.equal(await done(['mv', path, 'archive/']), 'docs/notes.txt -> archive/notes.txt\n')
-  t.equal(
-    await done(['mv', 'photos/holiday', 'trips']),
-    'photos/holiday/day 1/photo.bin -> trips/day 1/photo.bin\n'
-  )
+  t.equal(await done(['mv', 'photos/holiday', 'trips']), 'photos/holiday/ -> trips/ (1 file)\n')
+  t.match(await run(['mv', 'trips', 'trips/below']), { code: 2, stderr: /into itself/ })
+  t.match(await run(['mv', 'trips', 'archive/notes.txt']), { code: 4, stderr: /\(path-conflict\)/ })
   t.match(await run(['mv', 'archive/notes.txt', 'photos/big.bin']), { code: 4, stderr: /\(path-taken\)/ })
-  t.equal(await done(['rm', '-r', 'trips']), 'trips/day 1/photo.bin: deleted\n')
+  t.match(await json(['rm', '-r', '/trips/']), [{ type: 'folder', path: 'trips', deleted: 1 }])
   t.match(await run(['rm', 'trips/day 1/photo.bin']), { code: 4, stderr: /\(file-unknown\)/ })
   t.match(await run(['rm', '-r', '/']), { code: 2 })
 })
@@ -343,6 +342,7 @@ t.test('history tells what was done, to its owner and to administrators', async 
     t.ok(actions.includes(action), action)
   t.equal((await json(['history', '-n', '1'])).length, 1)
   t.match(await done(['history', '-n', '3', '--action', 'download']), /Ada {2}download {2}[^\n]*ok\n/)
+  t.match(await done(['history', '--action', 'upload.status']), /upload\.status {2}[^\n]* {2}cached {2}/)
   t.ok((await seen(['admin', 'log', '--user', 'ada', '--action', 'upload'], admin)).length > 0)
   const followed: CommandResult = { code: -1, stdout: '', stderr: '' }
   const stop = new AbortController()

@@ -44,6 +44,8 @@ const ACCOUNT_COMMANDS = [
   'versions',
   'prune',
   'history',
+  'events',
+  'sessions',
   'keys',
   'admin'
 ]

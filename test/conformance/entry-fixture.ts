@@ -34,6 +34,9 @@ export interface EntryOptions {
   now?: number
   expiresAt?: number | null
   onlyNew?: boolean
+  base?: number
+  /** Name of the entry that `base` is of. */
+  baseEntry?: string
   metadata?: Record<string, string>
   link?: NewLink
   /** Nodes that hold every chunk. */
@@ -48,7 +51,7 @@ export async function prepareEntry(
   options: EntryOptions = {}
 ): Promise<() => Promise<CommittedFile>> {
   const { user = ANN, path = name, content = name, now = START, peers = [1, 2, 3] } = options
-  const { expiresAt, onlyNew, metadata, link } = options
+  const { expiresAt, onlyNew, base, baseEntry, metadata, link } = options
   const upload = uploadId(name)
   const space = { key: `user:${user}` as const, bytes: CHUNK_BYTES, bytesMax: options.quotaBytes }
   const opened = { openedAt: now, expiresAt: EXPIRY, space, owner: { user, path } }
@@ -71,6 +74,8 @@ export async function prepareEntry(
         path,
         expiresAt,
         onlyNew,
+        base,
+        baseEntry: baseEntry === undefined ? undefined : entryId(baseEntry),
         metadata,
         graceMs: GRACE_MS
       },

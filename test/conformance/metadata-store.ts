@@ -2,10 +2,13 @@
 
 import type { Test } from 'tap'
 import { testAbandon } from './metadata-abandon.ts'
+import { testBlocks } from './metadata-blocks.ts'
 import { testBoots } from './metadata-boots.ts'
 import { testClaims } from './metadata-claims.ts'
 import { testCluster } from './metadata-cluster.ts'
 import { testEntries } from './metadata-entries.ts'
+import { testEvents } from './metadata-events.ts'
+import { testFolders } from './metadata-folders.ts'
 import type { MakeStore } from './metadata-fixture.ts'
 import { testFiles } from './metadata-files.ts'
 import { testGarbage } from './metadata-garbage.ts'
@@ -14,6 +17,7 @@ import { testInventory } from './metadata-inventory.ts'
 import { testLinks } from './metadata-links.ts'
 import { testNodes } from './metadata-nodes.ts'
 import { testPasswords } from './metadata-passwords.ts'
+import { testPreconditions } from './metadata-preconditions.ts'
 import { testProgress } from './metadata-progress.ts'
 import { testProofs } from './metadata-proofs.ts'
 import { testReceipts } from './metadata-receipts.ts'
@@ -29,6 +33,7 @@ import { testTombstones } from './metadata-tombstones.ts'
 import { testUploads } from './metadata-uploads.ts'
 import { testVersions } from './metadata-versions.ts'
 import { testUsers } from './metadata-users.ts'
+import { testWebhooks } from './metadata-webhooks.ts'
 
 const PARTS = {
   'terms, time and nodes': testCluster,
@@ -56,8 +61,13 @@ const PARTS = {
   users: testUsers,
   sessions: testSessions,
   'users’ files': testEntries,
+  'folders of users’ files': testFolders,
   'versions of users’ files': testVersions,
-  history: testHistory
+  blocks: testBlocks,
+  'versions that must count': testPreconditions,
+  history: testHistory,
+  events: testEvents,
+  webhooks: testWebhooks
 }
 
 export async function testMetadataStore(t: Test, makeStore: MakeStore): Promise<void> {

@@ -1,8 +1,10 @@
 /** Examples of a page of docs/: commands behind `$`, each with the JSON that it answers. */
 
 import { spawn } from 'node:child_process'
+import type { ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import type { Readable, Writable } from 'node:stream'
 
 export interface Example {
   /** For a shell; of several lines where it is continued. */
@@ -32,39 +34,93 @@ export function examplesOf(name: string): Example[] {
   }))
 }
 
-/** Written between the answers. */
-const MARK = '<<< end of an example >>>'
+/** What the shell writes behind each answer, with the status of the command. */
+const END = '<<< end of an example: '
 
 /** Only what these pages ask of it: `.a`, `.a[0].b`. */
 const JQ =
   'let t="";process.stdin.on("data",d=>t+=d).on("end",()=>console.log(process.argv[2].slice(1).split(/[.[\\]]+/).filter(Boolean).reduce((v,k)=>v[k],JSON.parse(t))))'
 
-/** Runs all commands in one shell, so that later ones have the variables of earlier ones. @returns what each wrote */
-export async function runExamples(
-  examples: readonly Example[],
-  variables: Readonly<Record<string, string>>
-): Promise<string[]> {
-  const script = [
-    'set -u',
-    'curl() { command curl -sS --max-time 20 "$@"; }',
-    `jq() { ${JSON.stringify(process.execPath)} -e '${JQ}' -- "$@"; }`,
-    ...examples.flatMap(({ command }) => [command, `printf '%s' ${JSON.stringify(MARK)}`])
-  ].join('\n')
-  const child = spawn('bash', ['-c', script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...variables }
-  })
-  const pieces: Buffer[] = []
-  child.stdout.on('data', (piece: Buffer) => pieces.push(piece))
-  await once(child, 'close')
-  return Buffer.concat(pieces).toString().split(MARK).slice(0, -1)
+export interface Answer {
+  readonly text: string
+  /** Of the command; curl fails when the server refuses. */
+  readonly status: number
 }
 
-/** The shape of a value: names of fields, and types; of lists that of their first element. */
-export function shapeOf(value: unknown): unknown {
-  if (Array.isArray(value)) return value.length === 0 ? [] : [shapeOf(value[0])]
-  if (typeof value !== 'object' || value === null) return value === null ? 'null' : typeof value
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, shapeOf(each)]))
+/** One shell for all examples, as a reader has it: later ones have the variables of earlier ones. */
+export class Shell implements AsyncDisposable {
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>
+  #text = ''
+  #heard = Promise.withResolvers<void>()
+
+  constructor(variables: Readonly<Record<string, string>>) {
+    this.#child = spawn('bash', [], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { PATH: process.env['PATH'] ?? '', ...variables }
+    })
+    const hear = (): void => {
+      this.#heard.resolve()
+      this.#heard = Promise.withResolvers()
+    }
+    this.#child.stdout.on('data', (piece: Buffer) => {
+      this.#text += piece.toString()
+      hear()
+    })
+    this.#child.on('close', hear)
+    this.#write('set -u')
+    this.#write('curl() { command curl --fail-with-body -sS --max-time 20 "$@"; }')
+    this.#write(`jq() { ${JSON.stringify(process.execPath)} -e '${JQ}' -- "$@"; }`)
+  }
+
+  /** What the shell is to know from now on. */
+  set(name: string, value: string): void {
+    this.#write(`${name}='${value.replaceAll("'", String.raw`'\''`)}'`)
+  }
+
+  /** @param folder where it runs */
+  async run(command: string, folder: string): Promise<Answer> {
+    this.#write(`cd '${folder}'\n{ ${command}\n} </dev/null\nprintf '%s%s\\n' '${END}' $?`)
+    const pattern = new RegExp(`${END}(\\d+)\n`)
+    for (;;) {
+      const found = pattern.exec(this.#text)
+      if (found !== null) {
+        const text = this.#text.slice(0, found.index)
+        this.#text = ''
+        return { text, status: Number(found[1]) }
+      }
+      if (this.#child.exitCode !== null) throw new Error(`the shell ended in ${command}`)
+      await this.#heard.promise
+    }
+  }
+
+  #write(line: string): void {
+    this.#child.stdin.write(`${line}\n`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.stdin.end()
+    if (this.#child.exitCode === null) await once(this.#child, 'close')
+  }
+}
+
+/** What a page shows as JSON; undefined for what is shortened, or is none. */
+export function jsonOf(text: string | undefined): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(text ?? '') as Record<string, unknown>
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether an answer has the fields and types that are shown. Of lists the first elements are looked at, if there are any; null stands for whatever is told at times only. */
+export function hasShape(found: unknown, shown: unknown): boolean {
+  if (found === null || shown === null) return found !== undefined && shown !== undefined
+  if (Array.isArray(found) && Array.isArray(shown))
+    return found.length === 0 || shown.length === 0 || hasShape(found[0], shown[0])
+  if (typeof found !== 'object' || typeof shown !== 'object') return typeof found === typeof shown
+  const [a, b] = [found, shown].map((value) => new Map<string, unknown>(Object.entries(value)))
+  const names = new Set([...(a?.keys() ?? []), ...(b?.keys() ?? [])])
+  return [...names].every((name) => hasShape(a?.get(name), b?.get(name)))
 }
 
 /** Fields whose values are the same each time. */

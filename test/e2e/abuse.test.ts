@@ -97,7 +97,10 @@ const claimUrl = ({ directUrl }: Shared): string => `${directUrl}?claim=${'c'.re
 
 t.test('an honest client is served while others are slow or many', { skip }, async (t) => {
   const settings = [
-    'edge.headersMs=10000',
+    'edge.headersMs=5000',
+    // who lives is no question here
+    'heartbeat.intervalMs=3000',
+    'heartbeat.suspectAfterMs=15000',
     'edge.memoryBytes=64MB',
     // the reader of -X is many: no limit of claims or addresses may be what saves us
     'link.connectionsMax=1000',

@@ -31,7 +31,7 @@ async function openBrowser(t: Test): Promise<{ context: BrowserContext; download
   const folder = testFolder(t)
   const downloads = join(folder, 'downloads')
   const context = await chromium.launchPersistentContext(join(folder, 'profile'), {
-    ...chromiumOptions(),
+    ...chromiumOptions({ whole: true }),
     acceptDownloads: true,
     downloadsPath: downloads
   })

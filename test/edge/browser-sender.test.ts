@@ -99,7 +99,7 @@ t.test('the sender’s page in a browser', { skip }, async (t) => {
   t.test(
     'the page after an upload leads here, with the link to share, which no server is told',
     async (t) => {
-      const { page, complaints, asked } = await open(url())
+      const { page, complaints, asked } = await open(url(), { permissions: ['clipboard-write'] })
       await page.setInputFiles('#file', {
         name: 'a.txt',
         mimeType: 'text/plain',

@@ -37,7 +37,7 @@ t.test('pages in a browser', { skip }, async (t) => {
   t.test(
     'a file goes up, its link is opened, the button fetches it, and a second attempt shows the used page',
     async (t) => {
-      const { page, complaints } = await open()
+      const { page, complaints } = await open({ permissions: ['clipboard-write'] })
       const link = await send(page)
       t.match(link, new RegExp(`^${url()}/d/[\\w-]{24}$`))
       t.ok(await page.evaluate(`document.activeElement?.id === 'ready'`), 'the focus is on the result')

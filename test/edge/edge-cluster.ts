@@ -7,12 +7,14 @@
 
 import { FileReader } from '../../src/client/file-reader.ts'
 import { FileWriter } from '../../src/client/file-writer.ts'
+import { BlockWriter } from '../../src/client/blocks/block-writer.ts'
 import { ChunkWriter } from '../../src/client/chunk-writer.ts'
 import { ResumableWriter } from '../../src/client/resume/resumable-writer.ts'
 import { PasswordHasher } from '../../src/client/password-hasher.ts'
 import { createScanGate } from '../../src/client/scan/scan-gate.ts'
 import { IndexShelf } from '../../src/edge/delivery/index-shelf.ts'
 import { Edge } from '../../src/edge/edge.ts'
+import type { ResolveName } from '../../src/edge/webhooks/post.ts'
 import type { Logger } from '../../src/interfaces.ts'
 import { Budget } from '../../src/runtime/budget.ts'
 import { MemoryCluster } from '../kit/memory-cluster.ts'
@@ -22,6 +24,8 @@ import type { UploadAnswer } from '../../src/edge/upload-answer.ts'
 export interface EdgeClusterOptions extends MemoryClusterOptions {
   /** Default 1. */
   edges?: number
+  /** How names of webhooks are resolved. */
+  resolveName?: ResolveName
 }
 
 export interface RunningEdge {
@@ -53,7 +57,7 @@ export async function startEdges(t: Teardown, options: EdgeClusterOptions = {}):
     await cluster.stop()
   })
   const addEdge = async (): Promise<RunningEdge> => {
-    const running = await makeEdge(cluster, options.logger ?? cluster.logger)
+    const running = await makeEdge(cluster, options.logger ?? cluster.logger, options.resolveName)
     edges.push(running)
     await running.edge.start()
     return running
@@ -71,7 +75,11 @@ export async function startEdges(t: Teardown, options: EdgeClusterOptions = {}):
   }
 }
 
-async function makeEdge(cluster: MemoryCluster, logger: Logger): Promise<RunningEdge> {
+async function makeEdge(
+  cluster: MemoryCluster,
+  logger: Logger,
+  resolveName: ResolveName | undefined
+): Promise<RunningEdge> {
   const participant = await cluster.client('edge')
   const { membership, controller } = participant
   const { clock, random, config, clusterKey } = cluster
@@ -82,7 +90,18 @@ async function makeEdge(cluster: MemoryCluster, logger: Logger): Promise<Running
   const writer = new FileWriter({ ...shared, chunks, clusterKey, scans })
   const reader = new FileReader({ ...shared, rpc: participant.chunkRpc })
   const resumable = new ResumableWriter({ ...shared, chunks, clusterKey, scans, reader })
-  const edge = new Edge({ ...shared, writer, resumable, reader, scans, version: '0.0.0-test' })
+  const blocks = new BlockWriter({ ...shared, chunks, clusterKey, scans, reader })
+  const edge = new Edge({
+    ...shared,
+    writer,
+    resumable,
+    blocks,
+    reader,
+    scans,
+    resolveName,
+    version: '0.0.0-test',
+    clusterName: 'test'
+  })
   const passwords = new PasswordHasher(shared)
   // not the one that its routes use
   const indexes = new IndexShelf({ ...shared, reader })

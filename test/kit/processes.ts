@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { until } from './until.ts'
 
-export const PROGRAM = join(import.meta.dirname, '../../bin/peerbin.ts')
+/** What processes of tests run: of this checkout as it is, or what scripts/test.ts has bundled of it. */
+export const PROGRAM = process.env['TEST_PROGRAM'] ?? join(import.meta.dirname, '../../bin/peerbin.ts')
 
 /** A busy machine may take long to start six processes. */
 const READY_LIMIT_MS = 90_000
@@ -14,7 +15,7 @@ const READY_LIMIT_MS = 90_000
 export interface RunOptions {
   cwd?: string
   env?: Record<string, string>
-  /** The executable's file; default: bin/peerbin.ts of this checkout. */
+  /** The executable's file; default: PROGRAM. */
   program?: string
 }
 

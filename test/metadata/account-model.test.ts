@@ -123,7 +123,8 @@ async function observe(store: MetadataStore, now: number): Promise<unknown> {
     hasAdmin: await store.hasAdmin(),
     found: found.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
     sessions: await Promise.all(NAMES.map((of) => store.listSessions(userId(of), now, 10))),
-    invites: await store.listInvites(undefined, 10)
+    invites: await store.listInvites(undefined, 10),
+    events: await store.tailEvents({ after: 0, limit: 10_000 })
   }
 }
 

@@ -4,8 +4,19 @@ import { DatabaseSync } from 'node:sqlite'
 
 const RULES: Record<string, string> = {
   'references are the pieces of a chunk': `
-    select * from (select c.digest, c.refs, (select count(*) from pieces p where p.digest = c.digest) n from chunks c)
+    select * from (select c.digest, c.refs, (select count(*) from pieces p where p.digest = c.digest) +
+      (select count(*) from blocks b where b.digest = c.digest) n from chunks c)
     where refs <> n`,
+  'every block has its chunk, live, at its generation': `
+    select * from blocks b left join chunks c on c.digest = b.digest and c.generation = b.generation and c.state = 'live'
+    where c.digest is null or c.size <> b.size`,
+  'a space counts its blocks': `
+    select * from (select s.key, s.staged, s.blocks, (select coalesce(sum(size), 0) from blocks b where b.space = s.key) n,
+      (select count(*) from blocks b where b.space = s.key) m from spaces s)
+    where staged <> n or blocks <> m`,
+  'what is in the content of a user can be found': `
+    select * from pieces p join files f on f.holder = p.holder and f.space <> 'anonymous'
+    where (p.idx >= 0) <> (p.mark is not null)`,
   'every piece has its chunk, live, at its generation': `
     select * from pieces p left join chunks c on c.digest = p.digest and c.generation = p.generation and c.state = 'live'
     where c.digest is null`,
@@ -49,7 +60,7 @@ const RULES: Record<string, string> = {
   'a space takes up what its live files and open uploads have': `
     select * from (select s.key, s.bytes,
       (select coalesce(sum(size), 0) from files f where f.space = s.key and f.state = 'live' and f.counted = 1) +
-      (select coalesce(sum(reserved), 0) from uploads u where u.space = s.key and u.state = 'open') n from spaces s)
+      (select coalesce(sum(reserved), 0) from uploads u where u.space = s.key and u.state = 'open') + s.staged n from spaces s)
     where bytes <> n`,
   'what takes up space has one': `
     select * from files f where f.state = 'live' and f.counted = 1 and not exists
@@ -57,6 +68,15 @@ const RULES: Record<string, string> = {
   'every version has its content or its failure': `
     select * from versions v where (v.file is null) <> (v.status = 'upload_failed') or (v.file is null) <> (v.failure is not null)
       or (v.file is not null and not exists (select 1 from files f where f.id = v.file and f.state = 'live'))`,
+  'events of a stream have numbers without a gap, up to the last, and come in their order': `
+    select * from (select s.no, s.oldest, s.last, (select count(*) from events e where e.stream = s.no) n,
+      (select min(number) from events e where e.stream = s.no) first,
+      (select max(number) from events e where e.stream = s.no) newest from event_streams s)
+    where n <> last - oldest + 1 or (n > 0 and (first <> oldest or newest <> last))
+    union all select e.stream, e.number, e.seq, f.seq, 0, 0 from events e join events f
+      on f.stream = e.stream and f.number = e.number + 1 where f.seq <= e.seq`,
+  'no event is newer than the newest': `
+    select * from events where seq > (select value from meta where key = 'events')`,
   'every version has its entry, and no greater number than its last': `
     select * from versions v left join entries e on e.id = v.entry where e.id is null or v.number > e.last`,
   'of a live entry the newest version with content counts, or what failed last': `

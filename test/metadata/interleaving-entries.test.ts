@@ -2,6 +2,7 @@
 
 import type { Kysely } from 'kysely'
 import t from 'tap'
+import { listFolders } from '../../src/metadata/operations/paths.ts'
 import { commitUpload } from '../../src/metadata/operations/commit.ts'
 import {
   changeEntry,
@@ -10,6 +11,7 @@ import {
   listVersions,
   moveEntry
 } from '../../src/metadata/operations/entries.ts'
+import { moveFolder } from '../../src/metadata/operations/folder-move.ts'
 import { deleteEntry } from '../../src/metadata/operations/entry-removal.ts'
 import { settleEntries } from '../../src/metadata/operations/entry-settle.ts'
 import { shareEntry } from '../../src/metadata/operations/shares.ts'
@@ -38,7 +40,7 @@ const times = { now: START, graceMs: GRACE_MS }
 const ready = (name: string): Run =>
   all(open(name), reserve(name, -1, 'm'), reserve(name, 0, 'x'), receive('m', 1, 1, 2), receive('x', 2, 1, 2))
 const commit =
-  (name: string, onlyNew = false): Run =>
+  (name: string, onlyNew = false, { base, path = 'x' }: { base?: number; path?: string } = {}): Run =>
   (db) =>
     commitUpload(db, {
       upload: uploadId(name),
@@ -47,7 +49,7 @@ const commit =
       sha256: hash(name),
       chunkCount: 1,
       uploadedAt: START,
-      entry: { id: entryId(name), user: ANN, path: 'x', onlyNew },
+      entry: { id: entryId(name), user: ANN, path, onlyNew, base },
       copiesMin: 2,
       hostsMin: 2,
       boots: BOOTS
@@ -63,6 +65,7 @@ const move =
   (path: string): Run =>
   (db) =>
     moveEntry(db, { id, path, now: START })
+const moveAll: Run = (db) => moveFolder(db, { owner: ANN, from: 'from', to: 'to', limit: 9, now: START })
 const expire: Run = (db) => settleEntries(db, { now: EXPIRY, graceMs: GRACE_MS, failedMs: EXPIRY }, 10)
 
 const shownAt = async (db: Kysely<Schema>, path: string) =>
@@ -80,6 +83,30 @@ testMeetings(t, {
     first: commit('a', true),
     second: commit('b', true),
     after: ({ first: made, second }) => made === 'path-taken' && second !== made
+  },
+  'two uploads on one version: one is': {
+    prepare: all(first, ready('b'), ready('c')),
+    first: commit('b', false, { base: 1 }),
+    second: commit('c', false, { base: 1 }),
+    after: ({ first: made, second }) => made === 'version-conflict' && second !== made
+  },
+  'two uploads where there is nothing: one is': {
+    prepare: all(ready('a'), ready('b')),
+    first: commit('a', false, { base: 0 }),
+    second: commit('b', false, { base: 0 }),
+    after: ({ first: made, second }) => made === 'version-conflict' && second !== made
+  },
+  'an upload on a version while the file is deleted: none': {
+    prepare: all(first, ready('b')),
+    first: commit('b', false, { base: 1 }),
+    second: remove,
+    after: ({ first: made }) => made === 'version-conflict'
+  },
+  'a delete of a version while another one comes: none': {
+    prepare: all(first, ready('b')),
+    first: (db) => deleteEntry(db, { id, version: 1, ...times }),
+    second: commit('b'),
+    after: ({ first: made }) => made === 'version-conflict'
   },
   'an upload while the file is deleted: a new file': {
     prepare: all(first, ready('b')),
@@ -147,6 +174,40 @@ testMeetings(t, {
     first: move('y'),
     second: remove,
     after: ({ first: moved }) => moved === 'file-unknown'
+  },
+  'a folder moves while a file in it is deleted: nothing is left to move': {
+    prepare: all(first, move('from/a')),
+    first: moveAll,
+    second: remove,
+    after: ({ first: moved }) => moved === 'file-unknown'
+  },
+  'a folder moves while a file comes into it: that moves as well, or stays': {
+    prepare: all(first, move('from/a'), ready('b')),
+    first: moveAll,
+    second: commit('b', false, { path: 'from/b' }),
+    after: async ({ first: moved, plain }) => {
+      const stays = moved === 1
+      const folders = (await listFolders(plain, { owner: ANN, limit: 9 })).join()
+      return (
+        (await getEntry(plain, id))?.path === 'to/a' &&
+        (await shownAt(plain, stays ? 'from/b' : 'to/b')) === 1 &&
+        folders === (stays ? 'from,to' : 'to')
+      )
+    }
+  },
+  'a folder moves while a file takes a place where it goes': {
+    prepare: all(first, move('from/a'), ready('b')),
+    first: moveAll,
+    second: commit('b', false, { path: 'to/a' }),
+    after: async ({ first: moved, plain }) =>
+      moved === 'path-taken' && (await getEntry(plain, id))?.path === 'from/a'
+  },
+  'a folder moves to where a file comes': {
+    prepare: all(first, move('from/a'), ready('b')),
+    first: moveAll,
+    second: commit('b', false, { path: 'to' }),
+    after: async ({ first: moved, plain }) =>
+      moved === 'path-conflict' && (await getEntry(plain, id))?.path === 'from/a'
   },
   'an expiry while it is put off: the file stays': {
     prepare: all(first, (db) => changeEntry(db, { id, expiresAt: EXPIRY, now: START })),

@@ -1,6 +1,7 @@
 /** Operations to let meet, by short names, and the meeting itself. */
 
 import type { Test } from 'tap'
+import type { OpenUpload } from '../../src/metadata-store.ts'
 import { claimLink, releaseClaim, reportClaim } from '../../src/metadata/operations/claims.ts'
 import { commitUpload } from '../../src/metadata/operations/commit.ts'
 import { condemnChunks } from '../../src/metadata/operations/garbage.ts'
@@ -31,8 +32,9 @@ import { meet } from './meeting.ts'
 import type { Meeting, Run } from './meeting.ts'
 
 const chunkOf = (name: string) => chunk(name)
+/** @param of what it is opened for; default: a link of nobody */
 export const open =
-  (name: string): Run =>
+  (name: string, of: Pick<OpenUpload, 'space'> = {}): Run =>
   (db) =>
     openUpload(db, {
       id: uploadId(name),
@@ -40,7 +42,8 @@ export const open =
       mediaType: 'a/b',
       metadata: {},
       openedAt: START,
-      expiresAt: EXPIRY
+      expiresAt: EXPIRY,
+      ...of
     })
 export const reserve =
   (name: string, index: number, of: string): Run =>

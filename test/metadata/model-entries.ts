@@ -1,6 +1,7 @@
 /** Random operations on users' files: two users, few paths, so that files and folders meet. */
 
 import fc from 'fast-check'
+import { userStream } from '../../src/events.ts'
 import type { ListEntries, MetadataStore } from '../../src/metadata-store.ts'
 import { ENTRY_SORTS } from '../../src/metadata-entries.ts'
 import type { EntryId, Generation } from '../../src/types.ts'
@@ -30,6 +31,8 @@ const path = fc.constantFrom(...PATHS)
 /** Ids that entries have: of commits, of failures, and made up. */
 const entry = fc.constantFrom(...UPLOADS)
 const version = fc.constantFrom(1, 1, 2, 3, 4)
+/** The version that must count. */
+const expected = fc.option(version, { nil: undefined, freq: 1 })
 
 const entryOf = (each: string): EntryId => entryId(each)
 
@@ -42,10 +45,12 @@ export const wholeEntry: fc.Arbitrary<Step[]> = fc
     content: chunkName,
     expires: fc.constantFrom(undefined, undefined, null, 500),
     onlyNew: fc.constantFrom(undefined, undefined, true),
+    base: fc.constantFrom(undefined, undefined, undefined, 0, 1, 2),
+    baseEntry: fc.option(upload, { nil: undefined, freq: 2 }),
     link: fc.constantFrom(false, false, true),
     copies: fc.constantFrom(2, 3)
   })
-  .map(({ each, who, at, content, expires, onlyNew, link, copies }) => {
+  .map(({ each, who, at, content, expires, onlyNew, base, baseEntry, link, copies }) => {
     const pieces: Array<[number, string]> = [
       [-1, 'z'],
       [0, content]
@@ -87,6 +92,8 @@ export const wholeEntry: fc.Arbitrary<Step[]> = fc
               ...owner,
               ...(expires !== undefined && { expiresAt: expires === null ? null : now + expires }),
               onlyNew,
+              base,
+              baseEntry: baseEntry === undefined ? undefined : entryOf(baseEntry),
               graceMs: GRACE_MS
             },
             ...(link && {
@@ -124,21 +131,42 @@ export const failing: fc.Arbitrary<Step[]> = fc.tuple(upload, user, path).map(([
 
 const move = operation(
   'move',
-  fc.tuple(entry, path),
-  ([each, to]): Step =>
+  fc.tuple(entry, path, expected),
+  ([each, to, shown]): Step =>
     ({ now }) =>
     (store) =>
-      store.moveEntry({ id: entryOf(each), path: to, now })
+      store.moveEntry({ id: entryOf(each), version: shown, path: to, now })
+)
+
+/** Few bounds, so that a folder has too many at times. */
+const moveFolder = operation(
+  'move folder',
+  fc.tuple(
+    user,
+    fc.constantFrom('x', 'X', 'x/y', 'q', 'r', 'Q/s'),
+    fc.constantFrom(...PATHS, 'Q', 'q/s'),
+    fc.constantFrom(1, 9, 9)
+  ),
+  ([who, from, to, most]): Step =>
+    ({ now }) =>
+    (store) =>
+      store.moveFolder({ owner: userId(who), from, to, limit: most, now })
 )
 
 const change = operation(
   'change',
-  fc.tuple(entry, fc.constantFrom(undefined, { k: 'v' }, {}), fc.constantFrom(undefined, null, 200)),
-  ([each, metadata, expires]): Step =>
+  fc.tuple(
+    entry,
+    fc.constantFrom(undefined, { k: 'v' }, {}),
+    fc.constantFrom(undefined, null, 200),
+    expected
+  ),
+  ([each, metadata, expires, shown]): Step =>
     ({ now }) =>
     (store) =>
       store.changeEntry({
         id: entryOf(each),
+        version: shown,
         metadata,
         expiresAt: typeof expires === 'number' ? now + expires : expires,
         now
@@ -174,11 +202,11 @@ const prune = operation(
 
 const remove = operation(
   'delete',
-  entry,
-  (each): Step =>
+  fc.tuple(entry, expected),
+  ([each, shown]): Step =>
     ({ now }) =>
     (store) =>
-      store.deleteEntry({ id: entryOf(each), now, graceMs: GRACE_MS })
+      store.deleteEntry({ id: entryOf(each), version: shown, now, graceMs: GRACE_MS })
 )
 
 const share = operation(
@@ -262,8 +290,22 @@ const adopt = operation(
     }
 )
 
+const purgeEvents = fc.tuple(fc.constantFrom(100, 1000), fc.nat(5)).map(
+  ([ageMs, many]): Step =>
+    ({ now }) =>
+    (store) =>
+      store.purgeEvents(now - ageMs, many)
+)
+const trimEvents = fc.record({ recordsMax: fc.nat(30), perStreamMax: fc.nat(20), limit: fc.nat(5) }).map(
+  (rule): Step =>
+    () =>
+    (store) =>
+      store.trimEvents(rule)
+)
+
 export const entryStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: move },
+  { weight: 4, arbitrary: moveFolder },
   { weight: 3, arbitrary: change },
   { weight: 4, arbitrary: restore },
   { weight: 4, arbitrary: deleteVersion },
@@ -272,7 +314,9 @@ export const entryStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: share },
   { weight: 5, arbitrary: settle },
   { weight: 4, arbitrary: settleStatuses },
-  { weight: 2, arbitrary: adopt }
+  { weight: 2, arbitrary: adopt },
+  { weight: 1, arbitrary: purgeEvents },
+  { weight: 1, arbitrary: trimEvents }
 )
 
 /** All pages: where one ends is for each store to say. */
@@ -319,12 +363,19 @@ export async function observeEntries(store: MetadataStore): Promise<unknown> {
     }),
     folders: await Promise.all(
       USERS.flatMap((who) =>
-        [undefined, 'X', 'q'].map((folder) => store.listFolders({ owner: userId(who), folder, limit: 5 }))
+        [undefined, 'X', 'q'].flatMap((folder) =>
+          [undefined, 1500].map((now) => store.listFolders({ owner: userId(who), folder, limit: 5, now }))
+        )
       )
     ),
+    usedByUsers: await store.usedByUsers(),
     used: await Promise.all(USERS.map((who) => store.usedSpace(`user:${userId(who)}`))),
     files: await Promise.all(UPLOADS.map((each) => store.getFile(fileId(each)))),
     links: await Promise.all(UPLOADS.map((each) => store.findLink(tokenOf(`share ${each}`)))),
-    stats: await store.stats(2)
+    stats: await store.stats(2),
+    events: await store.tailEvents({ after: 0, limit: 10_000 }),
+    streams: await Promise.all(
+      USERS.map((who) => store.listEvents({ stream: userStream(userId(who)), after: 2, limit: 3 }))
+    )
   }
 }

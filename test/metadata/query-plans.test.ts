@@ -8,7 +8,9 @@ import type { Schema } from '../../src/metadata/schema.ts'
 import { SqliteMetadataStore } from '../../src/metadata/sqlite-metadata-store.ts'
 import { nodeSqliteDialect } from '../../src/metadata/sqlite/dialect.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
+import { userStream } from '../../src/events.ts'
 import type { Term } from '../../src/types.ts'
+import type { CourierId } from '../../src/webhooks.ts'
 import {
   addKey,
   invite,
@@ -47,7 +49,9 @@ import {
   uploadId,
   writerOf
 } from '../conformance/metadata-fixture.ts'
+import { hookId as webhookIdOf } from '../conformance/metadata-webhooks.ts'
 import { ENTRY_SORTS } from '../../src/metadata-entries.ts'
+import { addBlock, addFromBlocks, ownedBlocks } from '../conformance/block-fixture.ts'
 import { ANN, addEntry, entryId, prepareEntry, settleEntries, shareOf } from '../conformance/entry-fixture.ts'
 
 /** What came with inventories, repair and recovery. */
@@ -137,6 +141,18 @@ async function goOn(store: SqliteMetadataStore): Promise<void> {
   await store.resumeUpload({ upload, writer: writerOf('you'), held: false, rule })
 }
 
+/** A block, from its reservation to the file made of it. */
+async function makeOfBlocks(store: SqliteMetadataStore): Promise<void> {
+  await addBlock(store, 'x')
+  await addBlock(store, 'y', { quotaBytes: EXPIRY })
+  await ownedBlocks(store, ['x', 'none'])
+  await addFromBlocks(store, 'of blocks', ['x'], { quotaBytes: EXPIRY, base: 0 })
+  await ownedBlocks(store, ['x'])
+  await store.releaseBlocks({ file: fileId('of blocks'), from: 0, limit: 10 })
+  await store.findCommitted(fileId('of blocks'))
+  await store.settleBlocks(EXPIRY * 2, 10)
+}
+
 /** Every operation but `stats`, in a short life of a few files. */
 async function doEverything(store: SqliteMetadataStore): Promise<void> {
   await store.recordNodes([node(1)])
@@ -173,6 +189,7 @@ async function doEverything(store: SqliteMetadataStore): Promise<void> {
   await openUpload(store, 'd')
   await goOn(store)
   await store.purgeTombstones(EXPIRY * 2, 10)
+  await makeOfBlocks(store)
 }
 
 /** Users and sessions, from their beginning to their end. */
@@ -232,6 +249,12 @@ async function keepFiles(store: SqliteMetadataStore): Promise<void> {
   await store.listFolders({ owner: ANN, folder: 'x', after: 'x/a', limit: 10 })
   await store.listVersions(id, 3, 10)
   await store.getVersion(id, 1)
+  await store.listFolders({ owner: ANN, folder: 'x', limit: 10, now: START })
+  const folder = { owner: ANN, limit: 10, now: START }
+  await addEntry(store, 'beside', { path: 'w/beside' })
+  await store.moveFolder({ ...folder, from: 'x', to: 'w' })
+  await store.moveFolder({ ...folder, from: 'w', to: 'v/w' })
+  await store.usedByUsers()
   await store.moveEntry({ id, path: 'z', now: START })
   await store.changeEntry({ id, metadata: {}, expiresAt: EXPIRY * 3, now: START })
   await store.restoreVersion({ id, version: 1, ...times })
@@ -289,6 +312,39 @@ async function lookBack(store: SqliteMetadataStore): Promise<void> {
   await store.trimHistory(1, 10)
 }
 
+/** Webhooks: told of a change, again, and given up. */
+async function tellWebhooks(store: SqliteMetadataStore): Promise<void> {
+  const owner = userId('a')
+  const id = webhookIdOf('x')
+  const terms = { stream: userStream(owner), url: 'https://x', types: [], description: '', secret: 's' }
+  await store.createWebhook({ id, owner, ...terms, createdAt: START, perUserMax: 2 })
+  await store.changeUser({ id: owner, state: 'active', quotaBytes: 77, now: START })
+  await store.changeUser({ id: owner, quotaBytes: 78, now: START })
+  await store.listWebhooks(owner, 10)
+  await store.nextWebhookAt()
+  const courier = webhookIdOf('courier') as string as CourierId
+  const lease = { courier, now: START, until: START + 1, limit: 2, eventsMax: 1 }
+  const verdict = { nextAt: START, attempts: 1, failingSince: null, deadInRow: 0, disable: null }
+  const attempt = { outcome: 'status', status: 500, durationMs: 1 } as const
+  for (const event of ['again', 'dead', 'told'] as const) {
+    const [leased] = await store.leaseWebhooks(lease)
+    const [told] = leased?.events ?? []
+    if (leased === undefined || told === undefined) throw new Error('nothing is to be told')
+    const { webhook, isReplay } = leased
+    const holder = { id, courier, lease: webhook.lease }
+    const report = { isReplay, event: told, attempt, until: null, now: START }
+    await store.settleDelivery({ ...holder, ...report, verdict: { ...verdict, event } })
+    if (event === 'dead') await store.replayEvents({ id, events: [told.id], now: START })
+  }
+  const [dead] = await store.listDeadLetters(id)
+  const [last] = await store.listAttempts(id)
+  for (const { event } of [dead, last].filter((each) => each !== undefined))
+    if (event !== null) await store.replayEvents({ id, events: [event], now: START })
+  await store.rewindWebhook({ id, after: 0, now: START }).catch(() => undefined)
+  await store.leaseWebhooks(lease)
+  await store.deleteWebhook(id)
+}
+
 t.test('no operation looks at all rows of a table that grows', async (t) => {
   const store = new SqliteMetadataStore({
     file: ':memory:',
@@ -308,6 +364,7 @@ t.test('no operation looks at all rows of a table that grows', async (t) => {
   await keepEverything(store)
   await keepAccounts(store)
   await lookBack(store)
+  await tellWebhooks(store)
   await store.close()
   DatabaseSync.prototype.prepare = prepare
 

@@ -1,5 +1,7 @@
-/** One example of every message about the history: see samples.ts. */
+/** One example of every message about the history, events and webhooks: see samples.ts. */
 
+import { eventSamples } from './event-samples.ts'
+import { webhookSamples } from './webhook-samples.ts'
 import type { StoredHistory } from '../../src/history.ts'
 import type { HistoryMessages, RequestOf, ResponseOf } from '../../src/protocol/messages.ts'
 import type { EntryId, FileId, HistoryId, SecretHash, SessionId, UserId } from '../../src/types.ts'
@@ -53,7 +55,10 @@ export const historySamples: {
     request: RequestOf<HistoryMessages, K>
     response: ResponseOf<HistoryMessages, K>
   }
-} = {
+} & typeof eventSamples &
+  typeof webhookSamples = {
+  ...eventSamples,
+  ...webhookSamples,
   recordHistory: {
     request: { records: [{ ...record, link: 'ab'.repeat(32) as SecretHash }, bare] },
     response: {}

@@ -5,6 +5,7 @@ import type { HeartbeatMessage } from '../../src/protocol/heartbeat.ts'
 import { accountSamples } from './account-samples.ts'
 import { historySamples } from './history-samples.ts'
 import { chunkIdFromDigest } from '../../src/protocol/ids.ts'
+import { basedEntry, blockSamples } from './block-samples.ts'
 import { userFileSamples } from './user-file-samples.ts'
 import type {
   Address,
@@ -158,6 +159,7 @@ export const chunkSamples: Samples<ChunkMessages> = {
 export const controlSamples: Samples<ControlMessages> = {
   ...accountSamples,
   ...userFileSamples,
+  ...blockSamples,
   ...historySamples,
   openUpload: {
     request: {
@@ -166,7 +168,7 @@ export const controlSamples: Samples<ControlMessages> = {
       mediaType: file.mediaType,
       metadata: file.metadata,
       role: 'anonymous',
-      owner: { user: userId, path: 'Bücher/résumé.pdf' },
+      owner: { user: userId, path: 'Bücher/résumé.pdf', onlyNew: true },
       bytesMax: file.sizeBytes,
       plan: '{"v":1}'
     },
@@ -229,14 +231,8 @@ export const controlSamples: Samples<ControlMessages> = {
         password: { ...challenge, hash: '78'.repeat(32) as SecretHash },
         proofHash
       },
-      entry: {
-        id: entryId,
-        user: userId,
-        path: 'Bücher/résumé.pdf',
-        expiresAt: now + 86_400_000,
-        onlyNew: true,
-        attempts: 2
-      }
+      entry: basedEntry,
+      fromBlocks: true
     },
     response: { file, isProtected: true, needsProof: true, entry: entryId, version: 3 }
   },

@@ -128,15 +128,26 @@ export const userFileSamples: Samples = {
     request: { actor, id, before: 5, limit: 100 },
     response: { versions: [failed, version], current: 3, more: false }
   },
-  moveEntry: { request: { actor, id, path: 'a/b.pdf' }, response: { entry: { ...entry, failed: null } } },
+  moveEntry: {
+    request: { actor, id, version: 3, path: 'a/b.pdf' },
+    response: { entry: { ...entry, failed: null } }
+  },
+  moveFolder: {
+    request: { actor, owner: user, from: 'Bücher', to: 'Archiv/Bücher' },
+    response: { moved: 0, conflict: { code: 'path-taken', path: 'Archiv/Bücher/résumé.pdf' } }
+  },
+  deleteFolder: {
+    request: { actor, owner: user, folder: 'Bücher', limit: 500 },
+    response: { deleted: 500, more: true }
+  },
   changeEntry: {
-    request: { actor, id, metadata: { project: 'y' }, expiresAt: null },
+    request: { actor, id, version: 3, metadata: { project: 'y' }, expiresAt: null },
     response: { entry: { ...entry, expiresAt: null } }
   },
   restoreVersion: { request: { actor, id, version: 1 }, response: { entry } },
   deleteVersion: { request: { actor, id, version: 1 }, response: { entry: null } },
   pruneVersions: { request: { actor, id, keep: 1 }, response: { pruned: 2 } },
-  deleteEntry: { request: { actor, id }, response: { deleted: true } },
+  deleteEntry: { request: { actor, id, version: 3 }, response: { deleted: true } },
   openContent: { request: { actor, id, version: 3 }, response: { file, chunks, entry, version, now } },
   shareEntry: {
     request: {
@@ -155,5 +166,6 @@ export const userFileSamples: Samples = {
     request: { actor, id, share: 'abababababababab' },
     response: { link: { ...link, state: 'revoked' } }
   },
-  spaceOf: { request: { actor, user }, response: { usedBytes: 5_000_000_000, quotaBytes: null } }
+  spaceOf: { request: { actor, user }, response: { usedBytes: 5_000_000_000, quotaBytes: null } },
+  spaceOfAll: { request: { actor: administrator }, response: { usersBytes: 5_000_000_000, linksBytes: 0 } }
 }

@@ -10,6 +10,7 @@ import { isSpent, type Ledger } from './ledger.ts'
 import type { OperatorActs } from './operator-acts.ts'
 import type { Operator } from './operator.ts'
 import { AWAY_MS, CLEAN_WITHIN_MS, FOUND_WITHIN_MS, GONE_WITHIN_MS } from './settings.ts'
+import type { Play } from './play.ts'
 import type { Workload } from './workload.ts'
 import type { World } from './world.ts'
 
@@ -24,10 +25,13 @@ export interface AftermathDeps {
   readonly acts: OperatorActs
   readonly loss: ControllerLoss
   readonly course: Course
+  readonly play: Play | undefined
   /** Whether every byte must be gone in the end. */
   readonly strict: boolean
   /** Whether full replication is awaited and checked. */
   readonly clean: boolean
+  /** Nothing is fetched, nor ended. */
+  readonly isLean: boolean
 }
 
 /** Clients that are under way when everything has healed end within so long. */
@@ -47,8 +51,9 @@ export class Aftermath {
   /** @returns chunks left on disks */
   async run(): Promise<number> {
     await this.#heal()
-    await this.#deliver()
-    return await this.#clearAway()
+    if (!this.#deps.isLean) await this.#deliver()
+    await this.#deps.play?.verify()
+    return this.#deps.isLean ? 0 : await this.#clearAway()
   }
 
   /** Invariant F. */
@@ -112,7 +117,8 @@ export class Aftermath {
 
   /** Every link is ended, and everything must go. */
   async #clearAway(): Promise<number> {
-    const { ledger, workload, checks, course, strict } = this.#deps
+    const { ledger, workload, checks, course, strict, play } = this.#deps
+    await play?.end()
     const left = ledger.acknowledged.filter(
       (file) => file.revoked !== 'yes' && (file.suspended || !isSpent(file))
     )

@@ -4,7 +4,7 @@ import type { OwedChunk } from '../../src/metadata-store.ts'
 import type { AdoptFile } from '../../src/metadata-records.ts'
 import type { ChunkId, FileRecord, PeerId, SecretHash } from '../../src/types.ts'
 import type { Destruction } from './destruction.ts'
-import { allChunks, hasExpired, type Ledger, type SimFile, ViolationError } from './ledger.ts'
+import { hasExpired, type Holdings, type Ledger, type SimFile, ViolationError } from './ledger.ts'
 import type { Machine } from './machine.ts'
 import type { Recovered } from './recovery.ts'
 import { EPOCH_MS } from './sim-process.ts'
@@ -22,6 +22,7 @@ const SETTLED_MS = 30_000
 export interface ChecksDeps {
   readonly world: World
   readonly ledger: Ledger
+  readonly holdings: Holdings
   readonly destruction: Destruction
 }
 
@@ -45,14 +46,21 @@ export class Checks {
   /** Told of every operation of the metadata that took effect. @throws ViolationError */
   observe(operation: string, args: readonly unknown[], answer: unknown): void {
     const { ledger } = this.#deps
-    if (operation === 'commitUpload')
-      this.#committed(args[0] as { sha256: string; link: Link }, answer as FileRecord)
+    if (operation === 'commitUpload') {
+      const { sha256, link } = args[0] as { sha256: string; link?: Link }
+      if (link !== undefined) this.#committed({ sha256, link }, answer as FileRecord)
+    }
     if (operation === 'claimLink' || operation === 'findClaim') {
       const { tokenHash, claimHash } = args[0] as Claiming
       if ((answer as { outcome: string }).outcome === 'claimed') {
         if (operation === 'claimLink') ledger.claimed(tokenHash, claimHash)
         this.#touched.set(tokenHash, this.#deps.world.time.nowMs)
       }
+    }
+    if (operation === 'shareEntry') {
+      const { link } = args[0] as { link: Link }
+      ledger.slots.set(link.tokenHash, link.downloads)
+      this.links.set(link.tokenHash, link.deleteHash)
     }
     if (operation === 'trimCopy' && answer === true)
       this.#trimmed(args[0] as { chunk: ChunkId; peer: PeerId })
@@ -84,21 +92,25 @@ export class Checks {
     if (file.sizeBytes !== sent.content.byteLength || file.chunkCount !== sent.chunks.length)
       throw new ViolationError('D', `file ${sent.index} became visible with ${file.sizeBytes} bytes`)
     if (isRepeated && hasExpired(sent, world.time.nowMs)) return
-    for (const chunk of [...sent.chunks, file.manifest]) this.#promised(sent, chunk, 'D')
+    this.promised(`file ${sent.index}`, [...sent.chunks, file.manifest])
   }
 
   /** A: a copy that goes because there are enough, or because another tier has it now. */
   #trimmed({ chunk, peer }: { chunk: ChunkId; peer: PeerId }): void {
-    const { world, ledger } = this.#deps
+    const { world, holdings } = this.#deps
     this.trims++
     const machine = world.machineOf(peer)
     if (machine === undefined) return
-    for (const file of ledger.live(world.time.nowMs))
-      if (allChunks(file).includes(chunk)) this.#kept(file, chunk, { without: machine, least: PROMISED })
+    for (const { label, all } of holdings.kept(world.time.nowMs))
+      if (all.includes(chunk)) this.#kept(label, chunk, { without: machine, least: PROMISED })
   }
 
-  /** @throws when fewer disks hold the chunk than was promised, those that were damaged not counted */
-  #promised(file: SimFile, chunk: ChunkId, invariant: 'A' | 'D'): void {
+  /** @throws D when fewer disks hold one of the chunks than was promised, those that were damaged not counted */
+  promised(label: string, chunks: readonly ChunkId[]): void {
+    for (const chunk of chunks) this.#promised(label, chunk)
+  }
+
+  #promised(label: string, chunk: ChunkId): void {
     const { world, destruction } = this.#deps
     const holders = world.holders(chunk)
     const excused = [...destruction.damaged].filter((machine) => !holders.includes(machine)).length
@@ -106,8 +118,8 @@ export class Checks {
     const hostsPromised = Math.min(PROMISED, world.options.hosts)
     if (holders.length + excused < PROMISED || hosts + excused < hostsPromised)
       throw new ViolationError(
-        invariant,
-        `file ${file.index} became visible while ${holders.length} disks held ${chunk.slice(-8)}`
+        'D',
+        `${label} became visible while ${holders.length} disks held ${chunk.slice(-8)}`
       )
   }
 
@@ -129,18 +141,16 @@ export class Checks {
 
   /** F: what live files lack after healing: copies on good disks of nodes that stay, on as many hosts as there are. */
   lacking(): string[] {
-    const { world, ledger } = this.#deps
+    const { world, holdings } = this.#deps
     const { staying } = world
     const wanted = Math.min(WANTED, staying.length)
     const hostsWanted = Math.min(WANTED, new Set(staying.map((machine) => world.hostOf(machine))).size)
-    return ledger.live(world.time.nowMs).flatMap((file) =>
-      allChunks(file).flatMap((chunk) => {
+    return holdings.kept(world.time.nowMs).flatMap(({ label, all }) =>
+      all.flatMap((chunk) => {
         const holders = staying.filter((machine) => machine.disk.holds(chunk))
         const hosts = new Set(holders.map((machine) => world.hostOf(machine))).size
         if (holders.length >= wanted && hosts >= hostsWanted) return []
-        return [
-          `chunk ${chunk.slice(-8)} of file ${file.index} is on ${holders.length} disks of ${hosts} hosts`
-        ]
+        return [`chunk ${chunk.slice(-8)} of ${label} is on ${holders.length} disks of ${hosts} hosts`]
       })
     )
   }
@@ -149,9 +159,9 @@ export class Checks {
    * Whether no disk has to hold it although a file refers to it: one that was used up and deleted after the snapshot a recovery began from is known again, and its bytes are gone.
    */
   mayBeGone(chunk: ChunkId): boolean {
-    const { world, ledger } = this.#deps
+    const { world, holdings } = this.#deps
     if (world.recovery.recovered === undefined || world.holders(chunk).length > 0) return false
-    return !ledger.live(world.time.nowMs).some((file) => allChunks(file).includes(chunk))
+    return !holdings.kept(world.time.nowMs).some(({ all }) => all.includes(chunk))
   }
 
   /** A: after healing, each live file is on as many disks as the cluster has nodes for. */
@@ -165,18 +175,18 @@ export class Checks {
    * was promised in any case.
    */
   spared(machine: Machine): void {
-    const { world, ledger } = this.#deps
+    const { world, holdings } = this.#deps
     const { staying, time } = world
     const isSettled =
       world.isReady && staying.every(({ startedAtMs }) => time.nowMs - startedAtMs > SETTLED_MS)
     const wanted = isSettled ? Math.min(WANTED, staying.length) : PROMISED
-    for (const file of ledger.live(time.nowMs))
-      for (const chunk of allChunks(file))
-        this.#kept(file, chunk, { without: machine, least: machine.disk.holds(chunk) ? wanted : PROMISED })
+    for (const { label, all } of holdings.kept(time.nowMs))
+      for (const chunk of all)
+        this.#kept(label, chunk, { without: machine, least: machine.disk.holds(chunk) ? wanted : PROMISED })
   }
 
   /** @throws when the chunk has too few copies without the one on that machine */
-  #kept(file: SimFile, chunk: ChunkId, { without, least }: { without: Machine; least: number }): void {
+  #kept(label: string, chunk: ChunkId, { without, least }: { without: Machine; least: number }): void {
     const { world, destruction } = this.#deps
     const holders = world.holders(chunk).filter((machine) => machine !== without)
     const excused = [...destruction.damaged].filter(
@@ -185,7 +195,7 @@ export class Checks {
     if (holders.length + excused >= least) return
     throw new ViolationError(
       'A',
-      `without ${without.name} chunk ${chunk.slice(-8)} of file ${file.index} is on ${holders.length} disks`
+      `without ${without.name} chunk ${chunk.slice(-8)} of ${label} is on ${holders.length} disks`
     )
   }
 

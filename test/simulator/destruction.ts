@@ -2,7 +2,7 @@
 
 import type { ChunkId } from '../../src/types.ts'
 import type { Chance } from './chance.ts'
-import { allChunks, type Ledger, type SimFile } from './ledger.ts'
+import type { Holdings, Kept } from './ledger.ts'
 import type { Machine } from './machine.ts'
 import type { World } from './world.ts'
 
@@ -10,16 +10,16 @@ type OldDisk = ReturnType<Machine['snapshot']>
 
 export class Destruction {
   readonly #world: World
-  readonly #ledger: Ledger
+  readonly #holdings: Holdings
   readonly #machinesMax: number
   readonly #old = new Map<Machine, OldDisk>()
   /** When each machine was damaged, virtual ms. */
   readonly #damaged: Array<{ machine: Machine; atMs: number }> = []
 
   /** @param deps.machinesMax machines that may be damaged at all: the loss of a controller is promised to go well with one of them missing */
-  constructor(deps: { world: World; ledger: Ledger; machinesMax: number }) {
+  constructor(deps: { world: World; holdings: Holdings; machinesMax: number }) {
     this.#world = deps.world
-    this.#ledger = deps.ledger
+    this.#holdings = deps.holdings
     this.#machinesMax = deps.machinesMax
   }
 
@@ -101,14 +101,14 @@ export class Destruction {
     if (this.#world.recovery.isDue) return false
     if (this.damaged.size >= this.#machinesMax && !this.damaged.has(machine)) return false
     if (this.#damaged.length === 0) return true
-    const files = this.#ledger.files.filter(
-      (file) => file.upload === 'acknowledged' || file.upload === 'open'
-    )
-    const hit = files.filter((file) => this.#damaged.some(({ atMs }) => atMs >= this.#bornAtMs(file)))
+    const bornAtMs = this.#births()
+    const hit = this.#holdings
+      .relied()
+      .filter((kept) => this.#damaged.some(({ atMs }) => atMs >= bornAtMs(kept)))
     const gone = new Set([...this.damaged, machine].map(({ peer }) => peer as string))
-    const recorded = await this.#recorded(hit.flatMap(allChunks))
-    return hit.every((file) =>
-      allChunks(file).every((chunk) =>
+    const recorded = await this.#recorded(hit.flatMap(({ all }) => all))
+    return hit.every(({ all }) =>
+      all.every((chunk) =>
         [...(recorded.get(chunk) ?? [])].some((peer) => !gone.has(peer) && this.#isHeld(peer, chunk))
       )
     )
@@ -130,10 +130,11 @@ export class Destruction {
     return this.#world.machineOf(peer)?.disk.chunks.has(chunk) === true
   }
 
-  /** When the first of its chunks was first uploaded, with whatever file. */
-  #bornAtMs(file: SimFile): number {
-    const chunks = new Set(file.chunks)
-    const sharing = this.#ledger.files.filter((other) => other.chunks.some((chunk) => chunks.has(chunk)))
-    return Math.min(...sharing.map((other) => other.startedAtMs))
+  /** When the first of some content's chunks was first uploaded, with whatever file. */
+  #births(): (kept: Kept) => number {
+    const born = new Map<ChunkId, number>()
+    for (const { all, startedAtMs } of this.#holdings.sent())
+      for (const chunk of all) born.set(chunk, Math.min(startedAtMs, born.get(chunk) ?? Infinity))
+    return ({ all }) => Math.min(...all.map((chunk) => born.get(chunk) ?? Infinity))
   }
 }

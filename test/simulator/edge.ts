@@ -7,6 +7,7 @@ import type { EdgeContext } from '../../src/edge/context.ts'
 import { obstacle } from '../../src/edge/link-state.ts'
 import { claimLink, findClaim, orRelease } from '../../src/edge/redeem.ts'
 import type { Redemption } from '../../src/edge/redeem.ts'
+import { EventFeed } from '../../src/edge/events/event-feed.ts'
 import { ClaimReporter } from '../../src/edge/transfer/claim-reporter.ts'
 import { IndexShelf } from '../../src/edge/delivery/index-shelf.ts'
 import { ClaimTable } from '../../src/edge/transfer/claim-table.ts'
@@ -38,6 +39,7 @@ export class SimEdge {
   readonly parts: ShareParts
   /** Stands between the reader and the client. */
   spoil: (bytes: AsyncGenerator<Uint8Array>) => AsyncGenerator<Uint8Array> = (bytes) => bytes
+  readonly events: EventFeed
   readonly #context: EdgeContext
 
   constructor(peer: Peer, process: SimProcess, name: string) {
@@ -46,11 +48,13 @@ export class SimEdge {
     this.process = process
     this.parts = shareParts(peer, { chunkBytes: CHUNK_BYTES })
     const { controller, membership, clock, random, logger, config } = peer
+    this.events = new EventFeed(peer)
     // what has to do with HTTP is not here
     const context: Omit<
       EdgeContext,
       | 'assets'
       | 'version'
+      | 'clusterName'
       | 'url'
       | 'addresses'
       | 'uploadLocks'
@@ -58,6 +62,7 @@ export class SimEdge {
       | 'sessions'
       | 'history'
       | 'events'
+      | 'webhooks'
     > = {
       ...this.parts,
       controller,

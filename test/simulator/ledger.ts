@@ -14,6 +14,14 @@ export const INVARIANTS = {
   G: 'no secret in a log',
   H: 'an error means unknown: a retry is idempotent',
   deleted: 'no deleted byte comes back, and none stays',
+  versions: "what was acknowledged of a user's file is there, the newest counts, and what was deleted is not",
+  rights: 'nobody reaches the files of others',
+  quota: 'what is counted is what is there',
+  settled: 'uploads come to an end that is told',
+  events: 'every change is told, in order, at least once, and a repeat can be told from a new one',
+  folders: 'synced folders are equal in the end',
+  writings:
+    'what somebody wrote and nobody ended, who had seen it, is there, and what was deleted does not come back',
   surprise: 'nothing happens that nobody handles'
 } as const
 
@@ -49,6 +57,32 @@ export interface Claimant {
   state: 'open' | 'done' | 'refused'
 }
 
+/** Content that somebody sent. */
+export interface Kept {
+  /** For a person. */
+  readonly label: string
+  /** With the manifest, once that is known. */
+  readonly all: readonly ChunkId[]
+  readonly startedAtMs: number
+}
+
+/** What the disks are to hold. */
+export interface Holdings {
+  /** What everybody may rely on now. */
+  kept(nowMs: number): Kept[]
+  /** Acknowledged, whatever became of it, or under way. */
+  relied(): Kept[]
+  /** All of it. */
+  sent(): Kept[]
+}
+
+/** Several as one. */
+export const together = (parts: readonly Holdings[]): Holdings => ({
+  kept: (nowMs) => parts.flatMap((part) => part.kept(nowMs)),
+  relied: () => parts.flatMap((part) => part.relied()),
+  sent: () => parts.flatMap((part) => part.sent())
+})
+
 export interface SimFile {
   readonly index: number
   readonly content: Uint8Array
@@ -70,7 +104,7 @@ export interface SimFile {
   suspended: boolean
 }
 
-export class Ledger {
+export class Ledger implements Holdings {
   readonly files: SimFile[] = []
   /** Claims that the metadata said yes to and that were not taken back. */
   readonly granted = new Map<SecretHash, Set<SecretHash>>()
@@ -85,6 +119,18 @@ export class Ledger {
     return this.acknowledged.filter(
       (file) => file.revoked === 'no' && !hasExpired(file, nowMs) && !isSpent(file)
     )
+  }
+
+  kept(nowMs: number): Kept[] {
+    return this.live(nowMs).map(keptOf)
+  }
+
+  relied(): Kept[] {
+    return this.files.filter(({ upload }) => upload === 'acknowledged' || upload === 'open').map(keptOf)
+  }
+
+  sent(): Kept[] {
+    return this.files.map(keptOf)
   }
 
   /** Everything that must not be logged. */
@@ -125,6 +171,12 @@ export function chunksOf(content: Uint8Array): ChunkId[] {
 /** All chunks of an acknowledged file. */
 export const allChunks = (file: SimFile): ChunkId[] =>
   file.share === undefined ? [...file.chunks] : [...file.chunks, file.share.manifest]
+
+const keptOf = (file: SimFile): Kept => ({
+  label: `file ${file.index}`,
+  all: allChunks(file),
+  startedAtMs: file.startedAtMs
+})
 
 /** Expiry as the store sees it can differ by the skew of its clock's slew; this is the cautious answer. */
 export const hasExpired = (file: SimFile, nowMs: number): boolean =>

@@ -3,7 +3,12 @@
 import type { Chance } from './chance.ts'
 import type { FaultKind } from './faults.ts'
 
+/** What is played: share links, users' files. */
+export const SCENARIOS = ['share', 'files', 'events', 'sync'] as const
+export type Scenario = (typeof SCENARIOS)[number]
+
 export interface Plan {
+  readonly scenario: Scenario
   readonly nodes: number
   readonly controllers: number
   readonly edges: number
@@ -12,6 +17,20 @@ export interface Plan {
   readonly ioMaxMs: number
   readonly uploaders: number
   readonly filesPerUploader: number
+  readonly users: number
+  /** Who do what they do at once, each from a device of their own. */
+  readonly personsPerUser: number
+  readonly actsPerPerson: number
+  /** Of each user; undefined: there is no limit. */
+  readonly quotaBytes: number | undefined
+  /** Mean time from one mishap of a laptop to the next. */
+  readonly troubleEveryMs: number
+  /** Synced folders are equal so long after everything has healed. */
+  readonly equalWithinMs: number
+  /** Share of changes in a folder that the system of a laptop tells of. */
+  readonly toldShare: number
+  /** Full replication is not awaited, and nothing is cleared away in the end. */
+  readonly isLean: boolean
   /** Mean pause before each upload of a client. */
   readonly pauseMs: number
   /** How long faults come. */
@@ -42,6 +61,7 @@ export interface Plan {
 
 /** Share of schedules on the real SQLite store, those in which the controller is lost among them. */
 const SQLITE_SHARE = 0.13
+const USERS_SQLITE_SHARE = 0.1
 const WATCHED_SHARE = 0.1
 /** Shares of those. */
 const OLD_LEADER_SHARE = 0.2
@@ -52,7 +72,57 @@ const ABSENT_SHARE = 0.6
 const OPERATOR_SHARE = 0.2
 const COLD_SHARE = 0.2
 
-export function drawPlan(chance: Chance, options: { faults: boolean }): Plan {
+export function drawPlan(chance: Chance, options: { faults: boolean; scenario: Scenario }): Plan {
+  const plan = drawAny(chance, options)
+  const { scenario } = options
+  if (scenario === 'share') return plan
+  const isLean = scenario === 'events'
+  const played = { ...plan, ...drawUsers(chance), scenario, isLean }
+  return scenario === 'sync' ? { ...played, ...drawSync(chance) } : played
+}
+
+/** Users' files are played on small clusters, and more of them: what clusters of any size do is the business of share links. */
+function drawUsers(chance: Chance): Partial<Plan> {
+  const nodes = chance.pick([3, 3, 3, 4])
+  return {
+    nodes,
+    hosts: nodes,
+    controllers: chance.pick([1, 2, 2]),
+    edges: chance.pick([1, 2, 2]),
+    uploaders: 0,
+    users: chance.pick([1, 2, 2]),
+    personsPerUser: chance.pick([1, 2, 2]),
+    actsPerPerson: chance.whole(6, 12),
+    pauseMs: chance.pick([700, 2000]),
+    faultsMs: chance.between(10_000, 30_000),
+    faultEveryMs: chance.pick([1500, 4000]),
+    quotaBytes: chance.happens(0.3) ? chance.whole(4000, 12_000) : undefined,
+    operates: false,
+    coldNodes: 0,
+    sqlite: chance.happens(USERS_SQLITE_SHARE),
+    snapshotNodes: 0,
+    oldLeader: false,
+    losesController: false
+  }
+}
+
+/** Beside what is under way there are pauses of a minute after failures, and of another before what was skipped is tried again. */
+const EQUAL_WITHIN_MS = 400_000
+
+/** One user with some laptops. Nothing is fetched or cleared away in the end: that is looked at elsewhere. */
+const drawSync = (chance: Chance): Partial<Plan> => ({
+  users: 1,
+  personsPerUser: chance.pick([2, 2, 3, 4]),
+  actsPerPerson: chance.whole(4, 15),
+  pauseMs: chance.pick([300, 1500]),
+  troubleEveryMs: chance.pick([2000, 6000]),
+  toldShare: chance.happens(0.3) ? 0.8 : 1,
+  faultsMs: chance.between(8000, 25_000),
+  quotaBytes: undefined,
+  isLean: true
+})
+
+function drawAny(chance: Chance, options: { faults: boolean }): Plan {
   const plan = drawCluster(chance, options)
   const kind = plan.sqlite && options.faults ? chance.fraction() : 1
   if (kind < LOSS_SHARE)
@@ -64,6 +134,15 @@ export function drawPlan(chance: Chance, options: { faults: boolean }): Plan {
 function drawCluster(chance: Chance, options: { faults: boolean }): Plan {
   const nodes = chance.pick([3, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7, 9])
   const plan = {
+    scenario: 'share' as const,
+    users: 0,
+    personsPerUser: 0,
+    actsPerPerson: 0,
+    quotaBytes: undefined,
+    troubleEveryMs: Infinity,
+    toldShare: 1,
+    equalWithinMs: EQUAL_WITHIN_MS,
+    isLean: false,
     nodes,
     controllers: chance.pick([1, 1, 2, 2, 3]),
     edges: chance.pick([1, 1, 2, 2, 3]),

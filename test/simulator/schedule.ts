@@ -11,10 +11,11 @@ import { ControllerLoss } from './controller-loss.ts'
 import { Course } from './course.ts'
 import { Destruction } from './destruction.ts'
 import { Faults } from './faults.ts'
-import { Ledger, type Violation, ViolationError } from './ledger.ts'
+import { Ledger, together, type Violation, ViolationError } from './ledger.ts'
 import { OperatorActs } from './operator-acts.ts'
 import { Operator } from './operator.ts'
-import { drawPlan, type Plan } from './plan.ts'
+import { playFor, type Play } from './play.ts'
+import { drawPlan, type Plan, type Scenario } from './plan.ts'
 import { WatchingLogger } from './secret-watch.ts'
 import { VirtualTime } from './virtual-time.ts'
 import { Workload } from './workload.ts'
@@ -24,6 +25,8 @@ import { World } from './world.ts'
 export interface ScheduleOptions {
   readonly seed: number
   readonly schedule: number
+  /** Default `share`. */
+  readonly scenario?: Scenario
   /** Default true; without them only what clients do by themselves is tried. */
   readonly faults?: boolean
   /** Whether every byte must be gone in the end; default true. */
@@ -48,6 +51,8 @@ export interface ScheduleReport {
   readonly events: readonly string[]
   readonly acknowledged: number
   readonly files: number
+  /** What users did, where the schedule is about them. */
+  readonly played: Readonly<Record<string, number>>
   readonly faults: Readonly<Record<string, number>>
   /** Chunks left on disks that nothing refers to. */
   readonly leftovers: number
@@ -79,6 +84,8 @@ class Schedule {
   readonly #ledger = new Ledger()
   readonly #checks: Checks
   readonly #workload: Workload
+  /** What users do, where the schedule is about them. */
+  readonly #play: Play | undefined
   readonly #faults: Faults
   readonly #loss: ControllerLoss
   readonly #aftermath: Aftermath
@@ -87,10 +94,11 @@ class Schedule {
   readonly #watch: WatchingLogger | undefined
 
   constructor(options: ScheduleOptions) {
-    const seed = `${options.seed}/${options.schedule}`
+    const { scenario = options.planted?.plan?.scenario ?? 'share' } = options
+    const seed = `${options.seed}/${options.schedule}${scenario === 'share' ? '' : `/${scenario}`}`
     this.#options = options
     this.#chance = new Chance(`${seed}/plan`)
-    const drawn = drawPlan(this.#chance, { faults: options.faults !== false })
+    const drawn = drawPlan(this.#chance, { faults: options.faults !== false, scenario })
     this.#plan = { ...drawn, ...options.planted?.plan, ...options.plan }
     const time = new VirtualTime()
     this.#course = new Course({ time, trace: () => this.#world.trace })
@@ -104,20 +112,42 @@ class Schedule {
       folder: this.#plan.sqlite ? mkdtempSync(join(fastFolder(), 'peerbin-sim-')) : undefined,
       ...(options.planted && { planted: options.planted }),
       logger: options.logger ?? this.#watch,
-      observe: (...operation) => this.#course.guard(() => this.#checks.observe(...operation))
+      observe: (...operation) =>
+        this.#course.guard(() => {
+          this.#checks.observe(...operation)
+          this.#play?.observe(...operation)
+        })
     })
     this.#world = world
     const ledger = this.#ledger
+    // asked when there is one
+    const holdings = together([
+      ledger,
+      {
+        kept: (nowMs) => this.#play?.holdings.kept(nowMs) ?? [],
+        relied: () => this.#play?.holdings.relied() ?? [],
+        sent: () => this.#play?.holdings.sent() ?? []
+      }
+    ])
     const destruction = new Destruction({
       world,
-      ledger,
+      holdings,
       machinesMax: this.#plan.losesController ? 1 : Infinity
     })
-    this.#checks = new Checks({ world, ledger, destruction })
+    this.#checks = new Checks({ world, ledger, holdings, destruction })
     const operator = new Operator(world)
     const acts = new OperatorActs({ world, checks: this.#checks, operator, onViolation })
     this.#faults = new Faults(world, { destruction, acts }, this.#plan)
     this.#workload = new Workload({ world, ledger, equalShare: this.#plan.equalShare, onViolation })
+    this.#play = playFor({
+      world,
+      ledger,
+      plan: this.#plan,
+      checks: this.#checks,
+      workload: this.#workload,
+      course: this.#course,
+      chance: world.chance.fork('play')
+    })
     const shared = {
       world,
       ledger,
@@ -138,8 +168,10 @@ class Schedule {
     this.#aftermath = new Aftermath({
       ...shared,
       loss: this.#loss,
+      play: this.#play,
       strict: options.strict !== false,
-      clean: options.clean !== false
+      clean: options.clean !== false && !this.#plan.isLean,
+      isLean: this.#plan.isLean
     })
   }
 
@@ -174,6 +206,7 @@ class Schedule {
       events: trace.events,
       acknowledged: this.#ledger.acknowledged.length,
       files: this.#ledger.files.length,
+      played: this.#play?.counts ?? {},
       faults: {
         ...Object.fromEntries(this.#faults.counts),
         ...(this.#world.recovery.loss !== undefined && { loseController: 1 })
@@ -195,6 +228,7 @@ class Schedule {
   }
 
   async #underFaults(): Promise<void> {
+    await this.#play?.begin()
     const { uploaders, filesPerUploader, pauseMs, faultsMs, faultEveryMs } = this.#plan
     for (let i = 0; i < uploaders; i++)
       this.#workload.follow(this.#workload.uploader(filesPerUploader, pauseMs))

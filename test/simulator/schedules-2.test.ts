@@ -3,4 +3,4 @@
 import t from 'tap'
 import { trySchedules } from './schedules.ts'
 
-t.test('no schedule of faults violates an invariant: 21 to 40', async (t) => await trySchedules(t, 21, 40))
+t.test('no schedule of faults violates an invariant: 13 to 24', async (t) => await trySchedules(t, 13, 24))

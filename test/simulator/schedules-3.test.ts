@@ -3,4 +3,4 @@
 import t from 'tap'
 import { trySchedules } from './schedules.ts'
 
-t.test('no schedule of faults violates an invariant: 41 to 60', async (t) => await trySchedules(t, 41, 60))
+t.test('no schedule of faults violates an invariant: 25 to 36', async (t) => await trySchedules(t, 25, 36))

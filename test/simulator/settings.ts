@@ -8,6 +8,8 @@ import { parseConfig } from '../../src/config.ts'
 export const CHUNK_BYTES = 1024
 export const LEASE_MS = 120_000
 export const GRACE_MS = 10_000
+/** Uploads of users that failed are told of for so long. */
+export const FAILED_MS = 60_000
 /** Longest that a file's data may stay after its link has ended and everybody can be reached. */
 export const GONE_WITHIN_MS = 120_000
 /** From one inventory of a node to the next, beside those at its start. */
@@ -52,6 +54,7 @@ export function simulatedConfig(processes: number, machine: string, over: Config
     node: { reportIntervalMs: 1000 },
     controller: {
       uploadTtlMs: 60_000,
+      resumableTtlMs: 90_000,
       settleIntervalMs: 3000,
       collectIntervalMs: 3000,
       owedIntervalMs: 3000
@@ -61,6 +64,7 @@ export function simulatedConfig(processes: number, machine: string, over: Config
     scrub: { intervalMs: 600_000, newAfterMs: 300_000, roundMs: 60_000 },
     link: { leaseMs: LEASE_MS, graceMs: GRACE_MS, reportIntervalMs: 2000, ttlMs: 3_600_000 },
     edge: { stallMs: 20_000 },
+    account: { deleteGraceMs: GRACE_MS, failedUploadMs: FAILED_MS },
     network: { machine }
   }
   return parseConfig(mergeConfig(base, over))

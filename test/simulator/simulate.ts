@@ -6,11 +6,13 @@
 import { parseArgs } from 'node:util'
 import type { Logger } from '../../src/interfaces.ts'
 import { PLANTED } from './planted/planted.ts'
+import { SCENARIOS } from './plan.ts'
 import { runSchedule, type ScheduleReport } from './schedule.ts'
 
 const HELP = `node test/simulator/simulate.ts [options]
 
   --seed S          default 1
+  --scenario NAME   ${SCENARIOS.join(', ')}; default: share
   --schedules N     how many; default 100
   --schedule K      only this one, with its events
   --from K          the first one; default 1
@@ -31,6 +33,7 @@ function readArguments() {
       allowNegative: true,
       options: {
         seed: { type: 'string', default: '1' },
+        scenario: { type: 'string', default: 'share' },
         schedules: { type: 'string', default: '100' },
         schedule: { type: 'string' },
         from: { type: 'string', default: '1' },
@@ -70,12 +73,15 @@ const consoleLogger = (fields: object = {}): Logger => {
   }
 }
 
-function describe(report: ScheduleReport): string {
+/** Events that are told of a violation; all of them with `--schedule`. */
+const TOLD_MAX = 60
+
+function describe(report: ScheduleReport, only: boolean): string {
   const { seed, schedule, violation, events, hash, plan } = report
   const lines = [
     `seed ${seed}, schedule ${schedule}, hash ${hash}`,
     JSON.stringify(plan),
-    ...events,
+    ...(only ? events : events.slice(-TOLD_MAX)),
     violation === undefined ? 'no violation' : `violated: ${violation.invariant}: ${violation.text}`
   ]
   if (violation !== undefined && values.schedule === undefined)
@@ -94,10 +100,14 @@ async function main(): Promise<number> {
   const last = only ?? first + whole('schedules', values.schedules) - 1
   const plant = values.plant === undefined ? undefined : PLANTED[values.plant]
   if (values.plant !== undefined && plant === undefined) throw new Error(`no such bug: ${values.plant}`)
+  const scenario = SCENARIOS.find((name) => name === values.scenario)
+  if (scenario === undefined) throw new Error(`no such scenario: ${values.scenario}`)
   const began = performance.now()
   const sums = { schedules: 0, files: 0, acknowledged: 0, faults: 0, timers: 0, leftovers: 0, violations: 0 }
+  const played: Record<string, number> = {}
   for (let schedule = first; schedule <= last; schedule++) {
     const report = await runSchedule({
+      ...(plant === undefined && { scenario }),
       seed,
       schedule,
       faults: values.faults,
@@ -112,11 +122,13 @@ async function main(): Promise<number> {
     sums.acknowledged += report.acknowledged
     sums.timers += report.timers
     sums.leftovers += report.leftovers
+    for (const [act, count] of Object.entries(report.played)) played[act] = (played[act] ?? 0) + count
     sums.faults += Object.values(report.faults).reduce((sum, count) => sum + count, 0)
     if (report.violation !== undefined) sums.violations++
     const perSecond = (sums.schedules / (performance.now() - began)) * 1000
     if (values.json) console.log(JSON.stringify(report))
-    else if (only !== undefined || report.violation !== undefined) console.log(describe(report))
+    else if (only !== undefined || report.violation !== undefined)
+      console.log(describe(report, only !== undefined))
     else if (process.stdout.isTTY)
       process.stdout.write(
         `\r${sums.schedules} of ${last - first + 1} schedules, ${perSecond.toFixed(1)} a second, ${sums.violations} violations `
@@ -131,6 +143,7 @@ async function main(): Promise<number> {
         `${sums.files} files sent, ${sums.acknowledged} acknowledged, ${sums.faults} faults, ${sums.timers} events, ` +
         `${sums.leftovers} leftovers, ${sums.violations} violations`
     )
+  if (!values.json && scenario !== 'share') console.log(JSON.stringify(played))
   return sums.violations > 0 ? 1 : 0
 }
 

@@ -3,7 +3,7 @@
 import { hash32 } from './chance.ts'
 
 /** Events kept in words. */
-const KEPT_MAX = 100
+const KEPT_MAX = 1000
 
 export class Trace {
   readonly #now: () => number

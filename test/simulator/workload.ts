@@ -49,6 +49,11 @@ export class Workload {
     return this.#running
   }
 
+  /** Whether those that come are to go home. */
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
   /** Takes no new clients; those under way go on until they end or give up. */
   close(): void {
     this.#closed = true
@@ -79,14 +84,14 @@ export class Workload {
     const waiting = file.claimants.filter(
       (claimant) => claimant.state === 'open' && claimant.secret !== undefined
     )
-    for (const claimant of waiting) await this.#redeem(file, claimant, LAST_ATTEMPTS)
+    for (const claimant of waiting) await this.redeem(file, claimant, LAST_ATTEMPTS)
     if (file.claimants.some((claimant) => claimant.state === 'done')) return
-    await this.#redeem(file, this.#newClaimant(file, 'client'), LAST_ATTEMPTS)
+    await this.redeem(file, this.newClaimant(file, 'client'), LAST_ATTEMPTS)
   }
 
   /** Somebody tries a link that must not serve anybody any more. */
   async tryUsed(file: SimFile): Promise<void> {
-    await this.#redeem(file, this.#newClaimant(file, 'client'), 2)
+    await this.redeem(file, this.newClaimant(file, 'client'), 2)
   }
 
   /** Withdraws a file's link, asking until somebody answers. */
@@ -102,8 +107,8 @@ export class Workload {
   /** Withdraws a link; says whether somebody answered. */
   async withdraw(tokenHash: SecretHash, deleteHash: SecretHash, attempts: number): Promise<boolean> {
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const edge = await this.#anEdge()
-      const outcome = await this.#ask(
+      const edge = await this.anEdge()
+      const outcome = await this.ask(
         edge,
         async () => await edge.peer.controller.call('revokeLink', { tokenHash, deleteHash })
       )
@@ -124,7 +129,7 @@ export class Workload {
     const origin = chance.happens(0.25) ? 'edge' : 'client'
     const clients = chance.whole(1, chance.happens(0.5) ? 5 : 2)
     for (let i = 0; i < clients; i++)
-      this.follow(this.#redeem(file, this.#newClaimant(file, origin), chance.whole(2, 12)))
+      this.follow(this.redeem(file, this.newClaimant(file, origin), chance.whole(2, 12)))
   }
 
   // ---------------------------------------------------------------- uploads
@@ -132,13 +137,13 @@ export class Workload {
   async #upload(): Promise<SimFile> {
     const file = this.#newFile()
     const world = this.#world
-    const edge = await this.#anEdge()
+    const edge = await this.anEdge()
     file.startedAtMs = world.time.nowMs
     world.trace.note(
       `file ${file.index}: ${file.content.byteLength} bytes begin to go to ${edge.name} (${file.downloads} downloads)`
     )
     const leaves = this.#chance.happens(0.06)
-    const outcome = await this.#ask(edge, async () =>
+    const outcome = await this.ask(edge, async () =>
       edge.parts.writer.upload({
         name: `file-${file.index}`,
         mediaType: 'application/octet-stream',
@@ -212,7 +217,7 @@ export class Workload {
 
   // ---------------------------------------------------------------- redemptions
 
-  #newClaimant(file: SimFile, origin: Claimant['origin']): Claimant {
+  newClaimant(file: SimFile, origin: Claimant['origin']): Claimant {
     const claimant: Claimant = {
       name: `client ${++this.#claimants}`,
       secret: origin === 'client' ? newClaimSecret(this.#chance) : undefined,
@@ -226,10 +231,11 @@ export class Workload {
     return claimant
   }
 
-  async #redeem(file: SimFile, claimant: Claimant, attempts: number): Promise<void> {
+  /** A claimant asks, and asks again, until it has all of the file, is refused, or has no patience left. */
+  async redeem(file: SimFile, claimant: Claimant, attempts: number): Promise<void> {
     for (let attempt = 0; attempt < attempts && claimant.state === 'open'; attempt++) {
       if (attempt > 0) await this.sleep(this.#chance.between(200, 4000))
-      const edge = await this.#anEdge()
+      const edge = await this.anEdge()
       await this.#attempt(file, claimant, edge)
     }
   }
@@ -242,7 +248,7 @@ export class Workload {
     const leavesAt = this.#chance.happens(0.15) ? this.#chance.whole(0, file.content.byteLength) : Infinity
     const wasRevoked = file.revoked === 'yes'
     let withdrawn = false
-    const outcome = await this.#ask(edge, async () =>
+    const outcome = await this.ask(edge, async () =>
       edge.download({
         token: file.share?.token ?? '',
         secret,
@@ -305,7 +311,12 @@ export class Workload {
 
   // ---------------------------------------------------------------- edges
 
-  async #anEdge(): Promise<SimEdge> {
+  get edges(): SimEdge[] {
+    return this.#world.openEdges
+  }
+
+  /** One that runs, or seems to; waits for one. */
+  async anEdge(): Promise<SimEdge> {
     for (;;) {
       const edges = this.#world.openEdges
       if (edges.length > 0) return this.#chance.pick(edges)
@@ -314,8 +325,17 @@ export class Workload {
   }
 
   /** What an edge answers; unknown when it dies or takes too long. */
-  async #ask<T>(
+  async ask<T>(
     edge: SimEdge,
+    work: () => Promise<T>
+  ): Promise<{ value: T } | { error: unknown } | 'unknown'> {
+    return await this.within(edge, PATIENCE_MS, work)
+  }
+
+  /** The same with patience of one's own. */
+  async within<T>(
+    edge: SimEdge,
+    patienceMs: number,
     work: () => Promise<T>
   ): Promise<{ value: T } | { error: unknown } | 'unknown'> {
     const asked = work().then(
@@ -324,7 +344,7 @@ export class Workload {
     )
     let timer: { cancel(): void } | undefined
     const late = new Promise<'unknown'>((resolve) => {
-      timer = this.#world.time.schedule(PATIENCE_MS, () => resolve('unknown'))
+      timer = this.#world.time.schedule(patienceMs, () => resolve('unknown'))
     })
     const died = edge.process.gone.then(() => 'unknown' as const)
     const outcome = await Promise.race([asked, late, died])

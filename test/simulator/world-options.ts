@@ -3,6 +3,7 @@
 import type { PeerOptions } from '../../src/compose/peer.ts'
 import type { RecoveryPlan } from '../../src/compose/recovery-run.ts'
 import type { ChunkStore, Logger, SnapshotStore } from '../../src/interfaces.ts'
+import type { SyncParts } from '../../src/sync/engine-types.ts'
 import type { Role } from '../../src/types.ts'
 import type { MetadataDecorator, MetadataObserver } from './database.ts'
 import type { SimEdge } from './edge.ts'
@@ -20,6 +21,8 @@ export interface Planted {
   readonly recovery?: (plan: RecoveryPlan) => RecoveryPlan
   readonly options?: (options: PeerOptions, role: Role) => PeerOptions
   readonly edge?: (edge: SimEdge) => void
+  /** What a laptop with a synced folder has to do with. */
+  readonly sync?: (parts: SyncParts) => SyncParts
   /** Over what the seed draws: a schedule in which the bug can show. */
   readonly plan?: Partial<Plan>
 }

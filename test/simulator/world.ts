@@ -18,7 +18,7 @@ import { KeptPiecesStore } from './kept-pieces.ts'
 import { Machine } from './machine.ts'
 import { Recovery } from './recovery.ts'
 import { COLD_CONFIG, simulatedConfig, snapshotConfig } from './settings.ts'
-import { SimProcess } from './sim-process.ts'
+import { EPOCH_MS, SimProcess } from './sim-process.ts'
 import { Trace } from './trace.ts'
 import type { VirtualTime } from './virtual-time.ts'
 import type { WorldOptions } from './world-options.ts'
@@ -110,6 +110,11 @@ export class World {
           }) && peer.membership.active('controller').some((member) => member.term > 0)
       )
     )
+  }
+
+  /** What a clock that is right says. */
+  get wallMs(): number {
+    return Math.floor(EPOCH_MS + this.time.nowMs)
   }
 
   machineOf(peer: string): Machine | undefined {

@@ -7,60 +7,14 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import t from 'tap'
-import type { Test } from 'tap'
 import { startEdges, sampleBytes } from '../edge/edge-cluster.ts'
-import { WAIT, axeFindings, downloadBy, isTooWide, openBrowser, visit } from '../edge/browser-kit.ts'
+import { WAIT, downloadBy, openBrowser, visit } from '../edge/browser-kit.ts'
 import { skip } from '../edge/chromium.ts'
 import { testFolder } from '../kit/test-folder.ts'
 import { until } from '../kit/until.ts'
+import { PASSWORD, SIZES, drop, fillCredentials, look, rowOf } from './account-page-kit.ts'
 
 t.setTimeout(300_000)
-
-/** A folder for pictures of the pages, to look at. */
-const PICTURES = process.env['PEERBIN_PICTURES']
-const SIZES = { phone: { width: 360, height: 740 }, desk: { width: 1100, height: 800 } }
-const PASSWORD = 'correct horse battery'
-
-/** Each look is at another of these; where pictures are wanted, at all four. */
-const WAYS = [
-  { colorScheme: 'dark', size: 'phone' },
-  { colorScheme: 'light', size: 'desk' },
-  { colorScheme: 'light', size: 'phone' },
-  { colorScheme: 'dark', size: 'desk' }
-] as const
-let looks = 0
-
-/** Looks at a page as it is now: nothing that axe finds wrong, nothing cut off. @param isExtra only where pictures are wanted: what is on it is much as elsewhere */
-async function look(t: Test, page: Page, name: string, isExtra = false): Promise<void> {
-  if (isExtra && PICTURES === undefined) return
-  const ways = PICTURES === undefined ? WAYS.slice(looks % 4, (looks % 4) + 1) : WAYS
-  looks++
-  for (const { colorScheme, size } of ways) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-    await page.setViewportSize(SIZES[size])
-    t.same(await axeFindings(page), [], `${name}, ${colorScheme}, ${size}`)
-    t.notOk(await isTooWide(page), `${name} is not too wide, ${size}`)
-    if (PICTURES === undefined) continue
-    mkdirSync(PICTURES, { recursive: true })
-    await page.screenshot({ path: join(PICTURES, `${name}-${size}-${colorScheme}.png`) })
-  }
-}
-
-async function fillCredentials(page: Page, name: string, password = PASSWORD): Promise<void> {
-  await page.fill('#username', name)
-  await page.fill('#password', password)
-  await page.click('button[type=submit]')
-}
-
-/** Lets files go over the page. */
-async function drop(page: Page, paths: string[]): Promise<void> {
-  const devtools = await page.context().newCDPSession(page)
-  const dropped = { x: 300, y: 300, data: { items: [], files: paths, dragOperationsMask: 1 } }
-  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
-    await devtools.send('Input.dispatchDragEvent', { type, ...dropped })
-}
-
-const rowOf = (path: string): string => `[data-file="${path}"]`
 
 t.test('accounts and files in a browser', { skip }, async (t) => {
   let secret = ''
@@ -270,10 +224,10 @@ t.test('accounts and files in a browser', { skip }, async (t) => {
   await t.test('all of it is in the history, and the administrator sees it too', async (t) => {
     const { page } = ada
     // records come in batches, a second later at most
-    await until('the history has it', async () => {
+    await until('the history has the last of it', async () => {
       await page.goto(`${url()}/my/history`)
       await page.waitForSelector('#records li', WAIT)
-      return await page.isVisible('[data-action="delete"]')
+      return await page.isVisible('[data-action="delete"] >> text=summer.txt')
     })
     for (const action of ['upload', 'download', 'share', 'link.download', 'unshare', 'rename', 'delete'])
       await page.waitForSelector(`[data-action="${action}"]`, WAIT)
@@ -324,11 +278,17 @@ t.test('accounts and files in a browser', { skip }, async (t) => {
     await admin.page.goto(`${url()}/admin`)
     await admin.page.fill('#search', 'ad')
     await admin.page.waitForSelector('[data-user=Grace]', { ...WAIT, state: 'detached' })
+    await admin.page.waitForSelector('#all-space >> text=8.6 MB', WAIT)
     await look(t, admin.page, 'admin-users')
     await admin.page.click('[data-user=Ada] button')
+    await admin.page.waitForSelector('#user .badges >> text=quota of the role', WAIT)
+    t.equal(await admin.page.inputValue('#quota'), '', 'what the role has is no number of hers')
+    t.match(await admin.page.textContent('#quota-hint'), 'Empty: that of the role, now 10 GB.')
     await admin.page.fill('#quota', '0.009')
     await admin.page.click('#rights [type=submit]')
     await admin.page.waitForSelector('.toast >> text=Ada was changed', WAIT)
+    await admin.page.waitForSelector('#user .badges >> text=own quota', WAIT)
+    t.equal(await admin.page.inputValue('#quota'), '0.009')
     await look(t, admin.page, 'admin-user')
     const start = performance.now()
     await admin.page.click('#state [type=submit]')

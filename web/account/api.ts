@@ -31,39 +31,49 @@ export interface Asked {
   readonly signal?: AbortSignal
   /** A 401 is an answer like others, and no reason to leave the page. */
   readonly stays?: boolean
+  /** Default: JSON. */
+  readonly accept?: string
 }
 
 /**
  * The answer of a request. Its shape is that of docs/http.md: page and server are of the same build.
  * @throws ApiError; of a session that has ended nothing comes back: the page is left
  */
-export async function ask<T>(path: string, { method = 'GET', body, signal, stays }: Asked = {}): Promise<T> {
-  let response: Response
-  let text: string
-  try {
-    response = await fetch(path, {
+export async function ask<T>(path: string, asked: Asked = {}): Promise<T> {
+  const response = await request(path, asked)
+  return parsed(await orOffline(() => response.text(), asked.signal)) as T
+}
+
+/** The same, of an answer that is read as it comes. */
+export async function request(path: string, asked: Asked): Promise<Response> {
+  const { method = 'GET', body, signal, stays, accept = 'application/json' } = asked
+  const headers = { accept, ...(body !== undefined && { 'content-type': 'application/json' }) }
+  const sent = (): Promise<Response> =>
+    fetch(path, {
       method,
-      headers: {
-        accept: 'application/json',
-        ...(body !== undefined && { 'content-type': 'application/json' })
-      },
+      headers,
       ...(body !== undefined && { body: JSON.stringify(body) }),
       ...(signal !== undefined && { signal }),
       credentials: 'same-origin',
       cache: 'no-store'
     })
-    text = await response.text()
-  } catch {
-    signal?.throwIfAborted()
-    throw new ApiError('offline', words.offline)
-  }
-  if (response.ok) return parsed(text) as T
-  const error = errorOf(response, text)
+  const response = await orOffline(sent, signal)
+  if (response.ok) return response
+  const error = errorOf(response, await orOffline(() => response.text(), signal))
   if (stays !== true && SESSION_CODES.has(error.code)) {
     leaveForSignIn('expired')
     await new Promise<never>(() => undefined)
   }
   throw error
+}
+
+async function orOffline<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  try {
+    return await work()
+  } catch {
+    signal?.throwIfAborted()
+    throw new ApiError('offline', words.offline)
+  }
 }
 
 function parsed(text: string): unknown {

@@ -1,11 +1,15 @@
 /** Records of the history, one line each: who did what, when, and what became of it. */
 
 import type { JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
 import { accountTexts } from '../../src/edge/account-texts.ts'
 import { sizeText } from '../../src/edge/texts.ts'
+import { useLive } from '../live/use-live.ts'
+import { ask } from './api.ts'
 import { timeWords } from './format.ts'
+import type { Paged } from './hooks.ts'
 import { Badge } from './parts.tsx'
-import type { HistoryRecord } from './shapes.ts'
+import type { HistoryPage, HistoryRecord } from './shapes.ts'
 
 const words = accountTexts.history
 
@@ -19,6 +23,30 @@ function moreOf({ action, status, detail }: HistoryRecord): string | undefined {
   if (status !== null) return accountTexts.files.statuses[status]
   if (detail === null || ID.test(detail)) return undefined
   return action === 'rename' ? words.renamedTo(detail) : detail
+}
+
+/** Edges send what they noted every second (`history.sendMs`): a record comes that much later than the event. */
+const RECORDED_MS = 1300
+/** Downloads are recorded and are no events: a page that can be seen looks for itself. */
+const LOOK_MS = 15_000
+
+/** Shows new records as they come. @param path of the list, with its filters */
+export function useRecordsLive(records: Paged<HistoryRecord>, path: string): void {
+  useLive(records, () => true, RECORDED_MS)
+  const latest = useRef({ records, path })
+  latest.current = { records, path }
+  useEffect(() => {
+    const look = async (): Promise<void> => {
+      if (document.hidden) return
+      const { path: asked } = latest.current
+      const page = await ask<HistoryPage>(`${asked}${asked.includes('?') ? '&' : '?'}limit=1`)
+      const { records: shown, path: now } = latest.current
+      if (asked === now && shown.isReady && page.records[0]?.id !== shown.rows[0]?.id) shown.refresh()
+    }
+    // without an answer the next one is soon enough
+    const timer = setInterval(() => void look().catch(() => undefined), LOOK_MS)
+    return () => clearInterval(timer)
+  }, [])
 }
 
 export const actionWords = (action: string): string =>

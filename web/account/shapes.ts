@@ -10,7 +10,14 @@ export interface Me {
   readonly used_bytes?: number
   /** null: no limit. */
   readonly quota_bytes: number | null
+  /** Whose quota that is: the user's own, or what the role has. */
+  readonly quota_of?: 'user' | 'role'
   readonly created_at: string
+}
+
+export interface AllSpace {
+  readonly users_bytes: number
+  readonly links_bytes: number
 }
 
 export interface User extends Me {
@@ -127,4 +134,33 @@ export interface Invite {
   readonly expires_at: string
   /** Id of who registered with it. */
   readonly used_by: string | null
+}
+
+export interface Delivery {
+  /** null: a gap. */
+  readonly event_id: string | null
+  readonly type: string | null
+  readonly at: string
+  readonly outcome: string
+  readonly status: number | null
+  readonly duration_ms: number
+  readonly next_attempt_at: string | null
+  /** Of a gap. */
+  readonly missed_events: number
+}
+
+export interface Deliveries {
+  /** The newest first. */
+  readonly deliveries: readonly Delivery[]
+  readonly dead_letters: readonly unknown[]
+}
+
+export interface Webhook {
+  readonly webhook_id: string
+  readonly url: string
+  readonly types: readonly string[]
+  readonly description: string
+  readonly state: 'enabled' | 'disabled'
+  readonly reason: 'asked' | 'gone' | 'dead-letters' | 'failing' | null
+  readonly next_attempt_at: string | null
 }

@@ -3,6 +3,8 @@
 import { render } from 'preact'
 import type { ComponentChildren } from 'preact'
 import { accountTexts } from '../../src/edge/account-texts.ts'
+import { listen, placeNow } from '../live/live.ts'
+import type { Whose } from '../live/live.ts'
 import type { Settings } from '../upload/settings.ts'
 import { ApiError, ask, expectEnd, leaveForSignIn, wordsOf } from './api.ts'
 import { Problem } from './parts.tsx'
@@ -39,14 +41,19 @@ export interface Inside extends Frame {
   readonly me: Me
 }
 
-/** Begins a page of somebody who is signed in; everybody else is led to signing in. */
-export async function startInside(view: (inside: Inside) => ComponentChildren): Promise<void> {
+/** Begins a page of somebody who is signed in; everybody else is led to signing in. @param whose of events: what the page shows */
+export async function startInside(
+  view: (inside: Inside) => ComponentChildren,
+  whose: Whose = 'own'
+): Promise<void> {
   const frame = frameOf()
   if (frame === undefined) return
   const { root } = frame
   try {
-    const me = await ask<Me>('/api/me')
+    // the place is taken first: what changes while the page is loading is told afterwards
+    const [me, place] = await Promise.all([ask<Me>('/api/me'), placeNow(whose)])
     showWays(me)
+    listen(me.user_id, me.role === 'admin' ? whose : 'own', place)
     root.replaceChildren()
     render(view({ ...frame, me }), root)
   } catch (error) {

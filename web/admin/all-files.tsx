@@ -9,6 +9,7 @@ import { usePaged } from '../account/hooks.ts'
 import { Loading, More, Problem } from '../account/parts.tsx'
 import type { FileList, FileRow, User } from '../account/shapes.ts'
 import type { AccountSettings } from '../account/start.tsx'
+import { isAboutFiles, useLive } from '../live/use-live.ts'
 import type { Opened } from '../my/file-api.ts'
 import { FileRows } from '../my/rows.tsx'
 import { FileSheet } from '../my/sheet.tsx'
@@ -33,11 +34,9 @@ function useNames(ids: readonly string[]): (id: string) => string {
 export function AllFiles(props: {
   /** Empty: of all. */
   user: string
-  /** Another one: something may be different now. */
-  round: number
   settings: AccountSettings
 }): JSX.Element {
-  const { user, round, settings } = props
+  const { user, settings } = props
   const [search, setSearch] = useState('')
   const [opened, setOpened] = useState<Opened>()
   const files = usePaged<FileRow>(search, async ({ after, limit }, signal) => {
@@ -54,9 +53,7 @@ export function AllFiles(props: {
     return { rows: page.files, next: page.next }
   })
   const nameOf = useNames([...files.rows.map((file) => file.owner_id), ...(user === '' ? [] : [user])])
-  useEffect(() => {
-    if (round > 0) files.reload()
-  }, [round])
+  useLive(files, (news) => isAboutFiles(news) && (user === '' || news.owner === user))
   return (
     <>
       <p class="lead">{user === '' ? words.filesLead : words.filesOfUser(nameOf(user))}</p>

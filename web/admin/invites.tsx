@@ -11,6 +11,7 @@ import type { Loaded } from '../account/hooks.ts'
 import { CopyField, Form, Problem, Select, Show } from '../account/parts.tsx'
 import type { Invite, Role } from '../account/shapes.ts'
 import { tell } from '../account/toast.ts'
+import { isAboutSessions, useLive } from '../live/use-live.ts'
 
 const words = adminTexts
 const ROLES: ReadonlyArray<{ value: Role; label: string }> = [
@@ -25,6 +26,8 @@ export function Invites(): JSX.Element {
       all.filter(({ used_by: user }) => user === null)
     )
   )
+  // whoever used one is signed in
+  useLive(invites, isAboutSessions)
   return (
     <div class="columns">
       <NewInvite onMade={invites.reload} />

@@ -7,7 +7,7 @@ import { adminTexts } from '../../src/edge/admin-texts.ts'
 import { ask, queryOf } from '../account/api.ts'
 import { usePaged } from '../account/hooks.ts'
 import { Field, Loading, More, Problem, Select } from '../account/parts.tsx'
-import { Records, actionWords } from '../account/records.tsx'
+import { Records, actionWords, useRecordsLive } from '../account/records.tsx'
 import type { HistoryPage, HistoryRecord } from '../account/shapes.ts'
 
 const words = adminTexts
@@ -52,6 +52,7 @@ export function Log({ user }: { user: string }): JSX.Element {
     const page = await ask<HistoryPage>(`/api/access-log${query}`, { signal })
     return { rows: page.records, next: page.next }
   })
+  useRecordsLive(records, `/api/access-log${queryOf(queryOfFilters(filters))}`)
   const isFiltered = Object.values(filters).some((value) => value !== '')
   return (
     <>

@@ -5,7 +5,6 @@ import { useEffect, useState } from 'preact/hooks'
 import { accountTexts } from '../../src/edge/account-texts.ts'
 import { adminTexts } from '../../src/edge/admin-texts.ts'
 import { queryOf } from '../account/api.ts'
-import { listen } from '../account/events.ts'
 import { setTitle, startInside } from '../account/start.tsx'
 import type { Inside } from '../account/start.tsx'
 import { AllFiles } from './all-files.tsx'
@@ -37,13 +36,11 @@ const addressOf = ({ tab, user }: View): string =>
 
 function AdminView({ inside }: { inside: Inside }): JSX.Element {
   const [view, setView] = useState(viewInAddress)
-  const [round, setRound] = useState(0)
   useEffect(() => {
     const follow = (): void => setView(viewInAddress())
     window.addEventListener('popstate', follow)
     return () => window.removeEventListener('popstate', follow)
   }, [])
-  useEffect(() => listen(() => setRound((n) => n + 1)), [])
   useEffect(() => setTitle(words[view.tab]), [view.tab])
   const go = (next: View): void => {
     history.pushState(null, '', addressOf(next))
@@ -71,29 +68,28 @@ function AdminView({ inside }: { inside: Inside }): JSX.Element {
         ))}
       </nav>
       {view.tab === 'users' && <Users me={inside.me} onGo={(tab, user) => go({ tab, user })} />}
-      {view.tab === 'files' && (
-        <AllFiles key={view.user} user={view.user} round={round} settings={inside.settings} />
-      )}
+      {view.tab === 'files' && <AllFiles key={view.user} user={view.user} settings={inside.settings} />}
       {view.tab === 'log' && <Log key={view.user} user={view.user} />}
       {view.tab === 'invites' && <Invites />}
     </>
   )
 }
 
-void startInside((inside) =>
-  inside.me.role === 'admin' ? (
-    <AdminView inside={inside} />
-  ) : (
-    <>
-      <h1>{accountTexts.titles.admin}</h1>
-      <section class="card">
-        <p>{words.forbidden}</p>
-        <div class="actions">
-          <a class="button primary" href="/my">
-            {accountTexts.nav.files}
-          </a>
-        </div>
-      </section>
-    </>
-  )
+const Forbidden = (): JSX.Element => (
+  <>
+    <h1>{accountTexts.titles.admin}</h1>
+    <section class="card">
+      <p>{words.forbidden}</p>
+      <div class="actions">
+        <a class="button primary" href="/my">
+          {accountTexts.nav.files}
+        </a>
+      </div>
+    </section>
+  </>
+)
+
+void startInside(
+  (inside) => (inside.me.role === 'admin' ? <AdminView inside={inside} /> : <Forbidden />),
+  'everybody'
 )

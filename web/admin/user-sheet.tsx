@@ -6,7 +6,7 @@ import { accountTexts } from '../../src/edge/account-texts.ts'
 import { adminTexts } from '../../src/edge/admin-texts.ts'
 import { ApiError, ask, segment } from '../account/api.ts'
 import { Dialog } from '../account/dialog.tsx'
-import { useDoing } from '../account/hooks.ts'
+import { useDoing, useFollowing } from '../account/hooks.ts'
 import { Badge, Field, Form, Select } from '../account/parts.tsx'
 import type { Role, User } from '../account/shapes.ts'
 import { tell } from '../account/toast.ts'
@@ -38,7 +38,10 @@ export function UserSheet(props: {
     <Dialog title={user.username} id="user" onClose={onClose}>
       <p class="badges">
         <Badge kind={user.state === 'active' ? 'live' : 'failed'}>{words.states[user.state]}</Badge>{' '}
-        <Badge kind="current">{words.roles[user.role]}</Badge>
+        <Badge kind="current">{words.roles[user.role]}</Badge>{' '}
+        {user.quota_bytes !== null && user.quota_of !== undefined && (
+          <Badge kind="neutral">{words.quotaOf[user.quota_of]}</Badge>
+        )}
       </p>
       <Space me={user} />
       <div class="actions">
@@ -68,9 +71,10 @@ function bytesOf(text: string): number | null | undefined {
 }
 
 function Rights({ user, onChange }: PartProps): JSX.Element {
-  const [role, setRole] = useState(user.role)
-  const before = user.quota_bytes === null ? '' : String(Number((user.quota_bytes / GB).toFixed(3)))
-  const [quota, setQuota] = useState(before)
+  const [role, setRole] = useFollowing(user.role)
+  const isOwn = user.quota_of === 'user' && user.quota_bytes !== null
+  const before = isOwn ? String(Number(((user.quota_bytes ?? 0) / GB).toFixed(3))) : ''
+  const [quota, setQuota] = useFollowing(before)
   const doing = useDoing()
   const submit = (): void => {
     const bytes = bytesOf(quota)
@@ -79,7 +83,6 @@ function Rights({ user, onChange }: PartProps): JSX.Element {
       return
     }
     doing.run(async () => {
-      // what is shown may be that of the role: it becomes the user's own when somebody says so
       onChange(await change(user, { role, ...(quota !== before && { quota_bytes: bytes }) }))
       tell(words.changed(user.username))
     }, adminWords)
@@ -87,7 +90,13 @@ function Rights({ user, onChange }: PartProps): JSX.Element {
   return (
     <Form id="rights" doing={doing} onSubmit={submit} submit={accountTexts.common.save}>
       <Select id="role" label={words.role} value={role} choices={ROLES} onChoose={setRole} />
-      <Field id="quota" label={words.quota} value={quota} onInput={setQuota} hint={words.quotaHint} />
+      <Field
+        id="quota"
+        label={words.quota}
+        value={quota}
+        onInput={setQuota}
+        hint={words.quotaHint(isOwn ? undefined : user.quota_bytes)}
+      />
     </Form>
   )
 }

@@ -1,7 +1,7 @@
 /** Users: who there is, and what each may do. */
 
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { accountTexts } from '../../src/edge/account-texts.ts'
 import { adminTexts } from '../../src/edge/admin-texts.ts'
 import { ask, queryOf } from '../account/api.ts'
@@ -9,7 +9,9 @@ import { timeWords } from '../account/format.ts'
 import { usePaged } from '../account/hooks.ts'
 import { Badge, Loading, More, Problem } from '../account/parts.tsx'
 import type { Me, User } from '../account/shapes.ts'
+import { isAboutSessions, isAboutSpace, useLive } from '../live/use-live.ts'
 import { SearchField } from '../my/toolbar.tsx'
+import { AllSpace } from './all-space.tsx'
 import { NewUser } from './new-user.tsx'
 import { UserSheet } from './user-sheet.tsx'
 
@@ -29,6 +31,11 @@ export function Users(props: {
     const page = await ask<{ users: User[]; next: string | null }>(`/api/users${query}`, { signal })
     return { rows: page.users, next: page.next }
   })
+  // whoever is new signs in, too
+  useLive(users, (news) => isAboutSpace(news) || isAboutSessions(news))
+  useEffect(() => {
+    setOpened((before) => users.rows.find((user) => user.user_id === before?.user_id) ?? before)
+  }, [users.rows])
   return (
     <>
       <div class="toolbar">
@@ -43,6 +50,7 @@ export function Users(props: {
         </button>
         <SearchField id="search" label={words.userSearch} value={search} onSearch={setSearch} />
       </div>
+      <AllSpace />
       <Problem text={users.problem} onRetry={users.reload} />
       {!users.isReady && users.problem === '' && <Loading />}
       {users.isReady && users.rows.length === 0 && !users.hasMore && (
@@ -95,6 +103,7 @@ function Row(props: { user: User; isMe: boolean; onOpen: (user: User) => void })
           {role === 'admin' && <Badge kind="current">{words.roles.admin}</Badge>}
           {state === 'disabled' && <Badge kind="failed">{words.states.disabled}</Badge>}
           {used !== undefined && <span>{accountTexts.files.space(used, quota)}</span>}
+          {user.quota_of === 'user' && <span>{words.quotaOf.user}</span>}
           <span>{words.since(timeWords(since, 'day'))}</span>
         </span>
       </div>

@@ -1,13 +1,11 @@
 /** Script of `/my/history`: what was done in one's account. */
 
 import type { JSX } from 'preact'
-import { useEffect } from 'preact/hooks'
 import { accountTexts } from '../../src/edge/account-texts.ts'
 import { ask, queryOf } from '../account/api.ts'
-import { listen } from '../account/events.ts'
 import { usePaged } from '../account/hooks.ts'
 import { Loading, More, Problem } from '../account/parts.tsx'
-import { Records } from '../account/records.tsx'
+import { Records, useRecordsLive } from '../account/records.tsx'
 import type { HistoryPage, HistoryRecord } from '../account/shapes.ts'
 import { startInside } from '../account/start.tsx'
 import type { Inside } from '../account/start.tsx'
@@ -19,7 +17,7 @@ function HistoryView({ inside }: { inside: Inside }): JSX.Element {
     const page = await ask<HistoryPage>(`/api/history${queryOf({ after, limit })}`, { signal })
     return { rows: page.records, next: page.next }
   })
-  useEffect(() => listen(records.reload), [])
+  useRecordsLive(records, '/api/history')
   return (
     <>
       <h1>{accountTexts.titles.history}</h1>

@@ -4,7 +4,6 @@ import type { JSX } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { accountTexts } from '../../src/edge/account-texts.ts'
 import { ask, queryOf } from '../account/api.ts'
-import { listen } from '../account/events.ts'
 import { useLoaded, usePaged } from '../account/hooks.ts'
 import type { Paged } from '../account/hooks.ts'
 import { More, Problem, Loading } from '../account/parts.tsx'
@@ -13,7 +12,10 @@ import { setTitle } from '../account/start.tsx'
 import type { Inside } from '../account/start.tsx'
 import { listenForDrops } from '../common/drops.ts'
 import { Icon } from '../common/icons.tsx'
+import { changed } from '../live/live.ts'
+import { isAboutFiles, isAboutSpace, isIn, useLive } from '../live/use-live.ts'
 import type { Opened } from './file-api.ts'
+import { FolderSheet } from './folder-sheet.tsx'
 import { FileRows, FolderRows } from './rows.tsx'
 import { FileSheet } from './sheet.tsx'
 import { Space } from './space.tsx'
@@ -29,10 +31,10 @@ const words = accountTexts.files
 type Listed = { readonly folder: string } | { readonly file: FileRow }
 
 /** The uploads of the page; drawn again on every change. */
-function useQueue(me: Me, onStored: () => void): UploadQueue {
+function useQueue(me: Me): UploadQueue {
   const [, redraw] = useState(0)
   const queue = useMemo(
-    () => new UploadQueue(me.user_id, { onChange: () => redraw((n) => n + 1), onStored }),
+    () => new UploadQueue(me.user_id, { onChange: () => redraw((n) => n + 1), onStored: changed }),
     []
   )
   useEffect(() => {
@@ -81,13 +83,15 @@ export function FilesView({ inside }: { inside: Inside }): JSX.Element {
   const files = useFiles(place)
   const space = useLoaded('space', (signal) => ask<Me>('/api/me', { signal }))
   const [opened, setOpened] = useState<Opened>()
+  const [managed, setManaged] = useState<string>()
   const refresh = (): void => {
-    files.reload()
-    space.reload()
+    files.refresh()
+    space.refresh()
   }
-  const queue = useQueue(me, refresh)
-  useEffect(() => listen(refresh), [])
-  useDrops(queue, place.folder, opened !== undefined)
+  const queue = useQueue(me)
+  useLive(files, (news) => isAboutFiles(news) && (place.search !== '' || isIn(place.folder, news)))
+  useLive(space, isAboutSpace)
+  useDrops(queue, place.folder, opened !== undefined || managed !== undefined)
   const name = place.folder === '' ? words.home : (place.folder.split('/').at(-1) ?? '')
   useEffect(() => setTitle(name), [name])
   return (
@@ -98,7 +102,7 @@ export function FilesView({ inside }: { inside: Inside }): JSX.Element {
       <Interrupted queue={queue} />
       <UploadsView queue={queue} />
       <Problem text={files.problem} onRetry={files.reload} />
-      <List files={files} place={place} go={go} onOpen={setOpened} />
+      <List files={files} place={place} go={go} onOpen={setOpened} onManage={setManaged} />
       <Space me={space.value ?? me} />
       {opened !== undefined && (
         <FileSheet
@@ -108,6 +112,9 @@ export function FilesView({ inside }: { inside: Inside }): JSX.Element {
           onClose={() => setOpened(undefined)}
           onChange={refresh}
         />
+      )}
+      {managed !== undefined && (
+        <FolderSheet folder={managed} onClose={() => setManaged(undefined)} onChange={refresh} />
       )}
     </>
   )
@@ -133,9 +140,10 @@ interface ListProps {
   readonly place: Place
   readonly go: (next: Partial<Place>) => void
   readonly onOpen: (opened: Opened) => void
+  readonly onManage: (folder: string) => void
 }
 
-function List({ files, place, go, onOpen }: ListProps): JSX.Element | null {
+function List({ files, place, go, onOpen, onManage }: ListProps): JSX.Element | null {
   if (!files.isReady) return files.problem === '' ? <Loading /> : null
   if (files.rows.length === 0 && !files.hasMore) return <Empty place={place} />
   const folders = files.rows.flatMap((row) => ('folder' in row ? [row.folder] : []))
@@ -144,7 +152,7 @@ function List({ files, place, go, onOpen }: ListProps): JSX.Element | null {
   return (
     <section class="card list" aria-label={words.list} aria-busy={files.isLoading}>
       <ul class="rows" id="files">
-        <FolderRows folders={folders} place={place} onOpen={openFolder} />
+        <FolderRows folders={folders} place={place} onOpen={openFolder} onManage={onManage} />
         <FileRows files={rows} isSearch={place.search !== ''} onOpen={onOpen} />
       </ul>
       <More of={files} />

@@ -18,12 +18,13 @@ export function FolderRows(props: {
   folders: readonly string[]
   place: Place
   onOpen: (folder: string) => void
+  onManage: (folder: string) => void
 }): JSX.Element {
-  const { folders, place, onOpen } = props
+  const { folders, place, onOpen, onManage } = props
   return (
     <>
       {folders.map((folder) => (
-        <li key={`folder:${folder}`}>
+        <li key={`folder:${folder}`} data-folder={folder}>
           <Icon name="folder" />
           <a
             class="row-name"
@@ -37,6 +38,18 @@ export function FolderRows(props: {
           >
             {folder.slice(folder.lastIndexOf('/') + 1)}
           </a>
+          <span class="row-actions">
+            <button
+              class="icon-button"
+              type="button"
+              aria-haspopup="dialog"
+              aria-label={words.manageFolder(folder.slice(folder.lastIndexOf('/') + 1))}
+              title={words.manage}
+              onClick={() => onManage(folder)}
+            >
+              <Icon name="more" />
+            </button>
+          </span>
         </li>
       ))}
     </>

@@ -11,6 +11,7 @@ import { Badge, CopyField, Field, Form, Problem, Select, Show } from '../account
 import type { FileRow, NewShare, Share } from '../account/shapes.ts'
 import type { AccountSettings } from '../account/start.tsx'
 import { tell } from '../account/toast.ts'
+import { isAboutFile, isAboutLinks, useLive } from '../live/use-live.ts'
 import { Qr } from '../common/qr.tsx'
 import { fileApi } from './file-api.ts'
 
@@ -23,6 +24,7 @@ export function ShareSection({ file, settings }: { file: FileRow; settings: Acco
   const shares = useLoaded('shares', (signal) =>
     ask<{ shares: Share[] }>(`${fileApi(file.file_id)}/shares`, { signal }).then((answer) => answer.shares)
   )
+  useLive(shares, (news) => isAboutFile(news, file.file_id) && isAboutLinks(news))
   const [made, setMade] = useState<NewShare>()
   return (
     <section class="stack" aria-label={accountTexts.sheet.share}>

@@ -6,14 +6,16 @@ import { accountTexts } from '../../src/edge/account-texts.ts'
 import { sizeText } from '../../src/edge/texts.ts'
 import { ApiError, ask, segment } from '../account/api.ts'
 import { Dialog } from '../account/dialog.tsx'
-import { useDoing, useLoaded } from '../account/hooks.ts'
+import { useDoing, useFollowing, useLoaded } from '../account/hooks.ts'
 import { Badge, Field, Form, Problem, When } from '../account/parts.tsx'
 import type { FileRow } from '../account/shapes.ts'
 import type { AccountSettings } from '../account/start.tsx'
 import { tell } from '../account/toast.ts'
 import { Icon } from '../common/icons.tsx'
+import { isAboutFile, isAboutFiles, useLive } from '../live/use-live.ts'
 import { SECTIONS, downloadPath, fileApi } from './file-api.ts'
 import type { Opened, Section } from './file-api.ts'
+import { EditSection } from './edit-section.tsx'
 import { Facts } from './rows.tsx'
 import { ShareSection } from './share-section.tsx'
 import { VersionsSection } from './versions-section.tsx'
@@ -34,6 +36,8 @@ export function FileSheet(props: {
   const id = opened.file.file_id
   const loaded = useLoaded('file', (signal) => ask<FileRow>(fileApi(id), { signal }))
   const file = loaded.value ?? opened.file
+  useLive(loaded, (news) => isAboutFile(news, id) && isAboutFiles(news))
+  if (loaded.code === 'file-unknown') return <Gone file={file} onClose={onClose} />
   const changed = (): void => {
     loaded.reload()
     onChange()
@@ -64,7 +68,7 @@ export function FileSheet(props: {
           </button>
         ))}
       </div>
-      {section === 'details' && <Details file={file} owner={owner} />}
+      {section === 'details' && <Details file={file} owner={owner} onChange={changed} />}
       {section === 'share' && <ShareSection file={file} settings={settings} />}
       {section === 'versions' && <VersionsSection file={file} onChange={changed} />}
       {section === 'rename' && <Rename file={file} onChange={changed} />}
@@ -73,7 +77,39 @@ export function FileSheet(props: {
   )
 }
 
-function Details({ file, owner }: { file: FileRow; owner: string | undefined }): JSX.Element {
+/** Somebody else has deleted it, or its time is over. */
+const Gone = ({ file, onClose }: { file: FileRow; onClose: () => void }): JSX.Element => (
+  <Dialog title={file.file_name} id="sheet" onClose={onClose}>
+    <p class="notice warning" role="status" id="gone">
+      {words.gone}
+    </p>
+    <div class="actions">
+      <button class="button secondary" type="button" onClick={onClose}>
+        {accountTexts.common.close}
+      </button>
+    </div>
+  </Dialog>
+)
+
+function Details(props: { file: FileRow; owner: string | undefined; onChange: () => void }): JSX.Element {
+  const { file, owner, onChange } = props
+  const [isEditing, setEditing] = useState(false)
+  if (isEditing) return <EditSection file={file} onDone={() => setEditing(false)} onChange={onChange} />
+  return (
+    <>
+      <FactList file={file} owner={owner} />
+      {file.status !== 'upload_failed' && (
+        <div class="actions">
+          <button class="button secondary" type="button" id="edit" onClick={() => setEditing(true)}>
+            {words.edit}
+          </button>
+        </div>
+      )}
+    </>
+  )
+}
+
+function FactList({ file, owner }: { file: FileRow; owner: string | undefined }): JSX.Element {
   const { path, status, sha256, expires_at: expiresAt, metadata } = file
   const folder = path.slice(0, Math.max(0, path.lastIndexOf('/')))
   const notes = Object.entries(metadata)
@@ -132,7 +168,7 @@ const conflictWords = (error: unknown): string | undefined =>
   error instanceof ApiError && CONFLICTS.has(error.code) ? words.conflict : undefined
 
 function Rename({ file, onChange }: { file: FileRow; onChange: () => void }): JSX.Element {
-  const [path, setPath] = useState(file.path)
+  const [path, setPath] = useFollowing(file.path)
   const doing = useDoing()
   const submit = (): void =>
     doing.run(async () => {

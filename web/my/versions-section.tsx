@@ -10,7 +10,9 @@ import { Badge, Loading, More, Problem, When } from '../account/parts.tsx'
 import type { FileRow, Version } from '../account/shapes.ts'
 import { tell } from '../account/toast.ts'
 import { Icon } from '../common/icons.tsx'
+import { isAboutFile, isAboutFiles, useLive } from '../live/use-live.ts'
 import { downloadPath, fileApi } from './file-api.ts'
+import { Prune } from './prune.tsx'
 
 const words = accountTexts.sheet
 
@@ -23,6 +25,7 @@ export function VersionsSection({ file, onChange }: { file: FileRow; onChange: (
     )
     return { rows: page.versions, next: page.next }
   })
+  useLive(versions, (news) => isAboutFile(news, file.file_id) && isAboutFiles(news))
   const doing = useDoing()
   const [asked, setAsked] = useState<number>()
   const changed = (text: string): void => {
@@ -60,6 +63,7 @@ export function VersionsSection({ file, onChange }: { file: FileRow; onChange: (
         ))}
       </ul>
       <More of={versions} />
+      {(versions.rows.length > 1 || versions.hasMore) && <Prune file={file} onPruned={changed} />}
       <p class="hint">{words.versionHint}</p>
     </section>
   )

@@ -11,6 +11,7 @@ import type { Loaded } from '../account/hooks.ts'
 import { CopyField, Field, Form, Problem, Select, Show } from '../account/parts.tsx'
 import type { Key, Me } from '../account/shapes.ts'
 import { tell } from '../account/toast.ts'
+import { isAboutSessions, useLive } from '../live/use-live.ts'
 
 const words = accountTexts.account
 type Scope = keyof typeof words.scopes
@@ -22,6 +23,7 @@ export function Keys({ me }: { me: Me }): JSX.Element {
   const keys = useLoaded('keys', (signal) =>
     ask<{ keys: Key[] }>('/api/me/keys', { signal }).then((answer) => answer.keys)
   )
+  useLive(keys, isAboutSessions)
   const [isMaking, setMaking] = useState(false)
   return (
     <section class="card" aria-labelledby="keys-title">

@@ -4,7 +4,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { accountTexts } from '../../src/edge/account-texts.ts'
 import { ApiError, ask } from '../account/api.ts'
-import { useDoing } from '../account/hooks.ts'
+import { useDoing, useFollowing } from '../account/hooks.ts'
 import { Field, Form } from '../account/parts.tsx'
 import type { Me } from '../account/shapes.ts'
 import { tell } from '../account/toast.ts'
@@ -14,7 +14,7 @@ import type { Limits } from '../sign-in/credentials.tsx'
 const words = accountTexts.account
 
 export function Name({ me, onChange }: { me: Me; onChange: (me: Me) => void }): JSX.Element {
-  const [name, setName] = useState(me.username)
+  const [name, setName] = useFollowing(me.username)
   const doing = useDoing()
   const submit = (): void =>
     doing.run(

@@ -8,24 +8,16 @@ import { useDoing, useLoaded } from '../account/hooks.ts'
 import { Badge, Problem, Show } from '../account/parts.tsx'
 import type { Session } from '../account/shapes.ts'
 import { tell } from '../account/toast.ts'
+import { isAboutSessions, useLive } from '../live/use-live.ts'
+import { agentWords } from './agent-words.ts'
 
 const words = accountTexts.account
-
-/** `Firefox on Linux`, of the long text that a browser says of itself; anything else as it is. */
-export function agentWords(agent: string): string {
-  const browser = /\b(Edg|OPR|Firefox|Chrome|Version)\/(\d+)/.exec(agent)?.[1]
-  const system = /\b(Windows|Android|iPhone|iPad|Mac OS X|CrOS|Linux)\b/.exec(agent)?.[1]
-  if (browser === undefined || system === undefined) return agent
-  const names: Record<string, string> = { Edg: 'Edge', OPR: 'Opera', Version: 'Safari' }
-  // every browser says that it is others too: what it is besides Chrome counts
-  const last = /\b(Edg|OPR)\//.exec(agent)?.[1] ?? browser
-  return `${names[last] ?? last} · ${system === 'Mac OS X' ? 'macOS' : system}`
-}
 
 export function Sessions(): JSX.Element {
   const sessions = useLoaded('sessions', (signal) =>
     ask<{ sessions: Session[] }>('/api/me/sessions', { signal }).then((answer) => answer.sessions)
   )
+  useLive(sessions, isAboutSessions)
   const doing = useDoing()
   const end = (id: string): void =>
     doing.run(async () => {

@@ -99,6 +99,7 @@ export const record = z.looseObject({
   bytes: z.number().nullish(),
   duration_ms: z.number().nullish(),
   address: z.string().nullish(),
+  status: z.string().nullish(),
   detail: z.string().nullish()
 })
 export type HistoryRecord = z.output<typeof record>
@@ -106,6 +107,16 @@ export const recordList = z.looseObject({
   records: z.array(record),
   next: z.union([z.string(), z.number()]).nullish()
 })
+
+const event = z.looseObject({
+  type: z.string(),
+  subject: z.string(),
+  time: isoTime,
+  cursor: z.string(),
+  data: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+})
+export type EventAnswer = z.output<typeof event>
+export const eventPage = z.looseObject({ events: z.array(event), cursor: z.string(), more: z.boolean() })
 
 export const key = z.looseObject({
   key_id: z.string(),
@@ -133,3 +144,18 @@ export const userList = z.looseObject({ users: z.array(user), next: z.string().n
 export const invite = z.looseObject({ invite_id: z.string(), role: z.string(), expires_at: time.nullish() })
 export const newInvite = z.looseObject({ invite_url: z.string().regex(/^[\x21-\x7E]+$/) })
 export const inviteList = z.looseObject({ invites: z.array(invite), next: z.string().nullish() })
+
+export const session = z.looseObject({
+  session_id: z.string(),
+  name: z.string(),
+  created_at: time.nullish(),
+  last_used_at: time.nullish(),
+  expires_at: time.nullish(),
+  current: z.boolean().optional()
+})
+export type SessionAnswer = z.output<typeof session>
+export const sessionList = z.looseObject({ sessions: z.array(session) })
+export const endedSessions = said.extend({ ended: z.number() })
+
+export const movedFolder = z.looseObject({ moved: z.number() })
+export const deletedFolder = z.looseObject({ deleted: z.number(), more: z.boolean() })

@@ -1,5 +1,6 @@
 /** The account side of a server's HTTP interface: JSON in and out, with the user's token. */
 
+import type { Agent } from 'node:http'
 import type { z } from 'zod'
 import { hasCode, PeerbinError } from '../../errors.ts'
 import { say } from '../context.ts'
@@ -24,6 +25,11 @@ export interface AccountRequest {
   readonly headers?: Readonly<Record<string, string>>
   /** Sent as JSON. */
   readonly body?: unknown
+  /** Sent as they are, in place of a `body`. */
+  readonly bytes?: Uint8Array
+  /** In place of the signal of Ctrl-C. */
+  readonly signal?: AbortSignal
+  readonly agent?: Agent
 }
 
 /** Where a token came from: what helps when it is refused depends on it. */
@@ -88,17 +94,21 @@ export class AccountApi {
     const url = below(this.server, wanted.path)
     for (const [name, value] of Object.entries(wanted.query ?? {}))
       if (value !== undefined) url.searchParams.set(name, String(value))
-    const bytes = wanted.body === undefined ? undefined : Buffer.from(JSON.stringify(wanted.body), 'utf8')
+    const bytes =
+      wanted.bytes ??
+      (wanted.body === undefined ? undefined : Buffer.from(JSON.stringify(wanted.body), 'utf8'))
+    const mediaType = wanted.bytes === undefined ? 'application/json' : 'application/octet-stream'
     const answer = await request({
       method: wanted.method,
       url,
-      signal: this.#context.interrupted,
+      signal: wanted.signal ?? this.#context.interrupted,
+      agent: wanted.agent,
       headers: {
         accept: 'application/problem+json, application/json',
         ...this.authorization,
         ...(bytes === undefined
           ? {}
-          : { 'content-type': 'application/json', 'content-length': String(bytes.byteLength) }),
+          : { 'content-type': mediaType, 'content-length': String(bytes.byteLength) }),
         ...wanted.headers
       },
       ...(bytes !== undefined && { body: once(bytes) })

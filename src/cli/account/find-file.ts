@@ -1,6 +1,6 @@
 /** Which file of an account a command line means: by its path, or by its id. */
 
-import { foldPath, cleanPath } from '../../bundle/paths.ts'
+import { cleanPath } from '../../bundle/paths.ts'
 import { hasCode, PeerbinError } from '../../errors.ts'
 import { file, fileList } from './answers.ts'
 import type { FileAnswer } from './answers.ts'
@@ -89,15 +89,14 @@ async function byId(api: AccountApi, id: string): Promise<FileAnswer | undefined
   }
 }
 
+/** @param owner UUID of another user @returns undefined where there is none */
 export async function byPath(api: AccountApi, text: string, owner?: string): Promise<FileAnswer | undefined> {
   const path = remotePath(text)
   if (path === '') return undefined
-  const at = path.lastIndexOf('/')
-  const folder = at < 0 ? '' : path.slice(0, at)
-  const wanted = foldPath(path)
-  for await (const { files } of listFiles(api, { folder, search: path.slice(at + 1), owner })) {
-    const found = files.find((each) => foldPath(each.path) === wanted)
-    if (found !== undefined) return found
+  try {
+    return await api.json({ method: 'GET', path: 'api/files/find', query: { path, owner } }, file)
+  } catch (error) {
+    if (hasCode(error, 'file-unknown')) return undefined
+    throw error
   }
-  return undefined
 }

@@ -87,8 +87,9 @@ function lineOf(record: HistoryRecord): string {
     typeof path === 'string' ? path + (typeof version === 'number' ? ` (version ${version})` : '') : ''
   const size = typeof bytes === 'number' && bytes > 0 ? formatBytes(bytes) : ''
   const took = size !== '' && typeof ms === 'number' ? ` in ${(ms / 1000).toFixed(1)} s` : ''
-  return [localTime(at), name ?? '-', action, what, record.detail ?? '', size + took, address ?? '', outcome]
-    .map(shown)
+  const { status, detail } = record
+  return [localTime(at), name ?? '-', action, what, status, detail, size + took, address, outcome]
+    .map((cell) => shown(cell ?? ''))
     .filter((cell) => cell !== '')
     .join('  ')
 }

@@ -45,7 +45,8 @@ export async function ls(
     write(fresh, files, folder, isDeep, options, context)
   }
   if (count > 0 || folder === '' || options.search !== undefined) return
-  const file = await byPath(api, folder, owner)
+  // a path of everybody's would be anybody's file
+  const file = owner === '*' ? undefined : await byPath(api, folder, owner)
   if (file === undefined)
     throw new PeerbinError('file-unknown', `there is neither a folder nor a file ${shown(folder)} here`)
   write([], [file], '', true, options, context)

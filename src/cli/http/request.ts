@@ -1,7 +1,7 @@
 /** HTTP of the command line: a request, its answer, and what went wrong in words. */
 
 import { request as httpRequest } from 'node:http'
-import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { z } from 'zod'
 import { asPeerbinError, isErrorCode, PeerbinError } from '../../errors.ts'
@@ -23,6 +23,8 @@ export interface HttpRequest {
   readonly signal: AbortSignal
   /** A server of this machine that we started ourselves: its certificate is for other names. */
   readonly ownServer?: boolean
+  /** Keeps connections for further requests; without it each has its own. */
+  readonly agent?: Agent | undefined
 }
 
 export interface HttpAnswer {
@@ -34,8 +36,8 @@ export interface HttpAnswer {
 }
 
 /**
- * Sends a request and resolves with its answer, whatever the status; redirects of GET and HEAD within one host are followed. An answer that comes before
- * the body was sent ends the sending.
+ * Sends a request and resolves with its answer, whatever the status; redirects of GET and HEAD within one origin are followed, and those from http to
+ * https of one host unless a user's token goes with them. An answer that comes before the body was sent ends the sending.
  * @throws `server-unreachable`; the signal's reason; what the body throws
  */
 export async function request(options: HttpRequest): Promise<HttpAnswer> {
@@ -55,10 +57,15 @@ function redirectOf(options: HttpRequest, answer: HttpAnswer): URL | undefined {
   const location = answer.headers.location
   if (![301, 302, 307, 308].includes(answer.status) || location === undefined) return undefined
   const target = URL.canParse(location, answer.url.href) ? new URL(location, answer.url) : undefined
-  // the address may hold a link's token and a claim: nobody else gets to see it, and it is not sent in the clear after TLS
-  if (target?.hostname !== answer.url.hostname) return undefined
-  return answer.url.protocol === 'https:' && target.protocol !== 'https:' ? undefined : target
+  if (target === undefined || target.origin === answer.url.origin) return target
+  // the address may hold a link's token and a claim, and the headers a user's: at another port of the machine somebody else may listen
+  const hasToken = options.headers?.['authorization'] !== undefined
+  return !hasToken && isUpgrade(answer.url, target) ? target : undefined
 }
+
+/** From http to https of one host, there at the port that is https's own. */
+const isUpgrade = (from: URL, to: URL): boolean =>
+  from.protocol === 'http:' && to.protocol === 'https:' && from.hostname === to.hostname && to.port === ''
 
 async function send(options: HttpRequest): Promise<IncomingMessage> {
   const { url, signal } = options
@@ -68,7 +75,7 @@ async function send(options: HttpRequest): Promise<IncomingMessage> {
     headers: { 'user-agent': 'peerbin', ...options.headers },
     timeout: IDLE_MS,
     signal,
-    agent: false,
+    agent: options.agent ?? false,
     ...(options.ownServer === true ? { rejectUnauthorized: false } : {})
   })
   outgoing.on('timeout', () => outgoing.destroy(new Error('nothing moved for a minute')))
@@ -161,9 +168,18 @@ export async function failureOf(answer: HttpAnswer): Promise<PeerbinError> {
     return new PeerbinError(parsed.data.code, printable(parsed.data.detail ?? parsed.data.title ?? ''), retry)
   return new PeerbinError(
     codeByStatus(answer.status),
-    `${answer.url.origin} answered ${answer.status}`,
+    `${answer.url.origin} answered ${answer.status}${elsewhere(answer)}`,
     retry
   )
+}
+
+/** Where an answer would lead, if that is another place, to which nothing was sent. */
+function elsewhere({ status, headers: { location = '' }, url }: HttpAnswer): string {
+  if (status < 300 || status >= 400 || !URL.canParse(location, url.href)) return ''
+  const { origin } = new URL(location, url)
+  return origin === url.origin
+    ? ''
+    : `, which leads to ${origin}: nothing was sent there. If that is the server, give its address`
 }
 
 /** What comes from a server, or is a file's name, must not move a terminal's cursor, nor fill the screen. */

@@ -23,6 +23,7 @@ import type { Ended, ResumableWriterDeps, ResumePlan, Resumption } from './resum
 const FINAL_CODES: readonly ErrorCode[] = [
   'path-conflict',
   'path-taken',
+  'version-conflict',
   'checksum-mismatch',
   'index-invalid',
   'empty-file',
@@ -30,7 +31,7 @@ const FINAL_CODES: readonly ErrorCode[] = [
   'file-infected'
 ]
 
-/** @throws `checksum-mismatch`, `index-invalid`, `type-forbidden` (of a file of a bundle), `file-infected`, `path-conflict`, `path-taken`: the upload is given up then; and what a manifest or a commit fails with: it can be ended again */
+/** @throws `checksum-mismatch`, `index-invalid`, `type-forbidden` (of a file of a bundle), `file-infected`, `path-conflict`, `path-taken`, `version-conflict`: the upload is given up then; and what a manifest or a commit fails with: it can be ended again */
 export async function endUpload(deps: ResumableWriterDeps, run: Resumption): Promise<Ended> {
   const { sha256, ...digests } = run.digests.digests()
   const { upload } = run.file.keys
@@ -108,7 +109,7 @@ const startsOf = (index: BundleIndex): number[] => {
 }
 
 /** Pieces as the scanner takes them: copies, since it may refer to them for longer than they are valid. */
-async function* asChunks(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<FilledChunk> {
+export async function* asChunks(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<FilledChunk> {
   let index = 0
   for await (const piece of pieces) {
     const bytes = Uint8Array.from(piece)
@@ -133,7 +134,8 @@ async function commit(deps: ResumableWriterDeps, run: Resumption, sha256: string
   })
   const led = { ...facts, name: nameOf(plan.entry.path) }
   const chunks = await putManifest(deps, run, { ...led, entry: lead.manifest })
-  return { stored: storedEntry(await commitFile(deps, run, { ...led, entry: lead.entry, chunks })) }
+  const committed = await commitFile(deps, run, { ...led, entry: lead.entry, chunks })
+  return { stored: { ...storedEntry(committed), sha256 } }
 }
 
 async function commitLink(deps: ResumableWriterDeps, run: Resumption, facts: Facts): Promise<UploadResult> {

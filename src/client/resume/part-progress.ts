@@ -18,11 +18,13 @@ export class PartProgress {
   /** Chunks before this one are all durable. */
   #durable: number
   #seen: number
+  readonly #chunksPerCheckpoint: number
 
-  constructor(digests: RunningDigests, firstIndex: number) {
+  constructor(digests: RunningDigests, firstIndex: number, chunksPerCheckpoint = CHUNKS_PER_CHECKPOINT) {
     this.#digests = digests
     this.#durable = firstIndex
     this.#seen = firstIndex
+    this.#chunksPerCheckpoint = chunksPerCheckpoint
   }
 
   /** Chunks that were seen, those before this part included. */
@@ -35,7 +37,7 @@ export class PartProgress {
     for await (const chunk of chunks) {
       this.#digests.update(bytesOf(chunk))
       this.#seen = chunk.index + 1
-      if (this.#seen % CHUNKS_PER_CHECKPOINT === 0)
+      if (this.#seen % this.#chunksPerCheckpoint === 0)
         this.#marks.push({ chunkCount: this.#seen, checkpoint: this.#digests.save() })
       yield chunk
     }

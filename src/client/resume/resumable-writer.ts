@@ -58,6 +58,13 @@ export interface ResumableFile {
   plan: ResumePlan
 }
 
+/** Whom openUpload is told that it is for. */
+const ownerOf = ({ user, path, onlyNew = false }: EntryTerms) => ({
+  user,
+  path,
+  ...(onlyNew && { onlyNew })
+})
+
 export interface FilePart {
   /** Where it begins, as the sender believes. */
   offset: number
@@ -66,6 +73,13 @@ export interface FilePart {
   declaredBytes?: number | undefined
   /** Asked when all of it has come: a part that does not pass is not kept. Nor is one that breaks off. */
   verify?: (() => void) | undefined
+  /** With the last byte the file is ended, unless this is false: its sender says when. */
+  ends?: boolean | undefined
+  /**
+   * Told how many bytes of the file are kept, whenever that has grown: whatever becomes of this process, they stay. Without it there is a check-in every few chunks, with it one for
+   * each.
+   */
+  onKept?: ((sizeBytes: number) => void) | undefined
   /** Ends the part at once. That its sender left is no reason: what has come is stored. */
   signal: AbortSignal
 }
@@ -139,7 +153,7 @@ export class ResumableWriter {
         metadata: entry?.metadata ?? {},
         bytesMax: plan.lengthBytes,
         plan: text,
-        ...(entry === undefined ? { role } : { owner: { user: entry.user, path: entry.path } })
+        ...(entry === undefined ? { role } : { owner: ownerOf(entry) })
       },
       { signal }
     )
@@ -207,17 +221,28 @@ export class ResumableWriter {
     if (source.failure !== undefined && part.verify !== undefined) throw source.failure
     part.verify?.() // what does not pass is never checked in, and so never counts
     const kept = await this.#checkIn(run, run.chunkCount, run.digests.save())
-    if (kept.sizeBytes === file.plan.lengthBytes) return { ...kept, ended: await this.#end(run) }
+    part.onKept?.(kept.sizeBytes)
+    if (kept.sizeBytes === file.plan.lengthBytes && part.ends !== false)
+      return { ...kept, ended: await this.#end(run) }
     if (source.failure !== undefined) throw source.failure
     return kept
+  }
+
+  /** Makes this process the one that goes on: whoever wrote the upload before is refused from now on. Answers how many bytes are kept. @throws as append */
+  async takeOver(file: ResumableFile, signal: AbortSignal): Promise<number> {
+    using stop = abortScope(signal)
+    const { run } = await this.#takeOver(file, stop, false)
+    // with the digests up to there, so that the next part does not have to read anything again
+    return (await this.#checkIn(run, run.chunkCount, run.digests.save())).sizeBytes
   }
 
   /**
    * Ends an upload of which everything is there: whoever sent the last part did not come to that. While another process is at it that is waited for: a scan that each
    * request began anew would never come to its end.
+   * @param isOwn it was this process that stored the last part, and nobody else is at it: there is nothing to wait for
    * @throws `upload-busy`; as append
    */
-  async end(file: ResumableFile, signal: AbortSignal): Promise<Ended> {
+  async end(file: ResumableFile, signal: AbortSignal, isOwn = false): Promise<Ended> {
     const { clock } = this.#deps
     const until = clock.monotonic() + END_WAIT_MS
     for (;;) {
@@ -227,7 +252,7 @@ export class ResumableWriter {
         if (ended === undefined) throw new PeerbinError('upload-gone')
         return ended
       }
-      if (found.idleMs > SILENT_MS) break
+      if (isOwn || found.idleMs > SILENT_MS) break
       if (clock.monotonic() > until) throw new PeerbinError('upload-busy', '', { retryAfterMs: SILENT_MS })
       await sleep(clock, END_LOOK_MS, signal)
     }
@@ -314,7 +339,8 @@ export class ResumableWriter {
     const chunksMin = Math.ceil(leftBytes / CHUNK_BYTES_MAX)
     if (chunkCount + chunksMin >= MANIFEST_CHUNKS_MAX)
       throw new PeerbinError('too-large', 'The file came in too many small parts.')
-    const progress = new PartProgress(digests, chunkCount)
+    const { onKept } = part
+    const progress = new PartProgress(digests, chunkCount, onKept === undefined ? undefined : 1)
     await pipeChunks(this.#deps, {
       upload: run.file.keys.upload,
       writer: run.writer,
@@ -332,7 +358,8 @@ export class ResumableWriter {
         const mark = progress.written(index)
         if (mark === undefined || part.verify !== undefined) return
         await receipts.flush()
-        await this.#checkIn(run, mark.chunkCount, mark.checkpoint)
+        const kept = await this.#checkIn(run, mark.chunkCount, mark.checkpoint)
+        onKept?.(kept.sizeBytes)
       }
     })
     throwIfAborted(stop.signal)

@@ -23,6 +23,9 @@ export function mustReach(actor: Actor, user: UserId): void {
   if (!isSelf(actor, user)) mustBeAdmin(actor)
 }
 
+/** Whom an event names as who did it. */
+export const byOf = ({ user }: Actor): UserId | undefined => user ?? undefined
+
 /** A key gives no right that it does not have itself. @throws `permission-denied` */
 export function mustHave(actor: Actor, scopes: readonly Scope[]): void {
   const { scopes: own } = actor

@@ -3,7 +3,7 @@
 import { PeerbinError } from '../../errors.ts'
 import { SESSIONS_PER_PAGE_MAX } from '../../protocol/limits.ts'
 import type { SessionId } from '../../types.ts'
-import { mustHave, mustReach } from './actors.ts'
+import { byOf, mustHave, mustReach } from './actors.ts'
 import type { AccountDeps, Request, Response } from './deps.ts'
 
 /** Uses of one session are noted so often: each note is a write. */
@@ -47,7 +47,7 @@ export class Sessions {
     const { store, time } = this.#deps
     const user = actor.role === 'admin' ? undefined : (actor.user ?? undefined)
     if (user === undefined && actor.role !== 'admin') throw new PeerbinError('permission-denied')
-    return { ended: await store.endSession({ id, user, now: time.now() }) }
+    return { ended: await store.endSession({ id, user, now: time.now(), by: byOf(actor) }) }
   }
 
   async endAll({
@@ -58,7 +58,8 @@ export class Sessions {
   }: Request<'endSessions'>): Promise<Response<'endSessions'>> {
     mustReach(actor, user)
     const { store, time } = this.#deps
-    return { ended: await store.endSessions({ user, except, keys, now: time.now() }) }
+    const by = byOf(actor)
+    return { ended: await store.endSessions({ user, except, keys, now: time.now(), by }) }
   }
 
   async createKey(message: Request<'createKey'>): Promise<Response<'createKey'>> {

@@ -9,7 +9,7 @@ import type { PasswordCost } from '../../protocol/password.ts'
 import { hashSecret } from '../../protocol/secrets.ts'
 import { typedNameKey } from '../../protocol/user-names.ts'
 import type { PasswordChallenge, SessionRecord } from '../../types.ts'
-import { isSelf, mustBeAdmin, mustReach } from './actors.ts'
+import { byOf, isSelf, mustBeAdmin, mustReach } from './actors.ts'
 import type { AccountDeps, Request, Response } from './deps.ts'
 
 const SALT_BYTES = 16
@@ -114,7 +114,7 @@ export class SignIn {
     mustReach(actor, user)
     const found = await store.getUser(user)
     if (found === undefined) throw new PeerbinError('user-unknown')
-    const to = { user, to: password, keep: keepSession, keys, now: this.#deps.time.now() }
+    const to = { user, to: password, keep: keepSession, keys, now: this.#deps.time.now(), by: byOf(actor) }
     if (!isSelf(actor, user)) {
       mustBeAdmin(actor)
       await store.replacePassword({ ...to, keep: undefined })

@@ -4,7 +4,7 @@ import { PeerbinError } from '../../errors.ts'
 import type { StoredUser } from '../../metadata-store.ts'
 import { typedNameKey, userNameKey } from '../../protocol/user-names.ts'
 import type { UserRecord } from '../../types.ts'
-import { isSelf, mustBeAdmin, mustReach } from './actors.ts'
+import { byOf, isSelf, mustBeAdmin, mustReach } from './actors.ts'
 import type { AccountDeps, Request, Response } from './deps.ts'
 
 export class Users {
@@ -40,7 +40,8 @@ export class Users {
       role,
       state,
       quotaBytes,
-      now: this.#deps.time.now()
+      now: this.#deps.time.now(),
+      by: byOf(actor)
     })
     return { user }
   }

@@ -3,8 +3,8 @@
 import type { EntryCursor } from '../../metadata-store.ts'
 import { cursorOf } from '../../metadata-entries.ts'
 import type { EntryRecord } from '../../types.ts'
-import { mustBeAdmin, mustReach } from '../accounts/actors.ts'
-import { inParallel } from '../in-parallel.ts'
+import { byOf, mustBeAdmin, mustReach } from '../accounts/actors.ts'
+import { endEntry } from './end-entry.ts'
 import { isOver, owned, versionOf } from './owned.ts'
 import { PageRoom } from './page-room.ts'
 import { quotaOf } from './quota.ts'
@@ -12,9 +12,6 @@ import type { Request, Response, UserFilesDeps } from './user-files.ts'
 
 /** Looks through so many pages of the store for one answer: 200,000 entries, in steps between which others get their turn. Then the answer is short. */
 const STEPS_MAX = 100
-/** Links of a deleted file that nodes are told of at once. */
-const NOTES_AT_ONCE = 8
-
 export class Entries {
   readonly #deps: UserFilesDeps
 
@@ -46,6 +43,7 @@ export class Entries {
     for (let step = 0; step < STEPS_MAX; step++) {
       const page = await store.listEntries({ ...request, after, limit: request.limit - entries.length })
       for (const entry of page.entries) {
+        if (isOver(this.#deps, entry)) continue
         const last = entries.at(-1)
         if (!room.take(entry) && last !== undefined)
           return { entries, next: cursorOf(last, request.sort), now }
@@ -61,35 +59,32 @@ export class Entries {
   async folders(message: Request<'listFolders'>): Promise<Response<'listFolders'>> {
     const { actor, limit, ...request } = message
     mustReach(actor, request.owner)
-    const found = await this.#deps.store.listFolders({ ...request, limit: limit + 1 })
+    const { store, time } = this.#deps
+    const found = await store.listFolders({ ...request, limit: limit + 1, now: time.now() })
     const folders = PageRoom.fitting(found.slice(0, limit))
     return { folders, more: found.length > folders.length }
   }
 
-  async move({ actor, id, path }: Request<'moveEntry'>): Promise<Response<'moveEntry'>> {
-    await owned(this.#deps, actor, id)
+  async move({ actor, ...move }: Request<'moveEntry'>): Promise<Response<'moveEntry'>> {
+    await owned(this.#deps, actor, move.id)
     const { store, time } = this.#deps
-    return { entry: await store.moveEntry({ id, path, now: time.now() }) }
+    return { entry: await store.moveEntry({ ...move, now: time.now(), by: byOf(actor) }) }
   }
 
   async change({ actor, ...change }: Request<'changeEntry'>): Promise<Response<'changeEntry'>> {
     await owned(this.#deps, actor, change.id)
     const { store, time } = this.#deps
-    return { entry: await store.changeEntry({ ...change, now: time.now() }) }
+    return { entry: await store.changeEntry({ ...change, now: time.now(), by: byOf(actor) }) }
   }
 
   /** A repeat is answered, too: the first answer may have been lost. */
-  async delete({ actor, id }: Request<'deleteEntry'>): Promise<Response<'deleteEntry'>> {
-    const { store, time, config, notes, onEnded } = this.#deps
-    const known = await store.getEntry(id)
+  async delete({ actor, id, version }: Request<'deleteEntry'>): Promise<Response<'deleteEntry'>> {
+    const known = await this.#deps.store.getEntry(id)
     if (known !== undefined) mustReach(actor, known.owner)
-    const { deleteGraceMs: graceMs } = config.account
-    const { deleted, owner, links } = await store.deleteEntry({ id, now: time.now(), graceMs })
-    mustReach(actor, owner) // of one that was deleted before
-    if (deleted) onEnded()
-    // so that no link of it lives again if this machine is lost now
-    await inParallel(links, NOTES_AT_ONCE, async (link) => await notes.note({ what: 'revoked', ...link }))
-    return { deleted }
+    const ended = await endEntry(this.#deps, id, { version, by: byOf(actor) })
+    mustReach(actor, ended.owner) // of one that was deleted before
+    await ended.noted()
+    return { deleted: ended.deleted }
   }
 
   async space({ actor, user }: Request<'spaceOf'>): Promise<Response<'spaceOf'>> {
@@ -97,5 +92,11 @@ export class Entries {
     const { store, config } = this.#deps
     const quotaBytes = (await quotaOf(store, config.account, user)) ?? null
     return { usedBytes: await store.usedSpace(`user:${user}`), quotaBytes }
+  }
+
+  async spaceOfAll({ actor }: Request<'spaceOfAll'>): Promise<Response<'spaceOfAll'>> {
+    mustBeAdmin(actor)
+    const { store } = this.#deps
+    return { usersBytes: await store.usedByUsers(), linksBytes: await store.usedSpace('anonymous') }
   }
 }

@@ -1,6 +1,7 @@
 /** Share links that users make of their files; how they are redeemed is the business of link-service.ts, as with all links. */
 
 import { PeerbinError } from '../../errors.ts'
+import { byOf } from '../accounts/actors.ts'
 import { owned } from './owned.ts'
 import type { Request, Response, UserFilesDeps } from './user-files.ts'
 
@@ -14,7 +15,7 @@ export class Shares {
   async share({ actor, ...share }: Request<'shareEntry'>): Promise<Response<'shareEntry'>> {
     await owned(this.#deps, actor, share.id)
     const now = this.#deps.time.now()
-    return { ...(await this.#deps.store.shareEntry({ ...share, now })), now }
+    return { ...(await this.#deps.store.shareEntry({ ...share, now, by: byOf(actor) })), now }
   }
 
   async list({ actor, id, after, limit }: Request<'listShares'>): Promise<Response<'listShares'>> {
@@ -27,7 +28,7 @@ export class Shares {
     const { store, time, notes, onEnded } = this.#deps
     const found = await store.findShare(id, share)
     if (found === undefined) throw new PeerbinError('share-unknown')
-    const link = await store.revokeLink({ ...found, now: time.now() })
+    const link = await store.revokeLink({ ...found, now: time.now(), by: byOf(actor) })
     onEnded()
     await notes.note({ what: 'revoked', ...found })
     return { link }

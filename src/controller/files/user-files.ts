@@ -10,6 +10,7 @@ import type { Repair } from '../repair/repair.ts'
 import type { Snapshots } from '../snapshots/snapshots.ts'
 import type { StoreTime } from '../store-time.ts'
 import { Entries } from './entries.ts'
+import { Folders } from './folders.ts'
 import { Shares } from './shares.ts'
 import { Versions } from './versions.ts'
 import { createEntrySettler, createStatusSettler } from './workers.ts'
@@ -35,6 +36,7 @@ export interface UserFilesDeps {
 
 export function createUserFiles(deps: UserFilesDeps): UserFiles {
   const entries = new Entries(deps)
+  const folders = new Folders(deps)
   const versions = new Versions(deps)
   const shares = new Shares(deps)
   return {
@@ -45,9 +47,12 @@ export function createUserFiles(deps: UserFilesDeps): UserFiles {
       listEntries: (message) => entries.list(message),
       listFolders: (message) => entries.folders(message),
       moveEntry: (message) => entries.move(message),
+      moveFolder: (message, signal) => folders.move(message, signal),
+      deleteFolder: (message) => folders.delete(message),
       changeEntry: (message) => entries.change(message),
       deleteEntry: (message) => entries.delete(message),
       spaceOf: (message) => entries.space(message),
+      spaceOfAll: (message) => entries.spaceOfAll(message),
       listVersions: (message) => versions.list(message),
       restoreVersion: (message) => versions.restore(message),
       deleteVersion: (message) => versions.delete(message),

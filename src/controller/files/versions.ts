@@ -1,6 +1,9 @@
 /** Versions of users' files, and their content for downloads. */
 
 import { PeerbinError } from '../../errors.ts'
+import type { UserId } from '../../types.ts'
+import { byOf } from '../accounts/actors.ts'
+import type { Actor } from '../accounts/actors.ts'
 import { owned, versionOf } from './owned.ts'
 import { PageRoom } from './page-room.ts'
 import type { Request, Response, UserFilesDeps } from './user-files.ts'
@@ -22,20 +25,20 @@ export class Versions {
   async restore({ actor, id, version }: Request<'restoreVersion'>): Promise<Response<'restoreVersion'>> {
     await owned(this.#deps, actor, id)
     const { store } = this.#deps
-    return { entry: await store.restoreVersion({ id, version, ...this.#times() }) }
+    return { entry: await store.restoreVersion({ id, version, ...this.#times(actor) }) }
   }
 
   async delete({ actor, id, version }: Request<'deleteVersion'>): Promise<Response<'deleteVersion'>> {
     await owned(this.#deps, actor, id)
     const { store, onEnded } = this.#deps
-    const entry = await store.deleteVersion({ id, version, ...this.#times() })
+    const entry = await store.deleteVersion({ id, version, ...this.#times(actor) })
     onEnded()
     return { entry: entry ?? null }
   }
 
   async prune({ actor, id, keep }: Request<'pruneVersions'>): Promise<Response<'pruneVersions'>> {
     await owned(this.#deps, actor, id)
-    return { pruned: await this.#deps.store.pruneVersions({ id, keep, ...this.#times() }) }
+    return { pruned: await this.#deps.store.pruneVersions({ id, keep, ...this.#times(actor) }) }
   }
 
   async open({ actor, id, version: number }: Request<'openContent'>): Promise<Response<'openContent'>> {
@@ -48,7 +51,8 @@ export class Versions {
     return { file, chunks: await chunks.page(file.id, 0), entry, version, now: time.now() }
   }
 
-  #times(): { now: number; graceMs: number } {
-    return { now: this.#deps.time.now(), graceMs: this.#deps.config.account.deleteGraceMs }
+  #times(actor: Actor): { now: number; graceMs: number; by: UserId | undefined } {
+    const { time, config } = this.#deps
+    return { now: time.now(), graceMs: config.account.deleteGraceMs, by: byOf(actor) }
   }
 }

@@ -8,7 +8,7 @@ import { matchesId } from '../../protocol/ids.ts'
 import type { ChunkMessages } from '../../protocol/messages.ts'
 import type { RpcCaller } from '../../protocol/rpc.ts'
 import type { ChunkId } from '../../types.ts'
-import { inParallel } from '../in-parallel.ts'
+import { inParallel } from '../../runtime/in-parallel.ts'
 import { copiesWanted } from '../status.ts'
 import type { Visit } from './holdings.ts'
 

@@ -7,7 +7,7 @@ import type { ChunkMessages } from '../../protocol/messages.ts'
 import type { RpcCaller } from '../../protocol/rpc.ts'
 import type { ChunkId, PeerId } from '../../types.ts'
 import { isHeldAs } from '../copy-check.ts'
-import { inParallel } from '../in-parallel.ts'
+import { inParallel } from '../../runtime/in-parallel.ts'
 import type { TrimWatch } from '../trim-watch.ts'
 
 /** The store writes down together what comes together. */

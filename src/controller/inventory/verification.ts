@@ -4,7 +4,7 @@ import type { Membership } from '../../cluster/membership.ts'
 import type { Logger } from '../../interfaces.ts'
 import type { OwedChunk } from '../../metadata-store.ts'
 import type { ChunkId, Member, PeerId } from '../../types.ts'
-import { inParallel } from '../in-parallel.ts'
+import { inParallel } from '../../runtime/in-parallel.ts'
 import { checkRecorded } from './holdings.ts'
 import type { HoldingsDeps, RecordedCopy } from './holdings.ts'
 

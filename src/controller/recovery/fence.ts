@@ -6,7 +6,7 @@ import type { Logger, Random, SnapshotName } from '../../interfaces.ts'
 import type { ChunkMessages } from '../../protocol/messages.ts'
 import type { RpcCaller } from '../../protocol/rpc.ts'
 import type { PeerId, Term } from '../../types.ts'
-import { inParallel } from '../in-parallel.ts'
+import { inParallel } from '../../runtime/in-parallel.ts'
 import { TERM_STEP, nextTermBlock } from './renewal.ts'
 
 const NODES_AT_ONCE = 16

@@ -5,7 +5,7 @@ import { CHUNKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
 import type { ChunkMessages } from '../../protocol/messages.ts'
 import type { RpcCaller } from '../../protocol/rpc.ts'
 import type { ChunkId, ChunkInfo, PeerId, Receipt } from '../../types.ts'
-import { inParallel } from '../in-parallel.ts'
+import { inParallel } from '../../runtime/in-parallel.ts'
 
 const NODES_AT_ONCE = 16
 

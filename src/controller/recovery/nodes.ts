@@ -9,7 +9,7 @@ import type { ChunkMessages } from '../../protocol/messages.ts'
 import type { RpcCaller } from '../../protocol/rpc.ts'
 import { sleep } from '../../runtime/deadline.ts'
 import type { Generation, PeerId, Term } from '../../types.ts'
-import { inParallel } from '../in-parallel.ts'
+import { inParallel } from '../../runtime/in-parallel.ts'
 
 const NODES_AT_ONCE = 16
 /** A look at the members, while nodes are gathered. */

@@ -2,6 +2,8 @@
 
 import type { MetadataStore } from '../../metadata-store.ts'
 import type { Generation, SecretHash, Term } from '../../types.ts'
+import type { Random } from '../../interfaces.ts'
+import { newEpoch } from '../events/epoch.ts'
 import { SETTINGS } from '../settings.ts'
 import { adoptManifests } from './adoption.ts'
 import type { Adoption, AdoptionDeps } from './adoption.ts'
@@ -22,6 +24,7 @@ const NEVER = Number.MAX_SAFE_INTEGER
 
 export interface RenewalDeps extends Omit<AdoptionDeps, 'store' | 'linkState'> {
   readonly store: MetadataStore
+  readonly random: Random
   readonly touched: TouchedLinks
   /** Why no live link can be trusted; null: those that no note names can. */
   readonly suspendAll: string | null
@@ -51,6 +54,8 @@ export async function renew(deps: RenewalDeps): Promise<Renewal> {
   const { store, touched, suspendAll, term, logger } = deps
   // first of all, so that nothing is deleted even if the rest is never done
   await store.writeSetting(SETTINGS.frozen, deps.frozen)
+  // numbers after those of the snapshot were given once already: no listener may take what comes for what it has heard
+  await store.renewEventsEpoch(newEpoch(deps.random))
   await forgetApprovals(deps)
   await endSessions(deps)
   const earlier = await readEarlier(store, logger)

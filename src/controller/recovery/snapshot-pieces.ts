@@ -3,7 +3,7 @@
 import { asPeerbinError, PeerbinError } from '../../errors.ts'
 import type { Logger, SnapshotName } from '../../interfaces.ts'
 import type { PeerId } from '../../types.ts'
-import { inParallel } from '../in-parallel.ts'
+import { inParallel } from '../../runtime/in-parallel.ts'
 import type { SnapshotReader } from '../snapshots/node-snapshots.ts'
 import { openNote } from '../snapshots/note-content.ts'
 import type { NoteContent } from '../snapshots/note-content.ts'

@@ -3,7 +3,7 @@
 import type { Membership } from '../../cluster/membership.ts'
 import type { Logger, SnapshotName } from '../../interfaces.ts'
 import type { Term } from '../../types.ts'
-import { inParallel } from '../in-parallel.ts'
+import { inParallel } from '../../runtime/in-parallel.ts'
 import { TERM_STEP } from '../recovery/renewal.ts'
 import type { SnapshotWriter } from './node-snapshots.ts'
 import type { NewBase } from './series.ts'

@@ -34,11 +34,20 @@ export class Accounts {
   async identify(request: FastifyRequest): Promise<Actor | undefined> {
     const bearer = headerOf(request.headers, 'authorization')
     if (bearer !== undefined && /^Bearer(?: |$)/i.test(bearer)) {
-      const text = BEARER.exec(bearer)?.[1] ?? ''
-      return isKey(text) ? await this.#ofKey(text) : await this.#ofToken(text)
+      return await this.identifyText(BEARER.exec(bearer)?.[1] ?? '')
     }
     const token = cookieToken(request, this.#deps.hostsOf(request))
     return token === undefined ? undefined : await this.#ofToken(token)
+  }
+
+  /** Who an access token or a key belongs to, wherever it stood. @throws `credentials-invalid`, `no-controller`, `busy` */
+  async identifyText(text: string): Promise<Actor> {
+    return isKey(text) ? await this.#ofKey(text) : await this.#ofToken(text)
+  }
+
+  /** A page of any site may open a socket, and its browser sends the cookie along. @throws `origin-forbidden` for one that is not ours and comes with a cookie */
+  assertSocketOrigin(request: FastifyRequest): void {
+    cookieToken(request, this.#deps.hostsOf(request), true)
   }
 
   async #ofToken(token: string): Promise<Actor> {

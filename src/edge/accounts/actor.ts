@@ -57,7 +57,7 @@ export const asking = ({
   role,
   kind,
   scopes
-}: Actor): RequestOf<ControlMessages, 'getUser'>['actor'] => ({
+}: Pick<Actor, 'user' | 'role' | 'kind' | 'scopes'>): RequestOf<ControlMessages, 'getUser'>['actor'] => ({
   user,
   role,
   ...(kind === 'key' && { scopes: [...scopes] })

@@ -49,12 +49,15 @@ export const userSchema = z.object({
   state: z.enum(['active', 'disabled']),
   used_bytes: z.int().describe('what the files take, all versions, and uploads under way'),
   quota_bytes: z.int().nullable().describe('most that the files may take, all versions; null: any'),
+  quota_of: z
+    .enum(['user', 'role'])
+    .describe('whose that is: the user’s own, or what every user of the role has'),
   created_at: time
 })
 
 /** @param space as the controller tells it: the quota is the user's own, or that of their role */
 export const userAnswer = (
-  { id, name, role: has, state, createdAt }: UserRecord,
+  { id, name, role: has, state, createdAt, quotaBytes: own }: UserRecord,
   { usedBytes, quotaBytes }: { readonly usedBytes: number; readonly quotaBytes: number | null }
 ): z.output<typeof userSchema> => ({
   user_id: id,
@@ -63,6 +66,7 @@ export const userAnswer = (
   state,
   used_bytes: usedBytes,
   quota_bytes: quotaBytes,
+  quota_of: own === null ? 'role' : 'user',
   created_at: isoTime(createdAt)
 })
 
@@ -111,7 +115,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 /** The id in a path. @throws the code for what cannot be one: there is nothing by that name */
 export function idOf<Id extends string>(
   text: string,
-  code: 'user-unknown' | 'session-unknown' | 'invite-unknown'
+  code: 'user-unknown' | 'session-unknown' | 'invite-unknown' | 'webhook-unknown' | 'event-unknown'
 ): Id {
   const id = text.toLowerCase()
   if (!UUID.test(id)) throw new PeerbinError(code)

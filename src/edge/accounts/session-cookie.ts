@@ -22,12 +22,20 @@ function comesFromHere(request: FastifyRequest, hosts: readonly string[]): boole
   return origin !== undefined && URL.canParse(origin) && hosts.includes(new URL(origin).host)
 }
 
-/** The token in the cookie; undefined without one. @param hosts names of this edge, with ports @throws `origin-forbidden` */
-export function cookieToken(request: FastifyRequest, hosts: readonly string[]): string | undefined {
+/**
+ * The token in the cookie; undefined without one.
+ * @param hosts names of this edge, with ports
+ * @param changes whether what the request begins can change something; default: by its method
+ * @throws `origin-forbidden`
+ */
+export function cookieToken(
+  request: FastifyRequest,
+  hosts: readonly string[],
+  changes = !SAFE_METHODS.has(request.method)
+): string | undefined {
   const token = request.cookies[SESSION_COOKIE]
   if (token === undefined || token === '') return undefined
-  if (!SAFE_METHODS.has(request.method) && !comesFromHere(request, hosts))
-    throw new PeerbinError('origin-forbidden')
+  if (changes && !comesFromHere(request, hosts)) throw new PeerbinError('origin-forbidden')
   return token
 }
 

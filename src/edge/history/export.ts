@@ -6,7 +6,6 @@ import { HISTORY_RECORDS_MAX } from '../../protocol/limits.ts'
 import { actorOf, asking } from '../accounts/actor.ts'
 import type { Actor } from '../accounts/actor.ts'
 import type { EdgeContext } from '../context.ts'
-import { clientAddress } from '../limits/client-address.ts'
 import { streamAnswer } from '../transfer/stream-answer.ts'
 import { recordAnswer } from './answers.ts'
 import type { HistoryRequest } from './query.ts'
@@ -64,7 +63,7 @@ export async function sendExport(
     vary: 'accept'
   }
   if (request.method === 'HEAD') return reply.headers(headers).send()
-  using _pass = context.addresses.download(clientAddress(request), 'anonymous')
+  using _pass = context.addresses.download(actor.user, 'user')
   using transfer = context.transfers.begin(reply.raw)
   using guard = context.sessions.guard(actor)
   const signal = AbortSignal.any([transfer.signal, guard.signal])

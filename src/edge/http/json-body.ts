@@ -24,18 +24,20 @@ export const jsonBodyOf = (schema: z.ZodType): { bodyContent: Record<string, obj
  * Reads and checks a body. A page of another site cannot send this type without asking first, which nothing here answers.
  * Whoever is not let in any more by the time it has come does nothing with it: a body can take as long as its sender likes.
  * @param schema a strict object
+ * @param bytesMax longest body; default: that of what has no lists
  * @throws `media-type-unsupported`, `too-large`, `bad-request` for what is no JSON, `invalid-field`, `upload-stalled`; `credentials-invalid`
  */
 export async function readJson<Schema extends z.ZodType>(
   { clock, config, sessions }: Pick<EdgeContext, 'clock' | 'config' | 'sessions'>,
   request: FastifyRequest,
-  schema: Schema
+  schema: Schema,
+  bytesMax = BODY_BYTES_MAX
 ): Promise<z.output<Schema>> {
   const type = headerOf(request.headers, 'content-type')?.split(';')[0]?.trim().toLowerCase()
   if (!hasBody(request.raw)) throw new PeerbinError('bad-request', 'A body is needed: a JSON object.')
   if (type !== JSON_TYPE)
     throw new PeerbinError('media-type-unsupported', `Content-Type: ${JSON_TYPE} is needed here.`)
-  const text = await readText(request.raw, BODY_BYTES_MAX, clock, config.edge.stallMs)
+  const text = await readText(request.raw, bytesMax, clock, config.edge.stallMs)
   if (request.actor !== undefined) await sessions.confirm(request.actor)
   let value: unknown
   try {
@@ -43,6 +45,11 @@ export async function readJson<Schema extends z.ZodType>(
   } catch (error) {
     throw new PeerbinError('bad-request', 'The body is not JSON.', { cause: error })
   }
+  return checkJson(schema, value)
+}
+
+/** What a body says, by its schema. @throws `bad-request`, `invalid-field` */
+export function checkJson<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   throw problemOf(parsed.error)

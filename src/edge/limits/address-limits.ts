@@ -22,9 +22,11 @@ export type Party = 'anonymous' | 'user'
 interface Counters {
   readonly requests: Bucket
   readonly uploads: Bucket
+  readonly blocks: Bucket
   readonly bytes: Bucket
   readonly signIns: Bucket
   readonly notes: Bucket
+  readonly tests: Bucket
   uploading: number
   /** Oldest first. */
   readonly downloads: Set<Pass>
@@ -54,6 +56,8 @@ export class AddressLimits {
   readonly #requests: Rate
   readonly #signIns: Rate
   readonly #notes: Rate
+  readonly #blocks: Rate
+  readonly #tests: Rate
   readonly #books: Record<Party, AddressBook<Counters>>
 
   constructor(clock: Clock, config: Config) {
@@ -62,6 +66,8 @@ export class AddressLimits {
     this.#requests = { limit: config.edge.ratePerMinute, windowMs: MINUTE_MS }
     this.#signIns = { limit: config.account.signInsPerMinute, windowMs: MINUTE_MS }
     this.#notes = { limit: config.history.recordsPerMinute, windowMs: MINUTE_MS }
+    this.#blocks = { limit: config.blocks.sentPerHour, windowMs: HOUR_MS }
+    this.#tests = { limit: config.webhooks.testsPerMinute, windowMs: MINUTE_MS }
     this.#books = { anonymous: this.#newBook('anonymous'), user: this.#newBook('user') }
   }
 
@@ -71,9 +77,11 @@ export class AddressLimits {
       make: () => ({
         requests: emptyBucket(),
         uploads: emptyBucket(),
+        blocks: emptyBucket(),
         bytes: emptyBucket(),
         signIns: emptyBucket(),
         notes: emptyBucket(),
+        tests: emptyBucket(),
         uploading: 0,
         downloads: new Set()
       }),
@@ -113,6 +121,15 @@ export class AddressLimits {
     return true
   }
 
+  /** Counts a test of a webhook: somebody else's machine is asked for it, and how that went is told. @throws `rate-limited` */
+  webhookTest(user: string): void {
+    const { tests } = this.#books.user.at(user)
+    const now = this.#clock.monotonic()
+    const wait = waitMs(tests, 1, this.#tests, now)
+    if (wait > 0) throw new PeerbinError('rate-limited', '', { retryAfterMs: wait })
+    pour(tests, 1, this.#tests, now)
+  }
+
   /**
    * Counts an upload, before its body is read; one that is refused counts for nothing.
    * @param announcedBytes what the request says that it brings; undefined: it does not say
@@ -147,6 +164,17 @@ export class AddressLimits {
    */
   part(key: string, party: Party, announcedBytes: number | undefined): UploadPass {
     return this.#begin(this.#books[party].at(key), party, announcedBytes)
+  }
+
+  /** Counts a block of a user, as `upload` does a file. @throws `too-many-transfers`, `too-many-uploads`, `daily-bytes-used` */
+  block(user: string, announcedBytes: number | undefined): UploadPass {
+    const counters = this.#books.user.at(user)
+    const now = this.#clock.monotonic()
+    const wait = waitMs(counters.blocks, 1, this.#blocks, now)
+    if (wait > 0) throw new PeerbinError('too-many-uploads', '', { retryAfterMs: wait })
+    const pass = this.#begin(counters, 'user', announcedBytes)
+    pour(counters.blocks, 1, this.#blocks, now)
+    return pass
   }
 
   #uploadPass(counters: Counters, rate: Rate, announcedBytes: number): UploadPass {
@@ -200,16 +228,21 @@ export class AddressLimits {
   }
 
   /** How near the address is to any of its limits. */
-  #weigh({ requests, uploads, bytes, signIns, notes, uploading, downloads }: Counters, party: Party): number {
+  #weigh(
+    { requests, uploads, blocks, bytes, signIns, notes, tests, uploading, downloads }: Counters,
+    party: Party
+  ): number {
     if (uploading > 0 || downloads.size > 0) return Infinity
     const now = this.#clock.monotonic()
     const rates = this.#rates(party)
     return Math.max(
       shareOf(requests, this.#requests, now),
       shareOf(uploads, rates.uploads, now),
+      shareOf(blocks, this.#blocks, now),
       shareOf(bytes, rates.bytes, now),
       shareOf(signIns, this.#signIns, now),
-      shareOf(notes, this.#notes, now)
+      shareOf(notes, this.#notes, now),
+      shareOf(tests, this.#tests, now)
     )
   }
 }

@@ -201,7 +201,7 @@ export const tusUpload: Route = (app, context) => {
       summary: 'Begin an upload that can go on later (tus 1.0)',
       description:
         'Headers: Tus-Resumable, Upload-Length, Upload-Metadata (filename, filetype, downloads, expires, password, md5, sha256, indexbytes, encryption, proofhash). Location says where it goes on. ' +
-        'With a token, or with `path` and a session, it becomes a file of the user (path, filetype, metadata, md5, sha256, expires, only_new), whom it is then reached by alone.',
+        'With a token, or with `path` and a session, it becomes a file of the user (path, filetype, metadata, md5, sha256, expires, only_new, base_version, base_file_id), whom it is then reached by alone.',
       tags,
       response: { 201: emptyAnswer('Begun. Headers: Location, Upload-Expires.'), ...problem },
       hide

@@ -4,9 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import { PeerbinError, hasCode } from '../../errors.ts'
 import { readBody } from '../http/request-body.ts'
 import type { Ended } from '../../client/resume/resumable-writer.ts'
-import { historyIdFrom } from '../../protocol/history-id.ts'
 import type { EntryId, EntryRecord, UploadId, UserId } from '../../types.ts'
-import type { HistoryEvent } from '../history/recorder.ts'
 import { asking } from '../accounts/actor.ts'
 import type { Actor } from '../accounts/actor.ts'
 import { assertPermitted } from '../accounts/permissions.ts'
@@ -17,17 +15,9 @@ import type { UploadPass } from '../limits/address-limits.ts'
 import { clientAddress } from '../limits/client-address.ts'
 import type { Transfer } from '../transfer/transfers.ts'
 import { wantsEntry } from './entry-metadata.ts'
+import { noteEnd, noteFailure } from './note-end.ts'
+import type { NotedBy } from './note-end.ts'
 import type { GivenMetadata } from './upload-plan.ts'
-
-/** What ends an upload for good, whose bytes have all come. */
-const FATAL_CODES = [
-  'checksum-mismatch',
-  'file-infected',
-  'index-invalid',
-  'type-forbidden',
-  'path-conflict',
-  'path-taken'
-] as const
 
 /** `creation` begins an upload, `part` goes on with one, `question` brings nothing. */
 export type RequestKind = 'creation' | 'part' | 'question'
@@ -107,40 +97,18 @@ export class TusCaller {
   }
 
   /** Notes an upload that this request brought to its end; two that did so at once, on two edges, note one. */
-  noteEnd(upload: UploadId, { result, stored }: Ended, path: string): void {
-    if (result !== undefined) {
-      const { id: file, sizeBytes: bytes } = result.file
-      this.#note('link.upload', upload, { file, path, bytes })
-    } else if (stored !== undefined) {
-      const { entry, version, sizeBytes: bytes } = stored
-      this.#note('upload', upload, { entry, version, bytes, path, ...this.#owner() })
-    }
+  noteEnd(upload: UploadId, ended: Ended, path: string): void {
+    noteEnd(this.#noted(), upload, ended, path)
   }
 
   /** Notes one that is over, if what was thrown says so: of the others the sender may go on with. */
-  noteFailure(upload: UploadId, { path, bytes }: { path: string; bytes: number }, error: unknown): void {
-    if (hasCode(error, ...FATAL_CODES))
-      this.#note(this.#actor === undefined ? 'link.upload' : 'upload', upload, {
-        path,
-        bytes,
-        error,
-        ...this.#owner()
-      })
+  noteFailure(upload: UploadId, what: { path: string; bytes: number }, error: unknown): void {
+    noteFailure(this.#noted(), upload, what, error)
   }
 
-  #owner(): Pick<HistoryEvent, 'actor' | 'owner'> {
-    return this.#actor === undefined ? {} : { actor: this.#actor, owner: this.#actor.user }
-  }
-
-  #note(
-    action: 'upload' | 'link.upload',
-    upload: UploadId,
-    fields: Omit<HistoryEvent, 'action' | 'request'>
-  ): void {
-    const { history } = this.#deps.context
-    const { request } = this.#deps
-    const id = historyIdFrom(action, upload)
-    history.record({ request, id, action, durationMs: history.sinceBegan(upload), ...fields })
+  #noted(): NotedBy {
+    const { context, request } = this.#deps
+    return { history: context.history, request, actor: this.#actor }
   }
 
   /** The body as it comes. */

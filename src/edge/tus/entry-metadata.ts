@@ -6,7 +6,14 @@ import type { Config } from '../../config.ts'
 import type { UserId } from '../../types.ts'
 import { parseDigest } from '../http/digests.ts'
 import { cleanMediaType } from '../http/names.ts'
-import { invalid, parseFlag, parseLifeText, parseMetadataText, parsePath } from '../user-files/fields.ts'
+import {
+  invalid,
+  parseBase,
+  parseFlag,
+  parseLifeText,
+  parseMetadataText,
+  parsePath
+} from '../user-files/fields.ts'
 import type { DescribedUpload } from './upload-metadata.ts'
 import type { GivenMetadata } from './upload-plan.ts'
 
@@ -58,7 +65,8 @@ export function describeEntry(
         path,
         metadata: parseMetadataText(field('metadata'), 'metadata'),
         ...(ttlMs !== undefined && { ttlMs }),
-        ...(parseFlag(field('only_new'), 'only_new') && { onlyNew: true })
+        ...(parseFlag(field('only_new'), 'only_new') && { onlyNew: true }),
+        ...parseBase(field('base_version'), field('base_file_id'))
       },
       given
     }

@@ -32,6 +32,8 @@ const record = z.strictObject({
       path: s.entryPath,
       ttlMs: z.int().min(1).nullable().optional(),
       onlyNew: z.boolean().optional(),
+      base: s.count.optional(),
+      baseEntry: s.entryId.optional(),
       metadata: s.metadata.optional()
     })
     .optional()

@@ -176,6 +176,7 @@ export const placedSchema = fileSchema.extend({
       z.object({
         index: z.int(),
         chunk_id: z.string().describe('CID'),
+        block_id: z.string().describe('SHA-256 of its bytes, hex: what POST /api/files/commit calls it'),
         size: z.int().describe('bytes'),
         nodes: z.array(z.string()).describe('peer ids of the nodes that hold a copy')
       })

@@ -3,6 +3,7 @@
 import { isCleanPath } from '../../bundle/paths.ts'
 import { PeerbinError } from '../../errors.ts'
 import * as s from '../../protocol/schema.ts'
+import type { EntryId } from '../../types.ts'
 
 const SECOND_MS = 1000
 /** A file can be told to be gone in ten years at most. */
@@ -73,4 +74,22 @@ export function parseFlag(text: string | undefined, field: string): boolean {
   if (['', '0', 'false', 'no'].includes(value)) return false
   if (['1', 'true', 'yes', 'on'].includes(value)) return true
   throw invalid(field, 'true or false is needed')
+}
+
+/** What the sender knows of the file that is to get a version: which version counts, 0: there is none, and which file that is. */
+export interface GivenBase {
+  readonly base?: number
+  readonly baseEntry?: EntryId
+}
+
+/** @throws `invalid-field` */
+export function parseBase(version: string | undefined, file: string | undefined): GivenBase {
+  const text = version?.trim() ?? ''
+  const id = file?.trim().toLowerCase() ?? ''
+  if (text === '' && id !== '') throw invalid('base_file_id', 'it says of which file base_version is')
+  if (text === '') return {}
+  if (!/^\d{1,15}$/.test(text)) throw invalid('base_version', 'the number of a version, or 0, is needed')
+  const parsed = id === '' ? undefined : s.entryId.safeParse(id)
+  if (parsed?.success === false) throw invalid('base_file_id', 'the file_id of a file is needed')
+  return { base: Number(text), ...(parsed?.success && { baseEntry: parsed.data }) }
 }

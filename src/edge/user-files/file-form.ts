@@ -11,14 +11,24 @@ import type { Digests } from '../http/digests.ts'
 import { FormParts } from '../http/form-parts.ts'
 import { cleanMediaType, formText } from '../http/names.ts'
 import { bodyError } from '../http/request-body.ts'
-import { invalid, parseFlag, parseLifeText, parseMetadataText, parsePath } from './fields.ts'
+import { invalid, parseBase, parseFlag, parseLifeText, parseMetadataText, parsePath } from './fields.ts'
+import type { GivenBase } from './fields.ts'
 
-const FIELDS: ReadonlySet<string> = new Set(['path', 'metadata', 'md5', 'sha256', 'expires', 'only_new'])
+const FIELDS: ReadonlySet<string> = new Set([
+  'path',
+  'metadata',
+  'md5',
+  'sha256',
+  'expires',
+  'only_new',
+  'base_version',
+  'base_file_id'
+])
 /** Metadata of 16 KiB, each character of which may be written as `\u0000`. */
 const FIELD_BYTES_MAX = 96 * 1024
 
 /** What the form says of the file; the same before its bytes and, with fields that follow them, behind them. */
-export interface FileTerms {
+export interface FileTerms extends GivenBase {
   readonly path: string
   readonly mediaType: string
   readonly metadata: Record<string, string>
@@ -80,6 +90,7 @@ export class FileForm {
       metadata: parseMetadataText(field('metadata'), 'metadata'),
       ttlMs: parseLifeText(field('expires'), 'expires'),
       onlyNew: parseFlag(field('only_new'), 'only_new'),
+      ...parseBase(field('base_version'), field('base_file_id')),
       digests: mergeDigests(this.#digest('md5'), this.#digest('sha256'))
     }
   }

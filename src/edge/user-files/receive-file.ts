@@ -71,7 +71,7 @@ export async function receiveFile(
         }
       }),
       limitBytes,
-      owner: { user, path: terms.path },
+      owner: { user, path: terms.path, ...(terms.onlyNew && { onlyNew: true }) },
       expect: () => form.terms().digests,
       // fields may have followed the file
       content: () => ({ mediaType: form.terms().mediaType }),

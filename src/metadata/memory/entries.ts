@@ -3,13 +3,17 @@ import type { EntryPage, EntryRecords, ListEntries } from '../../metadata-store.
 import type { EntryId, EntryRecord, UserId, VersionRecord } from '../../types.ts'
 import { foldPath } from '../../bundle/paths.ts'
 import { cursorOf } from '../../metadata-entries.ts'
-import { compareEntries, insideOf, placeOf } from '../entry-rules.ts'
+import { compareEntries, insideOf, placeOf, versionConflict } from '../entry-rules.ts'
+import { changeData } from '../event-facts.ts'
+import { noteFile } from './event-notes.ts'
 import { claimPath, findPath, isBlocked, releasePath } from './entry-paths.ts'
 import type { EntryRow, PathRow, State, VersionRow } from './state.ts'
 
-export function liveEntry(state: State, id: EntryId): EntryRow {
+/** @param version that must count @throws `file-unknown`, `version-conflict` */
+export function liveEntry(state: State, id: EntryId, version?: number): EntryRow {
   const row = state.entries.get(id)
   if (row === undefined || row.isDeleted) throw new PeerbinError('file-unknown')
+  if (version !== undefined && version !== row.shown) throw versionConflict(row.shown)
   return row
 }
 
@@ -103,9 +107,9 @@ function isListed(row: EntryRow, { owner, folder, recursive, search }: ListEntri
 
 export function moveEntry(
   state: State,
-  { id, path, now }: Parameters<EntryRecords['moveEntry']>[0]
+  { id, version, path, now, by }: Parameters<EntryRecords['moveEntry']>[0]
 ): EntryRecord {
-  const row = liveEntry(state, id)
+  const row = liveEntry(state, id, version)
   if (row.path === path) return recordOf(row)
   const before = structuredClone(state.paths.get(row.owner) ?? new Map<string, PathRow>())
   releasePath(state, row.owner, row.path)
@@ -115,19 +119,23 @@ export function moveEntry(
     state.paths.set(row.owner, before)
     throw error
   }
+  const old_path = row.path
   row.path = path
   row.changedAt = now
+  noteFile(state, row, { type: 'file.moved', at: now, by, more: { old_path } })
   return recordOf(row)
 }
 
 export function changeEntry(
   state: State,
-  { id, metadata, expiresAt, now }: Parameters<EntryRecords['changeEntry']>[0]
+  { id, version, metadata, expiresAt, now, by }: Parameters<EntryRecords['changeEntry']>[0]
 ): EntryRecord {
-  const row = liveEntry(state, id)
+  const row = liveEntry(state, id, version)
   const current = row.versions.get(row.shown)
   if (metadata !== undefined && current !== undefined) current.record.metadata = { ...metadata }
   if (expiresAt !== undefined) row.expiresAt = expiresAt
   row.changedAt = now
+  const more = changeData({ metadata, expiresAt: row.expiresAt })
+  noteFile(state, row, { type: 'file.changed', at: now, by, more })
   return recordOf(row)
 }

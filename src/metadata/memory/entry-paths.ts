@@ -1,6 +1,7 @@
 /** Which paths of a user are taken, by files and by folders that something is in. */
 
 import { PeerbinError } from '../../errors.ts'
+import type { EntryRecords } from '../../metadata-store.ts'
 import type { EntryId, UserId } from '../../types.ts'
 import { byBytes, foldersAbove, insideOf, placeOf } from '../entry-rules.ts'
 import type { PathRow, State } from './state.ts'
@@ -53,18 +54,27 @@ export const isBlocked = (state: State, owner: UserId, path: string): boolean =>
   return foldersAbove(path).some((folder) => findPath(state, owner, folder)?.entry !== undefined)
 }
 
+const hasUnexpired = (state: State, owner: UserId, folder: string, now: number): boolean =>
+  [...state.entries.values()].some(
+    (row) =>
+      !row.isDeleted &&
+      row.owner === owner &&
+      placeOf(row.path).key.startsWith(insideOf(folder)) &&
+      (row.expiresAt === null || row.expiresAt > now)
+  )
+
 export function listFolders(
   state: State,
-  request: { owner: UserId; folder?: string | undefined; after?: string | undefined; limit: number }
+  { owner, folder, after, limit, now }: Parameters<EntryRecords['listFolders']>[0]
 ): string[] {
-  const { owner, folder, after, limit } = request
   const from = after === undefined ? undefined : placeOf(after).key
   return [...(state.paths.get(owner) ?? [])]
     .filter(
       ([key, row]) =>
         row.entry === undefined &&
         placeOf(row.path).folder === insideOf(folder) &&
-        (from === undefined || byBytes(key, from) > 0)
+        (from === undefined || byBytes(key, from) > 0) &&
+        (now === undefined || hasUnexpired(state, owner, row.path, now))
     )
     .toSorted(([a], [b]) => byBytes(a, b))
     .slice(0, limit)

@@ -5,7 +5,7 @@ import { isFailed, versionsOf } from './entries.ts'
 import { releasePath } from './entry-paths.ts'
 import { copiesOf } from './state.ts'
 import type { EntryRow, State, VersionRow } from './state.ts'
-import { deleteEntry, hasContent, tell } from './versions.ts'
+import { endEntry, hasContent, tell } from './versions.ts'
 
 type Times = Parameters<EntryRecords['settleEntries']>[0]
 
@@ -23,7 +23,7 @@ function expireEntries(state: State, { now, graceMs }: Times, limit: number): nu
     .filter((row) => !row.isDeleted && row.expiresAt !== null && row.expiresAt <= now)
     .toSorted((a, b) => (a.expiresAt ?? 0) - (b.expiresAt ?? 0) || byBytes(a.id, b.id))
     .slice(0, limit)
-  for (const { id } of over) deleteEntry(state, { id, now, graceMs })
+  for (const row of over) endEntry(state, row, { now, graceMs, isExpired: true })
   return over.length
 }
 

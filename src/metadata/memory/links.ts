@@ -20,6 +20,7 @@ import {
   refusalOf,
   standingOf
 } from '../claim-rules.ts'
+import { noteLink } from './event-notes.ts'
 import type { ClaimRow, LinkRow, State } from './state.ts'
 
 type Request<Name extends 'findClaim' | 'releaseClaim' | 'revokeLink'> = Parameters<LinkRecords[Name]>[0]
@@ -68,6 +69,7 @@ export function claimLink(state: State, request: ClaimRequest): Claim {
   }
   link.record.claimed++
   link.claims.set(claimHash, claim)
+  noteLink(state, link, { type: 'link.redeemed', at: now })
   return answer(state, link, claim, now)
 }
 
@@ -104,7 +106,10 @@ export function releaseClaim(state: State, { tokenHash, claimHash }: Request<'re
   return true
 }
 
-export function revokeLink(state: State, { tokenHash, deleteHash, now }: Request<'revokeLink'>): LinkRecord {
+export function revokeLink(
+  state: State,
+  { tokenHash, deleteHash, now, by }: Request<'revokeLink'>
+): LinkRecord {
   const link = state.links.get(tokenHash)
   if (link === undefined) throw new PeerbinError('link-unknown')
   if (!sameHash(link.deleteHash, deleteHash)) throw new PeerbinError('delete-forbidden')
@@ -115,6 +120,7 @@ export function revokeLink(state: State, { tokenHash, deleteHash, now }: Request
       claim.leaseUntil = Math.min(claim.leaseUntil, now)
       Object.assign(claim, leaseEnded(claim))
     }
+    noteLink(state, link, { type: 'file.unshared', at: now, by })
   }
   return { ...link.record }
 }

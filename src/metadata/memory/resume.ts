@@ -89,7 +89,7 @@ export function listUploadChunks(
   limit: number
 ): Array<FileChunk & { index: number; copies: CopyRecord[] }> {
   const upload = state.uploads.get(id)
-  if (upload?.opened?.plan === undefined) return []
+  if (upload?.opened === undefined) return []
   return [...upload.pieces]
     .filter(([index]) => index >= Math.max(0, from))
     .toSorted(([a], [b]) => a - b)

@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from 'node:util'
 import type { CreateKey, CreateSession, SessionRecords } from '../../account-store.ts'
 import { PeerbinError } from '../../errors.ts'
 import type { ActiveSession, SecretHash, SessionId, SessionRecord, UserId } from '../../types.ts'
+import type { SessionEnd } from '../event-facts.ts'
+import { noteSession } from './event-notes.ts'
 import { byText } from './state.ts'
 import type { SessionRow, State, UserRow } from './state.ts'
 
@@ -19,9 +21,16 @@ const newestFirst = (a: SessionRow, b: SessionRow): number =>
 const of = (state: State, user: UserId): SessionRow[] =>
   [...state.sessions.values()].filter(({ record }) => record.user === user).toSorted(newestFirst)
 
-function end(row: SessionRow, now: number): void {
+interface End {
+  now: number
+  by?: UserId | undefined
+  reason: SessionEnd
+}
+
+function end(state: State, row: SessionRow, { now, by, reason }: End): void {
   row.ended = true
   row.overAt = now
+  noteSession(state, row, { at: now, by, reason })
 }
 
 /** False when there is one with that id or text. */
@@ -32,7 +41,9 @@ export function addSession(
   const texts = [...state.sessions.values()].map((row) => row.secretHash)
   if (state.sessions.has(session.id) || (secretHash !== null && texts.includes(secretHash))) return false
   const record = { ...session, scopes: [...session.scopes], lastUsedAt: session.createdAt }
-  state.sessions.set(session.id, { record, ended: false, overAt: session.expiresAt, secretHash })
+  const row = { record, ended: false, overAt: session.expiresAt, secretHash }
+  state.sessions.set(session.id, row)
+  noteSession(state, row, { at: session.createdAt, by: session.user })
   return true
 }
 
@@ -57,7 +68,8 @@ export function createSession(state: State, request: CreateSession): SessionReco
   const running = of(state, user).filter(
     (each) => each.record.kind === 'session' && runs(each, session.createdAt)
   )
-  for (const old of running.slice(sessionsMax, 2 * sessionsMax)) end(old, session.createdAt)
+  for (const old of running.slice(sessionsMax, 2 * sessionsMax))
+    end(state, old, { now: session.createdAt, by: user, reason: 'too-many' })
   return inserted(state, session.id)
 }
 
@@ -104,20 +116,27 @@ export const listSessions = (state: State, user: UserId, now: number, limit: num
     .slice(0, limit)
     .map(recordOf)
 
-export function endSession(state: State, { id, user, now }: Request<'endSession'>): boolean {
+export function endSession(state: State, { id, user, now, by }: Request<'endSession'>): boolean {
   const row = state.sessions.get(id)
   if (row === undefined) throw new PeerbinError('session-unknown')
   if (user !== undefined && user !== row.record.user) throw new PeerbinError('permission-denied')
   if (!runs(row, now)) return false
-  end(row, now)
+  end(state, row, { now, by, reason: 'ended' })
   return true
 }
 
-export function endSessions(state: State, { user, except, keys, now }: Request<'endSessions'>): number {
+export const endSessions = (state: State, request: Request<'endSessions'>): number =>
+  endOfUser(state, request, 'ended')
+
+export function endOfUser(
+  state: State,
+  { user, except, keys, now, by }: Request<'endSessions'>,
+  reason: SessionEnd
+): number {
   const ending = of(state, user).filter(
     (row) => runs(row, now) && (keys || row.record.kind === 'session') && row.record.id !== except
   )
-  for (const row of ending) end(row, now)
+  for (const row of ending) end(state, row, { now, by, reason })
   return ending.length
 }
 
@@ -126,6 +145,6 @@ export function endAllSessions(state: State, now: number, limit: number): number
     .filter(({ ended, record }) => !ended && record.kind === 'session')
     .toSorted((a, b) => byText(a.record.id, b.record.id))
     .slice(0, limit)
-  for (const row of ending) end(row, now)
+  for (const row of ending) end(state, row, { now, reason: 'recovery' })
   return ending.length
 }

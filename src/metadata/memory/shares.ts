@@ -4,6 +4,7 @@ import { ENTRY_SHARES_MAX } from '../../protocol/limits.ts'
 import type { EntryId, SecretHash, ShareRecord } from '../../types.ts'
 import { nameOfPath } from '../entry-rules.ts'
 import { liveEntry } from './entries.ts'
+import { noteLink } from './event-notes.ts'
 import { byText, isLinkKnown } from './state.ts'
 import type { LinkRow, State } from './state.ts'
 import { addLink } from './uploads.ts'
@@ -13,7 +14,7 @@ type Shared = Awaited<ReturnType<EntryRecords['shareEntry']>>
 
 export function shareEntry(
   state: State,
-  { id, version: number, link, now }: Parameters<EntryRecords['shareEntry']>[0]
+  { id, version: number, link, now, by }: Parameters<EntryRecords['shareEntry']>[0]
 ): Shared {
   const row = liveEntry(state, id)
   const known = state.links.get(link.tokenHash)
@@ -28,7 +29,9 @@ export function shareEntry(
   file.linkRows++
   file.record.name = nameOfPath(row.path)
   const share = { entry: id, version: version.record.number }
-  return sharedOf(state, addLink(state, link, { file: file.record.id, now, share }))
+  const made = addLink(state, link, { file: file.record.id, now, share })
+  noteLink(state, made, { type: 'file.shared', at: now, by })
+  return sharedOf(state, made)
 }
 
 function sharedOf(state: State, { record, share }: LinkRow): Shared {

@@ -1,5 +1,6 @@
 /** Everything the memory store holds, and the few questions that several of its concepts ask. */
 
+import type { StoredEvent } from '../../events.ts'
 import type { StoredHistory } from '../../history.ts'
 import { digestOf } from '../../protocol/ids.ts'
 import type {
@@ -14,6 +15,7 @@ import type {
 import type {
   ChunkId,
   EntryId,
+  EventStream,
   FileId,
   FileRecord,
   Generation,
@@ -33,7 +35,9 @@ import type {
   UserRecord,
   VersionRecord
 } from '../../types.ts'
+import type { WebhookId } from '../../webhooks.ts'
 import type { StoredClaim } from '../claim-rules.ts'
+import type { WebhookRow } from './webhooks.ts'
 
 export interface ChunkRow {
   generation: Generation
@@ -60,6 +64,15 @@ export interface Piece {
   chunk: ChunkId
   sizeBytes: number
   generation: Generation
+}
+
+/** A chunk that a user has stored before the file it is for; one reference on it. */
+export interface BlockRow {
+  sizeBytes: number
+  generation: Generation
+  /** Otherwise it is only reserved, and nobody's yet. */
+  isStaged: boolean
+  expiresAt: number
 }
 
 export interface UploadRow {
@@ -162,6 +175,14 @@ export interface PathRow {
   children: number
 }
 
+/** Events of one stream. */
+export interface StreamRow {
+  /** Number of the newest ever. */
+  last: number
+  /** Those that are kept, in order and without a gap. */
+  events: StoredEvent[]
+}
+
 export interface State {
   term: Term
   generation: Generation
@@ -174,6 +195,7 @@ export interface State {
   orders: Map<PeerId, Map<ChunkId, Generation>>
   uploads: Map<UploadId, UploadRow>
   files: Map<FileId, FileRow>
+  blocks: Map<SpaceKey, Map<ChunkId, BlockRow>>
   entries: Map<EntryId, EntryRow>
   /** By key. */
   paths: Map<UserId, Map<string, PathRow>>
@@ -186,6 +208,13 @@ export interface State {
   /** In order of `seq`. */
   history: Map<HistoryId, StoredHistory>
   historySeq: number
+  /** In order of `seq`: the same that stand in the streams. */
+  events: StoredEvent[]
+  eventSeq: number
+  /** Greatest `seq` that was forgotten. */
+  eventsGone: number
+  streams: Map<EventStream, StreamRow>
+  webhooks: Map<WebhookId, WebhookRow>
 }
 
 export const emptyState = (): State => ({
@@ -200,6 +229,7 @@ export const emptyState = (): State => ({
   orders: new Map(),
   uploads: new Map(),
   files: new Map(),
+  blocks: new Map(),
   entries: new Map(),
   paths: new Map(),
   links: new Map(),
@@ -208,7 +238,12 @@ export const emptyState = (): State => ({
   sessions: new Map(),
   invites: new Map(),
   history: new Map(),
-  historySeq: 0
+  historySeq: 0,
+  events: [],
+  eventSeq: 0,
+  eventsGone: 0,
+  streams: new Map(),
+  webhooks: new Map()
 })
 
 export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

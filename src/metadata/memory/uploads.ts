@@ -23,9 +23,11 @@ import type {
   UploadId,
   UploadWriter
 } from '../../types.ts'
+import { BLOCKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
 import { ABANDONED_PIECES_MAX } from '../limits.ts'
+import { releaseStaged } from './staged.ts'
 import { dropPage } from './garbage.ts'
-import { NO_SPACE, usedSpace } from './space.ts'
+import { NO_SPACE, stagedBytes, usedSpace } from './space.ts'
 import { addOrder, byDigest, byText, copiesOf, isLinkKnown, isRetired } from './state.ts'
 import { addFailure, addVersion } from './versions.ts'
 import type { ChunkRow, LinkRow, State, UploadRow } from './state.ts'
@@ -33,9 +35,9 @@ import type { ChunkRow, LinkRow, State, UploadRow } from './state.ts'
 export function openUpload(state: State, upload: OpenUpload): void {
   const known = state.uploads.get(upload.id)
   if (known === undefined) {
-    const { key, bytes, bytesMax } = upload.space ?? NO_SPACE
-    if (bytesMax !== undefined && usedSpace(state, key) + bytes > bytesMax)
-      throw new PeerbinError('space-full')
+    const { key, bytes, bytesMax, fromBlocks = false } = upload.space ?? NO_SPACE
+    const used = usedSpace(state, key) - (fromBlocks ? stagedBytes(state, key) : 0)
+    if (bytesMax !== undefined && used + bytes > bytesMax) throw new PeerbinError('space-full')
     const opened = structuredClone(upload)
     state.uploads.set(upload.id, newRow(opened))
   } else if (known.state !== 'open') throw new PeerbinError('upload-closed')
@@ -83,16 +85,26 @@ export function reserveChunk(state: State, request: ReserveChunk): Reservation {
     (known?.state === 'live' && known.sizeBytes !== sizeBytes)
   if (conflict) throw new PeerbinError('upload-conflict')
   upload.opened.expiresAt = Math.max(upload.opened.expiresAt, request.expiresAt)
-  const chunk = known?.state === 'live' ? known : revive(state, request, known)
+  const chunk = piece !== undefined && known !== undefined ? known : addReference(state, request)
   if (piece === undefined) {
-    chunk.refs++
     upload.pieces.set(request.index, { chunk: id, sizeBytes, generation: chunk.generation })
   }
   return { generation: chunk.generation, copies: copiesOf(chunk) }
 }
 
-/** A new life for a chunk that is new or condemned. */
-function revive(state: State, request: ReserveChunk, known: ChunkRow | undefined): ChunkRow {
+/** One more on a chunk, which gets a new life where it is new or condemned. */
+export function addReference(state: State, request: Pick<ReserveChunk, 'chunk' | 'sizeBytes'>): ChunkRow {
+  const known = state.chunks.get(request.chunk)
+  const chunk = known?.state === 'live' ? known : revive(state, request, known)
+  chunk.refs++
+  return chunk
+}
+
+function revive(
+  state: State,
+  request: Pick<ReserveChunk, 'chunk' | 'sizeBytes'>,
+  known: ChunkRow | undefined
+): ChunkRow {
   state.generation = (state.generation + 1) as Generation
   const chunk: ChunkRow = {
     generation: state.generation,
@@ -165,6 +177,8 @@ export function commitUpload(state: State, commit: CommitUpload): CommittedFile 
   const shared = { space: space.key, isCounted: true, graced: 0, pieces: upload.pieces }
   state.files.set(id, { record, ...shared, links, linkRows: links })
   if (link !== undefined) addLink(state, link, { file: id, now: uploadedAt })
+  if (commit.fromBlocks === true)
+    releaseStaged(state, space.key, upload.pieces, { from: 0, limit: BLOCKS_PER_PAGE_MAX })
   close(state, upload, 'committed')
   upload.pieces = new Map() // they are the file's now
   upload.file = id

@@ -3,7 +3,8 @@ import type { CreateUser, StoredUser, UserRecords, UsersPage } from '../../accou
 import { PeerbinError } from '../../errors.ts'
 import type { SessionRecord, UserId, UserRecord } from '../../types.ts'
 import { USERS_SCANNED_MAX } from '../limits.ts'
-import { addSession, endSessions } from './sessions.ts'
+import { noteAccount } from './event-notes.ts'
+import { addSession, endOfUser } from './sessions.ts'
 import type { State, UserRow } from './state.ts'
 
 type Request<Name extends keyof UserRecords> = Parameters<UserRecords[Name]>[0]
@@ -94,7 +95,7 @@ export const hasAdmin = (state: State): boolean =>
 
 export function changeUser(
   state: State,
-  { id, name, role, state: next, quotaBytes, now }: Request<'changeUser'>
+  { id, name, role, state: next, quotaBytes, now, by }: Request<'changeUser'>
 ): UserRecord {
   const row = rowOf(state, id)
   const changed: UserRecord = {
@@ -108,20 +109,22 @@ export function changeUser(
     throw new PeerbinError('name-taken')
   const others = [...state.users.values()].filter((other) => other !== row && isAdmin(other.record))
   if (isAdmin(row.record) && !isAdmin(changed) && others.length === 0) throw new PeerbinError('last-admin')
+  const before = row.record
   row.record = changed
   row.nameKey = name?.nameKey ?? row.nameKey
-  if (changed.state === 'disabled') endSessions(state, { user: id, keys: false, now })
+  noteAccount(state, before, changed, { at: now, by })
+  if (changed.state === 'disabled') endOfUser(state, { user: id, keys: false, now, by }, 'disabled')
   return recordOf(row)
 }
 
 export function replacePassword(
   state: State,
-  { user, from, to, keep, keys, now }: Request<'replacePassword'>
+  { user, from, to, keep, keys, now, by }: Request<'replacePassword'>
 ): boolean {
   const row = rowOf(state, user)
   if (isDeepStrictEqual(row.password, to)) return true
   if (from !== undefined && !isDeepStrictEqual(row.password, from)) return false
   row.password = { ...to }
-  endSessions(state, { user, except: keep, keys, now })
+  endOfUser(state, { user, except: keep, keys, now, by }, 'password')
   return true
 }

@@ -9,9 +9,10 @@ import type {
 } from '../../metadata-store.ts'
 import { ENTRY_VERSIONS_MAX } from '../../protocol/limits.ts'
 import type { EntryId, EntryRecord, FileRecord, UserId, VersionRecord } from '../../types.ts'
-import { placesFor } from '../entry-rules.ts'
+import { placesFor, versionConflict } from '../entry-rules.ts'
 import { isFailed, liveEntry, recordOf, versionsOf } from './entries.ts'
 import { claimPath, findPath, isBlocked, releasePath } from './entry-paths.ts'
+import { noteFile } from './event-notes.ts'
 import { endLink } from './links.ts'
 import { leaseEnded } from '../claim-rules.ts'
 import { byText } from './state.ts'
@@ -72,18 +73,34 @@ export const hasContent = (row: EntryRow): boolean => {
   return shown !== undefined && !isFailed(shown)
 }
 
+/** @throws `version-conflict` unless it is as its sender knows it; `path-conflict` */
+function checkBase(
+  state: State,
+  { base, baseEntry, user, path }: CommitEntry,
+  known: EntryRow | undefined
+): void {
+  if (base === undefined) return
+  const at = findPath(state, user, path)
+  if (at !== undefined && at.entry === undefined) throw new PeerbinError('path-conflict')
+  const current = known !== undefined && hasContent(known) ? known.shown : 0
+  const isSame = baseEntry === undefined || known?.id === baseEntry
+  if (base === 0 ? current !== 0 : known?.shown !== base || !isSame) throw versionConflict(current)
+}
+
 /** Refused before anything has changed. */
 export function addVersion(state: State, entry: CommitEntry, file: FileRecord): VersionRef {
-  const { id, user, path, expiresAt, onlyNew = false, attempts = 1, graceMs = 0 } = entry
+  const { id, user, path, expiresAt, onlyNew = false, attempts = 1, graceMs = 0, by = user } = entry
   const now = file.uploadedAt
   const before = entryAt(state, user, path)
   const isOver = before !== undefined && before.expiresAt !== null && before.expiresAt <= now
+  checkBase(state, entry, isOver ? undefined : before)
   if (isOver && state.entries.has(id)) throw new PeerbinError('upload-conflict')
   // one whose time has come is gone, whether or not that was noticed
-  if (isOver) deleteEntry(state, { id: before.id, now, graceMs })
+  if (isOver) endEntry(state, before, { now, graceMs, isExpired: true })
   const known = isOver ? undefined : before
   if (known !== undefined && onlyNew && hasContent(known)) throw new PeerbinError('path-taken')
   const row = known ?? makeEntry(state, id, user, path, now)
+  const type = hasContent(row) ? 'file.edited' : 'file.added'
   const number = row.last + 1
   forgetFailures(row, number)
   const { metadata = file.metadata } = entry
@@ -91,7 +108,8 @@ export function addVersion(state: State, entry: CommitEntry, file: FileRecord): 
   row.shown = number
   row.changedAt = Math.max(row.changedAt, now)
   if (expiresAt !== undefined) row.expiresAt = expiresAt
-  limitVersions(state, row, now + graceMs)
+  limitVersions(state, row, { now, graceMs, by })
+  noteFile(state, row, { type, at: now, by })
   tell(state, row, number, now)
   return { entry: row.id, version: number }
 }
@@ -103,11 +121,25 @@ function forgetFailures(row: EntryRow, below: number): number {
   return over.length
 }
 
-/** Lets the oldest go of those that are too many. @param dropAt undefined: only records of failures, since a failure costs nothing that was stored */
-function limitVersions(state: State, row: EntryRow, dropAt?: number): void {
+/** When, how long content is kept for those who are reading it, and who did it. */
+interface Ending {
+  now: number
+  graceMs: number
+  by?: UserId | undefined
+}
+
+/** Lets the oldest go of those that are too many. @param ending undefined: only records of failures, since a failure costs nothing that was stored */
+function limitVersions(state: State, row: EntryRow, ending?: Ending): void {
   for (const version of versionsOf(row).slice(ENTRY_VERSIONS_MAX, 2 * ENTRY_VERSIONS_MAX))
-    if (version.record.number !== row.shown && (dropAt !== undefined || isFailed(version)))
-      dropVersion(state, row, version, dropAt ?? 0)
+    if (version.record.number !== row.shown)
+      if (isFailed(version)) dropVersion(state, row, version, 0)
+      else if (ending !== undefined) removeVersion(state, row, version, ending)
+}
+
+/** As dropVersion, and says so. */
+function removeVersion(state: State, row: EntryRow, version: VersionRow, { now, graceMs, by }: Ending): void {
+  noteFile(state, row, { type: 'version.removed', at: now, by, version: version.record.number })
+  dropVersion(state, row, version, now + graceMs)
 }
 
 export function tell(state: State, row: EntryRow, number: number, at: number): void {
@@ -115,7 +147,8 @@ export function tell(state: State, row: EntryRow, number: number, at: number): v
   if (version === undefined) return
   const { file, sizeBytes, status, code, attempts } = version.record
   const { owner, id: entry, path } = row
-  noteStatus(state, { owner, entry, version: number, path, file, sizeBytes, status, code, attempts, at })
+  const told = { owner, entry, version: number, path, file, sizeBytes, status, code, attempts, at }
+  noteStatus(state, row, told)
 }
 
 /** An upload that failed, where it would have gone; nothing where nothing can be. */
@@ -154,7 +187,7 @@ function uncount(file: FileRow): void {
 
 export function restoreVersion(
   state: State,
-  { id, version, now, graceMs }: Request<'restoreVersion'>
+  { id, version, now, graceMs, by }: Request<'restoreVersion'>
 ): EntryRecord {
   const row = liveEntry(state, id)
   const from = row.versions.get(version)
@@ -169,7 +202,8 @@ export function restoreVersion(
   file.linkRows++
   row.shown = number
   row.changedAt = now
-  limitVersions(state, row, now + graceMs)
+  limitVersions(state, row, { now, graceMs, by })
+  noteFile(state, row, { type: 'file.edited', at: now, by })
   return recordOf(row)
 }
 
@@ -182,18 +216,21 @@ export function contentFile(state: State, { record }: VersionRow) {
 
 export function deleteVersion(
   state: State,
-  { id, version: number, now, graceMs }: Request<'deleteVersion'>
+  { id, version: number, now, graceMs, by }: Request<'deleteVersion'>
 ): EntryRecord | undefined {
   const row = liveEntry(state, id)
   const version = row.versions.get(number)
   if (version === undefined || version.dropAt !== undefined) throw new PeerbinError('version-unknown')
   if (versionsOf(row).length === 1) {
-    deleteEntry(state, { id, now, graceMs })
+    endEntry(state, row, { now, graceMs, by })
     return undefined
   }
-  dropVersion(state, row, version, now + graceMs)
-  if (number === row.shown) row.shown = nextShown(row)
+  removeVersion(state, row, version, { now, graceMs, by })
   row.changedAt = now
+  if (number === row.shown) {
+    row.shown = nextShown(row)
+    noteFile(state, row, { type: 'file.edited', at: now, by })
+  }
   return recordOf(row)
 }
 
@@ -203,12 +240,15 @@ function nextShown(row: EntryRow): number {
   return (left.find((each) => !isFailed(each)) ?? left[0])?.record.number ?? 0
 }
 
-export function pruneVersions(state: State, { id, keep, now, graceMs }: Request<'pruneVersions'>): number {
+export function pruneVersions(
+  state: State,
+  { id, keep, now, graceMs, by }: Request<'pruneVersions'>
+): number {
   const row = liveEntry(state, id)
   const stored = versionsOf(row).filter((each) => !isFailed(each))
   const kept = stored.filter(({ record }, i) => i < keep || record.number === row.shown)
   const over = stored.filter((each) => !kept.includes(each))
-  for (const each of over) dropVersion(state, row, each, now + graceMs)
+  for (const each of over) removeVersion(state, row, each, { now, graceMs, by })
   const oldest = kept.at(-1)?.record.number ?? 0
   if (over.length > 0) row.changedAt = now
   return over.length + forgetFailures(row, oldest)
@@ -216,13 +256,26 @@ export function pruneVersions(state: State, { id, keep, now, graceMs }: Request<
 
 export function deleteEntry(
   state: State,
-  { id, now, graceMs }: Request<'deleteEntry'>
+  { id, version, now, graceMs, by }: Request<'deleteEntry'>
 ): Awaited<ReturnType<EntryRecords['deleteEntry']>> {
   const row = state.entries.get(id)
   if (row === undefined) throw new PeerbinError('file-unknown')
-  if (row.isDeleted) return { deleted: false, owner: row.owner, links: revokedShares(state, id) }
+  const deleted = !row.isDeleted
+  if (deleted && version !== undefined && version !== row.shown) throw versionConflict(row.shown)
+  if (deleted) endEntry(state, row, { now, graceMs, by })
+  return { deleted, owner: row.owner, links: revokedShares(state, id) }
+}
+
+/** Ends one that lives. */
+export function endEntry(
+  state: State,
+  row: EntryRow,
+  { now, graceMs, by, isExpired = false }: Ending & { isExpired?: boolean }
+): void {
+  const { id } = row
   row.isDeleted = true
   row.endedAt = now
+  noteFile(state, row, { type: isExpired ? 'file.expired' : 'file.removed', at: now, by })
   releasePath(state, row.owner, row.path)
   const links = [...state.links.values()].filter(
     ({ share, record }) => share?.entry === id && (record.state === 'live' || record.state === 'suspended')
@@ -238,7 +291,6 @@ export function deleteEntry(
     }
   }
   for (const version of versionsOf(row)) dropVersion(state, row, version, now + graceMs)
-  return { deleted: true, owner: row.owner, links: revokedShares(state, id) }
 }
 
 const revokedShares = (state: State, id: EntryId) =>
@@ -253,6 +305,7 @@ export function adoptVersion(state: State, entry: AdoptEntry, file: FileRecord):
   const known = state.entries.get(id)
   const itself = known !== undefined && !known.isDeleted && known.owner === user ? known : undefined
   const row = itself ?? entryAt(state, user, path) ?? adoptEntry(state, entry, file)
+  const type = hasContent(row) ? 'file.edited' : 'file.added'
   const number = row.versions.has(version) || version <= 0 ? row.last + 1 : version
   put(row, { ...contentOf(file), number, status: 'cached', attempts: 1 })
   const shown = row.versions.get(row.shown)?.record
@@ -264,6 +317,7 @@ export function adoptVersion(state: State, entry: AdoptEntry, file: FileRecord):
   row.shown = number
   row.changedAt = Math.max(row.changedAt, file.uploadedAt)
   row.expiresAt = expiresAt
+  noteFile(state, row, { type, at: state.time })
 }
 
 /** At its path, or beside it where that cannot be; under its id, or the file's where that is taken. */

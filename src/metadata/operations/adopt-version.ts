@@ -7,7 +7,9 @@ import { uuidBytes } from '../columns.ts'
 import { placesFor } from '../entry-rules.ts'
 import type { Schema } from '../schema.ts'
 import { LIVE } from './chunks.ts'
+import { readNumber } from './counters.ts'
 import { laterOf } from './entries.ts'
+import { noteFile } from './event-notes.ts'
 import { isBlocked } from './paths.ts'
 import { FAILED, entryAt, insertVersion } from './versions.ts'
 import type { Content } from './versions.ts'
@@ -63,6 +65,10 @@ export async function adoptVersion(db: Kysely<Schema>, adopt: AdoptEntry, file: 
     })
     .where('id', '=', entry)
     .execute()
+  // whoever listed the files while they were being found learns of those that came later
+  const at = await readNumber(db, 'time')
+  const type = before.stored === 0 ? 'file.added' : 'file.edited'
+  if (isNewer) await noteFile(db, entry, { type, at })
 }
 
 /** The newest that failed after a version; 0: none did. */

@@ -33,15 +33,16 @@ export async function addReference(
   throw new PeerbinError('busy', 'a chunk changed too often while it was reserved')
 }
 
-/** Adds one reference to a chunk that is live and answers its generation; undefined for another. @throws `upload-conflict` */
+/** Adds references to a chunk that is live and answers its generation; undefined for another. @throws `upload-conflict` */
 export async function countReference(
   db: Kysely<Schema>,
   digest: Uint8Array,
-  size: number
+  size: number,
+  by = 1
 ): Promise<number | undefined> {
   const counted = await db
     .updateTable('chunks')
-    .set((eb) => ({ refs: eb('refs', '+', 1) }))
+    .set((eb) => ({ refs: eb('refs', '+', by) }))
     .where('digest', '=', digest)
     .where('state', '=', LIVE)
     .returning(['generation', 'size'])

@@ -15,6 +15,7 @@ import {
 import type { StoredClaim } from '../claim-rules.ts'
 import { decodeProgress, encodeProgress, hashBytes, hashOf } from '../columns.ts'
 import type { ClaimsTable, LinksTable, Schema } from '../schema.ts'
+import { noteLink } from './event-notes.ts'
 import { fileOfLink, linkRecordOf, locksOf, readLink } from './links.ts'
 
 /** A report is computed from a row and written over that row only; another one can come between. */
@@ -84,7 +85,11 @@ export async function claimLink(db: Kysely<Schema>, request: ClaimRequest): Prom
     reports: []
   }
   const isMade = await insertClaim(db, claim)
-  if (isMade) return await answer(db, linkRecordOf(taken), claim, now)
+  if (isMade) {
+    const link = linkRecordOf(taken)
+    await noteLink(db, taken, link, { type: 'link.redeemed', at: now })
+    return await answer(db, link, claim, now)
+  }
   await giveBackSlot(db, request.tokenHash)
   return await findClaim(db, request)
 }

@@ -3,8 +3,10 @@ import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
 import type { CommitEntry, CommitUpload, CommittedFile, NewLink, VersionRef } from '../../metadata-store.ts'
 import type { FileRecord } from '../../types.ts'
+import { BLOCKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
 import { decodeOpened, encodeMetadata, encodePassword, entryOf, hashBytes, uuidBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
+import { releaseStaged } from './blocks.ts'
 import { readNumber } from './counters.ts'
 import { getFile } from './files.ts'
 import { lacksCopies } from './lacking.ts'
@@ -76,6 +78,8 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new PeerbinError('upload-conflict')
   await changeSpace(db, closed.space, commit.sizeBytes - closed.reserved)
   if (commit.link !== undefined) await insertLink(db, commit.link, commit)
+  if (commit.fromBlocks === true)
+    await releaseStaged(db, closed.space, { holder: closed.holder, from: 0, limit: BLOCKS_PER_PAGE_MAX })
   const became = commit.entry && (await makeVersion(db, commit.entry, commit))
   return { ...(await fileThere(db, commit)), ...became }
 }

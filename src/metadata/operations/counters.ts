@@ -8,7 +8,7 @@ import type { Schema } from '../schema.ts'
 /** Next number of a counter, or the last of the next `by`; never given out again. */
 export async function nextNumber(
   db: Kysely<Schema>,
-  counter: 'generation' | 'holder' | 'name' | 'history',
+  counter: 'generation' | 'holder' | 'name' | 'history' | 'events' | 'streams',
   by = 1
 ): Promise<number> {
   const { value } = await db
@@ -22,7 +22,7 @@ export async function nextNumber(
 
 export async function readNumber(
   db: Kysely<Schema>,
-  counter: 'generation' | 'term' | 'time' | 'history'
+  counter: 'generation' | 'term' | 'time' | 'history' | 'events' | 'events_gone'
 ): Promise<number> {
   const row = await db.selectFrom('meta').select('value').where('key', '=', counter).executeTakeFirstOrThrow()
   return row.value
@@ -31,7 +31,7 @@ export async function readNumber(
 /** Lifts a counter to at least this; it never goes down. */
 export async function raiseNumber(
   db: Kysely<Schema>,
-  counter: 'generation' | 'term',
+  counter: 'generation' | 'term' | 'events_gone',
   atLeast: number
 ): Promise<void> {
   await db

@@ -16,10 +16,13 @@ import {
   userOf,
   uuidBytes
 } from '../columns.ts'
-import { placeOf } from '../entry-rules.ts'
+import { placeOf, versionConflict } from '../entry-rules.ts'
 import type { EntriesTable, FilesTable, Schema, VersionsTable } from '../schema.ts'
 import { LIVE } from './chunks.ts'
+import { changeData } from '../event-facts.ts'
+import { noteFile } from './event-notes.ts'
 import { claimPath, findPath, isBlocked, releasePath } from './paths.ts'
+import { whyNotChanged } from './preconditions.ts'
 
 type Content = Pick<
   Selectable<FilesTable>,
@@ -228,9 +231,10 @@ export async function listVersions(
 
 export async function moveEntry(
   db: Kysely<Schema>,
-  { id, path, now }: Parameters<EntryRecords['moveEntry']>[0]
+  { id, version, path, now, by }: Parameters<EntryRecords['moveEntry']>[0]
 ): Promise<EntryRecord> {
-  const { id: entry, owner, path: before } = await takeEntry(db, id)
+  const { id: entry, owner, path: before, shown } = await takeEntry(db, id)
+  if (version !== undefined && version !== shown) throw versionConflict(shown)
   if (path === before) return await readEntry(db, id)
   await releasePath(db, owner, before)
   await claimPath(db, owner, path, entry) // if it cannot be had, all of it is taken back
@@ -241,21 +245,23 @@ export async function moveEntry(
     .where('id', '=', entry)
     .where('state', '=', LIVE)
     .execute()
+  await noteFile(db, entry, { type: 'file.moved', at: now, by, more: { old_path: before } })
   return await readEntry(db, id)
 }
 
 export async function changeEntry(
   db: Kysely<Schema>,
-  { id, metadata, expiresAt, now }: Parameters<EntryRecords['changeEntry']>[0]
+  { id, version, metadata, expiresAt, now, by }: Parameters<EntryRecords['changeEntry']>[0]
 ): Promise<EntryRecord> {
   const changed = await db
     .updateTable('entries')
     .set({ changed_at: now, ...(expiresAt !== undefined && { expires_at: expiresAt }) })
     .where('id', '=', uuidBytes(id))
     .where('state', '=', LIVE)
-    .returning(['id', 'shown'])
+    .$if(version !== undefined, (query) => query.where('shown', '=', version ?? 0))
+    .returning(['id', 'shown', 'expires_at'])
     .executeTakeFirst()
-  if (changed === undefined) throw new PeerbinError('file-unknown')
+  if (changed === undefined) throw await whyNotChanged(db, uuidBytes(id))
   if (metadata !== undefined)
     await db
       .updateTable('versions')
@@ -263,6 +269,8 @@ export async function changeEntry(
       .where('entry', '=', changed.id)
       .where('number', '=', changed.shown)
       .execute()
+  const more = changeData({ metadata, expiresAt: changed.expires_at })
+  await noteFile(db, changed.id, { type: 'file.changed', at: now, by, more })
   return await readEntry(db, id)
 }
 

@@ -59,7 +59,7 @@ function scan(db: Kysely<Schema>, request: ListEntries, limit: number) {
 }
 
 /** Everything that begins with `inside`, which ends with a `/`, is before this. */
-const behindAll = (inside: string): string => `${inside.slice(0, -1)}0`
+export const behindAll = (inside: string): string => `${inside.slice(0, -1)}0`
 
 export async function listEntries(db: Kysely<Schema>, request: ListEntries): Promise<EntryPage> {
   const { limit } = request

@@ -2,14 +2,16 @@
 
 import { sql } from 'kysely'
 import type { Kysely, Selectable } from 'kysely'
-import { PeerbinError } from '../../errors.ts'
+import { PeerbinError, hasCode } from '../../errors.ts'
 import type { EntryRecords } from '../../metadata-store.ts'
 import { hashOf, userOf, uuidBytes } from '../columns.ts'
 import type { Schema, VersionsTable } from '../schema.ts'
 import type { UserId } from '../../types.ts'
 import { LIVE } from './chunks.ts'
+import { noteFile } from './event-notes.ts'
 import { revokeNow } from './links.ts'
 import { findPath, releasePath } from './paths.ts'
+import { whyNotChanged } from './preconditions.ts'
 import { changeSpace } from './space.ts'
 
 export const DELETED = sql<'deleted'>`'deleted'`
@@ -56,10 +58,14 @@ async function uncount(db: Kysely<Schema>, file: Uint8Array): Promise<void> {
 
 export async function deleteEntry(
   db: Kysely<Schema>,
-  { id, now, graceMs }: Parameters<EntryRecords['deleteEntry']>[0]
+  { id, version, now, graceMs, by }: Parameters<EntryRecords['deleteEntry']>[0]
 ): ReturnType<EntryRecords['deleteEntry']> {
   const entry = uuidBytes(id)
-  const deleted = await endEntry(db, entry, { now, graceMs })
+  const deleted = await endEntry(db, entry, { now, graceMs, version, by })
+  if (!deleted && version !== undefined) {
+    const why = await whyNotChanged(db, entry)
+    if (hasCode(why, 'version-conflict')) throw why
+  }
   return { deleted, owner: await ownerOf(db, entry), links: await revokedShares(db, entry) }
 }
 
@@ -70,11 +76,19 @@ async function ownerOf(db: Kysely<Schema>, entry: Uint8Array): Promise<UserId> {
   return userOf(known.owner)
 }
 
-/** False when it has ended already; with `isExpired` also when its time has not come, or no longer. */
+interface Ending {
+  now: number
+  graceMs: number
+  isExpired?: boolean
+  version?: number | undefined
+  by?: UserId | undefined
+}
+
+/** False when it has ended already; with `isExpired` also when its time has not come, or no longer, and with `version` when another one counts. */
 export async function endEntry(
   db: Kysely<Schema>,
   entry: Uint8Array,
-  { now, graceMs, isExpired = false }: { now: number; graceMs: number; isExpired?: boolean }
+  { now, graceMs, isExpired = false, version, by }: Ending
 ): Promise<boolean> {
   const deleted = await db
     .updateTable('entries')
@@ -82,9 +96,11 @@ export async function endEntry(
     .where('id', '=', entry)
     .where('state', '=', LIVE)
     .$if(isExpired, (query) => query.where('expires_at', '<=', now))
+    .$if(version !== undefined, (query) => query.where('shown', '=', version ?? 0))
     .returning(['owner', 'path'])
     .executeTakeFirst()
   if (deleted === undefined) return false
+  await noteFile(db, entry, { type: isExpired ? 'file.expired' : 'file.removed', at: now, by })
   await releasePath(db, deleted.owner, deleted.path)
   await revokeShares(db, entry, now)
   const versions = await db

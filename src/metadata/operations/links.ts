@@ -7,6 +7,7 @@ import type { FileId, FileRecord, LinkRecord, PasswordRecord, SecretHash } from 
 import type { Locks } from '../claim-rules.ts'
 import { decodePassword, fileOf, hashBytes, hashOf, uuidBytes } from '../columns.ts'
 import type { LinksTable, Schema } from '../schema.ts'
+import { noteLink } from './event-notes.ts'
 import { getFile } from './files.ts'
 
 export const linkRecordOf = (row: Selectable<LinksTable>): LinkRecord => ({
@@ -52,13 +53,15 @@ export async function findLink(db: Kysely<Schema>, tokenHash: SecretHash): Promi
 
 export async function revokeLink(
   db: Kysely<Schema>,
-  { tokenHash, deleteHash, now }: Parameters<LinkRecords['revokeLink']>[0]
+  { tokenHash, deleteHash, now, by }: Parameters<LinkRecords['revokeLink']>[0]
 ): Promise<LinkRecord> {
   const row = await readLink(db, tokenHash)
   if (row === undefined) throw new PeerbinError('link-unknown')
   if (!sameHash(hashOf(row.delete_hash), deleteHash)) throw new PeerbinError('delete-forbidden')
   const token = row.token
   const revoked = await revokeNow(db, token, now)
+  if (revoked !== undefined)
+    await noteLink(db, revoked, linkRecordOf(revoked), { type: 'file.unshared', at: now, by })
   return linkRecordOf(revoked ?? (await readLink(db, tokenHash)) ?? row)
 }
 

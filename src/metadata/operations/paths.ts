@@ -1,11 +1,13 @@
 /** Which paths of a user are taken: each is one row, so that of many who want one only one gets it, and no file is where a folder is. */
 
+import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
 import type { EntryRecords } from '../../metadata-store.ts'
 import { uuidBytes } from '../columns.ts'
 import { foldersAbove, insideOf, placeOf } from '../entry-rules.ts'
 import type { Schema } from '../schema.ts'
+import { LIVE } from './chunks.ts'
 
 /** Of an entry, in bytes. */
 type Id = Uint8Array
@@ -85,9 +87,17 @@ export async function isBlocked(db: Kysely<Schema>, owner: Id, path: string): Pr
   return false
 }
 
+/** Something in the folder of a row of `paths`, or below it, that has not expired: nearly always the first that is looked at. */
+const unexpiredBelow = (now: number) =>
+  sql<{
+    id: Uint8Array
+  }>`(select entries.id from entries where entries.owner = paths.owner and entries.state = ${LIVE}
+    and entries.folder >= paths.key || '/' and entries.folder < paths.key || '0'
+    and (entries.expires_at is null or entries.expires_at > ${now}))`
+
 export async function listFolders(
   db: Kysely<Schema>,
-  { owner, folder, after, limit }: Parameters<EntryRecords['listFolders']>[0]
+  { owner, folder, after, limit, now }: Parameters<EntryRecords['listFolders']>[0]
 ): Promise<string[]> {
   const rows = await db
     .selectFrom('paths')
@@ -96,6 +106,7 @@ export async function listFolders(
     .where('parent', '=', insideOf(folder))
     .where('entry', 'is', null)
     .$if(after !== undefined, (query) => query.where('key', '>', placeOf(after ?? '').key))
+    .$if(now !== undefined, (query) => query.where((eb) => eb.exists(unexpiredBelow(now ?? 0))))
     .orderBy('key')
     .limit(limit)
     .execute()

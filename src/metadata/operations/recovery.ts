@@ -6,7 +6,7 @@ import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
 import type { AdoptFile, NewLink, SpaceKey } from '../../metadata-store.ts'
 import type { ChunkId, PeerId } from '../../types.ts'
-import { chunkBytes, encodeMetadata, encodePassword, hashBytes, uuidBytes } from '../columns.ts'
+import { chunkBytes, encodeMetadata, encodePassword, hashBytes, pieceMark, uuidBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
 import { ATTEMPTS_MAX, LIVE, countReference } from './chunks.ts'
 import { findName, nextNumber, raiseNumber, readNumber } from './counters.ts'
@@ -30,7 +30,14 @@ export async function adoptFile(db: Kysely<Schema>, adopt: AdoptFile): Promise<b
     const generation = await adoptChunk(db, context, { digest, size, generation: least })
     await db
       .insertInto('pieces')
-      .values({ holder, idx: MANIFEST_INDEX + i, digest, generation, size })
+      .values({
+        holder,
+        idx: MANIFEST_INDEX + i,
+        digest,
+        generation,
+        size,
+        mark: pieceMark(spaceOf(adopt), MANIFEST_INDEX + i, digest)
+      })
       .execute()
     greatest = Math.max(greatest, generation)
   }

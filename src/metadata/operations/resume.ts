@@ -186,7 +186,6 @@ export async function listUploadChunks(
     .select('holder')
     .where('id', '=', uuidBytes(upload))
     .where('state', '=', OPEN)
-    .where('plan', 'is not', null)
     .executeTakeFirst()
   return row === undefined ? [] : await placedPage(db, row.holder, from, limit)
 }

@@ -7,7 +7,9 @@ import { PeerbinError } from '../../errors.ts'
 import { SCOPES } from '../../types.ts'
 import type { ActiveSession, SecretHash, SessionId, SessionRecord, UserId } from '../../types.ts'
 import { hashBytes, hashOf, sessionOf, userOf, uuidBytes } from '../columns.ts'
+import type { SessionEnd } from '../event-facts.ts'
 import type { Schema, SessionsTable } from '../schema.ts'
+import { noteSession } from './event-notes.ts'
 
 /** Words in the statement, so that partial indexes serve. */
 export const SESSION = sql<'session'>`'session'`
@@ -46,7 +48,7 @@ export const running =
 
 type NewSession = Omit<SessionRecord, 'lastUsedAt'> & { secretHash: SecretHash | null }
 
-/** False when there is one with that id or text. */
+/** False when there is one with that id or text; otherwise it has begun, and an event says so. */
 export async function insertSession(db: Kysely<Schema>, session: NewSession): Promise<boolean> {
   const inserted = await db
     .insertInto('sessions')
@@ -66,7 +68,10 @@ export async function insertSession(db: Kysely<Schema>, session: NewSession): Pr
     .onConflict((oc) => oc.doNothing())
     .returning('id')
     .executeTakeFirst()
-  return inserted !== undefined
+  if (inserted === undefined) return false
+  const row = await readSession(db, session.id)
+  if (row !== undefined) await noteSession(db, row, { at: row.created_at, by: session.user })
+  return true
 }
 
 /** So many of a user's keys have ended. */
@@ -138,7 +143,7 @@ export async function listSessions(
 
 export async function endSession(
   db: Kysely<Schema>,
-  { id, user, now }: Parameters<SessionRecords['endSession']>[0]
+  { id, user, now, by }: Parameters<SessionRecords['endSession']>[0]
 ): Promise<boolean> {
   const row = await readSession(db, id)
   if (row === undefined) throw new PeerbinError('session-unknown')
@@ -151,18 +156,20 @@ export async function endSession(
     .executeTakeFirst()
   if (ended.numUpdatedRows === 0n) return false
   if (row.kind === 'key') await countKeys(db, row.user_id, 1)
+  await noteSession(db, row, { at: now, by, reason: 'ended' })
   return true
 }
 
 export const endSessions = (
   db: Kysely<Schema>,
   request: Parameters<SessionRecords['endSessions']>[0]
-): Promise<number> => endOfUser(db, request)
+): Promise<number> => endOfUser(db, request, 'ended')
 
 /** Ends what runs of a user's, and answers how many. */
 export async function endOfUser(
   db: Kysely<Schema>,
-  { user, except, keys, now }: Parameters<SessionRecords['endSessions']>[0]
+  { user, except, keys, now, by }: Parameters<SessionRecords['endSessions']>[0],
+  reason: SessionEnd
 ): Promise<number> {
   const ended = await db
     .updateTable('sessions')
@@ -173,9 +180,11 @@ export async function endOfUser(
     .$if(except !== undefined, (query) =>
       query.where('id', '<>', except === undefined ? new Uint8Array(0) : uuidBytes(except))
     )
-    .returning('kind')
+    .returning(['id', 'user_id', 'kind', 'name', 'created_at'])
     .execute()
   await countKeys(db, uuidBytes(user), ended.filter(({ kind }) => kind === 'key').length)
+  const newestFirst = ended.toSorted((a, b) => b.created_at - a.created_at || Buffer.compare(b.id, a.id))
+  for (const row of newestFirst) await noteSession(db, row, { at: now, by, reason })
   return ended.length
 }
 
@@ -192,6 +201,9 @@ export async function endAllSessions(db: Kysely<Schema>, now: number, limit: num
         .orderBy('id')
         .limit(limit)
     )
-    .executeTakeFirst()
-  return Number(ended.numUpdatedRows)
+    .returning(['id', 'user_id', 'kind', 'name'])
+    .execute()
+  for (const row of ended.toSorted((a, b) => Buffer.compare(a.id, b.id)))
+    await noteSession(db, row, { at: now, reason: 'recovery' })
+  return ended.length
 }

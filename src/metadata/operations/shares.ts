@@ -11,6 +11,7 @@ import { nameOfPath } from '../entry-rules.ts'
 import type { Schema } from '../schema.ts'
 import { insertLink } from './commit.ts'
 import { takeEntry } from './entries.ts'
+import { noteLink } from './event-notes.ts'
 import { fileOfLink, linkRecordOf, readLink } from './links.ts'
 import { addUse, liveVersion } from './versions.ts'
 
@@ -18,7 +19,7 @@ type Shared = Awaited<ReturnType<EntryRecords['shareEntry']>>
 
 export async function shareEntry(
   db: Kysely<Schema>,
-  { id, version: number, link, now }: Parameters<EntryRecords['shareEntry']>[0]
+  { id, version: number, link, now, by }: Parameters<EntryRecords['shareEntry']>[0]
 ): Promise<Shared> {
   // whoever deletes it at the same moment finds the link, or this finds no entry
   const { id: entry, shown, path } = await takeEntry(db, id)
@@ -44,6 +45,7 @@ export async function shareEntry(
   await insertLink(db, link, { file: fileOf(version.file), uploadedAt: now, share })
   const made = await sharedBefore(db, entry, link)
   if (made === undefined) throw new PeerbinError('internal', 'a link was not made')
+  await noteLink(db, { ...share, file: version.file }, made.link, { type: 'file.shared', at: now, by })
   return made
 }
 

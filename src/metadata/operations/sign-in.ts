@@ -6,6 +6,7 @@ import { PeerbinError } from '../../errors.ts'
 import type { PasswordRecord, SessionId, SessionRecord, UserId } from '../../types.ts'
 import { encodePassword, uuidBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
+import { noteSession } from './event-notes.ts'
 import { SESSION, countKeys, insertSession, readSession, running, sessionRecordOf } from './sessions.ts'
 import { readUser } from './users.ts'
 
@@ -51,7 +52,7 @@ async function beActive(
 async function endOldest(db: Kysely<Schema>, user: UserId, keep: number, now: number): Promise<void> {
   const old = await db
     .selectFrom('sessions')
-    .select('id')
+    .select(['id', 'user_id', 'kind', 'name'])
     .where('user_id', '=', uuidBytes(user))
     .where('kind', '=', SESSION)
     .where(running(now))
@@ -60,8 +61,10 @@ async function endOldest(db: Kysely<Schema>, user: UserId, keep: number, now: nu
     .offset(keep)
     .limit(keep)
     .execute()
-  for (const { id } of old)
-    await db.updateTable('sessions').set({ ended: 1, over_at: now }).where('id', '=', id).execute()
+  for (const row of old) {
+    await db.updateTable('sessions').set({ ended: 1, over_at: now }).where('id', '=', row.id).execute()
+    await noteSession(db, row, { at: now, by: user, reason: 'too-many' })
+  }
 }
 
 export async function createKey(db: Kysely<Schema>, request: CreateKey): Promise<SessionRecord> {
@@ -78,7 +81,9 @@ export async function createKey(db: Kysely<Schema>, request: CreateKey): Promise
     .where('keys', '<', keysMax)
     .executeTakeFirst()
   const isCounted = counted.numUpdatedRows === 1n
-  if (isCounted && (await insertSession(db, { ...key, kind: 'key' }))) return await inserted(db, key.id)
+  if (isCounted && (await insertSession(db, { ...key, kind: 'key' }))) {
+    return await inserted(db, key.id)
+  }
   const made = await readSession(db, key.id)
   if (made === undefined)
     throw isCounted

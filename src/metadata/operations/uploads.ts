@@ -5,11 +5,12 @@ import type {
   OpenUpload,
   Reservation,
   ReserveChunk,
+  SpaceKey,
   UploadFailure,
   UploadSpace
 } from '../../metadata-store.ts'
 import type { Generation, UploadId } from '../../types.ts'
-import { chunkBytes, decodeOpened, encodeOpened, uploadOf, uuidBytes } from '../columns.ts'
+import { chunkBytes, decodeOpened, encodeOpened, pieceMark, uploadOf, uuidBytes } from '../columns.ts'
 import type { Opened } from '../columns.ts'
 import { ABANDONED_PIECES_MAX } from '../limits.ts'
 import type { Schema } from '../schema.ts'
@@ -56,11 +57,11 @@ export async function openUpload(db: Kysely<Schema>, upload: OpenUpload): Promis
 }
 
 /** Takes the row of an open upload, so that neither commit nor abandon comes between; answers its holder number. @param expiresAt not before this */
-async function openHolder(
+export async function openHolder(
   db: Kysely<Schema>,
   id: Uint8Array,
   expiresAt: number
-): Promise<{ holder: number; writer: string | null }> {
+): Promise<{ holder: number; writer: string | null; space: SpaceKey }> {
   const taken = await db
     .updateTable('uploads')
     .set((eb) => ({
@@ -69,7 +70,7 @@ async function openHolder(
     }))
     .where('id', '=', id)
     .where('state', '=', OPEN)
-    .returning(['holder', 'writer'])
+    .returning(['holder', 'writer', 'space'])
     .executeTakeFirst()
   if (taken !== undefined) return taken
   throw await whyNotOpen(db, id)
@@ -81,7 +82,7 @@ export async function whyNotOpen(db: Kysely<Schema>, id: Uint8Array): Promise<Pe
 }
 
 export async function reserveChunk(db: Kysely<Schema>, request: ReserveChunk): Promise<Reservation> {
-  const { holder, writer } = await openHolder(db, uuidBytes(request.upload), request.expiresAt)
+  const { holder, writer, space } = await openHolder(db, uuidBytes(request.upload), request.expiresAt)
   if (writer !== (request.writer ?? null))
     throw new PeerbinError('upload-conflict', 'somebody else writes it')
   const digest = chunkBytes(request.chunk)
@@ -97,7 +98,10 @@ export async function reserveChunk(db: Kysely<Schema>, request: ReserveChunk): P
   // a piece holds its chunk alive, so the generation it was given is still the present one
   const generation = (piece?.generation ?? (await addReference(db, digest, size))) as Generation
   if (piece === undefined)
-    await db.insertInto('pieces').values({ holder, idx, digest, generation, size }).execute()
+    await db
+      .insertInto('pieces')
+      .values({ holder, idx, digest, generation, size, mark: pieceMark(space, idx, digest) })
+      .execute()
   const copies = await copiesByDigest(db, [digest])
   return { generation, copies: copies(digest) }
 }

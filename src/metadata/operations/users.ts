@@ -8,6 +8,7 @@ import type { SessionRecord, UserId, UserRecord } from '../../types.ts'
 import { decodePassword, encodePassword, hashBytes, userOf, uuidBytes } from '../columns.ts'
 import { USERS_SCANNED_MAX } from '../limits.ts'
 import type { Schema, UsersTable } from '../schema.ts'
+import { noteAccount } from './event-notes.ts'
 import { endOfUser, insertSession, readSession, sessionRecordOf } from './sessions.ts'
 
 export async function createUser(
@@ -17,7 +18,7 @@ export async function createUser(
   const { user, by, session } = request
   if ((await readUser(db, user.id)) === undefined && (await insertUser(db, user))) {
     await claimRight(db, user, by)
-    if (session !== undefined)
+    if (session !== undefined) {
       await insertSession(db, {
         ...session,
         user: user.id,
@@ -26,6 +27,7 @@ export async function createUser(
         createdAt: user.createdAt,
         secretHash: null
       })
+    }
   }
   const row = await readUser(db, user.id)
   if (row === undefined) throw new PeerbinError('internal', 'a user was not recorded')
@@ -175,7 +177,7 @@ export async function listUsers(
 
 export async function changeUser(
   db: Kysely<Schema>,
-  { id, name, role, state, quotaBytes, now }: Parameters<UserRecords['changeUser']>[0]
+  { id, name, role, state, quotaBytes, now, by }: Parameters<UserRecords['changeUser']>[0]
 ): Promise<UserRecord> {
   const row = await readUser(db, id)
   if (row === undefined) throw new PeerbinError('user-unknown')
@@ -193,8 +195,10 @@ export async function changeUser(
   if (changed === undefined) throw new PeerbinError('busy', 'a user was changed by somebody else')
   const difference = Number(isAdmin(next)) - Number(isAdmin(row))
   if (difference !== 0) await countAdmins(db, difference > 0 ? 1 : -1)
-  if (next.state === 'disabled') await endOfUser(db, { user: id, keys: false, now })
-  return userRecordOf(changed)
+  const after = userRecordOf(changed)
+  await noteAccount(db, userRecordOf(row), after, { at: now, by })
+  if (next.state === 'disabled') await endOfUser(db, { user: id, keys: false, now, by }, 'disabled')
+  return after
 }
 
 const isAdmin = ({ role, state }: Pick<UserRecord, 'role' | 'state'>): boolean =>
@@ -227,7 +231,7 @@ async function rename(
 
 export async function replacePassword(
   db: Kysely<Schema>,
-  { user, from, to, keep, keys, now }: Parameters<UserRecords['replacePassword']>[0]
+  { user, from, to, keep, keys, now, by }: Parameters<UserRecords['replacePassword']>[0]
 ): Promise<boolean> {
   const row = await readUser(db, user)
   if (row === undefined) throw new PeerbinError('user-unknown')
@@ -241,6 +245,6 @@ export async function replacePassword(
     )
     .executeTakeFirst()
   if (replaced.numUpdatedRows === 0n) return false
-  await endOfUser(db, { user, except: keep, keys, now })
+  await endOfUser(db, { user, except: keep, keys, now, by }, 'password')
   return true
 }

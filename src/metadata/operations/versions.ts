@@ -5,7 +5,7 @@ import type { Kysely, Selectable } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
 import type { CommitEntry, EntryRecords, VersionRef } from '../../metadata-store.ts'
 import { ENTRY_VERSIONS_MAX } from '../../protocol/limits.ts'
-import type { EntryRecord, FileId } from '../../types.ts'
+import type { EntryRecord, FileId, UserId } from '../../types.ts'
 import { decodeFailure, encodeMetadata, entryOf, fileOf, userOf, uuidBytes } from '../columns.ts'
 import { placeOf } from '../entry-rules.ts'
 import type { EntriesTable, Schema, VersionsTable } from '../schema.ts'
@@ -13,6 +13,8 @@ import { ATTEMPTS_MAX, LIVE } from './chunks.ts'
 import { laterOf, readEntry, takeEntry } from './entries.ts'
 import { deleteEntry, dropVersion, endExpiredAt } from './entry-removal.ts'
 import { claimPath, findPath } from './paths.ts'
+import { baseHolds, checkBase } from './preconditions.ts'
+import { noteFile } from './event-notes.ts'
 import { noteStatus } from './status-changes.ts'
 
 type Id = Uint8Array
@@ -67,16 +69,18 @@ export async function entryAt(db: Kysely<Schema>, id: Id, owner: Id, path: strin
   return known.entry
 }
 
-/** @throws `path-conflict`, `path-taken` for `onlyNew` */
+/** @throws `path-conflict`, `path-taken` for `onlyNew`, `version-conflict` for a `base` */
 export async function addVersion(
   db: Kysely<Schema>,
   commit: CommitEntry,
   file: Content
 ): Promise<VersionRef> {
   const { user, path, expiresAt, onlyNew = false, metadata, attempts = 1, graceMs = 0 } = commit
+  const by = commit.by ?? user
   const now = file.uploadedAt
   await endExpiredAt(db, uuidBytes(user), path, { now, graceMs })
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    await checkBase(db, commit)
     const entry = await entryAt(db, uuidBytes(commit.id), uuidBytes(user), path, now)
     const row = await db
       .updateTable('entries')
@@ -92,11 +96,14 @@ export async function addVersion(
       .where('id', '=', entry)
       .where('state', '=', LIVE)
       .$if(onlyNew, (query) => query.where('stored', '=', 0))
+      .$if(commit.base !== undefined, (query) => query.where(baseHolds(commit)))
       .returningAll()
       .executeTakeFirst()
     if (row === undefined) {
-      if (onlyNew && (await findPath(db, uuidBytes(user), path)) !== undefined)
+      if (onlyNew && (await findPath(db, uuidBytes(user), path)) !== undefined) {
+        await checkBase(db, commit)
         throw new PeerbinError('path-taken')
+      }
       continue // it was deleted at the same moment
     }
     await forgetFailures(db, entry, row.last)
@@ -108,11 +115,30 @@ export async function addVersion(
       uploaded_at: now,
       attempts
     })
-    await limitVersions(db, row, now + graceMs)
+    await limitVersions(db, row, { now, graceMs, by })
+    const type = (await hadContent(db, row)) ? 'file.edited' : 'file.added'
+    await noteFile(db, entry, { type, at: now, by })
     await tell(db, row, row.last, now)
     return { entry: entryOf(entry), version: row.last }
   }
   throw new PeerbinError('busy', 'a file came and went too often while a version of it was made')
+}
+
+/** Whether a version before the last one has content. */
+async function hadContent(
+  db: Kysely<Schema>,
+  { id, last }: Pick<Selectable<EntriesTable>, 'id' | 'last'>
+): Promise<boolean> {
+  const earlier = await db
+    .selectFrom('versions')
+    .select('number')
+    .where('entry', '=', id)
+    .where('number', '<', last)
+    .where('file', 'is not', null)
+    .where('drop_at', 'is', null)
+    .limit(1)
+    .executeTakeFirst()
+  return earlier !== undefined
 }
 
 type NewVersion = Pick<Selectable<VersionsTable>, 'number' | 'status' | 'uploaded_at' | 'attempts'> &
@@ -140,11 +166,18 @@ async function forgetFailures(db: Kysely<Schema>, entry: Id, below: number): Pro
   return Number(forgotten.numDeletedRows)
 }
 
-/** Lets the oldest go of those that are too many. @param dropAt undefined: only records of failures, since a failure costs nothing that was stored */
+/** When, how long content is kept for those who are reading it, and who did it. */
+interface Ending {
+  now: number
+  graceMs: number
+  by?: UserId | undefined
+}
+
+/** Lets the oldest go of those that are too many. @param ending undefined: only records of failures, since a failure costs nothing that was stored */
 export async function limitVersions(
   db: Kysely<Schema>,
   { id: entry, last, shown }: Selectable<EntriesTable>,
-  dropAt?: number
+  ending?: Ending
 ): Promise<void> {
   if (last <= ENTRY_VERSIONS_MAX) return // numbers are not given twice, so there are no more versions
   const over = await db
@@ -157,8 +190,19 @@ export async function limitVersions(
     .offset(ENTRY_VERSIONS_MAX)
     .execute()
   for (const version of over)
-    if (version.number !== shown && (dropAt !== undefined || version.file === null))
-      await dropVersion(db, version, dropAt ?? 0)
+    if (version.number !== shown)
+      if (version.file === null) await dropVersion(db, version, 0)
+      else if (ending !== undefined) await removeVersion(db, version, ending)
+}
+
+/** As dropVersion, and says so. */
+async function removeVersion(
+  db: Kysely<Schema>,
+  version: Pick<Selectable<VersionsTable>, 'entry' | 'number' | 'file'>,
+  { now, graceMs, by }: Ending
+): Promise<void> {
+  await noteFile(db, version.entry, { type: 'version.removed', at: now, by, version: version.number })
+  await dropVersion(db, version, now + graceMs)
 }
 
 /** Says what has become of a version. */
@@ -226,7 +270,7 @@ export async function addUse(
 
 export async function restoreVersion(
   db: Kysely<Schema>,
-  { id, version: number, now, graceMs }: Request<'restoreVersion'>
+  { id, version: number, now, graceMs, by }: Request<'restoreVersion'>
 ): Promise<EntryRecord> {
   const { id: entry, shown } = await takeEntry(db, id)
   const version = await liveVersion(db, entry, number)
@@ -251,7 +295,8 @@ export async function restoreVersion(
     .executeTakeFirst()
   if (row === undefined) throw new PeerbinError('file-unknown') // deleted at the same moment
   await insertVersion(db, row, { ...version, number: row.last })
-  await limitVersions(db, row, now + graceMs)
+  await limitVersions(db, row, { now, graceMs, by })
+  await noteFile(db, entry, { type: 'file.edited', at: now, by })
   return await readEntry(db, id)
 }
 
@@ -268,18 +313,19 @@ export const versionsOf = async (db: Kysely<Schema>, entry: Id) =>
 
 export async function deleteVersion(
   db: Kysely<Schema>,
-  { id, version: number, now, graceMs }: Request<'deleteVersion'>
+  { id, version: number, now, graceMs, by }: Request<'deleteVersion'>
 ): Promise<EntryRecord | undefined> {
   const taken = await takeEntry(db, id)
   const entry = taken.id
   const version = await liveVersion(db, entry, number)
   const left = (await versionsOf(db, entry)).filter((each) => each.number !== number)
   if (left.length === 0) {
-    await deleteEntry(db, { id, now, graceMs })
+    await deleteEntry(db, { id, now, graceMs, by })
     return undefined
   }
-  await dropVersion(db, version, now + graceMs)
+  await removeVersion(db, version, { now, graceMs, by })
   await showNewest(db, taken, left, now)
+  if (number === taken.shown) await noteFile(db, entry, { type: 'file.edited', at: now, by })
   return await readEntry(db, id)
 }
 
@@ -310,14 +356,14 @@ export async function showNewest(
 
 export async function pruneVersions(
   db: Kysely<Schema>,
-  { id, keep, now, graceMs }: Request<'pruneVersions'>
+  { id, keep, now, graceMs, by }: Request<'pruneVersions'>
 ): Promise<number> {
   const { id: entry, shown } = await takeEntry(db, id)
   const stored = (await versionsOf(db, entry)).filter(({ file }) => file !== null)
   const isKept = (number: number, index: number): boolean => index < keep || number === shown
   const kept = stored.filter(({ number }, i) => isKept(number, i))
   const over = stored.filter(({ number }, i) => !isKept(number, i))
-  for (const version of over) await dropVersion(db, version, now + graceMs)
+  for (const version of over) await removeVersion(db, version, { now, graceMs, by })
   if (over.length > 0)
     await db.updateTable('entries').set({ changed_at: now }).where('id', '=', entry).execute()
   return over.length + (await forgetFailures(db, entry, kept.at(-1)?.number ?? 0))

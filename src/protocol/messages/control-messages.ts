@@ -2,10 +2,13 @@
 
 import { z } from 'zod'
 import { CHUNKS_PER_PAGE_MAX, FILE_CHUNKS_MAX, NODES_MAX } from '../limits.ts'
+import { blockMessages } from './block-messages.ts'
 import * as s from '../schema.ts'
 import { accountMessages } from './account-messages.ts'
 import { operatorMessages } from './operator-messages.ts'
+import { eventMessages } from './event-messages.ts'
 import { historyMessages } from './history-messages.ts'
+import { webhookMessages } from './webhook-messages.ts'
 import {
   claim,
   claimAnswer,
@@ -32,8 +35,11 @@ import { NOTHING_TO_REPAIR, collectorStatus, repairStatus, scrubStatus, snapshot
 
 export const controlMessages = {
   ...userFileMessages,
+  ...blockMessages,
   ...accountMessages,
   ...historyMessages,
+  ...eventMessages,
+  ...webhookMessages,
   ...operatorMessages,
   openUpload: {
     request: z.object({
@@ -158,7 +164,9 @@ export const controlMessages = {
         encryption: s.encryption.optional(),
         link: newLink.optional(),
         /** A version of a user's file, in place of the link or beside it. */
-        entry: commitEntry.optional()
+        entry: commitEntry.optional(),
+        /** It is made of blocks, which need not be kept as such any more. */
+        fromBlocks: z.boolean().optional()
       })
       .refine(({ sizeBytes, indexBytes = 0 }) => indexBytes < sizeBytes, 'an index without a payload')
       .refine(({ link, entry }) => link !== undefined || entry !== undefined, 'nothing that leads to it'),

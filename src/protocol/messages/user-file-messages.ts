@@ -6,6 +6,7 @@ import {
   ENTRIES_PER_PAGE_MAX,
   ENTRY_SEARCH_LENGTH_MAX,
   ENTRY_VERSIONS_MAX,
+  FOLDER_FILES_DELETED_MAX,
   LINK_DOWNLOADS_MAX
 } from '../limits.ts'
 import * as s from '../schema.ts'
@@ -54,7 +55,12 @@ export const entryCursor = z.object({
 })
 
 /** Whom an upload is for, and where it goes. */
-export const uploadOwner = z.object({ user: s.userId, path: s.entryPath })
+export const uploadOwner = z.object({
+  user: s.userId,
+  path: s.entryPath,
+  /** Refused with `path-taken` before a byte is sent where there is a file already; whether it is in the end, the commit says. */
+  onlyNew: z.boolean().optional()
+})
 
 /** The version that a commit makes. */
 export const commitEntry = z.object({
@@ -66,6 +72,10 @@ export const commitEntry = z.object({
   expiresAt: s.timeMs.nullable().optional(),
   /** Refused with `path-taken` where there is a file already. */
   onlyNew: z.boolean().optional(),
+  /** The version that must count at the path, 0: there is nothing; else refused with `version-conflict`, which tells in `version` what counts. */
+  base: s.count.optional(),
+  /** With `base`: of which file it is. */
+  baseEntry: s.entryId.optional(),
   /** In place of those of openUpload. */
   metadata: s.metadata.optional(),
   attempts: s.count.optional()
@@ -147,10 +157,30 @@ export const userFileMessages = {
     }),
     ...noBodies
   },
-  /** @throws `path-taken`, `path-conflict` */
+  /** `version` here and below: refused unless that is the one that counts. @throws `path-taken`, `path-conflict`, `version-conflict` */
   moveEntry: {
-    request: z.object({ actor, id, path: s.entryPath }),
+    request: z.object({ actor, id, version: versionNumber.optional(), path: s.entryPath }),
     response: z.object({ entry }),
+    ...noBodies
+  },
+  /** Everything in a folder, or nothing where `conflict` says what is in the way, and at which path. `file-unknown`: there is no such folder. @throws `folder-too-large`, `invalid-field` */
+  moveFolder: {
+    request: z.object({ actor, owner: s.userId, from: s.entryPath, to: s.entryPath }),
+    response: z.object({
+      moved: s.count,
+      conflict: z.object({ code: z.enum(['path-taken', 'path-conflict']), path: s.entryPath }).optional()
+    }),
+    ...noBodies
+  },
+  /** At most `limit` files in a folder and below. `more`: not everything was deleted, and the message is to be sent again. `file-unknown`: there is no such folder (any more). */
+  deleteFolder: {
+    request: z.object({
+      actor,
+      owner: s.userId,
+      folder: s.entryPath,
+      limit: z.int().min(1).max(FOLDER_FILES_DELETED_MAX)
+    }),
+    response: z.object({ deleted: s.count, more: z.boolean() }),
     ...noBodies
   },
   /** `metadata`: of the current version, in place of what it had. `expiresAt` null: never. */
@@ -158,6 +188,7 @@ export const userFileMessages = {
     request: z.object({
       actor,
       id,
+      version: versionNumber.optional(),
       metadata: s.metadata.optional(),
       expiresAt: s.timeMs.nullable().optional()
     }),
@@ -184,7 +215,7 @@ export const userFileMessages = {
   },
   /** With its versions and share links. False: it was deleted a moment ago, and this may be a repeat. */
   deleteEntry: {
-    request: z.object({ actor, id }),
+    request: z.object({ actor, id, version: versionNumber.optional() }),
     response: z.object({ deleted: z.boolean() }),
     ...noBodies
   },
@@ -221,6 +252,12 @@ export const userFileMessages = {
   spaceOf: {
     request: z.object({ actor, user: s.userId }),
     response: z.object({ usedBytes: s.count, quotaBytes: s.count.nullable() }),
+    ...noBodies
+  },
+  /** For administrators: what the files of all users take up, and what share links lead to that belong to nobody; uploads under way included. */
+  spaceOfAll: {
+    request: z.object({ actor }),
+    response: z.object({ usersBytes: s.count, linksBytes: s.count }),
     ...noBodies
   }
 } as const

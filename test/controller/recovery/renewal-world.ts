@@ -92,6 +92,7 @@ export class RenewalWorld {
     if (this.#peer === undefined) throw new Error('not started')
     return await renew({
       store,
+      random: systemRandom,
       touched: { claimed: new Set(), revoked: new Map(), unreadable: 0 },
       suspendAll: null,
       term: (2 ** 20) as Term,

@@ -185,3 +185,14 @@ t.test('files of users are found by their manifests, but not those that a node w
   for (const path of ['q', 'z']) t.match(await store.findEntry(user, path), { entry: undefined })
   t.match(await world.renew(store), { found: { adopted: 0 } }, 'running it again adopts nothing twice')
 })
+
+t.test('events that were told of what is lost are never taken for those that come after', async (t) => {
+  const world = await start(t)
+  const store = await memoryStore()
+  await store.renewEventsEpoch('before')
+  await world.renew(store)
+  const epoch = await store.eventsEpoch()
+  t.match(epoch, /^[0-9a-f]{10}$/)
+  await world.renew(store)
+  t.not(await store.eventsEpoch(), epoch)
+})

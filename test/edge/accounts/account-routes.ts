@@ -79,6 +79,7 @@ export const ACCOUNT_ROUTES: Table = {
     path: async (world) => `/api/users/${(await register(world.url, world.freshName())).id}/password`,
     body: () => ({ new_password: PASSWORD })
   },
+  'GET /api/space': { answers: [401, 403, 403, 200, 401, 403] },
   'GET /api/invites': { answers: [401, 403, 403, 200, 401, 403] },
   'POST /api/invites': { answers: [401, 403, 403, 201, 401, 403], body: () => ({}) },
   'DELETE /api/invites/:id': {

@@ -238,6 +238,26 @@ t.test('files of users, and what is wrong with them', async (t) => {
     t.equal(await put({ before: { path: 'one.txt/below' } }), '409 path-conflict')
   })
 
+  await t.test('of two that knew one version one becomes the next', async (t) => {
+    const id = await stored(url, ann.token, small, 'known.txt')
+    const send = async (base: Record<string, string>) =>
+      await store(url, ann.token, small, { after: { path: 'known.txt', ...base } })
+    t.equal(codeOf(await send({ base_version: '0' })), '409 version-conflict', 'there is one')
+    const both = await Promise.all(
+      [1, 2].map(async () => await send({ base_version: '1', base_file_id: id }))
+    )
+    t.same(both.map(codeOf).toSorted(), ['201', '409 version-conflict'])
+    t.match(both.find(({ status }) => status === 409)?.json, { version: 2 }, 'told what counts')
+    const other = { base_version: '2', base_file_id: ann.id }
+    t.equal(codeOf(await send(other)), '409 version-conflict', 'of another file')
+    for (const base of [
+      { base_version: '-1' },
+      { base_file_id: id },
+      { base_version: '1', base_file_id: 'x' }
+    ])
+      t.equal(codeOf(await send(base)), '422 invalid-field', JSON.stringify(base))
+  })
+
   await t.test('a quota that is reached', async (t) => {
     const cyd = await register(url, 'cyd')
     const large = sampleBytes(16 * MIB, 3)

@@ -15,6 +15,13 @@ const at =
   async (world: World): Promise<string> =>
     path(await newFile(world))
 
+/** A folder of the owner with a file, for one column. */
+async function newFolder(world: World): Promise<{ from: string; owner: string }> {
+  const from = world.freshName()
+  await stored(world.url, world.owner.token, bytes, `${from}/a.txt`)
+  return { from, owner: world.owner.id }
+}
+
 async function sharePath(world: World): Promise<string> {
   const id = await newFile(world)
   const shared = await api(world.url, `POST /api/files/${id}/share`, { token: world.owner.token, body: {} })
@@ -27,7 +34,41 @@ export const FILE_ROUTES: Table = {
     answers: [401, 201, 201, 201, 401, 403],
     body: (world) => formOf(bytes, { name: `${world.freshName()}.txt` })
   },
+  'POST /api/blocks/query': {
+    answers: [401, 200, 200, 200, 401, 403],
+    body: () => ({ digests: ['0'.repeat(64)] })
+  },
+  // what is sent is no block, and what is committed is missing: whoever may call them gets that far
+  'POST /api/upload': { answers: [401, 422, 422, 422, 401, 403] },
+  'POST /api/files/commit': {
+    answers: [401, 409, 409, 409, 401, 403],
+    body: (world) => ({
+      commit_id: '00000000-0000-4000-8000-000000000001',
+      path: world.freshName(),
+      blocks: [{ block_id: '0'.repeat(64), size: 1 }],
+      sha256: '0'.repeat(64)
+    })
+  },
   'GET /api/files/list': { answers: [401, 200, 200, 200, 401, 403] },
+  'GET /api/files/find': {
+    answers: [401, 403, 200, 200, 401, 403],
+    path: async (world) => {
+      const name = `${world.freshName()}.txt`
+      await stored(world.url, world.owner.token, bytes, name)
+      return `/api/files/find?owner=${world.owner.id}&path=${encodeURIComponent(name)}`
+    }
+  },
+  'POST /api/folders/move': {
+    answers: [401, 403, 200, 200, 401, 403],
+    body: async (world) => ({ ...(await newFolder(world)), to: world.freshName() })
+  },
+  'POST /api/folders/delete': {
+    answers: [401, 403, 200, 200, 401, 403],
+    body: async (world) => {
+      const { from: path, owner } = await newFolder(world)
+      return { path, owner }
+    }
+  },
   'GET /api/files/:id': { answers: [401, 403, 200, 200, 401, 403], path: at((id) => `/api/files/${id}`) },
   'PATCH /api/files/:id': {
     answers: [401, 403, 200, 200, 401, 403],

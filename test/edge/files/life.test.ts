@@ -188,6 +188,12 @@ t.test('the life of a file', async (t) => {
     t.equal(codeOf(await ask(`PATCH /api/files/${id}`, { path: '../a' })), '422 invalid-field')
     t.equal(codeOf(await ask(`PATCH /api/files/${id}`, {})), '422 invalid-field')
     t.equal(codeOf(await ask(`PATCH /api/files/${id}`, { owner: ann.id })), '422 invalid-field')
+    const stale = await ask(`PATCH /api/files/${id}`, { path: 'elsewhere', base_version: 999 })
+    t.match(stale, { status: 409, json: { code: 'version-conflict', version: moved.json['version'] } })
+    const same = { path: 'archive/final.pdf', base_version: moved.json['version'] }
+    t.equal(codeOf(await ask(`PATCH /api/files/${id}`, same)), '200')
+    t.equal(codeOf(await ask(`DELETE /api/files/delete/${id}?version=999`)), '409 version-conflict')
+    t.equal(codeOf(await ask(`DELETE /api/files/delete/${id}?version=x`)), '404 version-unknown')
   })
 
   await t.test('where it is', async (t) => {

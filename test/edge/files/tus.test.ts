@@ -171,12 +171,20 @@ t.test('uploads of users that go on later', async (t) => {
   })
 
   await t.test('one that has no place in the end is over, and takes no space', async (t) => {
-    const used = async () => (await api(url, 'GET /api/me', { token: ann.token })).json['used_bytes']
+    const used = async () => Number((await api(url, 'GET /api/me', { token: ann.token })).json['used_bytes'])
     const before = await used()
-    const late = await begin({ path: 'films/one.bin', only_new: '1' }, 10)
+    const wanted = { path: 'films/two.bin', only_new: '1' }
+    const late = await begin(wanted, 10)
+    const first = await begin(wanted, 10)
+    t.equal((await patch(url + first, 0, bytes.subarray(0, 10), as)).status, 204)
+    t.equal(await begin(wanted, 10), '409 path-taken', 'it is not even begun once there is one')
+    t.equal(await used(), before + 20, 'and takes no space')
     t.equal(await codeOf(await patch(url + late, 0, bytes.subarray(0, 10), as)), '409 path-taken')
     t.equal((await head(late, as)).status, 410)
-    t.equal(await used(), before)
+    const stale = await begin({ path: 'films/one.bin', base_version: '9' }, 10)
+    t.equal(await codeOf(await patch(url + stale, 0, bytes.subarray(0, 10), as)), '409 version-conflict')
+    t.equal((await head(stale, as)).status, 410)
+    t.equal(await used(), before + 10)
   })
 
   await t.test('a session that ends leaves its upload to the next one', async (t) => {

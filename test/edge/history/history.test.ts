@@ -1,20 +1,19 @@
 /** What people do is found again: by themselves, by administrators, and by nobody else. */
 
 import t from 'tap'
-import type { Test } from 'tap'
-import { historyIdFrom } from '../../../src/protocol/history-id.ts'
 import type { HistoryAction } from '../../../src/history.ts'
 import type { RecordAnswer } from '../../../src/edge/history/answers.ts'
-import type { HistoryId, UserId } from '../../../src/types.ts'
+import type { UserId } from '../../../src/types.ts'
 import { historyRecord } from '../../conformance/metadata-history.ts'
 import { until } from '../../kit/until.ts'
 import { PASSWORD, api, newAdmin, newKey, register, signIn, textOf } from '../accounts/accounts-kit.ts'
 import type { Answer, User } from '../accounts/accounts-kit.ts'
 import { sampleBytes, startEdges, upload } from '../edge-cluster.ts'
+import { listen } from '../events/listen-kit.ts'
 import { fetchFile, stored } from '../files/files-kit.ts'
 import { findRecord, recordsOf } from './records-kit.ts'
 
-const edges = await startEdges(t, { edges: 2, config: { history: { sendMs: 20, eventPollMs: 20 } } })
+const edges = await startEdges(t, { edges: 2, config: { history: { sendMs: 20 } } })
 const url = edges.url()
 const ann = await register(url, 'Ann')
 const bob = await register(url, 'Bob')
@@ -137,45 +136,11 @@ t.test('a download that was cut off says how far it came', async (t) => {
   t.ok(bytes !== null && bytes > 0 && bytes < 8_000_000, `${bytes} bytes`)
 })
 
-/** Listens until told to leave; events by their number. */
-async function listen(
-  t: Test,
-  who: { token: string },
-  { edge = 0, lastId, wait }: { edge?: number; lastId?: number; wait?: number } = {}
-) {
-  const leaving = new AbortController()
-  t.teardown(() => leaving.abort())
-  const answer = await fetch(`${edges.url(edge)}/api/events${wait === undefined ? '' : `?wait=${wait}`}`, {
-    headers: {
-      authorization: `Bearer ${who.token}`,
-      ...(lastId !== undefined && { 'last-event-id': String(lastId) })
-    },
-    signal: leaving.signal
-  })
-  t.match([answer.status, answer.headers.get('content-type')], [200, 'text/event-stream'])
-  const events: RecordAnswer[] = []
-  const state = { events, text: '', isOver: false, leave: () => leaving.abort() }
-  void (async () => {
-    try {
-      for await (const text of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-        state.text += text
-        const data = [...state.text.matchAll(/^data: (.*)$/gm)].map(([, json = '']) => json)
-        events.push(...data.slice(events.length).map((json) => JSON.parse(json) as RecordAnswer))
-      }
-    } catch {
-      // cut off, or left
-    }
-    state.isOver = true
-  })()
-  await until('it begins', () => /^id: \d+$/m.test(state.text))
-  return state
-}
-
 t.test(
   'whatever happens to a file its owner sees, and an administrator: strangers that had a link too',
   async (t) => {
     const { token } = ann
-    const heard = await listen(t, ann)
+    const heard = await listen(t, url, ann, { query: { types: 'upload.status' } })
     const id = await stored(url, token, sampleBytes(50_000), 'plans/a.bin')
     const own = async (like: Partial<RecordAnswer>) => find(ann, `/api/history?file=${id}`, like)
     const hers = { actor_id: ann.id, actor_name: 'Ann', owner_id: ann.id, file_id: id, outcome: 'ok' }
@@ -190,19 +155,16 @@ t.test(
       session_id: String
     })
     await until('its status is told', () =>
-      heard.events.some(({ status }) => status === 'uploaded_successfully')
+      heard.events.some(({ data }) => data['status'] === 'uploaded_successfully')
     )
     t.match(heard.events, [
       {
-        file_id: id,
-        version: 1,
-        owner_id: ann.id,
-        actor_id: null,
-        status: 'cached',
-        outcome: 'ok',
-        bytes: 50_000
+        type: 'upload.status',
+        subject: id,
+        owner: ann.id,
+        data: { file_id: id, version: 1, actor_id: null, status: 'cached', error: null, file_size: 50_000 }
       },
-      { file_id: id, version: 1, status: 'uploaded_successfully' }
+      { subject: id, data: { version: 1, status: 'uploaded_successfully' } }
     ])
     heard.leave()
     await api(url, `PATCH /api/files/${id}`, { token, body: { path: 'plans/b.bin' } })
@@ -343,49 +305,6 @@ t.test('all of it as JSON lines, however much that is', async (t) => {
   const plain = await ask(`/api/users/${bob.id}/history?action=prune&limit=200`, admin)
   t.ok(recordsOf(plain).length < 200, 'a page ends where a message is full')
   t.type(plain.json['next'], 'string')
-})
-
-const told = (name: string, owner: User, status: string): Parameters<typeof historyRecord> => [
-  name,
-  {
-    id: historyIdFrom(name) as HistoryId,
-    action: 'upload.status',
-    owner: owner.id as UserId,
-    path: name,
-    detail: status
-  }
-]
-
-t.test(
-  'what becomes of uploads is told as it happens: one’s own, and everybody’s to administrators',
-  async (t) => {
-    const hers = await listen(t, ann)
-    const all = await listen(t, admin, { edge: 1 })
-    await record(told('a', ann, 'cached'), told('b', bob, 'cached'))
-    await record(told('c', ann, 'uploaded_successfully'))
-    await until('it is told', () => hers.events.length >= 2 && all.events.length >= 3)
-    t.match(hers.events, [
-      { path: 'a', status: 'cached', action: 'upload.status' },
-      { path: 'c', status: 'uploaded_successfully' }
-    ])
-    t.same(
-      all.events.map(({ path }) => path),
-      ['a', 'b', 'c']
-    )
-    hers.leave()
-    const back = await listen(t, ann, { edge: 1, lastId: hers.events[0]?.seq ?? 0, wait: 0 })
-    await until('it ends by itself', () => back.isOver)
-    t.match(back.events, [{ path: 'c' }], 'what came after the last one that was heard')
-  }
-)
-
-t.test('listening ends within a second of the session', async (t) => {
-  const token = await signIn(url, 'Bob')
-  const his = await listen(t, { token }, { edge: 1 })
-  const endedAt = performance.now()
-  await api(url, 'POST /api/logout', { token })
-  await until('it is over', () => his.isOver)
-  t.ok(performance.now() - endedAt < 1500, 'and some for a busy machine')
 })
 
 t.test('what an edge noted last is with the controller when it has stopped', async (t) => {

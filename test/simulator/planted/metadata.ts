@@ -4,13 +4,7 @@ import type { Claim, DeleteOrder, MetadataStore } from '../../../src/metadata-st
 import { sleep } from '../../../src/runtime/deadline.ts'
 import type { ChunkId, Generation, PeerId, Term, UploadId } from '../../../src/types.ts'
 import type { SimProcess } from '../sim-process.ts'
-
-/** A store with some operations in place of its own. */
-function withOperations(store: MetadataStore, own: Partial<MetadataStore>): MetadataStore {
-  return new Proxy(store, {
-    get: (target, name) => (Reflect.get(own, name) ?? Reflect.get(target, name, target)) as unknown
-  })
-}
+import { withOperations } from './with-operations.ts'
 
 /** Looks whether a slot is free, and takes it some time later without looking again. */
 export const getThenDelete = (store: MetadataStore, process: SimProcess): MetadataStore =>

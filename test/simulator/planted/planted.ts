@@ -16,6 +16,9 @@ import {
   rememberWipedChunks,
   trustDisk
 } from './stores.ts'
+import { PLANTED_SYNC } from './synced.ts'
+import { PLANTED_EVENTS } from './told.ts'
+import { PLANTED_USERS } from './users.ts'
 import {
   condemnReferenced,
   countReceiptsTwice,
@@ -44,7 +47,7 @@ const byte = (bytes: Uint8Array): Uint8Array => {
   return wrong
 }
 
-export const PLANTED: Readonly<Record<string, PlantedBug>> = {
+const PLANTED_SHARES: Readonly<Record<string, PlantedBug>> = {
   /** A receipt is given before the bytes are on the disk. */
   'ack-before-sync': { breaks: ['A', 'D'], plant: () => ({ chunks: ackBeforeSync }) },
   /** A delete is confirmed and never reaches the disk. */
@@ -61,9 +64,9 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
     })
   },
   /** A claim is a look and then a write, in place of one conditional update. */
-  'get-then-delete': { breaks: ['C'], plant: () => ({ metadata: getThenDelete }) },
+  'get-then-delete': { from: 3, breaks: ['C'], plant: () => ({ metadata: getThenDelete }) },
   /** A claim that is asked for again is a new one. */
-  'forget-claims': { breaks: ['H', 'A'], plant: () => ({ metadata: forgetClaims, plan: BUSY }) },
+  'forget-claims': { from: 5, breaks: ['H', 'A'], plant: () => ({ metadata: forgetClaims, plan: BUSY }) },
   /** Chunks are condemned that another file refers to. */
   'condemn-referenced': {
     breaks: ['A'],
@@ -71,7 +74,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   },
   /** A node carries out orders whatever generation they are for. */
   'ignore-generations': {
-    from: 33,
+    from: 58,
     breaks: ['A', 'D'],
     clean: true,
     plant: () => ({ chunks: ignoreGenerations, plan: { ...REUPLOADS, destroys: false } })
@@ -113,7 +116,12 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
     })
   },
   /** Nobody makes the copies that are owed. */
-  'never-repair': { breaks: ['F', 'A'], clean: true, plant: () => ({ metadata: neverRepair, plan: BUSY }) },
+  'never-repair': {
+    from: 6,
+    breaks: ['F', 'A'],
+    clean: true,
+    plant: () => ({ metadata: neverRepair, plan: BUSY })
+  },
   /** A node has taken note of a redemption, and forgets it. */
   'drop-notes': { breaks: ['C'], plant: () => ({ pieces: dropNotes, plan: LOSS }) },
   /** A recovery goes by the snapshot alone. */
@@ -132,7 +140,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   },
   /** A recovery takes nothing from the nodes but their snapshots. */
   'ignore-manifests': {
-    from: 8,
+    from: 9,
     breaks: ['A'],
     plant: () => ({ metadata: (store) => knowEverything(store), plan: LOSS })
   },
@@ -242,3 +250,10 @@ const BUSY = {
 
 /** Many files with the same bytes, and nodes that are away. */
 const REUPLOADS = { uploaders: 3, filesPerUploader: 6, pauseMs: 2000, faultEveryMs: 1500, equalShare: 0.9 }
+
+export const PLANTED: Readonly<Record<string, PlantedBug>> = {
+  ...PLANTED_SHARES,
+  ...PLANTED_USERS,
+  ...PLANTED_EVENTS,
+  ...PLANTED_SYNC
+}

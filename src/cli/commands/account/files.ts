@@ -55,7 +55,7 @@ Examples:
   peerbin rm --version 3 report.pdf`
 
 const MV_TEXT = `
-Versions, links and the id stay. A path that ends with a / is a folder to move into. Of a folder each file moves by itself.
+Versions, links and the id stay. A path that ends with a / is a folder to move into. Of a folder everything moves, or nothing where something is in the way.
 
 Examples:
   peerbin mv draft.pdf reports/final.pdf
@@ -73,7 +73,7 @@ export function addFileCommands(program: Command, context: CliContext): void {
     .description('Rename or move a file or a folder of the account.')
     .argument('<path>', `${FILE_TEXT}, or a folder`)
     .argument('<new-path>', 'where it is to be; a folder to move into ends with a /')
-  addOwnerOption(addAccountOptions(mv, 'one JSON object a line, of each file'))
+  addOwnerOption(addAccountOptions(mv, 'as JSON: the file, or how many moved with the folder'))
     .addHelpText('after', MV_TEXT)
     .action(async (from: string, to: string, options: FileOptions) => {
       const work = await import('../../account/remove.ts')
@@ -158,7 +158,7 @@ function addRm(program: Command, context: CliContext): void {
     .argument('<path...>', `${FILE_TEXT}, or with --recursive folders`)
     .option('-r, --recursive', 'everything below a folder')
     .option('--version <number>', 'only this version', wholeNumber(1, VERSION_MAX))
-  addOwnerOption(addAccountOptions(command, 'one JSON object a line, of each file'))
+  addOwnerOption(addAccountOptions(command, 'one JSON object a line, of each file or folder'))
     .addHelpText('after', RM_TEXT)
     .action(async (paths: string[], options: RmOptions) => {
       const work = await import('../../account/remove.ts')

@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { listChunks } from '../../../client/list-chunks.ts'
+import { blockDigestOf } from '../../../protocol/block-id.ts'
 import { CHUNKS_PER_PAGE_MAX, FILE_CHUNKS_MAX } from '../../../protocol/limits.ts'
 import type { PlacedChunk } from '../../../protocol/messages.ts'
 import type { FileId } from '../../../types.ts'
@@ -68,6 +69,7 @@ export const getFileChunks: Route = (app, context) => {
         chunks: chunks.map(({ index, id: chunk, sizeBytes, copies }) => ({
           index,
           chunk_id: chunk,
+          block_id: blockDigestOf(chunk),
           size: sizeBytes,
           nodes: copies.map(({ peer }) => peer)
         })),

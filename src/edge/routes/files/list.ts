@@ -3,15 +3,13 @@
 import { z } from 'zod'
 import { ENTRIES_PER_PAGE_MAX, ENTRY_SEARCH_LENGTH_MAX } from '../../../protocol/limits.ts'
 import type { ControlMessages, RequestOf, ResponseOf } from '../../../protocol/messages.ts'
-import * as s from '../../../protocol/schema.ts'
-import type { UserId } from '../../../types.ts'
 import { actorOf, asking } from '../../accounts/actor.ts'
 import type { Actor } from '../../accounts/actor.ts'
 import type { EdgeContext, Route } from '../../context.ts'
 import { fileAnswer, listSchema } from '../../user-files/answers.ts'
 import { decodeEntryCursor, encodeEntryCursor } from '../../user-files/cursors.ts'
 import { invalid, parseFlag, parseFolder } from '../../user-files/fields.ts'
-import { json, numberOf, refusals, tags } from './shared.ts'
+import { json, numberOf, ownerOf, refusals, tags } from './shared.ts'
 
 const LIMIT_DEFAULT = 100
 /** Further pages of the controller in one answer. */
@@ -56,15 +54,6 @@ function wordOf<T>(
 const SORTS = { name: 'name', date: 'date', size: 'size' } as const
 const ORDERS = { asc: 'ascending', desc: 'descending' } as const
 
-/** Undefined: everybody. @throws `invalid-field` */
-function ownerOf(text: string | undefined, actor: Actor): UserId | undefined {
-  if (text === undefined || text === '') return actor.user
-  if (text === EVERYBODY) return undefined
-  const owner = s.userId.safeParse(text.toLowerCase())
-  if (!owner.success) throw invalid('owner', 'the UUID of a user or * is needed')
-  return owner.data
-}
-
 /** What the controller is asked. @throws `invalid-field` */
 function requestOf(given: Query, actor: Actor): ListRequest {
   const order = {
@@ -75,7 +64,7 @@ function requestOf(given: Query, actor: Actor): ListRequest {
   const search = given.search?.normalize('NFC').trim() ?? ''
   if (search.length > ENTRY_SEARCH_LENGTH_MAX) throw invalid('search', 'the text is too long')
   const folder = parseFolder(given.folder, 'folder')
-  const owner = ownerOf(given.owner, actor)
+  const owner = given.owner === EVERYBODY ? undefined : ownerOf(given.owner, actor)
   return {
     actor: asking(actor),
     ...order,

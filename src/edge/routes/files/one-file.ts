@@ -1,4 +1,4 @@
-/** `GET`, `PATCH /api/files/{id}`, `DELETE /api/files/delete/{id}`: what is said of a file, and its end. */
+/** `GET`, `PATCH /api/files/{id}`, `GET /api/files/find`, `DELETE /api/files/delete/{id}`: what is said of a file, and its end. */
 
 import { z } from 'zod'
 import { nameOf } from '../../../client/entry-upload.ts'
@@ -13,7 +13,7 @@ import type { HistoryEntry } from '../../history/recorder.ts'
 import { jsonBodyOf, readJson } from '../../http/json-body.ts'
 import { fileAnswer, fileSchema, messageSchema } from '../../user-files/answers.ts'
 import { EXPIRES_SECONDS_MAX, invalid, parseLifeMs, parsePath } from '../../user-files/fields.ts'
-import { entryIdOf, entryParams, json, refusals, tags, versionOf } from './shared.ts'
+import { entryIdOf, entryParams, json, ownerOf, refusals, tags, versionOf } from './shared.ts'
 
 const query = z.object({
   version: z.string().optional().describe('number of a version; default: the one that counts')
@@ -45,7 +45,35 @@ export const getFile: Route = (app, context) => {
   })
 }
 
+const findQuery = z.object({
+  path: z.string().describe('folders and name, in any case'),
+  owner: z.string().optional().describe('for administrators: UUID of a user')
+})
+
+export const findFile: Route = (app, context) => {
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/api/files/find',
+    schema: {
+      summary: 'The file at a path',
+      tags,
+      querystring: findQuery,
+      response: { 200: json('The file', fileSchema), ...refusals('422 invalid-field') }
+    },
+    config: { permission: { who: 'user', scope: 'files:read' } },
+    handler: async (request, reply) => {
+      const actor = actorOf(request)
+      const path = parsePath(request.query.path, 'path')
+      const owner = ownerOf(request.query.owner, actor)
+      const { entry } = await context.controller.call('findEntry', { actor: asking(actor), owner, path })
+      if (entry === null) throw new PeerbinError('file-unknown')
+      return reply.send(fileAnswer(entry))
+    }
+  })
+}
+
 const changes = z.strictObject({
+  base_version: z.int().min(1).optional().describe('the version that must count for anything to change'),
   path: z.string().optional().describe('where it is to be: folders and name'),
   metadata: s.metadata.optional().describe('in place of what there is; at most 16 KiB'),
   expires_in: z
@@ -61,7 +89,7 @@ async function change(
   { controller, config }: EdgeContext,
   actor: Actor,
   id: EntryId,
-  { path, metadata, expires_in: expiresIn }: z.output<typeof changes>,
+  { base_version: version, path, metadata, expires_in: expiresIn }: z.output<typeof changes>,
   noted: HistoryEntry | undefined
 ): Promise<EntryRecord> {
   const asked = { actor: asking(actor), id }
@@ -74,13 +102,14 @@ async function change(
   const isRenamed = target !== undefined && nameOf(target) !== nameOf(entry.path)
   if (isRenamed && isForbidden(config.edge.forbiddenTypes, { name: target, mediaType: '' }))
     throw new PeerbinError('type-forbidden')
+  const based = { ...asked, ...(version !== undefined && { version }) }
   // the one that others can be in the way of comes first: when it is refused, nothing has changed
   const moved =
-    target === undefined ? undefined : await controller.call('moveEntry', { ...asked, path: target })
+    target === undefined ? undefined : await controller.call('moveEntry', { ...based, path: target })
   if (moved !== undefined && metadata === undefined && expiresIn === undefined) return moved.entry
   const expiresAt = typeof expiresIn === 'number' ? now + parseLifeMs(expiresIn, 'expires_in') : expiresIn
   const changed = await controller.call('changeEntry', {
-    ...asked,
+    ...based,
     ...(metadata !== undefined && { metadata }),
     ...(expiresAt !== undefined && { expiresAt })
   })
@@ -97,7 +126,9 @@ export const patchFile: Route = (app, context) => {
         params: entryParams,
         response: {
           200: json('As it is now', fileSchema),
-          ...refusals('409 path-taken, path-conflict; 413 too-large; 415 type-forbidden; 422 invalid-field')
+          ...refusals(
+            '409 path-taken, path-conflict, version-conflict; 413 too-large; 415 type-forbidden; 422 invalid-field'
+          )
         }
       },
       config: {
@@ -126,7 +157,10 @@ export const deleteFile: Route = (app, context) => {
         description: 'Downloads that run go on for a while. Deleting it again does no harm.',
         tags,
         params: entryParams,
-        response: { 200: json('Deleted', messageSchema), ...refusals() }
+        querystring: z.object({
+          version: z.string().optional().describe('deleted only while this version counts')
+        }),
+        response: { 200: json('Deleted', messageSchema), ...refusals('409 version-conflict') }
       },
       config: {
         permission: { who: 'user', scope: 'files:write', of: 'entry' },
@@ -135,7 +169,12 @@ export const deleteFile: Route = (app, context) => {
     },
     async (request, reply) => {
       const id = entryIdOf(request.params)
-      await context.controller.call('deleteEntry', { actor: asking(actorOf(request)), id })
+      const { version } = request.query
+      await context.controller.call('deleteEntry', {
+        actor: asking(actorOf(request)),
+        id,
+        ...(version !== undefined && { version: versionOf(version) })
+      })
       context.logger.info('a file of a user was deleted', { entry: id })
       return reply.send({ message: 'The file was deleted.' })
     }

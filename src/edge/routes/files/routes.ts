@@ -2,9 +2,10 @@
 
 import type { Route } from '../../context.ts'
 import { getFileChunks } from './chunks.ts'
+import { deleteFolder, moveFolder } from './folders.ts'
 import { downloadFile } from './download.ts'
 import { listFiles } from './list.ts'
-import { deleteFile, getFile, patchFile } from './one-file.ts'
+import { deleteFile, findFile, getFile, patchFile } from './one-file.ts'
 import { deleteShare, listShares, shareFile } from './shares.ts'
 import { uploadFile } from './upload.ts'
 import { deleteVersion, listVersions, pruneVersions, restoreVersion } from './versions.ts'
@@ -12,9 +13,12 @@ import { deleteVersion, listVersions, pruneVersions, restoreVersion } from './ve
 export const fileRoutes: readonly Route[] = [
   uploadFile,
   listFiles,
+  findFile,
   getFile,
   patchFile,
   deleteFile,
+  moveFolder,
+  deleteFolder,
   downloadFile,
   listVersions,
   restoreVersion,

@@ -3,7 +3,8 @@
 import { z } from 'zod'
 import { PeerbinError } from '../../../errors.ts'
 import * as s from '../../../protocol/schema.ts'
-import type { EntryId } from '../../../types.ts'
+import type { EntryId, UserId } from '../../../types.ts'
+import type { Actor } from '../../accounts/actor.ts'
 import { problemSchema } from '../../problem.ts'
 import { invalid } from '../../user-files/fields.ts'
 
@@ -19,6 +20,14 @@ export function entryIdOf({ id }: z.output<typeof entryParams>): EntryId {
 }
 
 export const versionParams = entryParams.extend({ version: z.string().describe('its number') })
+
+/** Whose files: one's own, unless another user is named, whom the controller lets only administrators at. @throws `invalid-field` */
+export function ownerOf(text: string | undefined, { user }: Pick<Actor, 'user'>): UserId {
+  if (text === undefined || text === '') return user
+  const owner = s.userId.safeParse(text.toLowerCase())
+  if (!owner.success) throw invalid('owner', 'the UUID of a user is needed')
+  return owner.data
+}
 
 const NUMBER = /^\d{1,15}$/
 

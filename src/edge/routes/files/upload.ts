@@ -25,7 +25,12 @@ const form = z.object({
   md5: z.string().optional().describe('MD5 of the file, hex or base64: one that does not match is refused'),
   sha256: z.string().optional().describe('SHA-256 of the file, hex or base64'),
   expires: z.int().optional().describe('seconds until the file is deleted; default: never'),
-  only_new: z.boolean().optional().describe('true: where there is a file already, none is stored')
+  only_new: z.boolean().optional().describe('true: where there is a file already, none is stored'),
+  base_version: z
+    .int()
+    .optional()
+    .describe('the version that must count when this one is stored; 0: there must be no file'),
+  base_file_id: z.string().optional().describe('with base_version: the file it is of')
 })
 
 /** What can be refused before a byte is read. @throws `bad-request`, `too-large` */
@@ -49,7 +54,7 @@ export const uploadFile: Route = (app, context) => {
         response: {
           201: json('Stored. Headers: Location.', uploadedSchema),
           ...refusals(
-            '409 checksum-mismatch, path-taken, path-conflict; 413 too-large; 415 type-forbidden; 422 empty-file, invalid-field, file-infected; 429 too-many-uploads, daily-bytes-used, too-many-transfers; 507 quota-exceeded'
+            '409 checksum-mismatch, path-taken, path-conflict, version-conflict; 413 too-large; 415 type-forbidden; 422 empty-file, invalid-field, file-infected; 429 too-many-uploads, daily-bytes-used, too-many-transfers; 507 quota-exceeded'
           )
         }
       },

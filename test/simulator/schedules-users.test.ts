@@ -1,0 +1,8 @@
+/** Some schedules of users' files, events and synced folders that run on every change; `npm run simulate` plays as many as one likes. */
+
+import t from 'tap'
+import { trySchedules } from './schedules.ts'
+
+t.test('users lose nothing', async (t) => await trySchedules(t, 1, 1, 'files'))
+t.test('listeners miss nothing', async (t) => await trySchedules(t, 2, 2, 'events'))
+t.test('synced folders are equal in the end', async (t) => await trySchedules(t, 1, 2, 'sync'))
