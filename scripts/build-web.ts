@@ -17,7 +17,7 @@ const SOURCES = [
   'web/*',
   'web/!(dist)/**/*',
   'src/{bundle,encryption,qr}/*.ts',
-  'src/{errors,error-codes}.ts',
+  'src/{errors,error-codes,error-spec,pool-errors}.ts',
   'src/edge/{texts,page-texts,account-texts,admin-texts,webhook-texts}.ts',
   'vite.config.ts',
   'package-lock.json'

@@ -18,6 +18,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   protocol: ['bundle', 'runtime'],
   // a folder kept in step with files at a server: what is on either side comes by seams
   sync: ['bundle', 'runtime'],
+  // what programs do with pools over HTTP: senders, servers, listeners
+  'pool-client': ['runtime'],
   cluster: ['protocol', 'runtime'],
   client: ['bundle', 'cluster', 'protocol', 'runtime'],
   node: ['client', 'cluster', 'protocol', 'runtime'],
@@ -42,7 +44,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // the scripts of pages run in browsers: formats, and words
   web: ['bundle', 'encryption', 'qr'],
   // commands start roles through what bin hands them, and speak HTTP to a cluster
-  cli: ['bundle', 'compose', 'encryption', 'protocol', 'qr', 'runtime', 'sync']
+  cli: ['bundle', 'compose', 'encryption', 'pool-client', 'protocol', 'qr', 'runtime', 'sync']
 }
 
 /** Files directly in src/ that everybody may import. */
@@ -52,6 +54,8 @@ const VOCABULARY = new Set([
   'interfaces',
   'errors',
   'error-codes',
+  'error-spec',
+  'pool-errors',
   'config',
   'config-accounts',
   'config-blocks',
@@ -60,6 +64,7 @@ const VOCABULARY = new Set([
   'config-kinds',
   'config-lists',
   'config-socket',
+  'config-pools',
   'config-user-transfers',
   'config-webhooks',
   'metadata-store',
@@ -69,7 +74,9 @@ const VOCABULARY = new Set([
   'events',
   'history',
   'metadata-events',
+  'metadata-pools',
   'metadata-webhooks',
+  'pools',
   'version',
   'webhooks'
 ])

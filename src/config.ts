@@ -11,6 +11,7 @@ import { historySections, historyShape } from './config-history.ts'
 import { socketSections, socketShape } from './config-socket.ts'
 import { DAY, HOUR, MIB, MINUTE, SECOND, bytes, list, ms, num, text } from './config-kinds.ts'
 import { forbiddenTypes, trustedProxies } from './config-lists.ts'
+import { poolSections, poolShape } from './config-pools.ts'
 import { webhookSections, webhookShape } from './config-webhooks.ts'
 import { PeerbinError } from './errors.ts'
 import { PASSWORD_LANES_MAX, PASSWORD_MEMORY_KIB_MAX, PASSWORD_PASSES_MAX } from './protocol/limits.ts'
@@ -337,6 +338,7 @@ const sections = {
   ...eventSections,
   ...blockSections,
   ...webhookSections,
+  ...poolSections,
   network,
   log
 }
@@ -362,6 +364,7 @@ export const configSchema = z.strictObject({
   ...eventShape,
   ...blockShape,
   ...webhookShape,
+  ...poolShape,
   network: network.prefault({}),
   log: log.prefault({})
 })

@@ -1,34 +1,10 @@
 /** The registry of errors: what errors.ts says of codes holds here. */
 
-interface ErrorSpec {
-  /** HTTP status the edge answers with. */
-  status: number
-  /** Whether the same request may succeed later without being changed. */
-  retryable: boolean
-  /** Exit code of the CLI: see EXIT. */
-  exit: number
-  /** One sentence for a person, without details. */
-  text: string
-}
+import { EXIT, spec } from './error-spec.ts'
+import type { ErrorSpec } from './error-spec.ts'
+import { POOL_ERRORS } from './pool-errors.ts'
 
-/** Exit codes of the CLI. Documented in docs/errors.md, with 130: ended by Ctrl-C, as shells have it. */
-export const EXIT = {
-  ok: 0,
-  unexpected: 1,
-  usage: 2,
-  unreachable: 3,
-  refused: 4,
-  integrity: 5,
-  busy: 6,
-  local: 7
-} as const
-
-const spec = (status: number, retryable: boolean, exit: number, text: string): ErrorSpec => ({
-  status,
-  retryable,
-  exit,
-  text
-})
+export { EXIT } from './error-spec.ts'
 
 export const ERRORS = {
   // what the caller sent
@@ -346,6 +322,7 @@ export const ERRORS = {
   ),
   'server-unreachable': spec(503, true, EXIT.unreachable, 'The server cannot be reached.'),
   usage: spec(400, false, EXIT.usage, 'The command was not understood.'),
+  ...POOL_ERRORS,
   internal: spec(500, true, EXIT.unexpected, 'Something went wrong inside peerbin.')
 } as const satisfies Record<string, ErrorSpec>
 

@@ -17,7 +17,19 @@ export const EVENT_TYPES = [
   'session.started',
   'session.revoked',
   'account.changed',
-  'webhook.disabled'
+  'webhook.disabled',
+  'pool.changed',
+  'pool.deleted',
+  'member.joined',
+  'member.changed',
+  'member.removed',
+  'producers.silent',
+  'batch.committed',
+  'group.opened',
+  'group.closed',
+  'group.taken',
+  'group.done',
+  'group.failed'
 ] as const
 /** Append-only: stored events and clients have them. */
 export type EventType = (typeof EVENT_TYPES)[number]

@@ -6,7 +6,7 @@
  */
 
 declare const brand: unique symbol
-type Brand<T, Name extends string> = T & { readonly [brand]: Name }
+export type Brand<T, Name extends string> = T & { readonly [brand]: Name }
 
 /** libp2p peer id of a process, base58btc of an Ed25519 identity multihash: `12D3KooW…`, 52 characters. */
 export type PeerId = Brand<string, 'PeerId'>
@@ -22,7 +22,7 @@ export type UploadWriter = Brand<string, 'UploadWriter'>
 export type HistoryId = Brand<string, 'HistoryId'>
 /** UUID v4 of an event. */
 export type EventId = Brand<string, 'EventId'>
-/** Whose events: `user:UUID` of a user; other kinds may follow. */
+/** Whose events: `user:UUID` of a user, `pool:UUID` of a pool. */
 export type EventStream = Brand<string, 'EventStream'>
 /**
  * Secret of a share link, base64url of 128 random bits or more. Only its SHA-256 is stored, and it never reaches a log.
@@ -69,7 +69,8 @@ export const SCOPES = [
   'files:share',
   'history:read',
   'account',
-  'admin'
+  'admin',
+  'pools'
 ] as const
 /** What an API key may be used for. `admin` is worth something only while its user is one. */
 export type Scope = (typeof SCOPES)[number]

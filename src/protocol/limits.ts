@@ -99,6 +99,21 @@ export const WEBHOOK_DEAD_MAX = 200
 /** Events that one request has sent again. */
 export const WEBHOOK_REPLAYS_MAX = 200
 
+/** Name of a pool, in characters. */
+export const POOL_NAME_LENGTH_MAX = 100
+/** Pools, members, groups, producers of a group, and join keys, in one answer. */
+export const POOLS_PER_PAGE_MAX = 100
+/** Files of a batch or a group in one message, and their bytes, encoded: what does not fit is for the next page. */
+export const POOL_FILES_PER_PAGE_MAX = 500
+export const POOL_FILES_BYTES_MAX = 160 * 1024
+/** Name of a file in a batch, in UTF-8 bytes; and what is told beside it, and beside a result. */
+export const POOL_FILE_NAME_BYTES_MAX = 255
+export const POOL_FILE_METADATA_BYTES_MAX = 4 * 1024
+/** Why an attempt failed, in UTF-8 bytes. */
+export const POOL_FAILURE_BYTES_MAX = 1000
+/** Longest that one request for work waits. */
+export const POOL_WORK_WAIT_MS_MAX = 60_000
+
 /** Most nodes in one answer, far above what one controller is made for. */
 export const NODES_MAX = 1024
 /** An inventory is compared by the first byte of the digests. */

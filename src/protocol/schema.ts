@@ -97,14 +97,15 @@ export const entryPath = z.string().max(PATH_BYTES_MAX).refine(isCleanPath, 'not
 /** Of a file that has an index; whatever holds it sees to it that a payload is left. */
 export const indexBytes = z.int().min(1).max(INDEX_BYTES_MAX)
 export const mediaType = z.string().min(1).max(MEDIA_TYPE_BYTES_MAX)
-export const metadata = z
-  .record(z.string().min(1).max(255), z.string())
-  .refine(
-    (pairs) =>
-      Object.entries(pairs).reduce((sum, [k, v]) => sum + utf8Bytes(k) + utf8Bytes(v), 0) <=
-      METADATA_BYTES_MAX,
-    'metadata too large'
-  )
+export const metadataWithin = (limitBytes: number) =>
+  z
+    .record(z.string().min(1).max(255), z.string())
+    .refine(
+      (pairs) =>
+        Object.entries(pairs).reduce((sum, [k, v]) => sum + utf8Bytes(k) + utf8Bytes(v), 0) <= limitBytes,
+      'metadata too large'
+    )
+export const metadata = metadataWithin(METADATA_BYTES_MAX)
 export const textWithin = (limitBytes: number) =>
   z.string().refine((text) => utf8Bytes(text) <= limitBytes, `over ${limitBytes} bytes`)
 export const encryption = z.enum(ENCRYPTIONS)
