@@ -7,6 +7,7 @@ import { chunkIdFromDigest, digestOf } from '../protocol/ids.ts'
 import { passwordRecord } from '../protocol/schema.ts'
 import type { EventData } from '../events.ts'
 import type { NodeRecord, SpaceKey } from '../metadata-store.ts'
+import type { BatchId, GroupId, JoinKeyId, PoolId } from '../pools.ts'
 import { ENCRYPTIONS, NODE_STATES, TIERS } from '../types.ts'
 import type {
   Address,
@@ -52,6 +53,10 @@ export const uuidBytes = (
     | EventId
     | WebhookId
     | CourierId
+    | PoolId
+    | BatchId
+    | GroupId
+    | JoinKeyId
 ): Uint8Array => exactly(16, Buffer.from(id.replaceAll('-', ''), 'hex'))
 
 /** Half an id would be another id, and could meet a third. */
@@ -87,7 +92,7 @@ export const pieceMark = (space: SpaceKey, index: number, digest: Uint8Array): n
 
 // ---------------------------------------------------------------- records
 
-function decode<T>(schema: z.ZodType<T>, text: string): T {
+export function decode<T>(schema: z.ZodType<T>, text: string): T {
   try {
     return schema.parse(JSON.parse(text))
   } catch (error) {

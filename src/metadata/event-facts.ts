@@ -28,9 +28,12 @@ export const eventIdOf = ({ stream, type, at, subject, data }: NewEvent, number:
       .subarray(0, 16)
   ) as EventId
 
-const isoTime = (ms: number): string => new Date(ms).toISOString()
+export const isoTime = (ms: number): string => new Date(ms).toISOString()
 
-const actorData = (actor: EventActor) => ({ actor_id: actor?.id ?? null, actor_name: actor?.name ?? null })
+export const actorData = (actor: EventActor) => ({
+  actor_id: actor?.id ?? null,
+  actor_name: actor?.name ?? null
+})
 
 /** A file, in the version that it is about. */
 export interface FileFacts {

@@ -16,6 +16,7 @@ import { toVersion8 } from './migrations/version-8.ts'
 import { toVersion9 } from './migrations/version-9.ts'
 import { toVersion10 } from './migrations/version-10.ts'
 import { toVersion11 } from './migrations/version-11.ts'
+import { toVersion12 } from './migrations/version-12.ts'
 import type { Schema } from './schema.ts'
 
 export const SQLITE_DDL: Ddl = { int: 'integer', bytes: 'blob', tableEnd: sql`without rowid, strict` }
@@ -31,7 +32,8 @@ const STEPS: ReadonlyArray<(db: Kysely<Schema>, ddl: Ddl) => Promise<void>> = [
   toVersion8,
   toVersion9,
   toVersion10,
-  toVersion11
+  toVersion11,
+  toVersion12
 ]
 
 export const SCHEMA_VERSION = STEPS.length

@@ -10,6 +10,7 @@ import type { HistoryAction } from '../history.ts'
 import type { SpaceKey } from '../metadata-records.ts'
 import type { AccountRole, SessionKind, UserState, VersionStatus } from '../types.ts'
 import type { EventTables } from './schema-events.ts'
+import type { PoolTables } from './schema-pools.ts'
 import type { WebhookTables } from './schema-webhooks.ts'
 
 /** Counters of the cluster: `term`, `generation`, `time`, `holder`, `name`, `admins` (active administrators), `history`, `events`, `events_gone`, `streams`, and the version of the schema. */
@@ -349,7 +350,7 @@ export interface HistoryTable {
   detail: string | null
 }
 
-export interface Schema extends WebhookTables, EventTables {
+export interface Schema extends WebhookTables, EventTables, PoolTables {
   meta: MetaTable
   names: NamesTable
   nodes: NodesTable

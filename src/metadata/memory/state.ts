@@ -35,8 +35,10 @@ import type {
   UserRecord,
   VersionRecord
 } from '../../types.ts'
+import type { PoolId } from '../../pools.ts'
 import type { WebhookId } from '../../webhooks.ts'
 import type { StoredClaim } from '../claim-rules.ts'
+import type { PoolRow } from './pool-state.ts'
 import type { WebhookRow } from './webhooks.ts'
 
 export interface ChunkRow {
@@ -215,6 +217,7 @@ export interface State {
   eventsGone: number
   streams: Map<EventStream, StreamRow>
   webhooks: Map<WebhookId, WebhookRow>
+  pools: Map<PoolId, PoolRow>
 }
 
 export const emptyState = (): State => ({
@@ -243,7 +246,8 @@ export const emptyState = (): State => ({
   eventSeq: 0,
   eventsGone: 0,
   streams: new Map(),
-  webhooks: new Map()
+  webhooks: new Map(),
+  pools: new Map()
 })
 
 export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -1,0 +1,81 @@
+/** What both stores agree on about pools. Pure. */
+
+import { createHash } from 'node:crypto'
+import { windowOf } from '../pools.ts'
+import type { BatchFile, GroupId, GroupRecord, PoolId, PoolRecord, PoolRole, PoolSettings } from '../pools.ts'
+import { uuidOf } from '../runtime/random.ts'
+import type { UserId } from '../types.ts'
+
+/** Owners may do everything. */
+export const maySend = (role: PoolRole): boolean => role === 'owner' || role === 'producer'
+
+/** When a member is silent who sent, or joined, at `since`; null: never. Only producers have to send, and only while the pool takes something in. */
+export const lateAt = (
+  role: PoolRole,
+  { state, settings }: Pick<PoolRecord, 'state' | 'settings'>,
+  since: number
+): number | null => (role === 'producer' && state === 'active' ? since + settings.frequencyMs : null)
+
+const IDENTITY_BYTES = 16
+
+/** What a file is told from others by, within its pool. */
+export const identityOf = (member: UserId, { at, name }: Pick<BatchFile, 'at' | 'name'>): Uint8Array =>
+  new Uint8Array(
+    createHash('sha256')
+      .update(JSON.stringify([member, at, name]))
+      .digest()
+      .subarray(0, IDENTITY_BYTES)
+  )
+
+/** It follows from what the group is, so that whoever makes it makes the same one. */
+export const groupIdFor = (pool: PoolId, start: number, generation: number): GroupId =>
+  uuidOf(
+    createHash('sha256')
+      .update(JSON.stringify([pool, start, generation]))
+      .digest()
+      .subarray(0, 16)
+  ) as GroupId
+
+/** A late one has as long as the window that runs now. */
+export function newGroup(
+  pool: Pick<PoolRecord, 'id' | 'settings'>,
+  { at, generation, now }: { at: number; generation: number; now: number }
+): GroupRecord {
+  const { settings } = pool
+  const { start, end } = windowOf(at, settings)
+  const isLate = generation > 0 || isOver(end, settings, now)
+  return {
+    id: groupIdFor(pool.id, start, generation),
+    pool: pool.id,
+    start,
+    end,
+    generation,
+    isLate,
+    state: 'open',
+    openedAt: now,
+    closesAt: (isLate ? windowOf(now, settings).end : end) + settings.graceMs,
+    closedAt: null,
+    files: 0,
+    bytes: 0,
+    producers: 0,
+    server: null,
+    fence: 0,
+    leasedUntil: null,
+    attempts: 0,
+    dueAt: null,
+    failure: null,
+    result: null,
+    endedAt: null,
+    isEmptied: false
+  }
+}
+
+const isOver = (end: number, { graceMs }: PoolSettings, now: number): boolean => now >= end + graceMs
+
+/** Nothing more goes in; it can be given to a server at once. */
+export const closedGroup = (group: GroupRecord, now: number): GroupRecord => ({
+  ...group,
+  state: 'closed',
+  closedAt: now,
+  dueAt: now
+})
