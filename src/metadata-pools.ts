@@ -220,13 +220,15 @@ export interface PoolRecords {
     group?: GroupId | undefined
     now: number
   }): Promise<GroupRecord | undefined>
-  /** `lease-lost` unless the holder has it: the group is being processed with this fence, whether or not the time is over (nobody else has it then). */
+  /** `lease-lost` unless the holder has it: this fence is the last, whether or not the time is over and the group waits again, as long as nobody else has taken it. */
   renewLease(holder: GroupHolder & { now: number }): Promise<GroupRecord>
   /**
    * The result is the entry at resultPath(group, fence). One conditional update. Idempotent with the same fence. `group-done` for another fence when it is done, otherwise `lease-lost`;
    * `result-missing` where no such entry is. Writes `group.done`. The entry then expires at `now` + resultTtlMs, the files are emptied later by settlePools.
    */
-  finishGroup(request: GroupHolder & { metadata: Record<string, string>; now: number }): Promise<GroupRecord>
+  finishGroup(
+    request: GroupHolder & { name: string; metadata: Record<string, string>; now: number }
+  ): Promise<GroupRecord>
   /** Waits again until `retryAt`, or has failed for good when its attempts are used up or `isFinal`. As finishGroup with errors. Writes `group.failed` (with `final`) */
   failGroup(
     request: GroupHolder & {
@@ -246,7 +248,8 @@ export interface PoolRecords {
   /**
    * One bounded step (about `limit` rows): groups whose time has come close; leases that are over make a group wait again, or fail; producers that are late are silent (one event
    * `producers.silent` for a pool, with how many and the first names); batches that stood still are given up, with their entries; groups that ended are emptied after filesTtlMs;
-   * pools that are being deleted lose their rows and entries, at last themselves. Answers how many rows changed; 0: nothing is due.
+   * pools that are being deleted lose their rows and entries, at last themselves. Content that is let go is kept for `graceMs`, for whoever is reading it (as in settleEntries). Groups,
+   * and batches with what they announced, are forgotten when nothing of them could be sent again, or asked for. Answers how many rows changed; 0: nothing is due.
    */
-  settlePools(request: { now: number; limit: number }): Promise<number>
+  settlePools(request: { now: number; limit: number; graceMs: number }): Promise<number>
 }

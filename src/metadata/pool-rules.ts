@@ -36,7 +36,7 @@ export const groupIdFor = (pool: PoolId, start: number, generation: number): Gro
       .subarray(0, 16)
   ) as GroupId
 
-/** A late one has as long as the window that runs now. */
+/** A late one has as long as the window that runs now, or its own, which may lie ahead of us: clocks differ. */
 export function newGroup(
   pool: Pick<PoolRecord, 'id' | 'settings'>,
   { at, generation, now }: { at: number; generation: number; now: number }
@@ -53,7 +53,7 @@ export function newGroup(
     isLate,
     state: 'open',
     openedAt: now,
-    closesAt: (isLate ? windowOf(now, settings).end : end) + settings.graceMs,
+    closesAt: (isLate ? Math.max(end, windowOf(now, settings).end) : end) + settings.graceMs,
     closedAt: null,
     files: 0,
     bytes: 0,

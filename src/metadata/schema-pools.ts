@@ -14,6 +14,7 @@ export interface PoolsTable {
   /** Below `perUserMax`; one of each for whoever made it. Null once it is being deleted. */
   slot: number | null
   created_at: number
+  /** Of one that is being deleted: when to go on with it. */
   changed_at: number
   members: number
   /** Of those: owners. Whoever takes one away changes this, as long as it is more than one. */

@@ -13,7 +13,7 @@ export async function toVersion12(db: Kysely<Schema>, ddl: Ddl): Promise<void> {
 
 const INDEXES = [
   'create unique index pools_slot on pools (created_by, slot) where slot is not null',
-  `create index pools_deleting on pools (id) where state = 'deleting'`,
+  `create index pools_deleting on pools (changed_at, id) where state = 'deleting'`,
 
   'create index pool_members_user on pool_members (user_id, pool)',
   'create index pool_members_role on pool_members (pool, role, user_id)',
