@@ -12,6 +12,7 @@ import type { BlockRecords } from './metadata-blocks.ts'
 import type { EntryRecords, UploadFailure } from './metadata-entries.ts'
 import type { HistoryRecords } from './history.ts'
 import type { EventRecords, EventWatch } from './metadata-events.ts'
+import type { PoolRecords } from './metadata-pools.ts'
 import type { WebhookRecords } from './metadata-webhooks.ts'
 import type {
   NodeRecord,
@@ -69,6 +70,7 @@ export type * from './metadata-records.ts'
 export type * from './metadata-entries.ts'
 export type * from './metadata-blocks.ts'
 export type * from './metadata-events.ts'
+export type * from './metadata-pools.ts'
 export { MANIFEST_INDEX } from './metadata-records.ts'
 
 /** Terms, generations and what is known of nodes. */
@@ -354,7 +356,8 @@ export interface MetadataStore
     AccountRecords,
     HistoryRecords,
     EventRecords,
-    WebhookRecords {
+    WebhookRecords,
+    PoolRecords {
   readonly durable: boolean
   /** Absent where nobody can say: whoever waits for events then looks for them now and then. */
   readonly eventWatch?: EventWatch | undefined

@@ -19,6 +19,10 @@ import * as invites from './memory/invites.ts'
 import * as links from './memory/links.ts'
 import * as recovery from './memory/recovery.ts'
 import * as resume from './memory/resume.ts'
+import * as poolMembers from './memory/pool-members.ts'
+import * as poolRows from './memory/pool-rows.ts'
+import * as pools from './memory/pools.ts'
+import { notThereYet } from './pool-later.ts'
 import * as repair from './memory/repair.ts'
 import * as sessions from './memory/sessions.ts'
 import * as shares from './memory/shares.ts'
@@ -207,4 +211,38 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly listDeadLetters = this.#step(webhooks.listDeadLetters)
   readonly rewindWebhook = this.#step(webhooks.rewindWebhook)
   readonly replayEvents = this.#step(webhooks.replayEvents)
+
+  readonly createPool = this.#step(pools.createPool)
+  readonly getPool = this.#step(pools.getPool)
+  readonly listPools = this.#step(pools.listPools)
+  readonly changePool = this.#step(pools.changePool)
+  readonly getMembership = this.#step(poolRows.getMembership)
+  readonly listMembers = this.#step(poolMembers.listMembers)
+  readonly joinPool = this.#step(poolMembers.joinPool)
+  readonly changeMember = this.#step(poolMembers.changeMember)
+  readonly removeMember = this.#step(poolMembers.removeMember)
+  readonly createJoinKey = this.#step(poolMembers.createJoinKey)
+  readonly findJoinKey = this.#step(poolMembers.findJoinKey)
+  readonly listJoinKeys = this.#step(poolMembers.listJoinKeys)
+  readonly deleteJoinKey = this.#step(poolMembers.deleteJoinKey)
+
+  readonly openBatch = notThereYet
+  readonly declareFiles = notThereYet
+  readonly getBatch = notThereYet
+  readonly listBatchFiles = notThereYet
+  readonly commitBatch = notThereYet
+  readonly abandonBatch = notThereYet
+  readonly getGroup = notThereYet
+  readonly listGroups = notThereYet
+  readonly listGroupFiles = notThereYet
+  readonly getGroupFile = notThereYet
+  readonly listGroupProducers = notThereYet
+  readonly closeGroup = notThereYet
+  readonly leaseGroup = notThereYet
+  readonly renewLease = notThereYet
+  readonly finishGroup = notThereYet
+  readonly failGroup = notThereYet
+  readonly retryGroup = notThereYet
+  readonly nextPoolsAt = notThereYet
+  readonly settlePools = notThereYet
 }

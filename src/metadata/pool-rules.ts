@@ -1,6 +1,9 @@
 /** What both stores agree on about pools. Pure. */
 
 import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
+import { PeerbinError } from '../errors.ts'
+import type { ChangePool } from '../metadata-pools.ts'
 import { windowOf } from '../pools.ts'
 import type { BatchFile, GroupId, GroupRecord, PoolId, PoolRecord, PoolRole, PoolSettings } from '../pools.ts'
 import { uuidOf } from '../runtime/random.ts'
@@ -8,6 +11,8 @@ import type { UserId } from '../types.ts'
 
 /** Owners may do everything. */
 export const maySend = (role: PoolRole): boolean => role === 'owner' || role === 'producer'
+
+export const mayWork = (role: PoolRole): boolean => role === 'owner' || role === 'server'
 
 /** When a member is silent who sent, or joined, at `since`; null: never. Only producers have to send, and only while the pool takes something in. */
 export const lateAt = (
@@ -79,3 +84,29 @@ export const closedGroup = (group: GroupRecord, now: number): GroupRecord => ({
   closedAt: now,
   dueAt: now
 })
+
+/** Whether there is nothing between them that events tell of. */
+export const isSamePool = (a: PoolRecord, b: PoolRecord): boolean => a.revision === b.revision
+
+/**
+ * As it is after the change; the very same one where nothing is another. A repeat of a change that was made is such a one.
+ * @throws `pool-conflict` unless it is at the revision that is asked for
+ */
+export function changedPool(
+  before: PoolRecord,
+  { revision, name, settings, state, quotaBytes, now }: ChangePool
+): PoolRecord {
+  const after: PoolRecord = {
+    ...before,
+    name: name ?? before.name,
+    settings: settings ?? before.settings,
+    state: state ?? before.state,
+    quotaBytes: quotaBytes === undefined ? before.quotaBytes : quotaBytes
+  }
+  const isSame = isDeepStrictEqual(before, after)
+  if (revision !== undefined && revision !== before.revision && !(isSame && revision === before.revision - 1))
+    throw new PeerbinError('pool-conflict')
+  if (isSame) return before
+  const isTold = !isDeepStrictEqual({ ...before, quotaBytes: null }, { ...after, quotaBytes: null })
+  return { ...after, changedAt: now, revision: before.revision + Number(isTold) }
+}

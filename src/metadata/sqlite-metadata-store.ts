@@ -30,6 +30,11 @@ import * as paths from './operations/paths.ts'
 import * as reconcile from './operations/reconcile.ts'
 import * as resume from './operations/resume.ts'
 import * as recovery from './operations/recovery.ts'
+import * as poolJoining from './operations/pool-joining.ts'
+import * as poolMembers from './operations/pool-members.ts'
+import * as poolRows from './operations/pool-rows.ts'
+import * as pools from './operations/pools.ts'
+import { notThereYet } from './pool-later.ts'
 import * as repair from './operations/repair.ts'
 import * as sent from './operations/sent.ts'
 import * as sessions from './operations/sessions.ts'
@@ -307,4 +312,38 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly listDeadLetters = this.#read(webhooks.listDeadLetters)
   readonly rewindWebhook = this.#write(webhooks.rewindWebhook)
   readonly replayEvents = this.#write(webhooks.replayEvents)
+
+  readonly createPool = this.#write(pools.createPool)
+  readonly getPool = this.#read(pools.getPool)
+  readonly listPools = this.#read(pools.listPools)
+  readonly changePool = this.#write(pools.changePool)
+  readonly getMembership = this.#read(poolRows.getMembership)
+  readonly listMembers = this.#read(poolMembers.listMembers)
+  readonly joinPool = this.#write(poolJoining.joinPool)
+  readonly changeMember = this.#write(poolMembers.changeMember)
+  readonly removeMember = this.#write(poolMembers.removeMember)
+  readonly createJoinKey = this.#write(poolJoining.createJoinKey)
+  readonly findJoinKey = this.#read(poolJoining.findJoinKey)
+  readonly listJoinKeys = this.#read(poolJoining.listJoinKeys)
+  readonly deleteJoinKey = this.#write(poolJoining.deleteJoinKey)
+
+  readonly openBatch = notThereYet
+  readonly declareFiles = notThereYet
+  readonly getBatch = notThereYet
+  readonly listBatchFiles = notThereYet
+  readonly commitBatch = notThereYet
+  readonly abandonBatch = notThereYet
+  readonly getGroup = notThereYet
+  readonly listGroups = notThereYet
+  readonly listGroupFiles = notThereYet
+  readonly getGroupFile = notThereYet
+  readonly listGroupProducers = notThereYet
+  readonly closeGroup = notThereYet
+  readonly leaseGroup = notThereYet
+  readonly renewLease = notThereYet
+  readonly finishGroup = notThereYet
+  readonly failGroup = notThereYet
+  readonly retryGroup = notThereYet
+  readonly nextPoolsAt = notThereYet
+  readonly settlePools = notThereYet
 }

@@ -18,6 +18,7 @@ import { testLinks } from './metadata-links.ts'
 import { testNodes } from './metadata-nodes.ts'
 import { testPasswords } from './metadata-passwords.ts'
 import { testPreconditions } from './metadata-preconditions.ts'
+import { testPools } from './metadata-pools.ts'
 import { testProgress } from './metadata-progress.ts'
 import { testProofs } from './metadata-proofs.ts'
 import { testReceipts } from './metadata-receipts.ts'
@@ -67,7 +68,8 @@ const PARTS = {
   'versions that must count': testPreconditions,
   history: testHistory,
   events: testEvents,
-  webhooks: testWebhooks
+  webhooks: testWebhooks,
+  pools: testPools
 }
 
 export async function testMetadataStore(t: Test, makeStore: MakeStore): Promise<void> {
