@@ -196,6 +196,9 @@ export interface GroupProducer {
  */
 export const poolOwner = (pool: PoolId): UserId => pool as unknown as UserId
 
+/** Of an owner who is no user: the pool it would be. */
+export const ownerPool = (owner: UserId): PoolId => owner as unknown as PoolId
+
 /** Where events of a pool stand. */
 export const poolStream = (pool: PoolId): EventStream => `pool:${pool}` as EventStream
 
@@ -211,6 +214,8 @@ export const batchPath = (batch: BatchId, index: number): string =>
 
 /** Path of a result while it is sent, and after: each lease has its own, so that a server that was fenced off overwrites nothing. */
 export const resultPath = (group: GroupId, fence: number): string => `results/${group}/${fence}`
+
+export const isResultPath = (path: string): boolean => path.startsWith('results/')
 
 /** Window of a timestamp. */
 export function windowOf(

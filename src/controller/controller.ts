@@ -31,6 +31,8 @@ import { createInventory } from './inventory/inventory.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import { createLoops } from './loops.ts'
 import type { Loops } from './loops.ts'
+import type { PoolRecords } from '../metadata-pools.ts'
+import { createPools } from './pools/pools.ts'
 import { createRepair } from './repair/repair.ts'
 import type { Repair } from './repair/repair.ts'
 import { Scrubs } from './scrubs.ts'
@@ -126,15 +128,16 @@ export class Controller implements Service {
     const files = createUserFiles({ ...shared, ...parts, chunks, notes: parts.snapshots, onEnded })
     const uploads = new UploadService({ ...shared, ...parts, self: network.self, onGarbage })
     const blocks = createBlocks({ ...shared, ...parts, uploads, onGarbage })
-    const loops = createLoops(shared, { ...parts, files, blocks })
+    const pools = createPools({ ...shared, ...parts, store: store as MetadataStore & PoolRecords, onEnded })
+    const all = { ...parts, files, blocks, pools }
+    const loops = createLoops(shared, all)
     this.#server = serve({
       network,
       protocol: CONTROL_PROTOCOL,
       messages: controlMessages,
       policy: controlPolicy,
       handlers: createHandlers({
-        files,
-        blocks,
+        ...all,
         leadership,
         uploads,
         resumption: new ResumptionService({ ...shared, ...parts, uploads, onGarbage }),
@@ -149,7 +152,6 @@ export class Controller implements Service {
         }),
         chunks,
         check,
-        ...parts,
         scrubs,
         status: () => this.status()
       }),

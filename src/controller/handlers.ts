@@ -13,6 +13,7 @@ import type { Leadership } from './leadership.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import type { LinkService } from './link-service.ts'
 import type { ControllerPart, PartHandler } from './part.ts'
+import type { PoolOp, Pools } from './pools/pools.ts'
 import type { Repair } from './repair/repair.ts'
 import type { ResumptionService } from './resumption-service.ts'
 import type { Scrubs } from './scrubs.ts'
@@ -24,6 +25,7 @@ export interface HandlersDeps {
   accounts: Accounts
   files: UserFiles
   blocks: Blocks
+  pools: Pools
   history: History
   events: Events
   leadership: Leadership
@@ -44,7 +46,6 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
   const {
     accounts,
     files,
-    blocks,
     leadership,
     uploads,
     resumption,
@@ -69,8 +70,9 @@ export function createHandlers(deps: HandlersDeps): RpcHandlers<ControlMessages>
     ...partHandlers<UserFileOp>(files, leadership),
     ...partHandlers<keyof HistoryMessages>(deps.history, leadership),
     ...partHandlers<keyof EventMessages>(deps.events, leadership),
-    ...partHandlers<BlockOp>(blocks, leadership),
+    ...partHandlers<BlockOp>(deps.blocks, leadership),
     ...partHandlers<WebhookOp>(webhooks, leadership),
+    ...partHandlers<PoolOp>(deps.pools, leadership),
     openUpload: led((message) => uploads.open(message)),
     reserveChunk: led((message) => uploads.reserve(message)),
     recordReceipts: led((message, signal) => uploads.recordReceipts(message, signal)),

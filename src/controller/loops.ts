@@ -18,6 +18,7 @@ import type { Brakes } from './inventory/brakes.ts'
 import type { Events } from './events/events.ts'
 import type { History } from './history/history.ts'
 import type { Inventory } from './inventory/inventory.ts'
+import type { Pools } from './pools/pools.ts'
 import type { Repair } from './repair/repair.ts'
 import type { Snapshots } from './snapshots/snapshots.ts'
 import type { NodeRecorder } from './workers/node-recorder.ts'
@@ -52,6 +53,7 @@ export interface LoopParts {
   readonly snapshots: Snapshots
   readonly history: History
   readonly events: Events
+  readonly pools: Pools
 }
 
 /**
@@ -68,6 +70,8 @@ export function createLoops(deps: LoopsDeps, parts: LoopParts): Loops {
   const condemner = loop(createCondemner({ store, brakes, config, onOrders: () => deleteOrders.nudge() }))
   const onGarbage = (): void => condemner.nudge()
   const settler = loop(createSettler({ store, time, config, onGarbage }))
+  const snapshots = parts.snapshots.workers.map(loop)
+  parts.snapshots.onWanted(() => snapshots.forEach((each) => each.nudge()))
   const all = [
     settler,
     loop(createStaleUploads({ store, time, config, logger, onGarbage })),
@@ -77,10 +81,11 @@ export function createLoops(deps: LoopsDeps, parts: LoopParts): Loops {
     ...parts.blocks.workers.map(loop),
     ...parts.repair.workers.map(loop),
     ...parts.inventory.workers.map(loop),
-    ...parts.snapshots.workers.map(loop),
+    ...snapshots,
     ...parts.accounts.workers.map(loop),
     ...parts.history.workers.map(loop),
     ...parts.events.workers.map(loop),
+    ...parts.pools.workers.map(loop),
     loop(createTombstones({ store, time, config })),
     loop(createTimeMark({ store, time, leadership })),
     loop(deps.nodes)

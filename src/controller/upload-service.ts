@@ -5,13 +5,14 @@ import { hostsMinOf } from '../cluster/placement.ts'
 import type { Config } from '../config.ts'
 import { PeerbinError, hasCode } from '../errors.ts'
 import type { CommittedFile, CopiesRule, CopyRecord, MetadataStore, UploadSpace } from '../metadata-store.ts'
+import type { PoolRecords } from '../metadata-pools.ts'
 import { BLOCKS_PER_PAGE_MAX } from '../protocol/limits.ts'
 import type { ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import { failpoints } from '../runtime/failpoints.ts'
 import type { ChunkId, Generation, Member, PeerId, Receipt } from '../types.ts'
 import type { CopyCheck } from './copy-check.ts'
 import { isOver } from './files/owned.ts'
-import { quotaOf } from './files/quota.ts'
+import { spaceOf } from './files/quota.ts'
 import { inParallel } from '../runtime/in-parallel.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import type { Repair } from './repair/repair.ts'
@@ -114,7 +115,10 @@ export class UploadService {
     if (isBlocked) throw new PeerbinError('path-conflict')
     const isThere = entry !== undefined && entry.current.file !== null && !isOver(this.#deps, entry)
     if (onlyNew && isThere) throw new PeerbinError('path-taken')
-    return { key: `user:${user}`, bytesMax: await quotaOf(store, config.account, user) }
+    return {
+      key: `user:${user}`,
+      bytesMax: await spaceOf(store as MetadataStore & PoolRecords, config, { user, path })
+    }
   }
 
   /** How long an upload lives on without a further chunk. @param resumable of one that goes on later: its plan, or who writes it */

@@ -18,6 +18,8 @@ export const WIRE_VERSION = 1
 export const LENGTH_BYTES_MAX = 3
 /** Text of an error on the wire, in UTF-16 units; longer ones are cut by the sender. */
 export const ERROR_TEXT_MAX = 1024
+/** The same of a name in an error. */
+export const ERROR_NAME_MAX = 255
 /** Longest name of a message. */
 const OP_LENGTH_MAX = 64
 
@@ -40,7 +42,12 @@ export const answerHeader = z.discriminatedUnion('ok', [
     message: z.string().max(ERROR_TEXT_MAX),
     retryAfterMs: z.int().min(0).optional(),
     /** Of `version-conflict`: what counts. */
-    version: z.int().min(0).optional()
+    version: z.int().min(0).optional(),
+    /** Of what is said of one file of a batch: which. */
+    index: z.int().min(0).optional(),
+    name: z.string().max(ERROR_NAME_MAX).optional(),
+    /** Of `clock-skewed`: what time it is, in ms. */
+    serverTime: z.int().min(0).optional()
   })
 ])
 

@@ -14,6 +14,7 @@ import type { controlMessages } from './messages/control-messages.ts'
 import type { userFileMessages } from './messages/user-file-messages.ts'
 import type { eventMessages } from './messages/event-messages.ts'
 import type { historyMessages } from './messages/history-messages.ts'
+import type { poolMessages } from './messages/pool-messages.ts'
 import type { webhookMessages } from './messages/webhook-messages.ts'
 import type { claimAnswer, placedChunk, scrubReport, target } from './messages/shapes.ts'
 import * as s from './schema.ts'
@@ -70,6 +71,7 @@ export type AccountMessages = typeof accountMessages
 export type HistoryMessages = typeof historyMessages
 export type EventMessages = typeof eventMessages
 export type WebhookMessages = typeof webhookMessages
+export type PoolMessages = typeof poolMessages
 export type ControlMessages = typeof controlMessages
 export type RequestOf<T extends MessageTable, K extends keyof T> = z.output<T[K]['request']>
 export type ResponseOf<T extends MessageTable, K extends keyof T> = z.output<T[K]['response']>

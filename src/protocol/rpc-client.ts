@@ -6,6 +6,7 @@ import { abortReason, deadline } from '../runtime/deadline.ts'
 import type { PeerId, Role } from '../types.ts'
 import { answerHeader, decodeHeader, describeIssues, encodeHeader, encodeHello, violation } from './codec.ts'
 import type { AnswerHeader } from './codec.ts'
+import { heardDetails } from './error-details.ts'
 import { writeBody } from './framing.ts'
 import { CHUNK_BYTES_MAX, FRAME_BYTES_MAX } from './limits.ts'
 import type { MessageSpec, MessageTable } from './messages.ts'
@@ -162,10 +163,10 @@ class Exchange {
 }
 
 /** An error that came over the wire. A code that this version does not know becomes `internal`. */
-const remoteError = ({ code, message, retryAfterMs, version }: Refusal) =>
+const remoteError = ({ code, message, retryAfterMs, ...refusal }: Refusal) =>
   new PeerbinError(isErrorCode(code) ? code : 'internal', message, {
     ...(retryAfterMs !== undefined && { retryAfterMs }),
-    ...(version !== undefined && { details: { version } })
+    details: heardDetails(refusal)
   })
 
 type Refusal = Extract<AnswerHeader, { ok: false }>

@@ -13,6 +13,7 @@ import {
   violation
 } from './codec.ts'
 import type { RequestHeader } from './codec.ts'
+import { toldDetails } from './error-details.ts'
 import { FrameReader, writeBody } from './framing.ts'
 import type { MessageSpec, MessageTable } from './messages.ts'
 import type { BodyReader, RpcAnswer, RpcHandlers, RpcRequest } from './rpc.ts'
@@ -178,7 +179,7 @@ const encodeError = (error: PeerbinError): Uint8Array =>
     code: error.code,
     message: error.message.slice(0, ERROR_TEXT_MAX),
     retryAfterMs: error.retryAfterMs === undefined ? undefined : Math.max(0, Math.ceil(error.retryAfterMs)),
-    version: typeof error.details['version'] === 'number' ? error.details['version'] : undefined
+    ...toldDetails(error)
   })
 
 class RequestBody implements BodyReader {

@@ -6,6 +6,7 @@ import { accountSamples } from './account-samples.ts'
 import { historySamples } from './history-samples.ts'
 import { chunkIdFromDigest } from '../../src/protocol/ids.ts'
 import { basedEntry, blockSamples } from './block-samples.ts'
+import { poolSamples } from './pool-samples.ts'
 import { userFileSamples } from './user-file-samples.ts'
 import type {
   Address,
@@ -161,6 +162,7 @@ export const controlSamples: Samples<ControlMessages> = {
   ...userFileSamples,
   ...blockSamples,
   ...historySamples,
+  ...poolSamples,
   openUpload: {
     request: {
       id: upload,

@@ -36,16 +36,19 @@ export interface ChangesEntry {
   readonly takenAt: number
   /** The same by the store's time: whatever was decided before it is in them, or in what came before. */
   readonly storeTime: number
+  /** Number of this taking, of bases and changes together: whatever was committed before it began is in it, or in what came before. */
+  readonly order: number
 }
 
-export interface SeriesStart {
+/** When something was taken from the store. */
+export type Taking = Pick<ChangesEntry, 'takenAt' | 'storeTime' | 'order'>
+
+export interface SeriesStart extends Taking {
   readonly base: number
   readonly parts: number
   readonly baseBytes: number
   /** Nodes that have the base, in the life in which they were chosen: after that they may have lost it. */
   readonly holders: ReadonlyArray<Pick<Member, 'peer' | 'boot'>>
-  readonly takenAt: number
-  readonly storeTime: number
 }
 
 export interface SeriesDeps {
@@ -66,7 +69,7 @@ export class Series {
   #changesBytes = 0
   #last = 0
   /** Up to where everything is safe. */
-  #safe: { takenAt: number; storeTime: number }
+  #safe: Taking
 
   /** @param needed see the property */
   constructor(start: SeriesStart, needed: number, { clock, counts }: SeriesDeps) {
@@ -75,7 +78,8 @@ export class Series {
     this.#clock = clock
     this.#counts = counts
     for (const { peer } of start.holders) this.#reached.set(peer, 0)
-    this.#safe = this.#safeSequence === undefined ? { takenAt: start.takenAt, storeTime: 0 } : start
+    const nothing = { takenAt: start.takenAt, storeTime: 0, order: 0 }
+    this.#safe = this.#safeSequence === undefined ? nothing : start
   }
 
   /** Nodes that have the base and are kept up to date. */
@@ -125,6 +129,11 @@ export class Series {
     return this.#safe.storeTime
   }
 
+  /** Number of the last taking that is safe, with all before it; 0: none is. */
+  get coveredOrder(): number {
+    return this.#safe.order
+  }
+
   add(entry: ChangesEntry): void {
     this.#backlog.push(entry)
     this.#last = entry.sequence
@@ -132,8 +141,8 @@ export class Series {
   }
 
   /** Nothing has changed up to then: what was safe is as new as that, unless there are changes that are not. */
-  unchanged(time: { takenAt: number; storeTime: number }): void {
-    if (this.#safeSequence === this.#last) this.#safe = time
+  unchanged(taking: Taking): void {
+    if (this.#safeSequence === this.#last) this.#safe = taking
   }
 
   /** What a node lacks, in order. */

@@ -9,6 +9,7 @@ import type { Leadership } from '../leadership.ts'
 import type { StoreTime } from '../store-time.ts'
 import { Candidates } from './candidates.ts'
 import type { Choice } from './candidates.ts'
+import { Cover } from './cover.ts'
 import type { SnapshotWriter } from './node-snapshots.ts'
 import { cut, sealAll, sealPiece } from './pieces.ts'
 import type { Piece } from './pieces.ts'
@@ -27,6 +28,10 @@ const BASE_PAUSE_FACTOR = 4
 const INTERVAL_SHARE = 0.9
 /** Whether a base is due is looked at so often. */
 const LOOK_MS = 1000
+/** Changes go out before the interval is over when somebody waits for them: so long after the last ones, which gathers those who come meanwhile, … */
+const WANTED_PAUSE_MS = 20
+/** … and as long as there are few after the present base. Then they wait for the interval, so that bases are no more frequent than otherwise. */
+const WANTED_CHANGES_MAX = CHANGES_MAX / 2
 
 export interface ShipperDeps {
   readonly self: PeerId
@@ -48,6 +53,8 @@ export interface ShipperDeps {
   readonly onEverywhere: (position: Position, signal: AbortSignal) => Promise<void>
   /** A new base is whole: what it makes needless may go. */
   readonly onBase: (bases: NewBase, signal: AbortSignal) => Promise<void>
+  /** Somebody waits for what is not on the nodes yet: the next step need not wait for its round. */
+  readonly onWanted: () => void
 }
 
 interface BaseRequest {
@@ -67,10 +74,15 @@ export class Shipper implements Worker {
   #series: Series | undefined
   #base = 0
   #safeBase: number | undefined
+  /** When the last were on the nodes, monotonic. */
+  #shippedAt = -Infinity
   /** Sequence of the last changes that were asked for after the present base. */
   #called = 0
   #baseNotBefore = -Infinity
   #changesAt = -Infinity
+  /** Number of the last taking from the store that was asked for. */
+  #order = 0
+  readonly #cover = new Cover()
   #lastError: string | null = null
   #requests: BaseRequest[] = []
 
@@ -95,6 +107,17 @@ export class Shipper implements Worker {
     return this.#series?.coveredUntil ?? 0
   }
 
+  /**
+   * Resolves when everything that is committed by now is on as many nodes as make it safe; makes haste to bring it there.
+   * @param at store's time: of what was committed before that, if it is not everything @throws the signal's reason, `busy`, `shutting-down`
+   */
+  async covered(signal: AbortSignal, at = Infinity): Promise<void> {
+    if (at < this.coveredUntil) return
+    const covered = this.#cover.wait(this.#order + 1, signal)
+    this.#deps.onWanted()
+    await covered
+  }
+
   status(): NonNullable<ClusterStatus['snapshot']> {
     const series = this.#series
     return {
@@ -114,6 +137,7 @@ export class Shipper implements Worker {
   /** Nobody gets a base any more. */
   stop(): void {
     for (const request of this.#requests.splice(0)) request.reject(new PeerbinError('shutting-down'))
+    this.#cover.stop()
   }
 
   async step(signal: AbortSignal): Promise<StepResult> {
@@ -122,13 +146,23 @@ export class Shipper implements Worker {
     if (this.#series === undefined && choice.isEarly) return { retryAfterMs: this.idleMs / 4 }
     try {
       if (this.#isBaseDue(choice)) await this.#shipBase(choice, signal)
-      else if (this.#series !== undefined && this.#deps.clock.monotonic() >= this.#changesAt)
+      else if (this.#series !== undefined && this.#deps.clock.monotonic() >= this.#changesDueAt())
         await this.#shipChanges(this.#series, choice, signal)
     } catch (error) {
       this.#lastError = asPeerbinError(error).code
       throw error
     }
-    return 'idle'
+    return this.#isWanted() ? { retryAfterMs: WANTED_PAUSE_MS } : 'idle'
+  }
+
+  /** Somebody waits for what has not been taken yet, and it costs little to take it. */
+  #isWanted(): boolean {
+    const changes = this.#series?.last ?? CHANGES_MAX
+    return changes < WANTED_CHANGES_MAX && this.#cover.isWantedAfter(this.#order)
+  }
+
+  #changesDueAt(): number {
+    return this.#isWanted() ? Math.min(this.#changesAt, this.#shippedAt + WANTED_PAUSE_MS) : this.#changesAt
   }
 
   /** Nodes that are gone, or are being emptied, are brought nothing more; nor are those that started again, perhaps with an empty disk, before they get a new base. */
@@ -164,13 +198,15 @@ export class Shipper implements Worker {
     this.#series = undefined // what it would go on with belongs to the new base from now on
     const base = ++this.#base
     this.#called = 0
+    const order = ++this.#order
     const requests = this.#requests.splice(0)
     let series: Series
     try {
       const shipped = await this.#sendBase(base, source.base(), chosen, signal)
-      series = new Series({ base, takenAt, storeTime, ...shipped }, needed(), this.#deps)
+      series = new Series({ base, takenAt, storeTime, order, ...shipped }, needed(), this.#deps)
       this.#series = series
       this.#letGo() // of nodes that something happened to while the base was on its way
+      this.#cover.reached(series.coveredOrder)
       for (const request of requests) request.resolve({ base, parts: shipped.parts, peers: series.peers })
     } catch (error) {
       for (const request of requests) request.reject(asPeerbinError(error))
@@ -178,6 +214,7 @@ export class Shipper implements Worker {
     }
     const tookMs = clock.monotonic() - takenAt
     this.#changesAt = clock.monotonic() + config.intervalMs * INTERVAL_SHARE
+    this.#shippedAt = clock.monotonic()
     this.#baseNotBefore = clock.monotonic() + Math.max(config.intervalMs, BASE_PAUSE_FACTOR * tookMs)
     this.#lastError = null
     logger.debug('nodes have a new snapshot of the metadata', { base, nodes: this.peers.length, tookMs })
@@ -220,7 +257,8 @@ export class Shipper implements Worker {
   }
 
   async #shipChanges(series: Series, { needed }: Choice, signal: AbortSignal): Promise<void> {
-    this.#changesAt = this.#deps.clock.monotonic() + this.#deps.config.intervalMs * INTERVAL_SHARE
+    const { clock, config } = this.#deps
+    this.#changesAt = clock.monotonic() + config.intervalMs * INTERVAL_SHARE
     series.needed = needed()
     if (series.hasRoom) await this.#take(series)
     this.#assertLeads(signal)
@@ -231,6 +269,7 @@ export class Shipper implements Worker {
     }
     if (series.peers.length === 0) this.#series = undefined
     else if (series.upToDate.length > 0) this.#lastError = null
+    this.#shippedAt = clock.monotonic()
     await this.#tellEverywhere(series, signal)
   }
 
@@ -249,6 +288,7 @@ export class Shipper implements Worker {
     await this.#deps.settled(taken.storeTime)
     // from here on what happens may come too late for these, and is counted to the next ones
     this.#called = sequence
+    const order = ++this.#order
     let bytes: Uint8Array | undefined
     try {
       bytes = await source.changes()
@@ -258,17 +298,19 @@ export class Shipper implements Worker {
     }
     if (bytes === undefined) {
       this.#called = sequence - 1
-      series.unchanged(taken)
+      series.unchanged({ ...taken, order })
+      this.#cover.reached(series.coveredOrder)
       return
     }
     const name = { term: leadership.term, base: series.start.base, kind: 'changes', sequence } as const
-    series.add({ ...taken, sequence, ...(await sealAll(name, bytes, at, this.#deps)) })
+    series.add({ ...taken, order, sequence, ...(await sealAll(name, bytes, at, this.#deps)) })
   }
 
   async #bringChanges(series: Series, peer: PeerId, signal: AbortSignal): Promise<void> {
     for (const entry of series.lacking(peer)) {
       for (const piece of entry.pieces) if ((await this.#bring(peer, piece, signal)) !== undefined) return
       series.has(peer, entry)
+      this.#cover.reached(series.coveredOrder)
     }
   }
 

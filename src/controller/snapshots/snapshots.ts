@@ -26,6 +26,13 @@ export interface Snapshots extends ControllerPart<'listSuspended' | 'resumeLinks
    * @throws `copies-missing` when none could be told in time
    */
   note(touched: Touched, signal?: AbortSignal): Promise<void>
+  /**
+   * Resolves when everything that is committed by now is on as many nodes as make it safe from the loss of this machine; at once where none keep snapshots. Many that wait share one
+   * shipping. @param at store's time: only of what was committed before that, which may be safe already @throws the signal's reason, `busy`, `shutting-down`
+   */
+  covered(signal: AbortSignal, at?: number): Promise<void>
+  /** Called when the worker has something to do before its round. */
+  onWanted(listener: () => void): void
   backup(
     request: { backup?: number | undefined; part: number },
     signal: AbortSignal
@@ -79,8 +86,10 @@ function withNodes(parts: Parts): Omit<Snapshots, 'handlers'> {
     return !hasOtherHosts(membership.nodeHosts(), ownHost) || membership.get(peer)?.host !== ownHost
   }
   const shared = { ...parts, self: network.self, config: parts.config.snapshot, counts }
+  let wanted = (): void => {}
   const shipper = new Shipper({
     ...shared,
+    onWanted: () => wanted(),
     // the store's changes are committed in the order they come, and this is one
     settled: async (storeTime) => void (await parts.store.advanceTime(storeTime)),
     onEverywhere: async (position, signal) => {
@@ -97,6 +106,8 @@ function withNodes(parts: Parts): Omit<Snapshots, 'handlers'> {
     workers: [shipper],
     status: () => shipper.status(),
     note: async (touched, signal) => await notes.note(touched, signal),
+    covered: async (signal, at) => await shipper.covered(signal, at),
+    onWanted: (listener) => void (wanted = listener),
     backup: (request, signal) => backups.answer(request, signal),
     stop: async () => {
       shipper.stop()
@@ -109,6 +120,8 @@ const withoutSnapshots = (): Omit<Snapshots, 'handlers'> => ({
   workers: [],
   status: () => null,
   note: async () => {},
+  covered: async () => {},
+  onWanted: () => {},
   backup: async () => {
     throw new PeerbinError(
       'bad-request',

@@ -8,6 +8,7 @@ import { accountMessages } from './account-messages.ts'
 import { operatorMessages } from './operator-messages.ts'
 import { eventMessages } from './event-messages.ts'
 import { historyMessages } from './history-messages.ts'
+import { poolMessages } from './pool-messages.ts'
 import { webhookMessages } from './webhook-messages.ts'
 import {
   claim,
@@ -40,6 +41,7 @@ export const controlMessages = {
   ...historyMessages,
   ...eventMessages,
   ...webhookMessages,
+  ...poolMessages,
   ...operatorMessages,
   openUpload: {
     request: z.object({

@@ -153,14 +153,21 @@ export const poolMessages = {
   },
   /**
    * By a key, as somebody with an account (`actor`), or as a program, for which an account and an API key are made: `user` and `session` are their ids, chosen by the edge so that asking
-   * again is harmless, `secretHash` that of the API key's text. @throws `join-key-invalid`, `pool-full`, `name-taken`
+   * again is harmless, `secretHash` that of the API key's text. `suffix`: where somebody has the name, something is put behind it. One of `actor` and `program`. Answers as commitBatch does.
+   * @throws `join-key-invalid`, `pool-full`, `name-taken`, `permission-denied` for a program that has a pool
    */
   joinPool: {
     request: z.object({
       hash: s.secretHash,
       actor: actor.optional(),
       program: z
-        .object({ user: s.userId, name: s.userName, session: s.sessionId, secretHash: s.secretHash })
+        .object({
+          user: s.userId,
+          name: s.userName,
+          session: s.sessionId,
+          secretHash: s.secretHash,
+          suffix: z.boolean().optional()
+        })
         .optional()
     }),
     response: z.object({ pool, member }),
@@ -209,7 +216,10 @@ export const poolMessages = {
     }),
     ...noBodies
   },
-  /** Before the bytes of one file are taken: its announcement. Only for the sender, while the batch is open. */
+  /**
+   * Before the bytes of one file are taken: its announcement. Only for the sender, while the batch is open, which lives on by that. `expiresAt`: when its entry ends, unless the batch lives
+   * on, or has been committed by then. @throws `batch-unknown`, `batch-closed`, `file-unknown`
+   */
   getBatchFile: {
     request: z.object({ ...inPool, batch: batchId, index: s.count }),
     response: z.object({
@@ -225,7 +235,7 @@ export const poolMessages = {
     response: z.object({ batch }),
     ...noBodies
   },
-  /** Idempotent. @throws `batch-closed` for one that is committed */
+  /** For its sender, and owners. Idempotent. @throws `batch-closed` for one that is committed */
   abandonBatch: { request: z.object({ ...inPool, batch: batchId }), response: z.object({}), ...noBodies },
 
   /** Everybody in the pool sees groups; the newest first. */
@@ -271,8 +281,8 @@ export const poolMessages = {
     ...noBodies
   },
   /**
-   * Whether the actor may read an entry of the pool: a file of a group (owners, servers; whoever sent it), or a result (every member). The edge then reads it as `openContent` of an
-   * administrator would. @throws `file-unknown`, `group-emptied`, `result-expired`
+   * Whether the actor may read an entry of the pool: a file of a group (owners, servers; whoever sent it), or without `entry` the group's result (every member). The edge then reads it as
+   * `openContent` of an administrator would. @throws `file-unknown`, `group-emptied`, `result-unknown`, `result-expired`
    */
   openPoolFile: {
     request: z.object({ ...inGroup, entry: s.entryId.optional() }),
@@ -281,7 +291,7 @@ export const poolMessages = {
   },
   /** For owners and servers: before its time. */
   closeGroup: { request: z.object(inGroup), response: known, ...noBodies },
-  /** For servers. Waits up to `waitMs` for a group. `waiting`: groups that wait behind it. Null: there is none. */
+  /** For servers. Waits up to `waitMs` for a group, or up to `pools.workWaitMs`. Null: there is none. */
   leaseGroup: {
     request: z.object({ ...inPool, group: groupId.optional(), waitMs: within(0, POOL_WORK_WAIT_MS_MAX) }),
     response: z.object({ group: group.nullable(), now: s.timeMs }),
@@ -289,8 +299,12 @@ export const poolMessages = {
   },
   /** @throws `lease-lost` */
   renewLease: { request: z.object(held), response: known, ...noBodies },
-  /** The result has been stored at resultPath(group, fence). Answers as commitBatch does. @throws `lease-lost`, `group-done`, `result-missing` */
-  finishGroup: { request: z.object({ ...held, metadata: p.smallMetadata }), response: known, ...noBodies },
+  /** The result has been stored at resultPath(group, fence). `name`: what it is called. Answers as commitBatch does. @throws `lease-lost`, `group-done`, `result-missing` */
+  finishGroup: {
+    request: z.object({ ...held, name: s.fileName, metadata: p.smallMetadata }),
+    response: known,
+    ...noBodies
+  },
   /** @throws `lease-lost`, `group-done` */
   failGroup: {
     request: z.object({

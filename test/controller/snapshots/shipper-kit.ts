@@ -36,17 +36,19 @@ export async function start(t: Test, machines: string[], config: object = {}) {
   })
   const everywhere: Position[] = []
   let passedMs = 0
+  let wanted = 0
   const shipper = new Shipper({
     ...parts,
     clock: { ...systemClock, monotonic: () => systemClock.monotonic() + passedMs },
     source,
     settled: async () => await source.commit(),
     onEverywhere: async (position) => void everywhere.push(position),
-    onBase: (bases) => tidier.tidy(bases, signal)
+    onBase: (bases) => tidier.tidy(bases, signal),
+    onWanted: () => void wanted++
   })
   /** Time that goes by for the shipper alone. */
   const pass = (ms: number): void => void (passedMs += ms)
-  return { world, parts, source, shipper: eager(shipper), everywhere, pass }
+  return { world, parts, source, shipper: eager(shipper), everywhere, pass, wanted: () => wanted }
 }
 
 /** What can be read back from one node: its newest base with the changes after it. */

@@ -1,0 +1,51 @@
+/** Accounts that are made by a join key: nobody signs in as one, and it is for one pool only. */
+
+import type { CreateUser } from '../../metadata-store.ts'
+import type { Random } from '../../interfaces.ts'
+import { USER_NAME_LENGTH_MAX } from '../../protocol/limits.ts'
+import { userNameKey } from '../../protocol/user-names.ts'
+import type { PasswordRecord, SecretHash, UserId } from '../../types.ts'
+import type { PoolStore } from './deps.ts'
+
+/** A program is a member of one pool for as long as it lives, so that the first says it. */
+export async function isProgram(
+  store: Pick<PoolStore, 'listPools' | 'getMembership'>,
+  user: UserId
+): Promise<boolean> {
+  const [first] = await store.listPools({ user, limit: 1 })
+  if (first === undefined) return false
+  const membership = await store.getMembership(first.pool.id, user)
+  return membership?.member.isProgram === true
+}
+
+const SUFFIX_LENGTH = 8
+
+/** The same for each repeat. */
+export function suffixed(name: string, user: UserId): string {
+  const suffix = `-${user.slice(0, SUFFIX_LENGTH)}`
+  return `${name.slice(0, USER_NAME_LENGTH_MAX - suffix.length).trimEnd()}${suffix}`
+}
+
+/** An account that stores nothing of its own. */
+export const programUser = (
+  { id, name, createdAt }: { readonly id: UserId; readonly name: string; readonly createdAt: number },
+  random: Random
+): CreateUser['user'] => ({
+  id,
+  name,
+  nameKey: userNameKey(name),
+  role: 'user',
+  quotaBytes: 0,
+  createdAt,
+  password: unusablePassword(random)
+})
+
+/** A hash that was drawn, not computed: nobody knows a tag that has it. The cost is the least there is, since whatever is tried is wrong. */
+const unusablePassword = (random: Random): PasswordRecord => ({
+  v: 1,
+  memoryKiB: 8,
+  passes: 1,
+  parallelism: 1,
+  salt: Buffer.from(random.bytes(16)).toString('hex'),
+  hash: Buffer.from(random.bytes(32)).toString('hex') as SecretHash
+})

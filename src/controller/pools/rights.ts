@@ -1,0 +1,93 @@
+/** Who may do what in a pool. */
+
+import { PeerbinError } from '../../errors.ts'
+import type { PoolMember, PoolRecord, PoolRole } from '../../pools.ts'
+import type { PoolId } from '../../pools.ts'
+import { mustHave } from '../accounts/actors.ts'
+import type { Actor } from '../accounts/actors.ts'
+import type { PoolOp, PoolStore } from './deps.ts'
+
+const EVERYBODY = ['owner', 'producer', 'listener', 'server'] as const
+const OWNERS = ['owner'] as const
+const PRODUCERS = ['producer'] as const
+const SERVERS = ['server'] as const
+const WORKING = ['owner', 'server'] as const
+
+/**
+ * For every message about one pool the roles that may send it. Where only some of what there is may be seen or done, the services say so: listMembers (others than owners and servers see
+ * owners and themselves), removeMember (others than owners only themselves), getBatch, getBatchFile, commitBatch and abandonBatch (producers only their own), openPoolFile (producers and
+ * listeners results, and what they sent).
+ */
+export const POOL_RIGHTS = {
+  getPool: EVERYBODY,
+  changePool: OWNERS,
+  deletePool: OWNERS,
+  listMembers: EVERYBODY,
+  addMember: OWNERS,
+  changeMember: OWNERS,
+  removeMember: EVERYBODY,
+  createJoinKey: OWNERS,
+  listJoinKeys: OWNERS,
+  deleteJoinKey: OWNERS,
+  openBatch: PRODUCERS,
+  declareFiles: PRODUCERS,
+  getBatch: ['owner', 'producer', 'server'],
+  getBatchFile: PRODUCERS,
+  commitBatch: PRODUCERS,
+  abandonBatch: ['owner', 'producer'],
+  listGroups: EVERYBODY,
+  getGroup: EVERYBODY,
+  listGroupFiles: WORKING,
+  listGroupProducers: WORKING,
+  openPoolFile: EVERYBODY,
+  closeGroup: WORKING,
+  leaseGroup: SERVERS,
+  renewLease: SERVERS,
+  finishGroup: SERVERS,
+  failGroup: SERVERS,
+  retryGroup: WORKING
+} as const satisfies Partial<Record<PoolOp, readonly PoolRole[]>>
+
+/** Messages about one pool. The others (createPool, listPools, findJoinKey, joinPool) need no membership. */
+export type PoolRightsOp = keyof typeof POOL_RIGHTS
+
+/** Somebody who may do what they ask for. */
+export interface Admitted {
+  readonly actor: Actor
+  readonly pool: PoolRecord
+  /** Undefined: an administrator who is no member. */
+  readonly member: PoolMember | undefined
+  /** Whether they count as one of these: an administrator is an owner beside what they are. */
+  readonly is: (...roles: readonly PoolRole[]) => boolean
+}
+
+/** A key without the scope has no pools at all. @throws `permission-denied` */
+export const mustHavePools = (actor: Actor): void => mustHave(actor, ['pools'])
+
+/** Any member of the pool, or an administrator. @throws `pool-unknown` for everybody else; `permission-denied` for a key without the scope */
+export async function admitted(
+  store: Pick<PoolStore, 'getMembership' | 'getPool'>,
+  actor: Actor,
+  id: PoolId
+): Promise<Admitted> {
+  mustHavePools(actor)
+  const membership = actor.user === null ? undefined : await store.getMembership(id, actor.user)
+  const isAdmin = actor.role === 'admin'
+  const pool = membership?.pool ?? (isAdmin ? await store.getPool(id) : undefined)
+  if (pool === undefined) throw new PeerbinError('pool-unknown')
+  const member = membership?.member
+  const is = (...roles: readonly PoolRole[]): boolean =>
+    (isAdmin && roles.includes('owner')) || (member !== undefined && roles.includes(member.role))
+  return { actor, pool, member, is }
+}
+
+/** @throws as `admitted`, and `permission-denied` where the role does not allow it */
+export async function admit(
+  store: Pick<PoolStore, 'getMembership' | 'getPool'>,
+  op: PoolRightsOp,
+  { actor, pool }: { readonly actor: Actor; readonly pool: PoolId }
+): Promise<Admitted> {
+  const who = await admitted(store, actor, pool)
+  if (!who.is(...POOL_RIGHTS[op])) throw new PeerbinError('permission-denied')
+  return who
+}
