@@ -21,6 +21,9 @@ import * as recovery from './memory/recovery.ts'
 import * as resume from './memory/resume.ts'
 import * as poolMembers from './memory/pool-members.ts'
 import * as poolRows from './memory/pool-rows.ts'
+import * as poolGroups from './memory/pool-groups.ts'
+import * as poolLeases from './memory/pool-leases.ts'
+import * as poolSettle from './memory/pool-settle.ts'
 import * as pools from './memory/pools.ts'
 import { notThereYet } from './pool-later.ts'
 import * as repair from './memory/repair.ts'
@@ -232,17 +235,17 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly listBatchFiles = notThereYet
   readonly commitBatch = notThereYet
   readonly abandonBatch = notThereYet
-  readonly getGroup = notThereYet
-  readonly listGroups = notThereYet
-  readonly listGroupFiles = notThereYet
-  readonly getGroupFile = notThereYet
-  readonly listGroupProducers = notThereYet
-  readonly closeGroup = notThereYet
-  readonly leaseGroup = notThereYet
-  readonly renewLease = notThereYet
-  readonly finishGroup = notThereYet
-  readonly failGroup = notThereYet
-  readonly retryGroup = notThereYet
-  readonly nextPoolsAt = notThereYet
-  readonly settlePools = notThereYet
+  readonly getGroup = this.#step(poolGroups.getGroup)
+  readonly listGroups = this.#step(poolGroups.listGroups)
+  readonly listGroupFiles = this.#step(poolGroups.listGroupFiles)
+  readonly getGroupFile = this.#step(poolGroups.getGroupFile)
+  readonly listGroupProducers = this.#step(poolGroups.listGroupProducers)
+  readonly closeGroup = this.#step(poolGroups.closeGroup)
+  readonly leaseGroup = this.#step(poolLeases.leaseGroup)
+  readonly renewLease = this.#step(poolLeases.renewLease)
+  readonly finishGroup = this.#step(poolLeases.finishGroup)
+  readonly failGroup = this.#step(poolLeases.failGroup)
+  readonly retryGroup = this.#step(poolLeases.retryGroup)
+  readonly nextPoolsAt = this.#step(poolSettle.nextPoolsAt)
+  readonly settlePools = this.#step(poolSettle.settlePools)
 }

@@ -33,6 +33,9 @@ import * as recovery from './operations/recovery.ts'
 import * as poolJoining from './operations/pool-joining.ts'
 import * as poolMembers from './operations/pool-members.ts'
 import * as poolRows from './operations/pool-rows.ts'
+import * as poolGroups from './operations/pool-groups.ts'
+import * as poolLeases from './operations/pool-leases.ts'
+import * as poolSettle from './operations/pool-settle.ts'
 import * as pools from './operations/pools.ts'
 import { notThereYet } from './pool-later.ts'
 import * as repair from './operations/repair.ts'
@@ -333,17 +336,17 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly listBatchFiles = notThereYet
   readonly commitBatch = notThereYet
   readonly abandonBatch = notThereYet
-  readonly getGroup = notThereYet
-  readonly listGroups = notThereYet
-  readonly listGroupFiles = notThereYet
-  readonly getGroupFile = notThereYet
-  readonly listGroupProducers = notThereYet
-  readonly closeGroup = notThereYet
-  readonly leaseGroup = notThereYet
-  readonly renewLease = notThereYet
-  readonly finishGroup = notThereYet
-  readonly failGroup = notThereYet
-  readonly retryGroup = notThereYet
-  readonly nextPoolsAt = notThereYet
-  readonly settlePools = notThereYet
+  readonly getGroup = this.#read(poolGroups.getGroup)
+  readonly listGroups = this.#read(poolGroups.listGroups)
+  readonly listGroupFiles = this.#read(poolGroups.listGroupFiles)
+  readonly getGroupFile = this.#read(poolGroups.getGroupFile)
+  readonly listGroupProducers = this.#read(poolGroups.listGroupProducers)
+  readonly closeGroup = this.#write(poolGroups.closeGroup)
+  readonly leaseGroup = this.#write(poolLeases.leaseGroup)
+  readonly renewLease = this.#write(poolLeases.renewLease)
+  readonly finishGroup = this.#write(poolLeases.finishGroup)
+  readonly failGroup = this.#write(poolLeases.failGroup)
+  readonly retryGroup = this.#write(poolLeases.retryGroup)
+  readonly nextPoolsAt = this.#read(poolSettle.nextPoolsAt)
+  readonly settlePools = this.#write(poolSettle.settlePools)
 }
