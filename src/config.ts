@@ -215,6 +215,11 @@ const edge = z.strictObject({
   trustedProxies,
   uploadBytesMax: bytes(10 * MIB, 'largest anonymous upload'),
   memoryBytes: bytes(64 * MIB, 'chunks held in memory at once, by all uploads and downloads together'),
+  cacheBytes: bytes(
+    128 * MIB,
+    'chunks of files kept in memory after they were read, for those who read them next, beside memoryBytes; 0: none are'
+  ),
+  cacheMs: ms(10 * MINUTE, 'and for so long after they were read last'),
   memoryWaitersMax: num(1, 100_000, 4096, 'transfers that wait for memory; more are turned away'),
   memoryWaitMs: ms(
     5 * MINUTE,

@@ -28,6 +28,10 @@ export interface ChunkBuffer {
   keep(): void
   /** Something may still refer to the bytes: they are never used again, and the next use of `bytes` gives other ones. */
   spoil(): void
+  /** In place of its own, from now on. @param bytes as many as it has, which nobody else refers to */
+  adopt(bytes: Uint8Array): void
+  /** Its bytes are the caller's from now on; `recycle` takes them back. */
+  detach(): Uint8Array
   /** Gives the share back. Idempotent. Nobody may use the bytes afterwards, unless they were spoilt. */
   release(): void
 }
@@ -85,6 +89,13 @@ export class ChunkMemory {
     return lease && this.#bufferFor(lease)
   }
 
+  /** Bytes that were detached, and that nobody refers to any more: used again if there is room for them. */
+  recycle(bytes: Uint8Array): void {
+    if (bytes.byteLength !== this.#unitBytes) return
+    this.#free.push(bytes)
+    this.#trim(0)
+  }
+
   #bufferFor(lease: Lease): ChunkBuffer {
     const sizeBytes = lease.amount
     this.#trim(sizeBytes === this.#unitBytes ? 1 : 0)
@@ -113,6 +124,17 @@ export class ChunkMemory {
       keep,
       spoil: () => {
         bytes = undefined
+      },
+      adopt: (other) => {
+        if (other.byteLength !== sizeBytes)
+          throw new PeerbinError('internal', 'memory of another size than was leased')
+        bytes = other
+        this.#trim(0) // what was left for it to take is not needed
+      },
+      detach: () => {
+        const own = take()
+        bytes = undefined
+        return own
       },
       release: () => {
         if (!held) return

@@ -7,8 +7,10 @@ import type { Clock, Logger } from '../interfaces.ts'
 import type { ChunkMessages, PlacedChunk } from '../protocol/messages.ts'
 import type { RpcCaller } from '../protocol/rpc.ts'
 import { Budget } from '../runtime/budget.ts'
-import { abortScope, throwIfAborted } from '../runtime/deadline.ts'
+import { abortScope, abortable, throwIfAborted } from '../runtime/deadline.ts'
 import type { ByteRange } from '../types.ts'
+import { ChunkCache } from './chunk-cache.ts'
+import type { ChunkCacheStats, HeldChunk } from './chunk-cache.ts'
 import { ChunkFetcher } from './chunk-fetcher.ts'
 import { ChunkMemory } from './chunk-memory.ts'
 import type { ChunkBuffer } from './chunk-memory.ts'
@@ -30,22 +32,22 @@ export interface ReadRequest {
   /** Chunks from index 0, as the claim's answer brought them. */
   firstPage: readonly PlacedChunk[]
   range: ByteRange
+  /** Others are likely to read the file too: its chunks are kept for a while (decision 0016). Default: false. */
+  isKept?: boolean
   /** Whether others that wait for memory come first: it is one of many connections that somebody has. Asked at each turn. */
   isLate?: () => boolean
   signal?: AbortSignal
 }
 
-/** A chunk on its way. */
-interface Fetch {
+/** A chunk that is there, or on its way. */
+interface Ahead {
   readonly planned: PlannedChunk
-  readonly done: Promise<ChunkBuffer>
+  readonly chunk: HeldChunk
 }
 
 export class FileReader {
-  readonly #memory: ChunkMemory
   readonly #pieces: ChunkMemory
-  readonly #slowMs: number
-  readonly #fetcher: ChunkFetcher
+  readonly #chunks: ChunkCache
   readonly #controller: ControllerClient
   readonly #chunksAhead: number
 
@@ -60,22 +62,28 @@ export class FileReader {
   }) {
     const { config, clock } = deps
     const { memoryWaitMs: waitMs, memoryWaitersMax, slowMs } = config.edge
-    this.#memory = new ChunkMemory({ budget: deps.memory, clock, waitMs })
+    const memory = new ChunkMemory({ budget: deps.memory, clock, waitMs })
     const piecesBytes = Math.max(PIECE_BYTES, Math.floor(deps.memory.total / PIECES_SHARE))
     const pieces = new Budget(piecesBytes, memoryWaitersMax)
     this.#pieces = new ChunkMemory({ budget: pieces, clock, waitMs, unitBytes: PIECE_BYTES })
-    this.#slowMs = slowMs
-    this.#fetcher = new ChunkFetcher({ ...deps, memory: this.#memory, config: config.replication })
+    const fetcher = new ChunkFetcher({ ...deps, memory, config: config.replication })
+    const { cacheBytes: keptBytesMax, cacheMs: keptMs } = config.edge
+    this.#chunks = new ChunkCache({ fetcher, memory, clock, keptBytesMax, keptMs, slowMs })
     this.#controller = deps.controller
     this.#chunksAhead = config.edge.chunksAhead
+  }
+
+  /** What became of the chunks that were asked for. */
+  get chunkStats(): ChunkCacheStats {
+    return this.#chunks.stats
   }
 
   /**
    * The bytes of the range, in order, in pieces of at most 64 KiB. A piece is valid until the next one is asked for. Ending the generator, and aborting the
    * signal, give all memory back.
    *
-   * Pieces are copies: whoever is slow to take one holds that, and not its chunk. A chunk that takes its reader longer than `edge.slowMs` is given to those that
-   * wait for memory; when the reader comes for more it waits its turn behind them, and the chunk is fetched again.
+   * Pieces are copies: whoever is slow to take one holds that, and not its chunk. A chunk that takes its readers longer than `edge.slowMs` is given to those that
+   * wait for memory; when a reader comes for more that was slow, it waits its turn behind them, and the chunk is fetched again, unless it was kept.
    *
    * @throws `chunk-unavailable`, `busy` (no memory in time), the signal's reason.
    */
@@ -88,21 +96,22 @@ export class FileReader {
     try {
       const plan = new ChunkPlan({ ...request, controller: this.#controller, signal })
       for (;;) {
-        await this.#fill(held, plan, request.file, signal)
+        await this.#fill(held, plan, request, signal)
         const head = held.ahead[0]
         if (head === undefined) return
-        const chunk = await head.done
-        held.take(chunk)
-        throwIfAborted(signal) // an abort just now has given back what it knew of: not this one
+        const { chunk } = head
+        await abortable(chunk.ready, signal)
+        throwIfAborted(signal)
+        held.take()
         const { placed, end } = head.planned
         let { start } = head.planned
         const pieceBytes = Math.min(PIECE_BYTES, end - start)
         if (held.piece === undefined) {
           // while many readers are slow there may be none for long: whoever waits for one keeps no chunk from others
-          chunk.offer(this.#slowMs, () => held.giveBack(head.planned))
+          held.offer(() => held.giveBack(head.planned))
           held.piece = await this.#pieces.lease(pieceBytes, signal, held.late)
           throwIfAborted(signal)
-          chunk.keep()
+          held.keep()
           if (held.chunk === undefined) continue // the chunk again; the piece is kept, as its turn has come
         }
         while (start < end && held.chunk !== undefined) {
@@ -112,9 +121,9 @@ export class FileReader {
           start += size
           const rest = { placed, start, end }
           if (start === end && held.ahead.length === 0) held.releaseChunk()
-          else chunk.offer(this.#slowMs, () => held.slow(rest))
+          else held.offer((isSlow) => held.giveBack(rest, isSlow))
           yield held.piece.bytes.subarray(0, size)
-          held.chunk?.keep()
+          held.keep()
         }
         held.releasePiece() // asked for the next bytes, the reader is done with these
         held.releaseChunk()
@@ -136,21 +145,18 @@ export class FileReader {
   }
 
   /** Begins fetches: the next chunk in any case, waiting its turn for memory; those behind it only when memory is free. */
-  async #fill(held: Held, plan: ChunkPlan, file: ChunkOwner, signal: AbortSignal): Promise<void> {
+  async #fill(held: Held, plan: ChunkPlan, request: ReadRequest, signal: AbortSignal): Promise<void> {
     const { ahead, again } = held
+    const { file, isKept = false } = request
     while (ahead.length <= this.#chunksAhead) {
       const planned = again[0] ?? (await plan.peek())
       if (planned === undefined) return
-      const { placed } = planned
-      const buffer =
-        ahead.length === 0
-          ? await this.#memory.lease(placed.sizeBytes, signal, held.late)
-          : this.#memory.tryLease(placed.sizeBytes)
-      if (buffer === undefined) return
+      const wanted = { file, placed: planned.placed, isKept }
+      const chunk =
+        ahead.length === 0 ? await this.#chunks.hold(wanted, signal, held.late) : this.#chunks.tryHold(wanted)
+      if (chunk === undefined) return
       if (again.shift() === undefined) plan.take()
-      const done = this.#fetcher.fetch({ file, placed, buffer, signal })
-      done.catch(() => undefined) // its turn may never come; when it does, the error is thrown there
-      ahead.push({ planned, done })
+      ahead.push({ planned, chunk })
     }
   }
 }
@@ -158,11 +164,11 @@ export class FileReader {
 /** What one read holds, and what of it was given to others. */
 class Held {
   /** On their way or there already, in order. */
-  readonly ahead: Fetch[] = []
+  readonly ahead: Ahead[] = []
   /** Chunks that were given back before they were read, in order; they come before those of the plan. */
   readonly again: PlannedChunk[] = []
   /** The one that is being read. */
-  chunk: ChunkBuffer | undefined
+  chunk: HeldChunk | undefined
   /** The piece that was handed out. */
   piece: ChunkBuffer | undefined
   /** This reader has held others up. */
@@ -179,20 +185,29 @@ class Held {
   }
 
   /** The first of those ahead is read from now on. */
-  take(chunk: ChunkBuffer): void {
-    this.ahead.shift()
-    this.chunk = chunk
+  take(): void {
+    this.chunk = this.ahead.shift()?.chunk
   }
 
-  /** As giveBack, for a reader that others have waited for. */
-  slow(rest: PlannedChunk): void {
-    this.#isSlow = true
-    this.giveBack(rest)
+  /** Others may have all of it but the piece. @param onWanted is to give it back */
+  offer(onWanted: (isSlow: boolean) => void): void {
+    this.chunk?.offer(onWanted)
+    for (const { chunk } of this.ahead) chunk.offer(onWanted)
   }
 
-  /** Others wait for memory: all but the piece, which is in the reader's hands. @param rest of the chunk that is being read */
-  giveBack(rest: PlannedChunk): void {
-    const planned = this.ahead.map((fetch) => fetch.planned)
+  keep(): void {
+    this.chunk?.keep()
+    for (const { chunk } of this.ahead) chunk.keep()
+  }
+
+  /**
+   * Others wait for memory: all but the piece, which is in the reader's hands.
+   * @param rest of the chunk that is being read
+   * @param isSlow others have waited for this reader
+   */
+  giveBack(rest: PlannedChunk, isSlow = false): void {
+    this.#isSlow ||= isSlow
+    const planned = this.ahead.map((ahead) => ahead.planned)
     this.again.unshift(...(rest.start < rest.end ? [rest] : []), ...planned)
     this.#releaseAhead()
     this.releaseChunk()
@@ -215,10 +230,8 @@ class Held {
     this.releasePiece()
   }
 
-  /** What is still arriving is given back when it has ended. */
   #releaseAhead(): void {
-    for (const { done } of this.ahead.splice(0))
-      void done.then((buffer) => buffer.release()).catch(() => undefined)
+    for (const { chunk } of this.ahead.splice(0)) chunk.release()
   }
 }
 

@@ -1,6 +1,7 @@
 /** More transfers than memory: they wait their turn, and nobody who is slow keeps it from the others. */
 
 import t from 'tap'
+import { CHUNK_BYTES_MAX } from '../../src/protocol/limits.ts'
 import { until } from '../kit/until.ts'
 import { RawClient } from './clients.ts'
 import { sampleBytes, startEdges, upload } from './edge-cluster.ts'
@@ -184,26 +185,36 @@ t.test('senders that are slow give their memory to others, and their files arriv
 })
 
 t.test('however many connections a claim has, others are served next', async (t) => {
+  const CONNECTIONS = 8
   const edges = await startEdges(t, {
-    config: { edge: { port: 0, headersMs: 120_000, memoryBytes: MIB, memoryWaitMs: 60_000 } }
+    config: {
+      edge: {
+        port: 0,
+        headersMs: 120_000,
+        uploadBytesMax: CONNECTIONS * CHUNK_BYTES_MAX,
+        memoryBytes: CHUNK_BYTES_MAX,
+        memoryWaitMs: 60_000,
+        chunksAhead: 0
+      }
+    }
   })
   const { url } = edges
   const memory = memoryOf(edges)
   const share = async (bytes: Uint8Array): Promise<string> =>
     ((await (await put(url(), bytes)).json()) as { directUrl: string }).directUrl
   const honest = await share(sampleBytes(MIB, 2))
-  const claimed = `${await share(sampleBytes(MIB))}?claim=${'g'.repeat(43)}`
-  await (await fetch(claimed)).arrayBuffer()
+  const claimed = `${await share(sampleBytes(CONNECTIONS * CHUNK_BYTES_MAX))}?claim=${'g'.repeat(43)}`
+  await (await fetch(claimed, { headers: { range: 'bytes=0-1' } })).arrayBuffer()
   await until('all of it is given back', () => memory.used === 0)
-  const lease = await memory.acquire(MIB)
+  const lease = await memory.acquire(memory.total)
   const order: string[] = []
   const get = async (name: string, from: string, headers: Record<string, string>): Promise<void> => {
     await (await fetch(from, { headers })).arrayBuffer()
     order.push(name)
   }
-  const CONNECTIONS = 12
+  // each of another chunk: those of one are served together
   const all = Array.from({ length: CONNECTIONS }, (_, i) =>
-    get('greedy', claimed, { range: `bytes=${i}-${i + 1}` })
+    get('greedy', claimed, { range: `bytes=${i * CHUNK_BYTES_MAX}-${i * CHUNK_BYTES_MAX + 1}` })
   )
   await until('all of them wait', () => memory.waiting === CONNECTIONS)
   all.push(get('honest', honest, {}))

@@ -115,7 +115,8 @@ export async function* asChunks(pieces: AsyncIterable<Uint8Array>): AsyncGenerat
     const bytes = Uint8Array.from(piece)
     const nothing = (): void => {}
     const sizeBytes = bytes.byteLength
-    const buffer = { sizeBytes, bytes, offer: nothing, keep: nothing, spoil: nothing, release: nothing }
+    const own = { adopt: nothing, detach: () => bytes, spoil: nothing, release: nothing }
+    const buffer = { sizeBytes, bytes, offer: nothing, keep: nothing, ...own }
     yield { index: index++, sizeBytes, buffer, isShort: false }
   }
 }

@@ -117,6 +117,14 @@ const edgeStatusSchema = z.object({
   transfers: z.int().describe('uploads and downloads under way'),
   memoryUsedBytes: z.int().describe('chunks in memory'),
   memoryWaiting: z.int().describe('transfers that wait for memory'),
+  chunks: z
+    .object({
+      fetched: z.int().describe('came from nodes'),
+      hits: z.int().describe('were kept, and read again'),
+      joined: z.int().describe('were on their way to another reader, or in its hands'),
+      keptBytes: z.int().describe('kept in memory now')
+    })
+    .describe('chunks that were read, since the start'),
   addresses: z.int().describe('addresses whose requests are counted'),
   scans: z
     .object({ clean: z.int(), infected: z.int(), skipped: z.int(), refused: z.int() })
@@ -126,7 +134,7 @@ const edgeStatusSchema = z.object({
 
 const statusSchema = controlMessages.status.response.extend({ edge: edgeStatusSchema })
 
-export const getStatus: Route = (app, { controller, transfers, memory, addresses, scans }) => {
+export const getStatus: Route = (app, { controller, transfers, memory, reader, addresses, scans }) => {
   app.route({
     method: ['GET', 'HEAD'],
     url: '/status',
@@ -141,6 +149,7 @@ export const getStatus: Route = (app, { controller, transfers, memory, addresses
         transfers: transfers.running,
         memoryUsedBytes: memory.used,
         memoryWaiting: memory.waiting,
+        chunks: reader.chunkStats,
         addresses: addresses.size,
         scans: scans?.counts ?? null
       }

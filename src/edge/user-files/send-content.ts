@@ -126,6 +126,7 @@ async function send(
     chunkCount: file.chunkCount,
     firstPage: chunks,
     range,
+    isKept: true,
     isLate: () => pass.isFurther(),
     signal
   })
