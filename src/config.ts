@@ -21,10 +21,7 @@ const heartbeat = z.strictObject({
   suspectAfterMs: ms(5 * SECOND, 'no new writes to a peer silent for so long'),
   downAfterMs: ms(30 * SECOND, 'a peer silent for so long does not count as active'),
   dialTimeoutMs: ms(5 * SECOND, 'one attempt to connect to a peer'),
-  redialMs: ms(
-    250,
-    'pause between the first attempts to connect to a peer that is not connected; later ones are further apart'
-  )
+  redialMs: ms(250, 'pause between the first attempts to connect to a peer; later ones are further apart')
 })
 
 const replication = z.strictObject({
@@ -215,10 +212,7 @@ const edge = z.strictObject({
   trustedProxies,
   uploadBytesMax: bytes(10 * MIB, 'largest anonymous upload'),
   memoryBytes: bytes(64 * MIB, 'chunks held in memory at once, by all uploads and downloads together'),
-  cacheBytes: bytes(
-    128 * MIB,
-    'chunks of files kept in memory after they were read, for those who read them next, beside memoryBytes; 0: none are'
-  ),
+  cacheBytes: bytes(128 * MIB, 'chunks kept for their next readers, beside memoryBytes; 0: none are'),
   cacheMs: ms(10 * MINUTE, 'and for so long after they were read last'),
   memoryWaitersMax: num(1, 100_000, 4096, 'transfers that wait for memory; more are turned away'),
   memoryWaitMs: ms(

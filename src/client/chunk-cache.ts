@@ -318,7 +318,7 @@ class SharedChunk {
     this.#isOffered = true
     this.#buffer?.offer(0, () => {
       const since = this.#deps.clock.monotonic() - this.#deps.slowMs
-      for (const [holder, onWanted] of [...this.#offers]) {
+      for (const [holder, onWanted] of this.#offers) {
         // giving one back, its reader gives all back that it holds: it may be among them twice
         if (this.#offers.delete(holder)) onWanted((this.#holders.get(holder) ?? Infinity) <= since)
       }

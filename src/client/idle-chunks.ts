@@ -1,6 +1,6 @@
 /** Verified chunks that nobody reads at the moment, kept for those who come next: the one that was read longest ago goes first. */
 
-import type { Clock, Timer } from '../interfaces.ts'
+import type { Clock } from '../interfaces.ts'
 
 /** A small chunk counts as this much: what keeping it takes beside its bytes. */
 const ENTRY_BYTES_MIN = 4096
@@ -27,7 +27,8 @@ export class IdleChunks {
   /** The one that was read last is last. */
   readonly #kept = new Map<string, Kept>()
   #bytes = 0
-  #timer: Timer | undefined
+  /** A timer is set for the one that ends first. */
+  #isTimed = false
 
   constructor(deps: IdleChunksDeps) {
     this.#deps = deps
@@ -70,7 +71,7 @@ export class IdleChunks {
     }
     this.#kept.set(key, { bytes, endsAt: clock.monotonic() + keptMs })
     this.#bytes += weight
-    this.#timer ??= clock.setTimer(keptMs, () => this.#expire(), { unref: true })
+    if (!this.#isTimed) this.#expireAfter(keptMs)
   }
 
   #drop(key: string): void {
@@ -78,14 +79,18 @@ export class IdleChunks {
     if (bytes !== undefined) this.#deps.onGone(bytes)
   }
 
+  #expireAfter(ms: number): void {
+    this.#isTimed = true
+    this.#deps.clock.setTimer(ms, () => this.#expire(), { unref: true })
+  }
+
   /** They are in the order in which they end. */
   #expire(): void {
-    const { clock } = this.#deps
-    this.#timer = undefined
-    const now = clock.monotonic()
+    this.#isTimed = false
+    const now = this.#deps.clock.monotonic()
     for (const [key, { endsAt }] of this.#kept) {
       if (endsAt > now) {
-        this.#timer = clock.setTimer(endsAt - now, () => this.#expire(), { unref: true })
+        this.#expireAfter(endsAt - now)
         return
       }
       this.#drop(key)
