@@ -185,7 +185,8 @@ export async function closeGroup(
 ): Promise<GroupRecord> {
   const group = await knownGroup(db, pool, id)
   if (group.state !== 'open') return group
-  const closed = await changeGroup(db, group, closedGroup(group, now))
+  const closed = closedGroup(group, now)
+  if (!(await writeGroup(db, group, closed))) return await knownGroup(db, pool, id)
   await writeEvent(db, groupEvent('group.closed', closed, now, actorData(await eventActor(db, by))))
   return closed
 }

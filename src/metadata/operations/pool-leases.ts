@@ -1,5 +1,6 @@
 /** Who works on which group: leases, results, failures. */
 
+import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
 import type { GroupHolder, PoolRecords } from '../../metadata-pools.ts'
@@ -24,11 +25,11 @@ export async function leaseGroup(
   { pool: id, server, group: wanted, now }: Request<'leaseGroup'>
 ): Promise<GroupRecord | undefined> {
   const pool = await livePool(db, id)
-  if (pool === undefined || !(await takeWorker(db, id, server))) return undefined
+  if (pool === undefined) return undefined
   const { settings } = pool
   for (let i = 0; i < rules.LEASE_TRIES; i++) {
     const group = await nextGroup(db, id, wanted, now)
-    if (group === undefined) return undefined
+    if (group === undefined || !(await takeWorker(db, id, server))) return undefined
     if (rules.isUsedUp(group, settings)) {
       await endOverdue(db, group, pool, now)
       continue
@@ -117,46 +118,59 @@ export async function finishGroup(db: Kysely<Schema>, request: Request<'finishGr
   const { pool, group } = await readHeld(db, request)
   if (group.state === 'done' && rules.isOf(group, request)) return group
   if (!rules.isHeld(group, request)) throw rules.notHeld(group)
-  const expiresAt = now + pool.settings.resultTtlMs
-  const result = await keepResult(db, request, expiresAt)
+  const result = await readResult(db, request, now + pool.settings.resultTtlMs)
   const done = rules.finishedGroup(group, result, now)
   await changeGroup(db, group, done, rules.timesOf(done, pool.settings))
+  await keepResult(db, result, now)
   await writeEvent(db, groupEvent('group.done', done, now))
   return done
 }
 
-/** What was stored for this lease stays until it expires. @throws `result-missing` */
-async function keepResult(
+/** What was stored for this lease. @throws `result-missing` */
+async function readResult(
   db: Kysely<Schema>,
   { pool, group, fence, name, metadata, now }: Request<'finishGroup'>,
   expiresAt: number
 ): Promise<GroupResult> {
   const known = await findPath(db, uuidBytes(poolOwner(pool)), resultPath(group, fence))
-  const kept =
-    known === undefined || known.entry === null
-      ? undefined
-      : await db
-          .updateTable('entries')
-          .set({ expires_at: expiresAt })
-          .where('id', '=', known.entry)
-          .where('state', '=', LIVE)
-          .where('stored', '=', 1)
-          .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
-          .returning(['id', 'shown'])
-          .executeTakeFirst()
-  const content =
-    kept &&
-    (await db
-      .selectFrom('versions')
-      .innerJoin('files', 'files.id', 'versions.file')
-      .select(['files.size', 'files.media_type', 'files.sha256'])
-      .where('versions.entry', '=', kept.id)
-      .where('versions.number', '=', kept.shown)
-      .executeTakeFirst())
-  if (kept === undefined || content === undefined) throw new PeerbinError('result-missing')
+  if (known === undefined || known.entry === null) throw new PeerbinError('result-missing')
+  const content = await db
+    .selectFrom('entries')
+    .innerJoin('versions', (join) =>
+      join.onRef('versions.entry', '=', 'entries.id').onRef('versions.number', '=', 'entries.shown')
+    )
+    .innerJoin('files', 'files.id', 'versions.file')
+    .select(['entries.id', 'files.size', 'files.media_type', 'files.sha256'])
+    .where('entries.id', '=', known.entry)
+    .where('entries.state', '=', LIVE)
+    .where(isThere(now))
+    .executeTakeFirst()
+  if (content === undefined) throw new PeerbinError('result-missing')
   const { size: sizeBytes, media_type: mediaType, sha256 } = content
-  return { entry: entryOf(kept.id), name, mediaType, sizeBytes, sha256: hexOf(sha256), metadata, expiresAt }
+  return {
+    entry: entryOf(content.id),
+    name,
+    mediaType,
+    sizeBytes,
+    sha256: hexOf(sha256),
+    metadata,
+    expiresAt
+  }
 }
+
+/** It stays until then. @throws `result-missing` where it has gone meanwhile */
+async function keepResult(db: Kysely<Schema>, { entry, expiresAt }: GroupResult, now: number): Promise<void> {
+  const kept = await db
+    .updateTable('entries')
+    .set({ expires_at: expiresAt })
+    .where('id', '=', uuidBytes(entry))
+    .where('state', '=', LIVE)
+    .where(isThere(now))
+    .executeTakeFirst()
+  if (kept.numUpdatedRows !== 1n) throw new PeerbinError('result-missing')
+}
+
+const isThere = (now: number) => sql<boolean>`(entries.expires_at is null or entries.expires_at > ${now})`
 
 export async function failGroup(db: Kysely<Schema>, request: Request<'failGroup'>): Promise<GroupRecord> {
   const { pool, group } = await readHeld(db, request)
