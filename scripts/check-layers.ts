@@ -19,7 +19,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // a folder kept in step with files at a server: what is on either side comes by seams
   sync: ['bundle', 'runtime'],
   // what programs do with pools over HTTP: senders, servers, listeners
-  'pool-client': ['runtime'],
+  'pool-client': ['bundle', 'runtime'],
   cluster: ['protocol', 'runtime'],
   client: ['bundle', 'cluster', 'protocol', 'runtime'],
   node: ['client', 'cluster', 'protocol', 'runtime'],
@@ -118,8 +118,8 @@ const BANS: readonly Ban[] = [
   {
     what: 'SQL is used outside src/metadata',
     pattern: /from '(?:kysely|node:sqlite)'/,
-    // compose locks folders with it; a synced folder has a memory of its own
-    allowed: /^src\/(?:metadata|compose|cli\/sync)\//
+    // compose locks folders with it; a synced folder, and a queue for a pool, have memories of their own
+    allowed: /^src\/(?:metadata|compose|cli\/sync|pool-client\/queue)\//
   },
   {
     what: 'fastify is imported outside src/edge',

@@ -61,3 +61,13 @@ export function parseServer(text: string): URL {
     throw new InvalidArgumentError('Give an address like http://127.0.0.1:8080.')
   return url
 }
+
+export function collectPair(
+  text: string,
+  previous: Readonly<Record<string, string>> = {}
+): Record<string, string> {
+  const at = text.indexOf('=')
+  if (at < 1) throw new InvalidArgumentError('Give it as key=value.')
+  // an own property, whatever it is called
+  return Object.fromEntries([...Object.entries(previous), [text.slice(0, at), text.slice(at + 1)]])
+}

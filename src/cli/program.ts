@@ -16,6 +16,7 @@ import { addBackupCommand } from './commands/backup.ts'
 import { addCollectorCommand } from './commands/collector.ts'
 import { addConfigCommand } from './commands/config.ts'
 import { addDrainCommands } from './commands/drain.ts'
+import { addPoolCommand } from './commands/pools/pool.ts'
 import { addInitCommand } from './commands/init.ts'
 import { addLinksCommand } from './commands/links.ts'
 import { addPullCommand } from './commands/pull.ts'
@@ -53,7 +54,8 @@ Examples:
   peerbin login http://127.0.0.1:8080 sign in to an account
   peerbin put report.pdf reports/     keep a file in it
   peerbin get reports/report.pdf      and fetch it, anywhere
-  peerbin sync ~/Peerbin              keep a folder in step with it`
+  peerbin sync ~/Peerbin              keep a folder in step with it
+  peerbin pool send POOL outbox/      send files to a pool, or queue them while offline`
 
 /** The whole command line; `onDone` gets the exit code of the command that ran. */
 function buildProgram(context: CliContext): Command {
@@ -85,6 +87,8 @@ function buildProgram(context: CliContext): Command {
   addKeysCommand(program, context)
   addWebhooksCommand(program, context)
   addAdminCommand(program, context)
+  program.commandsGroup('Pools:')
+  addPoolCommand(program, context)
   program.commandsGroup('Clusters:')
   addUpCommand(program, context)
   addRoleCommands(program, context)

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option } from 'commander'
+import { Option } from 'commander'
 import type { Command } from 'commander'
 import type { GetOptions } from '../../account/fetch-file.ts'
 import type { LsOptions } from '../../account/list.ts'
@@ -6,7 +6,7 @@ import type { PutOptions } from '../../account/put.ts'
 import type { RmOptions } from '../../account/remove.ts'
 import { addAccountOptions } from '../../account/session.ts'
 import type { FileOptions } from '../../account/open-files.ts'
-import { wholeNumber } from '../../arguments.ts'
+import { collectPair, wholeNumber } from '../../arguments.ts'
 import type { CliContext } from '../../context.ts'
 import { addOwnerOption, FILE_TEXT, parseSeconds, VERSION_MAX } from './shared.ts'
 
@@ -120,13 +120,6 @@ function addPut(program: Command, context: CliContext): void {
       const work = await import('../../account/put.ts')
       await work.put(files, options, context)
     })
-}
-
-function collectPair(text: string, previous: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const at = text.indexOf('=')
-  if (at < 1) throw new InvalidArgumentError('Give it as key=value.')
-  // an own property, whatever it is called
-  return Object.fromEntries([...Object.entries(previous), [text.slice(0, at), text.slice(at + 1)]])
 }
 
 function addGet(program: Command, context: CliContext): void {

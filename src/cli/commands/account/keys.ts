@@ -7,7 +7,7 @@ import { collect } from '../../arguments.ts'
 import type { CliContext } from '../../context.ts'
 import { parseSeconds } from './shared.ts'
 
-const SCOPES = ['files:read', 'files:write', 'files:share', 'history:read', 'account', 'admin']
+const SCOPES = ['files:read', 'files:write', 'files:share', 'history:read', 'account', 'pools', 'admin']
 
 const TEXT = `
 A key lets a program into the account, with no more than its scopes, until it is revoked. It is shown once, when it is made; the server keeps a hash.
