@@ -31,7 +31,6 @@ import { createInventory } from './inventory/inventory.ts'
 import type { Inventory } from './inventory/inventory.ts'
 import { createLoops } from './loops.ts'
 import type { Loops } from './loops.ts'
-import type { PoolRecords } from '../metadata-pools.ts'
 import { createPools } from './pools/pools.ts'
 import { createRepair } from './repair/repair.ts'
 import type { Repair } from './repair/repair.ts'
@@ -128,7 +127,7 @@ export class Controller implements Service {
     const files = createUserFiles({ ...shared, ...parts, chunks, notes: parts.snapshots, onEnded })
     const uploads = new UploadService({ ...shared, ...parts, self: network.self, onGarbage })
     const blocks = createBlocks({ ...shared, ...parts, uploads, onGarbage })
-    const pools = createPools({ ...shared, ...parts, store: store as MetadataStore & PoolRecords, onEnded })
+    const pools = createPools({ ...shared, ...parts, onEnded })
     const all = { ...parts, files, blocks, pools }
     const loops = createLoops(shared, all)
     this.#server = serve({

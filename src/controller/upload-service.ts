@@ -5,7 +5,6 @@ import { hostsMinOf } from '../cluster/placement.ts'
 import type { Config } from '../config.ts'
 import { PeerbinError, hasCode } from '../errors.ts'
 import type { CommittedFile, CopiesRule, CopyRecord, MetadataStore, UploadSpace } from '../metadata-store.ts'
-import type { PoolRecords } from '../metadata-pools.ts'
 import { BLOCKS_PER_PAGE_MAX } from '../protocol/limits.ts'
 import type { ControlMessages, RequestOf, ResponseOf } from '../protocol/messages.ts'
 import { failpoints } from '../runtime/failpoints.ts'
@@ -117,7 +116,7 @@ export class UploadService {
     if (onlyNew && isThere) throw new PeerbinError('path-taken')
     return {
       key: `user:${user}`,
-      bytesMax: await spaceOf(store as MetadataStore & PoolRecords, config, { user, path })
+      bytesMax: await spaceOf(store, config, { user, path })
     }
   }
 

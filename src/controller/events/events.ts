@@ -8,6 +8,8 @@ import type { Clock, Random, Worker } from '../../interfaces.ts'
 import type { MetadataStore } from '../../metadata-store.ts'
 import { EVENTS_BYTES_MAX } from '../../protocol/limits.ts'
 import type { EventMessages, RequestOf } from '../../protocol/messages.ts'
+import { streamPool } from '../../pools.ts'
+import { admitted } from '../pools/rights.ts'
 import type { Leadership } from '../leadership.ts'
 import type { ControllerPart } from '../part.ts'
 import type { StoreTime } from '../store-time.ts'
@@ -68,7 +70,7 @@ export function createEvents(deps: EventsDeps): Events {
         return page
       },
       async listEvents({ actor, stream, after, limit, waitMs = 0 }, signal) {
-        checkSight(actor, stream)
+        await checkSight(store, actor, stream)
         return await wait({ stream, after, limit }, after === undefined ? 0 : waitMs, signal)
       }
     }
@@ -80,11 +82,18 @@ type Asked = Pick<RequestOf<EventMessages, 'listEvents'>, 'stream' | 'after' | '
 /** Behind every event: a page after it only says where the end is. */
 const NOWHERE = Number.MAX_SAFE_INTEGER
 
-/** @throws `permission-denied` */
-function checkSight(
-  { user, role, scopes }: RequestOf<EventMessages, 'listEvents'>['actor'],
+/** Events of a pool are for whoever is in it; which of them, by role, the edge that tells them knows. @throws `permission-denied`, `pool-unknown` */
+async function checkSight(
+  store: MetadataStore,
+  actor: RequestOf<EventMessages, 'listEvents'>['actor'],
   stream: StoredEvent['stream'] | undefined
-): void {
+): Promise<void> {
+  const pool = stream === undefined ? undefined : streamPool(stream)
+  if (pool !== undefined) {
+    await admitted(store, actor, pool)
+    return
+  }
+  const { user, role, scopes } = actor
   if (scopes !== undefined && !scopes.includes('history:read')) throw new PeerbinError('permission-denied')
   const isOwn = stream !== undefined && user !== null && streamOwner(stream) === user
   if (role !== 'admin' && !isOwn) throw new PeerbinError('permission-denied')

@@ -2,7 +2,6 @@ import type { Config } from '../../config.ts'
 import { PeerbinError, hasCode } from '../../errors.ts'
 import type { MetadataStore } from '../../metadata-store.ts'
 import type { UserId } from '../../types.ts'
-import type { PoolRecords } from '../../metadata-pools.ts'
 import { isResultPath, ownerPool } from '../../pools.ts'
 import { poolQuota } from '../pools/quota.ts'
 
@@ -25,7 +24,7 @@ export async function quotaOf(
  * is taken in any more: results are
  */
 export async function spaceOf(
-  store: Pick<MetadataStore, 'getUser'> & Pick<PoolRecords, 'getPool'>,
+  store: Pick<MetadataStore, 'getUser' | 'getPool'>,
   config: Pick<Config, 'account' | 'pools'>,
   { user, path }: { readonly user: UserId; readonly path: string }
 ): Promise<number | undefined> {

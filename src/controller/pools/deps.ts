@@ -3,7 +3,6 @@
 import type { Config } from '../../config.ts'
 import { PeerbinError } from '../../errors.ts'
 import type { Clock, Random } from '../../interfaces.ts'
-import type { PoolRecords } from '../../metadata-pools.ts'
 import type { MetadataStore } from '../../metadata-store.ts'
 import type { PoolMessages, RequestOf, ResponseOf } from '../../protocol/messages.ts'
 import type { UserId } from '../../types.ts'
@@ -14,10 +13,8 @@ export type PoolOp = keyof PoolMessages
 export type Request<K extends PoolOp> = RequestOf<PoolMessages, K>
 export type Response<K extends PoolOp> = ResponseOf<PoolMessages, K>
 
-export type PoolStore = MetadataStore & PoolRecords
-
 export interface PoolDeps {
-  readonly store: PoolStore
+  readonly store: MetadataStore
   readonly time: StoreTime
   readonly clock: Clock
   readonly random: Random

@@ -14,6 +14,8 @@ import type { Admitted } from './rights.ts'
 
 /** Files of a window that is over can still be sent in the one after it. */
 const WINDOWS_MIN = 2
+/** Pools that an administrator may have made: no limit of the configuration holds for them. */
+const ADMIN_POOLS_MAX = 10_000
 
 export class PoolKeeping {
   readonly #deps: PoolDeps
@@ -27,7 +29,7 @@ export class PoolKeeping {
     const { store, time, config } = this.#deps
     const createdBy = userOf(actor)
     const isAdmin = actor.role === 'admin'
-    const perUserMax = isAdmin ? Number.MAX_SAFE_INTEGER : config.pools.perUserMax
+    const perUserMax = isAdmin ? ADMIN_POOLS_MAX : config.pools.perUserMax
     if (perUserMax === 0)
       throw new PeerbinError('permission-denied', 'Only administrators make pools in this cluster.')
     if (await isProgram(store, createdBy))

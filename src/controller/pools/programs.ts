@@ -1,15 +1,14 @@
 /** Accounts that are made by a join key: nobody signs in as one, and it is for one pool only. */
 
-import type { CreateUser } from '../../metadata-store.ts'
+import type { CreateUser, MetadataStore } from '../../metadata-store.ts'
 import type { Random } from '../../interfaces.ts'
 import { USER_NAME_LENGTH_MAX } from '../../protocol/limits.ts'
 import { userNameKey } from '../../protocol/user-names.ts'
 import type { PasswordRecord, SecretHash, UserId } from '../../types.ts'
-import type { PoolStore } from './deps.ts'
 
 /** A program is a member of one pool for as long as it lives, so that the first says it. */
 export async function isProgram(
-  store: Pick<PoolStore, 'listPools' | 'getMembership'>,
+  store: Pick<MetadataStore, 'listPools' | 'getMembership'>,
   user: UserId
 ): Promise<boolean> {
   const [first] = await store.listPools({ user, limit: 1 })

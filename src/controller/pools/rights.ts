@@ -3,9 +3,10 @@
 import { PeerbinError } from '../../errors.ts'
 import type { PoolMember, PoolRecord, PoolRole } from '../../pools.ts'
 import type { PoolId } from '../../pools.ts'
+import type { MetadataStore } from '../../metadata-store.ts'
 import { mustHave } from '../accounts/actors.ts'
 import type { Actor } from '../accounts/actors.ts'
-import type { PoolOp, PoolStore } from './deps.ts'
+import type { PoolOp } from './deps.ts'
 
 const EVERYBODY = ['owner', 'producer', 'listener', 'server'] as const
 const OWNERS = ['owner'] as const
@@ -66,7 +67,7 @@ export const mustHavePools = (actor: Actor): void => mustHave(actor, ['pools'])
 
 /** Any member of the pool, or an administrator. @throws `pool-unknown` for everybody else; `permission-denied` for a key without the scope */
 export async function admitted(
-  store: Pick<PoolStore, 'getMembership' | 'getPool'>,
+  store: Pick<MetadataStore, 'getMembership' | 'getPool'>,
   actor: Actor,
   id: PoolId
 ): Promise<Admitted> {
@@ -83,7 +84,7 @@ export async function admitted(
 
 /** @throws as `admitted`, and `permission-denied` where the role does not allow it */
 export async function admit(
-  store: Pick<PoolStore, 'getMembership' | 'getPool'>,
+  store: Pick<MetadataStore, 'getMembership' | 'getPool'>,
   op: PoolRightsOp,
   { actor, pool }: { readonly actor: Actor; readonly pool: PoolId }
 ): Promise<Admitted> {

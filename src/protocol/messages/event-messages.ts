@@ -41,8 +41,8 @@ export const eventMessages = {
     ...noBodies
   },
   /**
-   * Events of one stream after a `number`, or without a stream everybody's after a `seq`; without `after` none. Others' and everybody's are for administrators. `seq`: of all events up
-   * to here, those of the stream are among the ones up to `last`. Waits as followEvents. @throws `permission-denied`
+   * Events of one stream after a `number`, or without a stream everybody's after a `seq`; without `after` none. Others' and everybody's are for administrators, a pool's for its
+   * members too. `seq`: of all events up to here, those of the stream are among the ones up to `last`. Waits as followEvents. @throws `permission-denied`, `pool-unknown`
    */
   listEvents: {
     request: z.object({
