@@ -20,3 +20,6 @@ export const UNSEEN_FORGOTTEN_MAX = 10_000
 
 /** Users that one page of a search looks at: at 1 µs each, 5 ms; the next page goes on from there. */
 export const USERS_SCANNED_MAX = 5000
+
+/** Files of a batch that one statement names: at 14 parameters each, a fifth of what SQLite takes. */
+export const BATCH_ROWS = 400

@@ -19,13 +19,14 @@ import * as invites from './memory/invites.ts'
 import * as links from './memory/links.ts'
 import * as recovery from './memory/recovery.ts'
 import * as resume from './memory/resume.ts'
+import * as poolBatches from './memory/pool-batches.ts'
+import { commitBatch } from './memory/pool-commit.ts'
 import * as poolMembers from './memory/pool-members.ts'
 import * as poolRows from './memory/pool-rows.ts'
 import * as poolGroups from './memory/pool-groups.ts'
 import * as poolLeases from './memory/pool-leases.ts'
 import * as poolSettle from './memory/pool-settle.ts'
 import * as pools from './memory/pools.ts'
-import { notThereYet } from './pool-later.ts'
 import * as repair from './memory/repair.ts'
 import * as sessions from './memory/sessions.ts'
 import * as shares from './memory/shares.ts'
@@ -229,12 +230,12 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly listJoinKeys = this.#step(poolMembers.listJoinKeys)
   readonly deleteJoinKey = this.#step(poolMembers.deleteJoinKey)
 
-  readonly openBatch = notThereYet
-  readonly declareFiles = notThereYet
-  readonly getBatch = notThereYet
-  readonly listBatchFiles = notThereYet
-  readonly commitBatch = notThereYet
-  readonly abandonBatch = notThereYet
+  readonly openBatch = this.#step(poolBatches.openBatch)
+  readonly declareFiles = this.#step(poolBatches.declareFiles)
+  readonly getBatch = this.#step(poolBatches.getBatch)
+  readonly listBatchFiles = this.#step(poolBatches.listBatchFiles)
+  readonly commitBatch = this.#step(commitBatch)
+  readonly abandonBatch = this.#step(poolBatches.abandonBatch)
   readonly getGroup = this.#step(poolGroups.getGroup)
   readonly listGroups = this.#step(poolGroups.listGroups)
   readonly listGroupFiles = this.#step(poolGroups.listGroupFiles)

@@ -12,6 +12,29 @@ import type { UserId } from '../types.ts'
 /** Owners may do everything. */
 export const maySend = (role: PoolRole): boolean => role === 'owner' || role === 'producer'
 
+/** A file that cannot be taken in, and which. */
+export const fileError = (
+  code: 'file-conflict' | 'duplicate-file',
+  { index, name }: Pick<BatchFile, 'index' | 'name'>
+): PeerbinError => new PeerbinError(code, '', { details: { index, name } })
+
+/** @param index the first that has not arrived */
+export const incomplete = (index: number): PeerbinError =>
+  new PeerbinError('batch-incomplete', '', { details: { index } })
+
+type Content = Pick<BatchFile, 'sizeBytes' | 'sha256'>
+export const hasSameBytes = (a: Content, b: Content): boolean =>
+  a.sizeBytes === b.sizeBytes && a.sha256 === b.sha256
+
+/** Announced under an index once, and again. */
+export const isSameFile = (a: BatchFile, b: BatchFile): boolean =>
+  a.at === b.at && a.name === b.name && hasSameBytes(a, b)
+
+/** Days after which nothing of a committed batch can be sent again, some for clocks and repeats included, so that what it brought need not be known any more. */
+const REPEATS_MS = 7 * 24 * 60 * 60 * 1000
+export const forgetBatchAt = (now: number, { maxAgeMs, toleranceMs }: PoolSettings): number =>
+  now + maxAgeMs + toleranceMs + REPEATS_MS
+
 export const mayWork = (role: PoolRole): boolean => role === 'owner' || role === 'server'
 
 /** When a member is silent who sent, or joined, at `since`; null: never. Only producers have to send, and only while the pool takes something in. */

@@ -30,6 +30,9 @@ import * as paths from './operations/paths.ts'
 import * as reconcile from './operations/reconcile.ts'
 import * as resume from './operations/resume.ts'
 import * as recovery from './operations/recovery.ts'
+import * as poolBatches from './operations/pool-batches.ts'
+import { commitBatch } from './operations/pool-commit.ts'
+import { declareFiles } from './operations/pool-declare.ts'
 import * as poolJoining from './operations/pool-joining.ts'
 import * as poolMembers from './operations/pool-members.ts'
 import * as poolRows from './operations/pool-rows.ts'
@@ -37,7 +40,6 @@ import * as poolGroups from './operations/pool-groups.ts'
 import * as poolLeases from './operations/pool-leases.ts'
 import * as poolSettle from './operations/pool-settle.ts'
 import * as pools from './operations/pools.ts'
-import { notThereYet } from './pool-later.ts'
 import * as repair from './operations/repair.ts'
 import * as sent from './operations/sent.ts'
 import * as sessions from './operations/sessions.ts'
@@ -330,12 +332,12 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly listJoinKeys = this.#read(poolJoining.listJoinKeys)
   readonly deleteJoinKey = this.#write(poolJoining.deleteJoinKey)
 
-  readonly openBatch = notThereYet
-  readonly declareFiles = notThereYet
-  readonly getBatch = notThereYet
-  readonly listBatchFiles = notThereYet
-  readonly commitBatch = notThereYet
-  readonly abandonBatch = notThereYet
+  readonly openBatch = this.#write(poolBatches.openBatch)
+  readonly declareFiles = this.#write(declareFiles)
+  readonly getBatch = this.#read(poolBatches.getBatch)
+  readonly listBatchFiles = this.#read(poolBatches.listBatchFiles)
+  readonly commitBatch = this.#write(commitBatch)
+  readonly abandonBatch = this.#write(poolBatches.abandonBatch)
   readonly getGroup = this.#read(poolGroups.getGroup)
   readonly listGroups = this.#read(poolGroups.listGroups)
   readonly listGroupFiles = this.#read(poolGroups.listGroupFiles)

@@ -1,6 +1,7 @@
 /** As operations/event-notes.ts. */
 
 import type { EventData, EventType } from '../../events.ts'
+import type { PoolId } from '../../pools.ts'
 import type { FileId, UserId, UserRecord } from '../../types.ts'
 import { accountEvent, fileEvent, sessionEvent, shareData } from '../event-facts.ts'
 import type { FileFacts, SessionEnd } from '../event-facts.ts'
@@ -36,7 +37,12 @@ export interface NotedFile extends Which {
   more?: EventData | undefined
 }
 
+/** Nobody is told of its files one by one. */
+export const isPools = (state: State, { owner }: Pick<EntryRow, 'owner'>): boolean =>
+  state.pools.has(owner as string as PoolId)
+
 export function noteFile(state: State, row: EntryRow, { type, at, by, more, ...which }: NotedFile): void {
+  if (isPools(state, row)) return
   const actor = eventActor(state, by)
   writeEvent(state, fileEvent(fileFacts(state, row, which), { type, at, actor, more }))
 }

@@ -19,7 +19,7 @@ interface Which {
   file?: Id | undefined
 }
 
-/** Of an entry that lives, or was deleted in this transaction. */
+/** Of an entry that lives, or was deleted in this transaction. Nothing of a pool's: nobody is told of its files one by one. */
 export const fileFacts = async (
   db: Kysely<Schema>,
   entry: Id,
@@ -46,6 +46,7 @@ async function manyFacts(
     .leftJoin('files', (join) =>
       join.on('files.id', '=', (eb) => eb.fn.coalesce('versions.file', sql.val<Id | null>(file ?? null)))
     )
+    .leftJoin('pools', 'pools.id', 'entries.owner')
     .select([
       'entries.id',
       'entries.owner',
@@ -58,6 +59,7 @@ async function manyFacts(
       'files.media_type'
     ])
     .where('entries.id', 'in', entries)
+    .where('pools.id', 'is', null)
     .execute()
   return rows.map((row) => {
     const failure = row.failure === null ? null : decodeFailure(row.failure)
