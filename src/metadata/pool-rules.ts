@@ -64,14 +64,14 @@ export const groupIdFor = (pool: PoolId, start: number, generation: number): Gro
       .subarray(0, 16)
   ) as GroupId
 
-/** A late one has as long as the window that runs now, or its own, which may lie ahead of us: clocks differ. */
+/** @param hasClosed a group that began with this window has. A late one has as long as the window that runs now, or its own, which may lie ahead of us: clocks differ. */
 export function newGroup(
   pool: Pick<PoolRecord, 'id' | 'settings'>,
-  { at, generation, now }: { at: number; generation: number; now: number }
+  { at, generation, hasClosed, now }: { at: number; generation: number; hasClosed: boolean; now: number }
 ): GroupRecord {
   const { settings } = pool
   const { start, end } = windowOf(at, settings)
-  const isLate = generation > 0 || isOver(end, settings, now)
+  const isLate = hasClosed || isOver(end, settings, now)
   return {
     id: groupIdFor(pool.id, start, generation),
     pool: pool.id,

@@ -2,6 +2,7 @@
 
 import type { Test } from 'tap'
 import { testAbandon } from './metadata-abandon.ts'
+import { testBatches } from './metadata-batches.ts'
 import { testBlocks } from './metadata-blocks.ts'
 import { testBoots } from './metadata-boots.ts'
 import { testClaims } from './metadata-claims.ts'
@@ -69,7 +70,8 @@ const PARTS = {
   history: testHistory,
   events: testEvents,
   webhooks: testWebhooks,
-  pools: testPools
+  pools: testPools,
+  batches: testBatches
 }
 
 export async function testMetadataStore(t: Test, makeStore: MakeStore): Promise<void> {

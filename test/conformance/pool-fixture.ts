@@ -1,9 +1,11 @@
 /** Short ways to pools, for tests of metadata. */
 
 import type { MetadataStore } from '../../src/metadata-store.ts'
-import { poolStream } from '../../src/pools.ts'
+import { batchPath, poolOwner, poolStream } from '../../src/pools.ts'
 import type {
+  BatchFile,
   BatchId,
+  BatchRecord,
   JoinKeyId,
   JoinKeyRecord,
   PoolId,
@@ -12,8 +14,10 @@ import type {
   PoolSettings
 } from '../../src/pools.ts'
 import type { EventType, StoredEvent } from '../../src/events.ts'
+import type { EntryId } from '../../src/types.ts'
 import { addUser, keyHash, newUser, sessionId, userId } from './account-fixture.ts'
-import { START, hash, uuid } from './metadata-fixture.ts'
+import { addEntry, entryId } from './entry-fixture.ts'
+import { CHUNK_BYTES, START, hash, uuid } from './metadata-fixture.ts'
 
 export const poolId = (name: string): PoolId => uuid(`pool ${name}`) as PoolId
 export const batchId = (name: string): BatchId => uuid(`batch ${name}`) as BatchId
@@ -115,3 +119,122 @@ export const poolEvents = async (store: MetadataStore, pool = POOL): Promise<Sto
 
 export const poolEventTypes = async (store: MetadataStore, pool = POOL): Promise<EventType[]> =>
   (await poolEvents(store, pool)).map(({ type }) => type)
+
+// ---------------------------------------------------------------- batches
+
+/** When batches of the fixture are given up. */
+export const BATCH_END = START + 20_000
+
+export interface FileFields {
+  index?: number
+  at?: number
+  /** Default: the name. */
+  content?: string
+  metadata?: Record<string, string>
+}
+
+/** A file of a batch, by its name. */
+export const batchFile = (
+  name: string,
+  { index = 0, at = START, content = name, metadata = {} }: FileFields = {}
+): BatchFile => ({
+  index,
+  name,
+  at,
+  sizeBytes: CHUNK_BYTES,
+  sha256: hash(content),
+  mediaType: 'text/plain',
+  metadata
+})
+
+/** By their names, or with more of them, in their order. */
+export const batchFiles = (...files: Array<string | [string, FileFields]>): BatchFile[] =>
+  files.map((file, index) =>
+    typeof file === 'string' ? batchFile(file, { index }) : batchFile(file[0], { index, ...file[1] })
+  )
+
+export interface Sending {
+  member?: string
+  pool?: PoolId
+  now?: number
+  openMax?: number
+}
+
+export const openBatch = (
+  store: MetadataStore,
+  name: string,
+  files: readonly BatchFile[],
+  { member = 'ann', pool = POOL, now = START, openMax = 3 }: Sending = {}
+): Promise<BatchRecord> =>
+  store.openBatch({
+    id: batchId(name),
+    pool,
+    member: userId(member),
+    files: files.length,
+    bytes: files.length * CHUNK_BYTES,
+    digest: hash(JSON.stringify(files)),
+    openedAt: now,
+    expiresAt: BATCH_END,
+    openMax
+  })
+
+export const declareFiles = (
+  store: MetadataStore,
+  name: string,
+  files: BatchFile[],
+  { member = 'ann', pool = POOL }: Sending = {}
+): Promise<BatchRecord> =>
+  store.declareFiles({ pool, batch: batchId(name), member: userId(member), files, expiresAt: BATCH_END })
+
+/** The bytes of one file. @param content default: what was announced */
+export const bringFile = async (
+  store: MetadataStore,
+  name: string,
+  file: BatchFile,
+  {
+    content,
+    pool = POOL,
+    expiresAt = BATCH_END
+  }: { content?: string; pool?: PoolId; expiresAt?: number } = {}
+): Promise<EntryId> => {
+  const entry = `${pool} ${name} ${file.index}`
+  await addEntry(store, entry, {
+    user: poolOwner(pool),
+    path: batchPath(batchId(name), file.index),
+    content: content ?? file.name,
+    expiresAt,
+    onlyNew: true
+  })
+  return entryId(entry)
+}
+
+/** Announced, and all of its bytes are there. */
+export async function bringBatch(
+  store: MetadataStore,
+  name: string,
+  files: BatchFile[],
+  sending: Sending = {}
+): Promise<void> {
+  await openBatch(store, name, files, sending)
+  await declareFiles(store, name, files, sending)
+  const { pool = POOL } = sending
+  const there = await store.listBatchFiles({ pool, batch: batchId(name), limit: 1000 })
+  for (const file of files)
+    if (there[file.index]?.state === 'declared') await bringFile(store, name, file, { pool })
+}
+
+export const commitBatch = (
+  store: MetadataStore,
+  name: string,
+  { member = 'ann', pool = POOL, now = START }: Sending = {}
+): Promise<BatchRecord> => store.commitBatch({ pool, batch: batchId(name), member: userId(member), now })
+
+export async function sendBatch(
+  store: MetadataStore,
+  name: string,
+  files: BatchFile[],
+  sending: Sending = {}
+): Promise<BatchRecord> {
+  await bringBatch(store, name, files, sending)
+  return await commitBatch(store, name, sending)
+}

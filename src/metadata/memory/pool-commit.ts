@@ -126,12 +126,11 @@ function fillGroups(pool: PoolRow, kept: readonly Kept[], now: number): NewEvent
 }
 
 function openGroup(pool: PoolRow, start: number, now: number): GroupRow {
-  const generations = [...pool.groups.values()].flatMap(({ record }) =>
-    record.start === start ? [record.generation] : []
-  )
+  const before = [...pool.groups.values()].map((row) => row.record).filter((each) => each.start === start)
   const record: GroupRecord = newGroup(pool.record, {
     at: start,
-    generation: Math.max(-1, ...generations) + 1,
+    generation: Math.max(-1, ...before.map(({ generation }) => generation)) + 1,
+    hasClosed: before.some(({ state }) => state !== 'open'),
     now
   })
   const row: GroupRow = { record, files: [], producers: new Map(), emptyAt: null, forgetAt: null }

@@ -67,9 +67,12 @@ async function openGroups(
   const groups: GroupRecord[] = []
   for (let at = 0; at < missing.length; at += BATCH_ROWS) {
     const starts = missing.slice(at, at + BATCH_ROWS).map(({ start }) => Number(start))
-    const last = await lastGenerations(db, batch.pool, starts)
+    const before = await groupsBefore(db, batch.pool, starts)
     groups.push(
-      ...starts.map((start) => newGroup(pool, { at: start, generation: (last.get(start) ?? -1) + 1, now }))
+      ...starts.map((start) => {
+        const { last, hasClosed } = before.get(start) ?? { last: -1, hasClosed: false }
+        return newGroup(pool, { at: start, generation: last + 1, hasClosed, now })
+      })
     )
   }
   for (let at = 0; at < groups.length; at += BATCH_ROWS)
@@ -80,19 +83,24 @@ async function openGroups(
   return new Set(groups.map(({ id }) => id))
 }
 
-async function lastGenerations(
+/** Of the groups that begin with these windows: the greatest generation, and whether one has closed. */
+async function groupsBefore(
   db: Kysely<Schema>,
   pool: Uint8Array,
   starts: readonly number[]
-): Promise<Map<number, number>> {
+): Promise<Map<number, { last: number; hasClosed: boolean }>> {
   const rows = await db
     .selectFrom('pool_groups')
-    .select(({ fn }) => ['starts', fn.max('generation').as('last')])
+    .select(({ fn }) => [
+      'starts',
+      fn.max('generation').as('last'),
+      fn.countAll<number>().filterWhere('state', '<>', 'open').as('closed')
+    ])
     .where('pool', '=', pool)
     .where('starts', 'in', starts)
     .groupBy('starts')
     .execute()
-  return new Map(rows.map(({ starts: start, last }) => [start, last]))
+  return new Map(rows.map((row) => [row.starts, { last: row.last, hasClosed: Number(row.closed) > 0 }]))
 }
 
 /** Answers the groups that files of the batch are in, as they are then. */
