@@ -43,7 +43,10 @@ const pool: Run = async (db) => {
 const group =
   (generation = 0, isClosed = true): Run =>
   async (db) => {
-    const opened = newGroup({ id: POOL, settings: SETTINGS }, { at: START, generation, now: START })
+    const opened = newGroup(
+      { id: POOL, settings: SETTINGS },
+      { at: START, generation, hasClosed: generation > 0, now: START }
+    )
     const row = groupColumns(isClosed ? closedGroup(opened, START) : opened)
     await db.insertInto('pool_groups').values(row).execute()
   }
