@@ -4,56 +4,42 @@ import type { Test } from 'tap'
 import { hasCode } from '../../src/errors.ts'
 import type { MetadataStore } from '../../src/metadata-store.ts'
 import { poolOwner } from '../../src/pools.ts'
-import type { BatchFileState, GroupRecord } from '../../src/pools.ts'
-import { userStream } from '../../src/events.ts'
+import type { BatchFileState } from '../../src/pools.ts'
 import { userId } from './account-fixture.ts'
-import { ANN, addEntry, settleEntries } from './entry-fixture.ts'
+import { settleEntries } from './entry-fixture.ts'
 import type { MakeStore } from './metadata-fixture.ts'
 import { CHUNK_BYTES, START, rejectsWith } from './metadata-fixture.ts'
 import {
-  BATCH_END,
-  FREQUENCY_MS,
+  poolId,
+  batchId,
   POOL,
+  WINDOW_MS,
+  FREQUENCY_MS,
   POOL_GRACE_MS,
   SETTINGS,
-  WINDOW_MS,
   addMember,
-  addPool,
+  poolEvents,
+  poolEventTypes,
+  BATCH_END,
   batchFile,
   batchFiles,
-  batchId,
-  bringBatch,
-  bringFile,
-  commitBatch,
-  declareFiles,
   openBatch,
-  poolEventTypes,
-  poolEvents,
-  poolId,
-  sendBatch
+  declareFiles,
+  bringFile,
+  bringBatch,
+  commitBatch,
+  sendBatch,
+  poolOfTwo,
+  groupsOf,
+  namesIn
 } from './pool-fixture.ts'
 
 const FAR = START + 10_000_000
-
-async function makePool(t: Test, makeStore: MakeStore, settings = {}): Promise<MetadataStore> {
-  const store = await makeStore(t)
-  await addPool(store, 'pool', { settings })
-  await addMember(store, 'ann')
-  await addMember(store, 'bob')
-  return store
-}
 
 const statesOf = async (store: MetadataStore, name: string, request = {}): Promise<BatchFileState[]> =>
   (await store.listBatchFiles({ pool: POOL, batch: batchId(name), limit: 100, ...request })).map(
     ({ state }) => state
   )
-
-/** The oldest window first. */
-const groupsOf = async (store: MetadataStore): Promise<GroupRecord[]> =>
-  (await store.listGroups({ pool: POOL, limit: 100 })).toReversed()
-
-const namesIn = async (store: MetadataStore, group: GroupRecord): Promise<string[]> =>
-  (await store.listGroupFiles({ group: group.id, limit: 100 })).map(({ name }) => name).toSorted()
 
 /** Which error, and which file it names. */
 async function refusal(promise: Promise<unknown>): Promise<unknown> {
@@ -71,14 +57,11 @@ export async function testBatches(t: Test, makeStore: MakeStore): Promise<void> 
   await t.test('opening', async (t) => await testOpening(t, makeStore))
   await t.test('announcing', async (t) => await testAnnouncing(t, makeStore))
   await t.test('committing', async (t) => await testCommitting(t, makeStore))
-  await t.test('groups that files go into', async (t) => await testFilling(t, makeStore))
-  await t.test('several at once', async (t) => await testMeeting(t, makeStore))
-  await t.test('files of pools', async (t) => await testPoolFiles(t, makeStore))
 }
 
 async function testOpening(t: Test, makeStore: MakeStore): Promise<void> {
   await t.test('a batch is opened once', async (t) => {
-    const store = await makePool(t, makeStore)
+    const store = await poolOfTwo(t, makeStore)
     const files = batchFiles('a', 'b')
     const batch = await openBatch(store, 'batch', files)
     t.match(batch, { id: batchId('batch'), pool: POOL, member: userId('ann'), state: 'open', files: 2 })
@@ -92,7 +75,7 @@ async function testOpening(t: Test, makeStore: MakeStore): Promise<void> {
   })
 
   await t.test('only those who may send open one, in a pool that takes files in', async (t) => {
-    const store = await makePool(t, makeStore)
+    const store = await poolOfTwo(t, makeStore)
     await addMember(store, 'lee', 'listener')
     await addMember(store, 'sue', 'server')
     const files = batchFiles('a')
@@ -107,7 +90,7 @@ async function testOpening(t: Test, makeStore: MakeStore): Promise<void> {
   })
 
   await t.test('so many of one member are open', async (t) => {
-    const store = await makePool(t, makeStore)
+    const store = await poolOfTwo(t, makeStore)
     const open = (name: string, member = 'ann') =>
       openBatch(store, name, batchFiles('a'), { openMax: 2, member })
     await open('1')
@@ -122,7 +105,7 @@ async function testOpening(t: Test, makeStore: MakeStore): Promise<void> {
   })
 
   await t.test('one that was given up is opened anew', async (t) => {
-    const store = await makePool(t, makeStore)
+    const store = await poolOfTwo(t, makeStore)
     const files = batchFiles('a', 'b')
     await openBatch(store, 'batch', files)
     await declareFiles(store, 'batch', files)
@@ -143,7 +126,7 @@ async function testOpening(t: Test, makeStore: MakeStore): Promise<void> {
 
 async function testAnnouncing(t: Test, makeStore: MakeStore): Promise<void> {
   await t.test('files are announced in pages, each of which may come again', async (t) => {
-    const store = await makePool(t, makeStore)
+    const store = await poolOfTwo(t, makeStore)
     const files = batchFiles('a', ['b', { at: START + 1, metadata: { round: '7' } }], 'c')
     await openBatch(store, 'batch', files)
     t.match(await declareFiles(store, 'batch', files.slice(0, 2)), { declared: 2, duplicates: 0 })
@@ -163,7 +146,7 @@ async function testAnnouncing(t: Test, makeStore: MakeStore): Promise<void> {
   })
 
   await t.test('what cannot be is refused, and changes nothing', async (t) => {
-    const store = await makePool(t, makeStore)
+    const store = await poolOfTwo(t, makeStore)
     const files = batchFiles('a', 'b', 'c')
     await openBatch(store, 'batch', files)
     await declareFiles(store, 'batch', files.slice(0, 1))
@@ -188,7 +171,7 @@ async function testAnnouncing(t: Test, makeStore: MakeStore): Promise<void> {
   })
 
   await t.test('a file that was sent before is a duplicate, if it has the same bytes', async (t) => {
-    const store = await makePool(t, makeStore)
+    const store = await poolOfTwo(t, makeStore)
     await sendBatch(store, 'first', batchFiles('a', 'b'))
     const files = batchFiles('a', 'c')
     await openBatch(store, 'second', files)
@@ -208,7 +191,7 @@ async function testAnnouncing(t: Test, makeStore: MakeStore): Promise<void> {
   })
 
   await t.test('bytes count once they are there, and are those that were announced', async (t) => {
-    const store = await makePool(t, makeStore)
+    const store = await poolOfTwo(t, makeStore)
     const files = batchFiles('a', 'b', 'c')
     await openBatch(store, 'batch', files)
     await declareFiles(store, 'batch', files)
@@ -221,7 +204,7 @@ async function testAnnouncing(t: Test, makeStore: MakeStore): Promise<void> {
   })
 
   await t.test('a batch that goes on lives on, with its bytes', async (t) => {
-    const store = await makePool(t, makeStore)
+    const store = await poolOfTwo(t, makeStore)
     const files = batchFiles('a', 'b')
     await openBatch(store, 'batch', files)
     await declareFiles(store, 'batch', files)
@@ -239,7 +222,7 @@ async function testAnnouncing(t: Test, makeStore: MakeStore): Promise<void> {
 
 async function testCommitting(t: Test, makeStore: MakeStore): Promise<void> {
   await t.test('a batch is committed in whole, once, and its files stay', async (t) => {
-    const store = await makePool(t, makeStore)
+    const store = await poolOfTwo(t, makeStore)
     const now = START + 7
     const files = batchFiles('a', ['b', { at: START + 1, metadata: { round: '7' } }])
     const batch = await sendBatch(store, 'batch', files, { now })
@@ -283,7 +266,7 @@ async function testCommitting(t: Test, makeStore: MakeStore): Promise<void> {
   })
 
   await t.test('one that lacks a file is not committed, and nothing of it is seen', async (t) => {
-    const store = await makePool(t, makeStore)
+    const store = await poolOfTwo(t, makeStore)
     const files = batchFiles('a', 'b', 'c')
     await openBatch(store, 'batch', files)
     t.strictSame(await refusal(commitBatch(store, 'batch')), ['batch-incomplete', { index: 0 }])
@@ -305,7 +288,7 @@ async function testCommitting(t: Test, makeStore: MakeStore): Promise<void> {
   })
 
   await t.test('who may not send any more commits nothing', async (t) => {
-    const store = await makePool(t, makeStore)
+    const store = await poolOfTwo(t, makeStore)
     await bringBatch(store, 'ann', batchFiles('a'))
     await bringBatch(store, 'bob', batchFiles('b'), { member: 'bob' })
     const now = START + 1
@@ -328,7 +311,7 @@ async function testCommitting(t: Test, makeStore: MakeStore): Promise<void> {
   })
 
   await t.test('a file that another batch has committed meanwhile is a duplicate', async (t) => {
-    const store = await makePool(t, makeStore)
+    const store = await poolOfTwo(t, makeStore)
     await bringBatch(store, 'one', batchFiles('a', 'b'))
     await bringBatch(store, 'two', batchFiles('b', 'c'))
     await bringBatch(store, 'three', batchFiles('d', ['b', { content: 'b' }]))
@@ -352,7 +335,7 @@ async function testCommitting(t: Test, makeStore: MakeStore): Promise<void> {
   })
 
   await t.test('a batch of nothing but duplicates is committed too', async (t) => {
-    const store = await makePool(t, makeStore)
+    const store = await poolOfTwo(t, makeStore)
     await sendBatch(store, 'one', batchFiles('a', 'b'))
     t.match(await sendBatch(store, 'two', batchFiles('b', 'a'), { now: START + 1 }), { duplicates: 2 })
     t.equal((await groupsOf(store))[0]?.files, 2)
@@ -361,7 +344,7 @@ async function testCommitting(t: Test, makeStore: MakeStore): Promise<void> {
   })
 
   await t.test('who sends is silent no more', async (t) => {
-    const store = await makePool(t, makeStore)
+    const store = await poolOfTwo(t, makeStore)
     const now = START + FREQUENCY_MS
     const settle = async (at: number) => {
       while ((await store.settlePools({ now: at, limit: 100, graceMs: 0 })) > 0);
@@ -380,206 +363,5 @@ async function testCommitting(t: Test, makeStore: MakeStore): Promise<void> {
     t.strictSame(await settle(later + FREQUENCY_MS), ['ann'])
     await store.changePool({ id: POOL, state: 'archived', now: later })
     t.strictSame(await settle(FAR), [], 'whoever cannot send is not silent')
-  })
-}
-
-async function testFilling(t: Test, makeStore: MakeStore): Promise<void> {
-  await t.test('each file goes into the group of its own time', async (t) => {
-    const store = await makePool(t, makeStore)
-    const at = (window: number, ms = 0) => START + window * WINDOW_MS + ms
-    const now = at(2, 5)
-    const files = batchFiles(
-      ['future', { at: at(3) }],
-      ['first', { at: at(2) }],
-      ['last', { at: at(2, WINDOW_MS - 1) }],
-      ['old', { at: at(0, 3) }],
-      ['grace', { at: at(1) }]
-    )
-    await sendBatch(store, 'batch', files, { now })
-    await sendBatch(store, 'bob', batchFiles(['first', { at: at(2) }]), { member: 'bob', now })
-    const groups = await groupsOf(store)
-    const facts = groups.map(({ start, isLate, files, producers }) => [start, isLate, files, producers])
-    t.strictSame(facts, [
-      [at(0), true, 1, 1],
-      [at(1), false, 1, 1],
-      [at(2), false, 3, 2],
-      [at(3), false, 1, 1]
-    ])
-    t.strictSame(
-      groups.map(({ closesAt }) => closesAt - POOL_GRACE_MS),
-      [at(3), at(2), at(3), at(4)],
-      'a late one closes with the window that runs now'
-    )
-    t.strictSame(await Promise.all(groups.map((group) => namesIn(store, group))), [
-      ['old'],
-      ['grace'],
-      ['first', 'first', 'last'],
-      ['future']
-    ])
-    const group = groups[2]
-    if (group !== undefined)
-      t.strictSame(
-        (await store.listGroupProducers({ group: group.id, limit: 10 })).toSorted(
-          (a, b) => b.files - a.files
-        ),
-        [
-          { user: userId('ann'), name: 'ann', files: 2, bytes: 2 * CHUNK_BYTES },
-          { user: userId('bob'), name: 'bob', files: 1, bytes: CHUNK_BYTES }
-        ]
-      )
-    t.match((await poolEvents(store))[3]?.data, { groups: 4 })
-    t.equal((await poolEventTypes(store)).filter((type) => type === 'group.opened').length, 4)
-  })
-
-  await t.test('behind a group that has closed comes another one, marked late', async (t) => {
-    const store = await makePool(t, makeStore)
-    await sendBatch(store, 'one', batchFiles('a'))
-    const [group] = await groupsOf(store)
-    if (group === undefined) return t.fail('no group')
-    await store.closeGroup({ pool: POOL, group: group.id, now: START + 5 })
-    await sendBatch(store, 'two', batchFiles('b'), { now: START + 6 })
-    await sendBatch(store, 'three', batchFiles('c'), { now: START + 7 })
-    const [first, second, ...more] = await groupsOf(store)
-    t.strictSame(more, [])
-    t.match(first, { generation: 0, files: 1, isLate: false, state: 'closed' })
-    t.match(second, { generation: 1, files: 2, isLate: true, state: 'open', start: START })
-    t.equal(second?.closesAt, START + WINDOW_MS + POOL_GRACE_MS)
-  })
-
-  await t.test('a group closes as soon as enough producers have sent', async (t) => {
-    const store = await makePool(t, makeStore, { closeAtProducers: 2 })
-    await sendBatch(store, 'one', batchFiles('a', 'b'))
-    t.match(await groupsOf(store), [{ state: 'open', producers: 1 }])
-    await sendBatch(store, 'again', batchFiles('c'))
-    t.match(await groupsOf(store), [{ state: 'open', producers: 1, files: 3 }], 'the same one again')
-    const now = START + 3
-    await sendBatch(store, 'two', batchFiles('a', ['far', { at: START + WINDOW_MS }]), { member: 'bob', now })
-    t.match(await groupsOf(store), [
-      { state: 'closed', closedAt: now, dueAt: now, producers: 2, files: 4 },
-      { state: 'open', producers: 1 }
-    ])
-    const last = (await poolEvents(store)).slice(-3)
-    t.strictSame(
-      last.map(({ type }) => type),
-      ['batch.committed', 'group.opened', 'group.closed']
-    )
-    t.match(last[2]?.data, { producers: 2, files: 4, late: false, actor_id: null })
-  })
-
-  await t.test('a group that is open keeps its window when the pool’s changes', async (t) => {
-    const store = await makePool(t, makeStore)
-    await sendBatch(store, 'one', batchFiles('a'))
-    const settings = { ...SETTINGS, windowMs: WINDOW_MS / 10 }
-    await store.changePool({ id: POOL, settings, now: START })
-    const edge = START + WINDOW_MS
-    const files = batchFiles(['b', { at: edge - 1 }], ['c', { at: edge }], ['d', { at: edge + 250 }])
-    await sendBatch(store, 'two', files, { now: edge })
-    t.match(
-      (await groupsOf(store)).map(({ start, end, files }) => [start - START, end - START, files]),
-      [
-        [0, 1000, 2],
-        [1000, 1100, 1],
-        [1200, 1300, 1]
-      ]
-    )
-    // where two are open, the one that begins last; then the one that was opened last
-    await store.changePool({ id: POOL, settings: { ...SETTINGS, windowMs: 700 }, now: edge })
-    const more = batchFiles(['e', { at: edge + 150 }], ['f', { at: edge + 50 }], ['g', { at: edge + 210 }])
-    await sendBatch(store, 'three', more, { now: edge })
-    const groups = await groupsOf(store)
-    const placed = groups.map(async (group) => [
-      group.start - START,
-      group.generation,
-      await namesIn(store, group)
-    ])
-    t.strictSame(await Promise.all(placed), [
-      [0, 0, ['a', 'b']],
-      [1000, 0, ['c']],
-      [1000, 1, ['e', 'f']],
-      [1200, 0, ['d', 'g']]
-    ])
-    t.ok(
-      groups.every(({ isLate }) => !isLate),
-      'none of their windows had been closed'
-    )
-  })
-}
-
-async function testMeeting(t: Test, makeStore: MakeStore): Promise<void> {
-  await t.test('two commits of one batch are one', async (t) => {
-    const store = await makePool(t, makeStore)
-    await bringBatch(store, 'batch', batchFiles('a', 'b'))
-    const answers = await Promise.all([1, 2, 3].map((n) => commitBatch(store, 'batch', { now: START + n })))
-    t.strictSame(new Set(answers.map(({ committedAt }) => committedAt)).size, 1)
-    t.match(await groupsOf(store), [{ files: 2, producers: 1 }])
-    t.equal((await poolEventTypes(store)).filter((type) => type === 'batch.committed').length, 1)
-  })
-
-  await t.test('the same file in two batches at once is there once', async (t) => {
-    const store = await makePool(t, makeStore)
-    const names = ['1', '2', '3']
-    for (const name of names) await bringBatch(store, name, batchFiles('same', name))
-    const batches = await Promise.all(names.map((name) => commitBatch(store, name)))
-    t.strictSame(
-      batches.map(({ duplicates }) => duplicates).toSorted((a, b) => a - b),
-      [0, 1, 1]
-    )
-    const [group] = await groupsOf(store)
-    if (group !== undefined) t.strictSame(await namesIn(store, group), ['1', '2', '3', 'same'])
-    t.match(group, { files: 4, producers: 1 })
-  })
-
-  await t.test('a member removed in mid-upload: the batch is committed before, or never', async (t) => {
-    for (const isFirst of [true, false]) {
-      const store = await makePool(t, makeStore)
-      await bringBatch(store, 'batch', batchFiles('a', 'b'))
-      const removal = () => store.removeMember({ pool: POOL, user: userId('ann'), now: START })
-      const commit = () => commitBatch(store, 'batch')
-      const steps = isFirst ? [removal, commit] : [commit, removal]
-      await Promise.allSettled(steps.map((step) => step()))
-      const batch = await store.getBatch(POOL, batchId('batch'))
-      const groups = await groupsOf(store)
-      t.equal(batch?.state, isFirst ? 'abandoned' : 'committed')
-      t.strictSame(
-        groups.map(({ files }) => files),
-        isFirst ? [] : [2]
-      )
-      if (isFirst) await rejectsWith(t, openBatch(store, 'batch', batchFiles('a', 'b')), 'permission-denied')
-    }
-  })
-
-  await t.test('many producers of one window share its group', async (t) => {
-    const store = await makePool(t, makeStore)
-    const members = ['ann', 'bob', 'cid', 'dot']
-    for (const member of members) {
-      await addMember(store, member)
-      await bringBatch(store, member, batchFiles('model'), { member })
-    }
-    await Promise.all(members.map((member) => commitBatch(store, member, { member })))
-    t.match(await groupsOf(store), [{ files: 4, producers: 4, bytes: 4 * CHUNK_BYTES }])
-  })
-}
-
-async function testPoolFiles(t: Test, makeStore: MakeStore): Promise<void> {
-  await t.test('nobody is told of a pool’s files one by one; users are of theirs', async (t) => {
-    const store = await makePool(t, makeStore)
-    const before = (await store.tailEvents({ after: 0, limit: 1000 })).events.length
-    await sendBatch(store, 'batch', batchFiles('a', 'b'))
-    await bringBatch(store, 'expires', batchFiles('c'))
-    await settleEntries(store, BATCH_END)
-    await store.settleStatuses({ copies: 3, limit: 100, now: START })
-    const told = (await store.tailEvents({ after: 0, limit: 1000 })).events.slice(before)
-    t.strictSame(
-      told.map(({ type }) => type),
-      ['batch.committed', 'group.opened']
-    )
-    const history = await store.listHistory({ order: 'newest', limit: 100 })
-    t.strictSame(history.records, [], 'nor does the history')
-    await addEntry(store, 'ann’s own')
-    const { events } = await store.listEvents({ stream: userStream(ANN), after: 0, limit: 10 })
-    t.strictSame(
-      events.map(({ type }) => type).filter((type) => !type.startsWith('session')),
-      ['file.added', 'upload.status']
-    )
   })
 }

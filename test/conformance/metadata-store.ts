@@ -9,6 +9,7 @@ import { testClaims } from './metadata-claims.ts'
 import { testCluster } from './metadata-cluster.ts'
 import { testEntries } from './metadata-entries.ts'
 import { testEvents } from './metadata-events.ts'
+import { testFilling } from './metadata-filling.ts'
 import { testFolders } from './metadata-folders.ts'
 import type { MakeStore } from './metadata-fixture.ts'
 import { testFiles } from './metadata-files.ts'
@@ -71,7 +72,8 @@ const PARTS = {
   events: testEvents,
   webhooks: testWebhooks,
   pools: testPools,
-  batches: testBatches
+  batches: testBatches,
+  'files of batches in groups': testFilling
 }
 
 export async function testMetadataStore(t: Test, makeStore: MakeStore): Promise<void> {

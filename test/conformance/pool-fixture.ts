@@ -1,11 +1,13 @@
 /** Short ways to pools, for tests of metadata. */
 
+import type { Test } from 'tap'
 import type { MetadataStore } from '../../src/metadata-store.ts'
 import { batchPath, poolOwner, poolStream } from '../../src/pools.ts'
 import type {
   BatchFile,
   BatchId,
   BatchRecord,
+  GroupRecord,
   JoinKeyId,
   JoinKeyRecord,
   PoolId,
@@ -17,6 +19,7 @@ import type { EventType, StoredEvent } from '../../src/events.ts'
 import type { EntryId } from '../../src/types.ts'
 import { addUser, keyHash, newUser, sessionId, userId } from './account-fixture.ts'
 import { addEntry, entryId } from './entry-fixture.ts'
+import type { MakeStore } from './metadata-fixture.ts'
 import { CHUNK_BYTES, START, hash, uuid } from './metadata-fixture.ts'
 
 export const poolId = (name: string): PoolId => uuid(`pool ${name}`) as PoolId
@@ -238,3 +241,23 @@ export async function sendBatch(
   await bringBatch(store, name, files, sending)
   return await commitBatch(store, name, sending)
 }
+
+/** With producers, Ann and Bob. */
+export async function poolOfTwo(
+  t: Test,
+  makeStore: MakeStore,
+  settings: Partial<PoolSettings> = {}
+): Promise<MetadataStore> {
+  const store = await makeStore(t)
+  await addPool(store, 'pool', { settings })
+  await addMember(store, 'ann')
+  await addMember(store, 'bob')
+  return store
+}
+
+/** The oldest window first. */
+export const groupsOf = async (store: MetadataStore): Promise<GroupRecord[]> =>
+  (await store.listGroups({ pool: POOL, limit: 100 })).toReversed()
+
+export const namesIn = async (store: MetadataStore, group: GroupRecord): Promise<string[]> =>
+  (await store.listGroupFiles({ group: group.id, limit: 100 })).map(({ name }) => name).toSorted()
