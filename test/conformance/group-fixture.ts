@@ -72,7 +72,9 @@ export async function beginBatch(
   const files = at.map((time, index) => fileOf(name, index, time))
   await store.declareFiles({ pool, batch, member: user, files, expiresAt })
   for (const file of files.slice(0, stored))
-    await addEntry(store, `${name} ${file.index}`, {
+    // whatever comes later is another upload
+    await addEntry(store, now === START ? file.name : `${file.name} at ${now}`, {
+      content: file.name,
       user: poolOwner(pool),
       path: batchPath(batch, file.index),
       now,

@@ -49,7 +49,13 @@ async function lists(t: Test, makeStore: MakeStore): Promise<void> {
         (start - START) / WINDOW_MS,
         generation
       ])
-    const all = [[3, 0], [2, 1], [2, 0], [1, 0], [0, 0]] // prettier-ignore
+    const all = [
+      [3, 0],
+      [2, 1],
+      [2, 0],
+      [1, 0],
+      [0, 0]
+    ]
     t.strictSame(await list(), all)
     t.strictSame(await list({ limit: 2 }), all.slice(0, 2))
     t.strictSame(await list({ before: { start: START + 2 * WINDOW_MS, generation: 1 } }), all.slice(2))
@@ -157,7 +163,11 @@ async function leases(t: Test, makeStore: MakeStore): Promise<void> {
     t.equal(nothing, undefined)
     t.match(
       (await dataOf(store, 'group.taken')).map(({ group, fence }) => [group, fence]),
-      [[groupAt(0), 1], [groupAt(1), 1], [groupAt(0), 2]] // prettier-ignore
+      [
+        [groupAt(0), 1],
+        [groupAt(1), 1],
+        [groupAt(0), 2]
+      ]
     )
   })
 

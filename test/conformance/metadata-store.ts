@@ -14,12 +14,14 @@ import { testFolders } from './metadata-folders.ts'
 import type { MakeStore } from './metadata-fixture.ts'
 import { testFiles } from './metadata-files.ts'
 import { testGarbage } from './metadata-garbage.ts'
+import { testGroups } from './metadata-groups.ts'
 import { testHistory } from './metadata-history.ts'
 import { testInventory } from './metadata-inventory.ts'
 import { testLinks } from './metadata-links.ts'
 import { testNodes } from './metadata-nodes.ts'
 import { testPasswords } from './metadata-passwords.ts'
 import { testPreconditions } from './metadata-preconditions.ts'
+import { testPoolTime } from './metadata-pool-time.ts'
 import { testPools } from './metadata-pools.ts'
 import { testProgress } from './metadata-progress.ts'
 import { testProofs } from './metadata-proofs.ts'
@@ -72,6 +74,8 @@ const PARTS = {
   events: testEvents,
   webhooks: testWebhooks,
   pools: testPools,
+  'groups of pools': testGroups,
+  'what time brings to pools': testPoolTime,
   batches: testBatches,
   'files of batches in groups': testFilling
 }

@@ -8,7 +8,13 @@ import { commitUpload } from '../../src/metadata/operations/commit.ts'
 import { deleteEntry } from '../../src/metadata/operations/entry-removal.ts'
 import { closeGroup, getGroup } from '../../src/metadata/operations/pool-groups.ts'
 import { joinPool } from '../../src/metadata/operations/pool-joining.ts'
-import { failGroup, finishGroup, leaseGroup, renewLease, retryGroup } from '../../src/metadata/operations/pool-leases.ts' // prettier-ignore
+import {
+  failGroup,
+  finishGroup,
+  leaseGroup,
+  renewLease,
+  retryGroup
+} from '../../src/metadata/operations/pool-leases.ts'
 import { removeMember } from '../../src/metadata/operations/pool-members.ts'
 import { settlePools } from '../../src/metadata/operations/pool-settle.ts'
 import { changePool, createPool } from '../../src/metadata/operations/pools.ts'
@@ -20,7 +26,16 @@ import type { GroupRecord } from '../../src/pools.ts'
 import { newUser, userId } from '../conformance/account-fixture.ts'
 import { entryId } from '../conformance/entry-fixture.ts'
 import { groupAt } from '../conformance/group-fixture.ts'
-import { BOOTS, CHUNK_BYTES, EXPIRY, GRACE_MS, START, fileId, hash, uploadId } from '../conformance/metadata-fixture.ts' // prettier-ignore
+import {
+  BOOTS,
+  CHUNK_BYTES,
+  EXPIRY,
+  GRACE_MS,
+  START,
+  fileId,
+  hash,
+  uploadId
+} from '../conformance/metadata-fixture.ts'
 import { OWNER, POOL, SETTINGS } from '../conformance/pool-fixture.ts'
 import { all, open, receive, reserve, testMeetings } from './meeting-runs.ts'
 import type { Run } from './meeting.ts'
@@ -45,7 +60,7 @@ const group =
   async (db) => {
     const opened = newGroup(
       { id: POOL, settings: SETTINGS },
-      { at: START, generation, hasClosed: generation > 0, now: START }
+      { at: START, generation, hasClosed: false, now: START }
     )
     const row = groupColumns(isClosed ? closedGroup(opened, START) : opened)
     await db.insertInto('pool_groups').values(row).execute()
