@@ -307,7 +307,6 @@ async function lookBack(store: SqliteMetadataStore): Promise<void> {
         await store.listHistory({ ...walk, ...times, order, seq: 100, limit: 2 })
   await store.findLinked(tokenOf('a'))
   await store.locateEntry(file)
-  await store.lastHistory()
   await store.purgeHistory(EXPIRY, 10)
   await store.trimHistory(1, 10)
 }
