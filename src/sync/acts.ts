@@ -8,7 +8,7 @@ import type { SyncOptions, SyncParts, SyncStep } from './engine-types.ts'
 import { RemoteContent } from './fetch-content.ts'
 import type { Action, HashedFile } from './plan-types.ts'
 import type { RemoteFile } from './remote.ts'
-import { sendFile } from './send-content.ts'
+import { isRefusal, sendFile } from './send-content.ts'
 import type { SendParts } from './send-content.ts'
 import type { SyncTrees } from './trees.ts'
 
@@ -97,9 +97,13 @@ export class Acts {
   }
 
   async #moveRemote({ file, base, to, local }: Act<'move-remote'>, signal: AbortSignal): Promise<SyncStep> {
+    const { requests } = this.#trees
+    const at = this.#parts.clock.now()
+    await this.#trees.save(requests.openMove({ id: file.id, from: file.path, to, at }))
+    // refused or not: an earlier one, whose answer was lost, may have been done; the next look says
     const moved = await this.#parts.remote.move(file, to, signal)
     this.#trees.observe([moved], [])
-    await this.#trees.save(this.#trees.rebase(base, to))
+    await this.#trees.save([...this.#trees.rebase(base, to), ...requests.closeMove(file.id)])
     return { kind: 'move-remote', path: file.path, to, sizeBytes: local.sizeBytes, sentBytes: 0 }
   }
 
@@ -111,13 +115,18 @@ export class Acts {
   }
 
   async #removeRemote({ file, base }: Act<'remove-remote'>, signal: AbortSignal): Promise<SyncStep> {
+    const { id, path, version } = file
+    const { requests } = this.#trees
+    await this.#trees.save(requests.openRemoval({ id, path, version, at: this.#parts.clock.now() }))
     try {
       await this.#parts.remote.remove(file, signal)
     } catch (error) {
+      // nothing happened, and that is certain
+      if (isRefusal(error)) await this.#trees.save(requests.closeRemoval(id))
       if (!hasCode(error, 'file-unknown')) throw error // gone already, perhaps by an answer that was lost
     }
-    this.#trees.observe([], [file.id])
-    await this.#trees.save(this.#trees.forget(base.id))
+    this.#trees.observe([], [id])
+    await this.#trees.save([...this.#trees.forget(base.id), ...requests.closeRemoval(id)])
     return { kind: 'remove-remote', path: file.path, sizeBytes: file.sizeBytes, sentBytes: 0 }
   }
 

@@ -7,6 +7,7 @@ import type { LocalFile, LocalProblem } from './folder.ts'
 import { STATE_FOLDER } from './folder.ts'
 import type { HashedFile, Settlement } from './plan-types.ts'
 import type { BlockRef, RemoteCommit, RemoteFile } from './remote.ts'
+import { OpenRequests } from './open-requests.ts'
 import type { BaseFile, LocalDigest, PendingArrival, StateChange, SyncState } from './state.ts'
 
 /** Content of a local file, as it was read. */
@@ -44,6 +45,7 @@ export class SyncTrees {
   readonly local = new Map<string, LocalFile>()
   readonly problems = new Map<string, LocalProblem>()
   readonly commits = new Map<string, RemoteCommit>()
+  readonly requests = new OpenRequests()
   /** By path. */
   readonly #arrivals = new Map<string, PendingArrival>()
   readonly #digests = new Map<string, LocalDigest>()
@@ -72,6 +74,7 @@ export class SyncTrees {
     for (const file of saved.digests) this.#digests.set(file.path, file)
     for (const commit of saved.commits) this.commits.set(commit.path, commit)
     for (const file of saved.arrivals) this.#arrivals.set(file.path, file)
+    this.requests.load(saved)
     this.#epoch = saved.epoch
   }
 
@@ -195,6 +198,20 @@ export class SyncTrees {
       const isHere = digest?.sha256 === file.sha256 && digest.sizeBytes === file.sizeBytes
       return [...(isHere ? this.#moveBase(file) : []), ...this.arrived(path)]
     })
+  }
+
+  /**
+   * What became of requests whose end is not known, once the server was looked at: what they did is what both sides had, and what was done here since is compared with that. To
+   * be saved.
+   */
+  takeRequests(now: number): StateChange[] {
+    const { base, remote } = this
+    const { moved, removed, closed } = this.requests.take({ base, remote, now })
+    return [
+      ...moved.flatMap(({ base: before, to }) => this.rebase(before, to)),
+      ...removed.flatMap((id) => this.forget(id)),
+      ...closed
+    ]
   }
 
   /**

@@ -15,12 +15,14 @@ import {
   writeFile
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import type { Test } from 'tap'
 import { SqliteState } from '../../src/cli/sync/sqlite-state.ts'
 import { SystemFolder } from '../../src/cli/sync/system-folder.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { systemRandom } from '../../src/runtime/random.ts'
+import type { EntryId } from '../../src/types.ts'
 import { SyncEngine } from '../../src/sync/engine.ts'
 import type { SyncOptions, SyncSummary } from '../../src/sync/engine-types.ts'
 import { testFolder } from '../kit/test-folder.ts'
@@ -306,6 +308,32 @@ t.test(
     t.equal(read(root, 'small'), 'newer')
   }
 )
+
+t.test('state of the first version is opened, with what is in it', async (t) => {
+  const root = testFolder(t)
+  const old = new DatabaseSync(join(root, 'state.db'))
+  old.exec(readFileSync(new URL('state-1.sql', import.meta.url), 'utf8'))
+  old.close()
+  const state = new SqliteState(join(root, 'state.db'))
+  t.teardown(() => state.close())
+  const id = '00000000-0000-4000-8000-000000000001' as EntryId
+  const sha256 = 'ab'.repeat(32)
+  const saved = await state.load()
+  t.match(saved, { base: [{ id, path: 'a.txt', version: 3, sha256, sizeBytes: 5 }], epoch: '7' })
+  t.match(saved, { commits: [{ path: 'b.txt' }], arrivals: [{ path: 'c.txt' }], moves: [], removals: [] })
+  const move = { id, from: 'a.txt', to: 'd.txt', at: 1 }
+  const removal = { id, path: 'a.txt', version: 3, at: 2 }
+  await state.save([
+    { put: 'move', move },
+    { put: 'removal', removal }
+  ])
+  t.match(await state.load(), { moves: [move], removals: [removal] })
+  await state.save([
+    { drop: 'move', id },
+    { drop: 'removal', id }
+  ])
+  t.match(await state.load(), { moves: [], removals: [] })
+})
 
 t.test('state that cannot be what it says is not opened', async (t) => {
   const root = testFolder(t, { 'state.db': 'no database at all, but long enough to look like something' })

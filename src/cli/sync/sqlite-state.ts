@@ -13,13 +13,15 @@ import type {
   LocalDigest,
   PendingArrival,
   PendingCommit,
+  PendingMove,
+  PendingRemoval,
   SavedState,
   StateChange,
   SyncState
 } from '../../sync/state.ts'
 
-/** Of the tables below. What was written by a later version is not opened. */
-const SCHEMA = 1
+/** Of the tables below, once all upgrades were made. What was written by a later version is not opened. */
+const SCHEMA = 2
 
 const TABLES = `
   CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -32,6 +34,16 @@ const TABLES = `
   CREATE TABLE pending_commit (path TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
   CREATE TABLE pending_arrival (path TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 `
+
+/** By the version that they lead to. */
+const UPGRADES: readonly (readonly [version: number, sql: string])[] = [
+  [1, TABLES],
+  [
+    2,
+    `CREATE TABLE pending_move (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+     CREATE TABLE pending_removal (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;`
+  ]
+]
 
 interface Waiting {
   changes: readonly StateChange[]
@@ -64,7 +76,9 @@ export class SqliteState implements SyncState {
           'the state of this folder is of a later version of peerbin'
         )
       }
-      if (version === 0) database.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA}; COMMIT`)
+      const upgrades = UPGRADES.flatMap(([to, sql]) => (to > version ? sql : []))
+      if (upgrades.length > 0)
+        database.exec(`BEGIN; ${upgrades.join(' ')} PRAGMA user_version = ${SCHEMA}; COMMIT`)
       return database
     })
   }
@@ -87,6 +101,8 @@ export class SqliteState implements SyncState {
       digests: this.#statement('SELECT * FROM digest').all().map(digestOf),
       commits: this.#statement('SELECT body FROM pending_commit').all().map(commitOf),
       arrivals: this.#statement('SELECT body FROM pending_arrival').all().map(arrivalOf),
+      moves: this.#statement('SELECT body FROM pending_move').all().map(moveOf),
+      removals: this.#statement('SELECT body FROM pending_removal').all().map(removalOf),
       epoch: this.#epoch()
     }))
   }
@@ -149,6 +165,12 @@ export class SqliteState implements SyncState {
       const { path } = change.file
       const body = JSON.stringify(change.file)
       this.#run('INSERT OR REPLACE INTO pending_arrival (path, body) VALUES (?, ?)', path, body)
+    } else if (change.put === 'move') {
+      const body = JSON.stringify(change.move)
+      this.#run('INSERT OR REPLACE INTO pending_move (id, body) VALUES (?, ?)', change.move.id, body)
+    } else if (change.put === 'removal') {
+      const body = JSON.stringify(change.removal)
+      this.#run('INSERT OR REPLACE INTO pending_removal (id, body) VALUES (?, ?)', change.removal.id, body)
     } else if (change.put === 'epoch') {
       this.#run(`INSERT OR REPLACE INTO about (name, value) VALUES ('epoch', ?)`, change.epoch)
     } else if (change.put === 'commit') {
@@ -182,6 +204,8 @@ export class SqliteState implements SyncState {
     if (change.drop === 'base') this.#run('DELETE FROM base WHERE id = ?', change.id)
     else if (change.drop === 'commit') this.#run('DELETE FROM pending_commit WHERE path = ?', change.path)
     else if (change.drop === 'arrival') this.#run('DELETE FROM pending_arrival WHERE path = ?', change.path)
+    else if (change.drop === 'move') this.#run('DELETE FROM pending_move WHERE id = ?', change.id)
+    else if (change.drop === 'removal') this.#run('DELETE FROM pending_removal WHERE id = ?', change.id)
     else this.#dropDigest(change.path)
   }
 
@@ -259,6 +283,11 @@ const commitOf = (row: Record<string, unknown>): PendingCommit =>
 
 const arrivalOf = (row: Record<string, unknown>): PendingArrival =>
   JSON.parse(text(row['body'])) as PendingArrival
+
+const moveOf = (row: Record<string, unknown>): PendingMove => JSON.parse(text(row['body'])) as PendingMove
+
+const removalOf = (row: Record<string, unknown>): PendingRemoval =>
+  JSON.parse(text(row['body'])) as PendingRemoval
 
 /** SQLITE_FULL, https://sqlite.org/rescode.html#full */
 const SQLITE_FULL = 13
