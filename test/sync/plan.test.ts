@@ -111,6 +111,21 @@ const cases: readonly [
   ['moved to two places', { f: ['a', '1'] }, { b: '1' }, { f: ['c', '1'] }, ['move-local b c']],
   ['copied here', { f: ['a', '1'] }, { a: '1', b: '1' }, { f: ['a', '1'] }, ['upload b']],
   [
+    'moved here to below a file that was deleted',
+    { f: ['a', '1'], g: ['d', '2'] },
+    { 'd/a': '1' },
+    { f: ['a', '1'], g: ['d', '2'] },
+    ['remove-remote d', 'later: move-remote a d/a']
+  ],
+  [
+    'moved here to below a file that is there',
+    { f: ['a', '1'] },
+    { 'd/a': '1' },
+    { f: ['a', '1'], g: ['d', '2'] },
+    ['set-aside d/a at d', 'later: download d']
+  ],
+  ['moved here to below itself', { f: ['d', '1'] }, { 'd/a': '1' }, { f: ['d', '1'] }, ['move-remote d d/a']],
+  [
     'two alike are moved: names tell which',
     { f: ['x/a', '1'], g: ['x/b', '1'] },
     { 'y/b': '1', 'y/a': '1' },
