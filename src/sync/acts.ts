@@ -91,19 +91,21 @@ export class Acts {
   }
 
   async #moveLocal({ local, base, to }: Act<'move-local'>): Promise<SyncStep> {
+    const { open } = this.#trees
+    await this.#trees.save(open.openRename({ id: base.id, from: local.path, to, sha256: local.sha256 }))
     const changes = await this.#rename(local, to)
-    await this.#trees.save([...changes, ...this.#trees.rebase(base, to)])
+    await this.#trees.save([...changes, ...this.#trees.rebase(base, to), ...open.closeRename(base.id)])
     return { kind: 'move-local', path: local.path, to, sizeBytes: local.sizeBytes, sentBytes: 0 }
   }
 
   async #moveRemote({ file, base, to, local }: Act<'move-remote'>, signal: AbortSignal): Promise<SyncStep> {
-    const { requests } = this.#trees
+    const { open } = this.#trees
     const at = this.#parts.clock.now()
-    await this.#trees.save(requests.openMove({ id: file.id, from: file.path, to, at }))
+    await this.#trees.save(open.openMove({ id: file.id, from: file.path, to, at }))
     // refused or not: an earlier one, whose answer was lost, may have been done; the next look says
     const moved = await this.#parts.remote.move(file, to, signal)
     this.#trees.observe([moved], [])
-    await this.#trees.save([...this.#trees.rebase(base, to), ...requests.closeMove(file.id)])
+    await this.#trees.save([...this.#trees.rebase(base, to), ...open.closeMove(file.id)])
     return { kind: 'move-remote', path: file.path, to, sizeBytes: local.sizeBytes, sentBytes: 0 }
   }
 
@@ -116,17 +118,17 @@ export class Acts {
 
   async #removeRemote({ file, base }: Act<'remove-remote'>, signal: AbortSignal): Promise<SyncStep> {
     const { id, path, version } = file
-    const { requests } = this.#trees
-    await this.#trees.save(requests.openRemoval({ id, path, version, at: this.#parts.clock.now() }))
+    const { open } = this.#trees
+    await this.#trees.save(open.openRemoval({ id, path, version, at: this.#parts.clock.now() }))
     try {
       await this.#parts.remote.remove(file, signal)
     } catch (error) {
       // nothing happened, and that is certain
-      if (isRefusal(error)) await this.#trees.save(requests.closeRemoval(id))
+      if (isRefusal(error)) await this.#trees.save(open.closeRemoval(id))
       if (!hasCode(error, 'file-unknown')) throw error // gone already, perhaps by an answer that was lost
     }
     this.#trees.observe([], [id])
-    await this.#trees.save([...this.#trees.forget(base.id), ...requests.closeRemoval(id)])
+    await this.#trees.save([...this.#trees.forget(base.id), ...open.closeRemoval(id)])
     return { kind: 'remove-remote', path: file.path, sizeBytes: file.sizeBytes, sentBytes: 0 }
   }
 

@@ -52,6 +52,17 @@ export interface PendingRemoval {
   at: number
 }
 
+/**
+ * A file here that may have got another name: noted before, so that after a crash it is not taken for a new one, even if it was edited since. At most one for each file of the base.
+ */
+export interface PendingRename {
+  id: EntryId
+  from: string
+  to: string
+  /** What it had in it. */
+  sha256: string
+}
+
 export interface SavedState {
   base: BaseFile[]
   digests: LocalDigest[]
@@ -59,6 +70,7 @@ export interface SavedState {
   arrivals: PendingArrival[]
   moves: PendingMove[]
   removals: PendingRemoval[]
+  renames: PendingRename[]
   /** Of the server, when both sides were compared last; undefined: never. */
   epoch: string | undefined
 }
@@ -76,6 +88,8 @@ export type StateChange =
   | { drop: 'move'; id: EntryId }
   | { put: 'removal'; removal: PendingRemoval }
   | { drop: 'removal'; id: EntryId }
+  | { put: 'rename'; rename: PendingRename }
+  | { drop: 'rename'; id: EntryId }
   | { put: 'epoch'; epoch: string }
 
 /** Where a block is in a local file, as it was when the file was last read. */

@@ -9,6 +9,7 @@ import type {
   PendingCommit,
   PendingMove,
   PendingRemoval,
+  PendingRename,
   SavedState,
   StateChange,
   SyncState
@@ -21,6 +22,7 @@ export class MemoryState implements SyncState {
   readonly arrivals = new Map<string, PendingArrival>()
   readonly moves = new Map<string, PendingMove>()
   readonly removals = new Map<string, PendingRemoval>()
+  readonly renames = new Map<string, PendingRename>()
   epoch: string | undefined
   onSave: (moment: 'before' | 'after') => void = () => {}
 
@@ -32,6 +34,7 @@ export class MemoryState implements SyncState {
       arrivals: [...this.arrivals.values()],
       moves: [...this.moves.values()],
       removals: [...this.removals.values()],
+      renames: [...this.renames.values()],
       epoch: this.epoch
     }
   }
@@ -53,11 +56,13 @@ export class MemoryState implements SyncState {
       else if (change.put === 'arrival') this.arrivals.set(change.file.path, change.file)
       else if (change.put === 'move') this.moves.set(change.move.id, change.move)
       else if (change.put === 'removal') this.removals.set(change.removal.id, change.removal)
+      else if (change.put === 'rename') this.renames.set(change.rename.id, change.rename)
       else if (change.put === 'epoch') this.epoch = change.epoch
       else this.commits.set(change.commit.path, change.commit)
     } else if (change.drop === 'base') this.base.delete(change.id)
     else if (change.drop === 'move') this.moves.delete(change.id)
     else if (change.drop === 'removal') this.removals.delete(change.id)
+    else if (change.drop === 'rename') this.renames.delete(change.id)
     else if (change.drop === 'digest') this.digests.delete(change.path)
     else if (change.drop === 'arrival') this.arrivals.delete(change.path)
     else this.commits.delete(change.path)

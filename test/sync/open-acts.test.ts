@@ -1,4 +1,4 @@
-/** What a machine did at the server is its own doing, whenever it died and whatever answer was lost: it must not be taken for somebody else's. */
+/** What a machine did is its own doing, whenever it died and whatever answer was lost: it must not be taken for somebody else's. */
 
 import t from 'tap'
 import type { Test } from 'tap'
@@ -142,4 +142,30 @@ t.test('what others do when nothing can arrive any more is theirs', async (t) =>
   story.server.delete('a')
   story.server.rename('b', 'moved')
   await check(t, story, { moved: 'b' }, 'much later')
+})
+
+t.test('what makes room for a moment gets its name, though it was edited', async (t) => {
+  for (let step = 0; step < STEPS; step++) {
+    const story = await begun({ d: 'first' })
+    story.server.rename('d', 'd/a')
+    story.one.folder.put('d', 'edited')
+    await story.one.sync(step)
+    await check(t, story, { 'd/a': 'edited' }, `died at step ${step}`)
+  }
+})
+
+t.test('what makes room for a moment gets its name, though something else is in its place', async (t) => {
+  for (let step = 0; step < STEPS; step++) {
+    const story = await begun({ d: 'content' })
+    story.server.rename('d', 'd/a')
+    await story.one.sync(step)
+    if (!story.one.folder.hasRoom('d')) continue
+    story.one.folder.put('d', 'other')
+    await story.settle()
+    const names = [...story.server.files().keys()]
+    t.notOk(
+      names.some((name) => name.includes('.moving-')),
+      `${names.join()}, died at step ${step}`
+    )
+  }
 })

@@ -293,7 +293,8 @@ t.test(
     t.teardown(() => execFileSync('umount', ['-l', root]))
     const server = new MemoryServer()
     await put(root, 'small', 'mine')
-    const { sync } = await machine(t, server, root)
+    // one after the other: else there is no room for the small one either while the large one is being written
+    const { sync } = await machine(t, server, root, { filesAtOnceMax: 1 })
     await sync()
     server.put('large', 'x'.repeat(2_000_000))
     server.put('small', 'newer')
@@ -320,19 +321,32 @@ t.test('state of the first version is opened, with what is in it', async (t) => 
   const sha256 = 'ab'.repeat(32)
   const saved = await state.load()
   t.match(saved, { base: [{ id, path: 'a.txt', version: 3, sha256, sizeBytes: 5 }], epoch: '7' })
-  t.match(saved, { commits: [{ path: 'b.txt' }], arrivals: [{ path: 'c.txt' }], moves: [], removals: [] })
+  t.match(saved, {
+    commits: [{ path: 'b.txt' }],
+    arrivals: [{ path: 'c.txt' }],
+    moves: [],
+    removals: [],
+    renames: []
+  })
   const move = { id, from: 'a.txt', to: 'd.txt', at: 1 }
   const removal = { id, path: 'a.txt', version: 3, at: 2 }
+  const rename = { id, from: 'a.txt', to: 'a.moving-1', sha256 }
   await state.save([
     { put: 'move', move },
-    { put: 'removal', removal }
+    { put: 'removal', removal },
+    { put: 'rename', rename }
   ])
-  t.match(await state.load(), { moves: [move], removals: [removal] })
+  t.match(await state.load(), { moves: [move], removals: [removal], renames: [rename] })
   await state.save([
     { drop: 'move', id },
-    { drop: 'removal', id }
+    { drop: 'removal', id },
+    { drop: 'rename', id }
   ])
-  t.match(await state.load(), { moves: [], removals: [] })
+  t.strictSame((({ moves, removals, renames }) => [moves, removals, renames])(await state.load()), [
+    [],
+    [],
+    []
+  ])
 })
 
 t.test('state that cannot be what it says is not opened', async (t) => {

@@ -6,7 +6,8 @@ import type {
   PendingArrival,
   PendingCommit,
   PendingMove,
-  PendingRemoval
+  PendingRemoval,
+  PendingRename
 } from '../../../src/sync/state.ts'
 import type { BlockRef } from '../../../src/sync/remote.ts'
 import type { EntryId } from '../../../src/types.ts'
@@ -35,6 +36,7 @@ export class LaptopDisk {
   readonly arrivals = new Map<string, PendingArrival>()
   readonly moves = new Map<EntryId, PendingMove>()
   readonly removals = new Map<EntryId, PendingRemoval>()
+  readonly renames = new Map<EntryId, PendingRename>()
   /** Of the cluster, as the sync knows it. */
   epoch: string | undefined
   /** Nothing more can be written. */

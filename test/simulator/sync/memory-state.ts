@@ -15,7 +15,7 @@ export class MemoryState implements SyncState {
   }
 
   async load(): Promise<SavedState> {
-    const { base, digests, commits, arrivals, moves, removals, epoch } = this.#disk
+    const { base, digests, commits, arrivals, moves, removals, renames, epoch } = this.#disk
     return await this.#process.io('state.load', () => ({
       base: [...base.values()].map((file) => ({ ...file })),
       digests: [...digests.values()].map(({ file }) => ({ ...file })),
@@ -23,6 +23,7 @@ export class MemoryState implements SyncState {
       arrivals: [...arrivals.values()].map((file) => ({ ...file })),
       moves: [...moves.values()],
       removals: [...removals.values()],
+      renames: [...renames.values()],
       epoch
     }))
   }
@@ -57,9 +58,10 @@ export class MemoryState implements SyncState {
   }
 
   #apply(change: StateChange): void {
-    const { base, digests, commits, arrivals, moves, removals } = this.#disk
+    const { base, digests, commits, arrivals, moves, removals, renames } = this.#disk
     if ('drop' in change) {
-      if ('id' in change) ({ base, move: moves, removal: removals })[change.drop].delete(change.id)
+      if ('id' in change)
+        ({ base, move: moves, removal: removals, rename: renames })[change.drop].delete(change.id)
       else ({ digest: digests, commit: commits, arrival: arrivals })[change.drop].delete(change.path)
     } else if (change.put === 'base') {
       const { file } = change
@@ -70,6 +72,7 @@ export class MemoryState implements SyncState {
     else if (change.put === 'arrival') arrivals.set(change.file.path, change.file)
     else if (change.put === 'move') moves.set(change.move.id, change.move)
     else if (change.put === 'removal') removals.set(change.removal.id, change.removal)
+    else if (change.put === 'rename') renames.set(change.rename.id, change.rename)
     else if (change.put === 'epoch') this.#disk.epoch = change.epoch
     else commits.set(change.commit.path, change.commit)
   }
