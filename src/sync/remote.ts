@@ -34,6 +34,11 @@ export interface RemoteVersion {
   version: number
 }
 
+/** And where it is. */
+export interface RemotePlace extends RemoteVersion {
+  path: string
+}
+
 /** What became of files since a cursor: states, not steps, so that it does not matter how often or in which order they are told. */
 export interface RemoteChanges {
   /** Files that came or changed, as they are now or were at some moment after `cursor`'s. */
@@ -83,8 +88,11 @@ export interface SyncRemote {
   blocksOf(file: RemoteVersion, signal: AbortSignal): Promise<BlockRef[]>
   /** Bytes of a version. @throws file-unknown, version-unknown */
   read(file: RemoteVersion, range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array>
-  /** Another path. @throws version-conflict, file-unknown, path-taken, path-conflict */
-  move(file: RemoteVersion, path: string, signal: AbortSignal): Promise<RemoteFile>
-  /** @throws version-conflict, file-unknown */
-  remove(file: RemoteVersion, signal: AbortSignal): Promise<void>
+  /**
+   * Another path. A repeat answers the same.
+   * @throws version-conflict: another version counts, or the file is at neither path; file-unknown, path-taken, path-conflict
+   */
+  move(file: RemotePlace, path: string, signal: AbortSignal): Promise<RemoteFile>
+  /** @throws version-conflict: another version counts, or the file is somewhere else; file-unknown */
+  remove(file: RemotePlace, signal: AbortSignal): Promise<void>
 }

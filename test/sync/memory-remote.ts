@@ -102,6 +102,10 @@ export class MemoryServer {
     return entry
   }
 
+  #mustBeAt(entry: Entry, path: string): void {
+    if (foldPath(entry.path) !== foldPath(path)) throw new PeerbinError('version-conflict')
+  }
+
   #room(path: string, self?: EntryId): void {
     const folded = foldPath(path)
     const above = new Set(foldersOf(folded))
@@ -239,12 +243,18 @@ export class MemoryServer {
       move: async (file, path) =>
         await this.#request('move', () => {
           const entry = this.#find(file)
+          if (entry.path !== path) this.#mustBeAt(entry, file.path)
           this.#room(path, entry.id)
           entry.path = path
           this.#noteEvent(entry)
           return this.#told(entry)
         }),
-      remove: async (file) => await this.#request('remove', () => this.#remove(this.#find(file)))
+      remove: async (file) =>
+        await this.#request('remove', () => {
+          const entry = this.#find(file)
+          this.#mustBeAt(entry, file.path)
+          this.#remove(entry)
+        })
     }
   }
 }

@@ -131,6 +131,35 @@ t.test(
   }
 )
 
+t.test('what somebody moves in the last moment is not deleted, though it was deleted here', async (t) => {
+  const world = await two({ a: 'a', b: 'b' })
+  const [one] = world.clients
+  one?.folder.delete('a')
+  world.server.onRequest = (name, moment) => {
+    if (name === 'remove' && moment === 'before') world.server.rename('a', 'moved')
+  }
+  await one?.syncWell()
+  world.server.onRequest = () => {}
+  await settle(world)
+  t.same([...world.server.files().keys()], ['b', 'moved'])
+})
+
+t.test(
+  'what somebody moves in the last moment is where they moved it, though it was moved here',
+  async (t) => {
+    const world = await two({ a: 'a' })
+    const [one] = world.clients
+    one?.folder.move('a', 'here')
+    world.server.onRequest = (name, moment) => {
+      if (name === 'move' && moment === 'before') world.server.rename('a', 'there')
+    }
+    await one?.syncWell()
+    world.server.onRequest = () => {}
+    await settle(world)
+    t.same([...world.server.files().keys()], ['there'])
+  }
+)
+
 t.test('what was deleted here while it was excluded is not deleted there later', async (t) => {
   const world = await two({ a: 'a', 'videos/b': 'b' })
   const [one] = world.clients

@@ -11,6 +11,7 @@ import type {
   RemoteChanges,
   RemoteCommit,
   RemoteFile,
+  RemotePlace,
   RemoteVersion,
   SyncRemote
 } from '../../sync/remote.ts'
@@ -285,11 +286,15 @@ export class HttpRemote implements SyncRemote {
     return results
   }
 
-  async move(file: RemoteVersion, path: string, signal: AbortSignal): Promise<RemoteFile> {
+  async move(file: RemotePlace, path: string, signal: AbortSignal): Promise<RemoteFile> {
     const wanted: AccountRequest = {
       method: 'PATCH',
       path: `api/files/${encodeURIComponent(file.id)}`,
-      body: { path: this.#pathThere(path), base_version: file.version },
+      body: {
+        path: this.#pathThere(path),
+        base_version: file.version,
+        base_path: this.#pathThere(file.path)
+      },
       signal
     }
     const moved = this.#fileOf(await this.#json(wanted, answers.remoteFile))
@@ -297,11 +302,11 @@ export class HttpRemote implements SyncRemote {
     throw new PeerbinError('protocol-violation', 'the server moved a file to somewhere else')
   }
 
-  async remove(file: RemoteVersion, signal: AbortSignal): Promise<void> {
+  async remove(file: RemotePlace, signal: AbortSignal): Promise<void> {
     await retrying(this.#context, async () => {
       this.requests++
       const path = `api/files/delete/${encodeURIComponent(file.id)}`
-      const query = { version: file.version }
+      const query = { version: file.version, path: this.#pathThere(file.path) }
       const { body } = await this.#api.answer({ method: 'DELETE', path, query, signal, agent: this.#agent })
       body.resume()
     })
