@@ -10,6 +10,7 @@ interface Version {
   content: Uint8Array
   blocks: BlockRef[]
   sha256: string
+  mediaType: string
   metadata: Record<string, string>
 }
 
@@ -83,7 +84,7 @@ export class MemoryServer {
   }
 
   #told(entry: Entry): RemoteFile {
-    const { content, sha256, metadata } = this.#current(entry)
+    const { content, sha256, mediaType, metadata } = this.#current(entry)
     return {
       id: entry.id,
       path: entry.path,
@@ -91,6 +92,7 @@ export class MemoryServer {
       sizeBytes: content.byteLength,
       sha256,
       changedAt: entry.changedAt,
+      mediaType,
       metadata: { ...metadata }
     }
   }
@@ -123,14 +125,15 @@ export class MemoryServer {
   }
 
   /** As somebody without a synced folder would do it: a new file or version, whatever there was. */
-  put(path: string, text: string): void {
+  put(path: string, text: string, mediaType = 'text/plain'): void {
     const content = Buffer.from(text, 'latin1')
     const sha256 = hash('sha256', content, 'hex')
     this.#blocks.set(sha256, content)
     const blocks = [{ digest: sha256, sizeBytes: content.byteLength }]
     const there = this.at(path)
     this.#room(path, there?.id)
-    this.#commit({ path, blocks, sha256, sizeBytes: content.byteLength, metadata: {}, commitId: '' }, there)
+    const file = { path, blocks, sha256, sizeBytes: content.byteLength, mediaType, metadata: {} }
+    this.#commit({ ...file, commitId: '' }, there)
   }
 
   delete(path: string): void {
@@ -155,7 +158,7 @@ export class MemoryServer {
     const parts = file.blocks.map(({ digest }) => this.#blocks.get(digest))
     if (parts.includes(undefined)) throw new PeerbinError('blocks-missing')
     const content = Buffer.concat(parts.filter((part) => part !== undefined))
-    const { blocks, sha256, metadata } = file
+    const { blocks, sha256, mediaType, metadata } = file
     const used = [...this.entries.values()].reduce(
       (sum, one) => sum + this.#current(one).content.byteLength,
       0
@@ -163,7 +166,7 @@ export class MemoryServer {
     if (used + content.byteLength > this.quotaBytes) throw new PeerbinError('quota-exceeded')
     if (hash('sha256', content, 'hex') !== sha256)
       throw new Error('a commit with a digest that is not its own')
-    const version = { content, blocks: [...blocks], sha256, metadata }
+    const version = { content, blocks: [...blocks], sha256, mediaType, metadata }
     if (entry === undefined) {
       const id = `00000000-0000-4000-8000-${String(++this.#ids).padStart(12, '0')}` as EntryId
       entry = { id, path: file.path, versions: new Map(), current: 0, changedAt: 0 }

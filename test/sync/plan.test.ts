@@ -31,6 +31,7 @@ function plan(base: There, local: Files, remote: There, frozen: readonly string[
           sha256: content,
           sizeBytes: content.length,
           changedAt: 0,
+          mediaType: 'a/b',
           metadata: {}
         }
       ])

@@ -81,6 +81,7 @@ export class RemoteEdits {
       sizeBytes: file.sizeBytes,
       sha256: file.sha256,
       changedAt: this.#clock.now(),
+      mediaType: file.mediaType,
       metadata: file.metadata
     }
     this.#files.know(committed)
@@ -94,6 +95,7 @@ export class RemoteEdits {
         path: this.#files.pathThere(commit.path),
         blocks: commit.blocks.map(({ digest, sizeBytes }) => ({ block_id: digest, size: sizeBytes })),
         sha256: commit.sha256,
+        media_type: commit.mediaType,
         metadata: commit.metadata,
         base_version: commit.base?.version ?? 0,
         ...(commit.base === undefined ? {} : { base_file_id: commit.base.id })
