@@ -2,70 +2,17 @@
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import {
-  appendFile,
-  chmod,
-  link,
-  mkdir,
-  rename,
-  rm,
-  stat,
-  symlink,
-  utimes,
-  writeFile
-} from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { appendFile, chmod, link, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
-import type { Test } from 'tap'
 import { SqliteState } from '../../src/cli/sync/sqlite-state.ts'
-import { SystemFolder } from '../../src/cli/sync/system-folder.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
-import { systemRandom } from '../../src/runtime/random.ts'
 import type { EntryId } from '../../src/types.ts'
-import { SyncEngine } from '../../src/sync/engine.ts'
-import type { SyncOptions, SyncSummary } from '../../src/sync/engine-types.ts'
 import { testFolder } from '../kit/test-folder.ts'
-import { silent } from './client.ts'
+import { machine, put } from './machine.ts'
 import { MemoryServer } from './memory-remote.ts'
 
 const signal = new AbortController().signal
-
-interface Machine {
-  root: string
-  folder: SystemFolder
-  sync: () => Promise<SyncSummary>
-}
-
-async function machine(
-  t: Test,
-  server: MemoryServer,
-  root: string,
-  options: Partial<SyncOptions> = {}
-): Promise<Machine> {
-  const isNew = !(await SystemFolder.isSynced(root))
-  const folder = await SystemFolder.open(root, isNew ? 'new' : 'synced', {
-    clock: systemClock,
-    random: systemRandom
-  })
-  const state = SqliteState.in(root)
-  t.teardown(() => state.close())
-  const parts = {
-    remote: server.connect(),
-    folder,
-    state,
-    clock: systemClock,
-    random: systemRandom,
-    logger: silent
-  }
-  const engine = new SyncEngine(parts, { host: 'here', ...options })
-  return { root, folder, sync: async () => await engine.sync(signal) }
-}
-
-async function put(root: string, path: string, text: string): Promise<void> {
-  await mkdir(dirname(join(root, path)), { recursive: true })
-  await writeFile(join(root, path), text)
-}
 
 const read = (root: string, path: string): string => readFileSync(join(root, path), 'utf8')
 
@@ -247,22 +194,6 @@ t.test('an edit that leaves size and time as they were is seen', async (t) => {
   await utimes(join(root, 'a'), 1_600_000_000, 1_600_000_000)
   t.match(await sync(), { uploaded: 1 })
   t.equal(server.files().get('a'), 'two')
-})
-
-t.test('a folder that is not mounted deletes nothing, nor does one that was emptied', async (t) => {
-  const server = new MemoryServer()
-  const root = testFolder(t)
-  for (let number = 0; number < 30; number++) await put(root, `d/${number}`, `content ${number}`)
-  const { sync } = await machine(t, server, root)
-  await sync()
-  await rm(join(root, 'd'), { recursive: true })
-  t.match(await sync(), { removedRemote: 0, refusedDeletes: { remote: 30 } })
-  t.equal(server.files().size, 30)
-  await rename(join(root, '.peerbin-sync/marker'), join(root, '.peerbin-sync/gone'))
-  await t.rejects(sync(), { code: 'sync-folder' })
-  await rename(join(root, '.peerbin-sync/gone'), join(root, '.peerbin-sync/marker'))
-  const sure = await machine(t, server, root, { confirmDeletes: true })
-  t.match(await sure.sync(), { removedRemote: 30 })
 })
 
 t.test('what a killed process left in the middle of a step goes, or is kept aside', async (t) => {
