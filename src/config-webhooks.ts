@@ -27,7 +27,13 @@ const webhooks = z.strictObject({
     30 * SECOND,
     'an edge that takes a webhook has it for so long, unless it goes on: after that another one may take it (ms). Longer than a connection and an answer together'
   ),
-  concurrent: num(1, 1000, 16, 'webhooks that one edge works on at once'),
+  concurrent: num(1, 1000, 64, 'webhooks that one edge works on at once'),
+  concurrentPerUser: num(
+    1,
+    1000,
+    2,
+    'webhooks of one user that are told something at once, at all edges together; the others of them wait'
+  ),
   waitMs: ms(20 * SECOND, 'an edge asks for work, and waits for some, for so long at a time'),
   retryMs: z
     .array(

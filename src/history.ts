@@ -119,8 +119,6 @@ export interface HistoryRecords {
   findLinked(tokenHash: SecretHash): Promise<LinkedFile | undefined>
   /** Whose an entry is, and where, also for as long as one that was deleted is remembered. */
   locateEntry(id: EntryId): Promise<{ owner: UserId; path: string } | undefined>
-  /** `seq` of the newest record ever kept; 0: none. */
-  lastHistory(): Promise<number>
   /** Forgets records from before `before`, the oldest first; answers how many, at most `limit`. */
   purgeHistory(before: number, limit: number): Promise<number>
   /** Forgets records that are not among the newest `keep` numbers, the oldest first; answers how many, at most `limit`. */

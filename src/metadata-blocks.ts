@@ -44,6 +44,12 @@ export interface TakeBlocks {
   stagedUntil: number
 }
 
+/** What a file became at its commit. */
+export interface CommittedVersion extends VersionRef {
+  /** Where it was committed to; it may have been moved since. Null: not of blocks. */
+  path: string | null
+}
+
 export interface BlockRecords {
   /**
    * Counts a reference on the chunk's row, and the block in its space (`space-full`, `blocks-full`), once for each space and chunk, before anything is answered. `staged`: it is possessed already.
@@ -64,5 +70,5 @@ export interface BlockRecords {
   /** One bounded step: blocks whose time is over are let go, with their reference and their space. Answers how many. */
   settleBlocks(now: number, limit: number): Promise<number>
   /** What a file became when it was committed, as long as its upload is remembered. */
-  findCommitted(file: FileId): Promise<VersionRef | undefined>
+  findCommitted(file: FileId): Promise<CommittedVersion | undefined>
 }

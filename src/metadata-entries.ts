@@ -152,11 +152,13 @@ export interface EntryRecords {
   listVersions(id: EntryId, before: number | undefined, limit: number): Promise<VersionRecord[]>
   /**
    * `file-unknown`; `path-taken` where another one is; `path-conflict` where a folder is, or a file above. By unique keys, so that of many only one gets a path.
-   * `version` here and below: `version-conflict`, with the version that counts, unless it is this one.
+   * `version` here and below: `version-conflict`, with the version that counts, unless it is this one. `basePath` too, unless the file is there, in whatever case; of one that is at
+   * `path` already that is not asked: it may have been a repeat of this that brought it there.
    */
   moveEntry(request: {
     id: EntryId
     version?: number | undefined
+    basePath?: string | undefined
     path: string
     now: number
     by?: By
@@ -217,6 +219,7 @@ export interface EntryRecords {
   deleteEntry(request: {
     id: EntryId
     version?: number | undefined
+    basePath?: string | undefined
     now: number
     graceMs: number
     by?: By

@@ -59,7 +59,7 @@ export interface UploadSpace {
   bytes: number
   /** For all files and open uploads of the space together; undefined: there is no limit. */
   bytesMax: number | undefined
-  /** The file is made of blocks, whose place it takes: what is staged does not count against it. */
+  /** The file is made of blocks, whose place it takes. Nothing is reserved: it is refused where there is no room for it even without what is staged, and the commit, which knows its blocks, takes the space. */
   fromBlocks?: boolean | undefined
 }
 
@@ -195,8 +195,11 @@ export interface CommitUpload {
   /** At least one of the two: without either the file would be gone at once. */
   link?: NewLink | undefined
   entry?: CommitEntry | undefined
-  /** It is made of blocks: those that are staged, of its first BLOCKS_PER_PAGE_MAX, are let go with the commit. */
-  fromBlocks?: boolean | undefined
+  /**
+   * It is made of blocks, whose place it takes: those that are staged, of its first BLOCKS_PER_PAGE_MAX, are let go with the commit, and those of the others do not count against it.
+   * `bytesMax`: for all files, open uploads and blocks of its space together; undefined: there is no limit.
+   */
+  fromBlocks?: { bytesMax: number | undefined } | undefined
   /** Fewest copies on different nodes that every chunk must have. */
   copiesMin: number
   /** Fewest different hosts among those copies: 2, or 1 when the whole membership is one host. */

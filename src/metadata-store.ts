@@ -118,6 +118,7 @@ export interface UploadRecords {
    * The upload is open, indexes 0…chunkCount-1 and the manifest are reserved, their sizes add up, and each reserved generation is live with at least
    * `copiesMin` recorded copies on at least `hostsMin` hosts, else `upload-conflict` or `copies-missing` and nothing changes. The upload's references become
    * the file's; file, link and version become visible; of the space that was reserved it keeps what the file has. Idempotent: the same upload, file and link again answers the same.
+   * One from blocks takes its space here, less what its staged blocks take up: `space-full` when that would be more than its limit.
    * With `entry` the version belongs to the entry at that path; where there is none, one is made: `path-conflict` where a folder has that path, or a file that of a folder above;
    * `path-taken` for `onlyNew` where there is one with content; `version-conflict` where `base` is not what counts there. Of many commits to one path at once each becomes a version. Records of uploads to it that failed before go.
    */

@@ -47,6 +47,8 @@ export interface LeaseWebhooks {
   /** Webhooks, and events of each. */
   limit: number
   eventsMax: number
+  /** Of one user that are leased at once, by whomever. */
+  perOwnerMax: number
 }
 
 /** Under a lease: the next events, in the order in which they have to be told. */
@@ -88,7 +90,7 @@ export interface WebhookRecords {
   nextWebhookAt(): Promise<number | null>
   /**
    * Leases webhooks that are due, those due longest first, and answers their next events; a webhook of which nothing has to be told is put aside in the same step, one whose user is disabled
-   * for WEBHOOK_OWNER_PAUSE_MS. May answer fewer than there are: as long as nextWebhookAt is in the past there is more. Never before the lease of another courier is over, or was given back.
+   * for WEBHOOK_OWNER_PAUSE_MS, and one whose user has `perOwnerMax` of them leased until another of these is given back, or for WEBHOOK_TURN_MS. May answer fewer than there are: as long as nextWebhookAt is in the past there is more. Never before the lease of another courier is over, or was given back.
    * Events that were forgotten before they could be told are passed, and remembered as an attempt that is a gap.
    */
   leaseWebhooks(request: LeaseWebhooks): Promise<LeasedWebhook[]>
@@ -111,5 +113,7 @@ export interface WebhookRecords {
   replayEvents(request: { id: WebhookId; events: readonly EventId[]; now: number }): Promise<void>
 }
 
+/** One that has to wait for another one of its user is looked at again so often, if nothing wakes it before. */
+export const WEBHOOK_TURN_MS = 1000
 /** A webhook of a user who is disabled is looked at again so often. */
 export const WEBHOOK_OWNER_PAUSE_MS = 10 * 60 * 1000

@@ -272,15 +272,28 @@ export class UploadService {
       await this.#deps.store.releaseBlocks({ file, from, limit })
   }
 
+  /** Of a file from blocks: their place it takes at its commit, and no more than its user has. @throws `invalid-field` for one that is no user's */
+  async #limitOf({
+    fromBlocks = false,
+    entry
+  }: Request<'commitUpload'>): Promise<{ bytesMax: number | undefined } | undefined> {
+    if (!fromBlocks) return undefined
+    if (entry === undefined) throw new PeerbinError('invalid-field', 'fromBlocks: of a user’s file only')
+    const { store, config } = this.#deps
+    return { bytesMax: await spaceOf(store, config, entry) }
+  }
+
   /** Undefined when copies are missing. */
   async #tryCommit(message: Request<'commitUpload'>): Promise<CommittedFile | undefined> {
     try {
       const { store, config } = this.#deps
       const { deleteGraceMs: graceMs } = config.account
       const entry = message.entry && { ...message.entry, graceMs }
-      return await store.commitUpload({ ...message, entry, ...this.rule() })
+      const fromBlocks = await this.#limitOf(message)
+      return await store.commitUpload({ ...message, fromBlocks, entry, ...this.rule() })
     } catch (error) {
       if (hasCode(error, 'copies-missing')) return undefined
+      if (hasCode(error, 'space-full')) throw new PeerbinError('quota-exceeded', '', { cause: error })
       throw error
     }
   }

@@ -29,7 +29,7 @@ import type { AddressLimits } from './limits/address-limits.ts'
 import type { ClaimTable } from './transfer/claim-table.ts'
 import type { Transfers } from './transfer/transfers.ts'
 import type { UploadLocks } from './tus/upload-locks.ts'
-import type { ResolveName } from './webhooks/post.ts'
+import type { ResolveName } from './webhooks/names.ts'
 import type { EdgeWebhooks } from './webhooks/webhooks.ts'
 
 /** What an edge is made of. */
@@ -51,7 +51,7 @@ export interface EdgeDeps {
   readonly version: string
   /** Names the source of events. */
   readonly clusterName: string
-  /** How names of webhooks are resolved; default: as the machine does. */
+  /** How names of webhooks are resolved; default: by the hosts file and name servers of the machine. */
   readonly resolveName?: ResolveName | undefined
 }
 

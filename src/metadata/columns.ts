@@ -133,6 +133,11 @@ export function decodeOpened(text: string): Opened {
   }
 }
 
+const committedRecord = z.object({ v: z.literal(1), path: z.string() })
+/** Of a file from blocks, once it is committed: where to, for whoever asks again. */
+export const encodeCommitted = (path: string): string => JSON.stringify({ v: 1, path })
+export const decodeCommitted = (text: string): string => decode(committedRecord, text).path
+
 const metadataRecord = z.object({ v: z.literal(1), pairs })
 export const encodeMetadata = (metadata: Record<string, string>): string =>
   JSON.stringify({ v: 1, pairs: metadata })

@@ -22,6 +22,10 @@ export function placeOf(path: string): Place {
   return { key, folder: key.slice(0, at), name: key.slice(at) }
 }
 
+/** Whether a file at `path` is where its sender knows it; case does not count. */
+export const isAt = (path: string, basePath: string | undefined): boolean =>
+  basePath === undefined || foldPath(path) === foldPath(basePath)
+
 /** What a file with this path is called, as it is shown. */
 export const nameOfPath = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
@@ -74,6 +78,6 @@ export function placesFor(path: string, id: string): string[] {
   return [path, path.slice(0, at) + found, found, `recovered ${id}`].map(cleanPath)
 }
 
-/** @param current the version that counts; 0: there is no content */
+/** Also of a file that is somewhere else than its sender knows. @param current the version that counts; 0: there is no content */
 export const versionConflict = (current: number): PeerbinError =>
   new PeerbinError('version-conflict', '', { details: { version: current } })

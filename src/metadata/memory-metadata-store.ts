@@ -191,7 +191,6 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly listHistory = this.#step(history.listHistory)
   readonly findLinked = this.#step(history.findLinked)
   readonly locateEntry = this.#step(history.locateEntry)
-  readonly lastHistory = this.#step(history.lastHistory)
   readonly trimHistory = this.#step(history.trimHistory)
   readonly purgeHistory = this.#step(history.purgeHistory)
 

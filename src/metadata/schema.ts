@@ -126,7 +126,7 @@ export interface UploadsTable {
   expires_at: number
   /** Null while open. */
   ended_at: number | null
-  /** encodeOpened; null once ended. */
+  /** encodeOpened; once ended null, or of a file from blocks encodeCommitted. */
   record: string | null
   file: Uint8Array | null
   token: Uint8Array | null

@@ -293,7 +293,6 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly listHistory = this.#read(history.listHistory)
   readonly findLinked = this.#read(history.findLinked)
   readonly locateEntry = this.#read(history.locateEntry)
-  readonly lastHistory = this.#read(history.lastHistory)
   readonly trimHistory = this.#write(history.trimHistory)
   readonly purgeHistory = this.#write(history.purgeHistory)
 

@@ -8,6 +8,7 @@ import type {
   SettleDelivery,
   StoredWebhook
 } from '../metadata-webhooks.ts'
+import { WEBHOOK_TURN_MS } from '../metadata-webhooks.ts'
 import type { EventsPage } from '../metadata-events.ts'
 import type { StoredEvent } from '../events.ts'
 import type { WebhookAttempt } from '../webhooks.ts'
@@ -78,6 +79,32 @@ export const isHeld = (webhook: StoredWebhook, { courier, lease }: Omit<LeaseHol
 
 export const isLeasable = ({ state, dueAt, leasedUntil }: StoredWebhook, now: number): boolean =>
   state === 'enabled' && dueAt !== null && dueAt <= now && leasedUntil <= now
+
+/** Somebody tells it something. */
+export const isLeased = ({ courier, leasedUntil }: StoredWebhook, now: number): boolean =>
+  courier !== null && leasedUntil > now
+
+/** Its user has as many under way as there may be. */
+export const waitingWebhook = (webhook: StoredWebhook, now: number): StoredWebhook => ({
+  ...webhook,
+  dueAt: now + WEBHOOK_TURN_MS
+})
+
+/** It waits like that, and not because it failed. */
+export const isWaiting = ({ state, dueAt, courier, attempts }: StoredWebhook, now: number): boolean =>
+  state === 'enabled' &&
+  courier === null &&
+  attempts === 0 &&
+  dueAt !== null &&
+  dueAt > now &&
+  dueAt <= now + WEBHOOK_TURN_MS
+
+/** Those due longest first. */
+export const byTurn = (a: StoredWebhook, b: StoredWebhook): number =>
+  (a.dueAt ?? 0) - (b.dueAt ?? 0) || (a.id < b.id ? -1 : 1)
+
+/** When it is due as another one makes room: before that one, if it has more to tell. */
+export const wokenAt = (now: number): number => now - 1
 
 export interface Look {
   /** The webhook from now on. */

@@ -107,7 +107,6 @@ export const controlPolicy: Policy<ControlMessages> = {
   resetPassword: ['admin'],
   recordHistory: ['edge'],
   listHistory: ['edge', 'admin'],
-  followHistory: ['edge'],
   followEvents: ['edge'],
   listEvents: ['edge', 'admin'],
   createWebhook: ['edge'],

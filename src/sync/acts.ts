@@ -8,7 +8,7 @@ import type { SyncOptions, SyncParts, SyncStep } from './engine-types.ts'
 import { RemoteContent } from './fetch-content.ts'
 import type { Action, HashedFile } from './plan-types.ts'
 import type { RemoteFile } from './remote.ts'
-import { sendFile } from './send-content.ts'
+import { isRefusal, sendFile } from './send-content.ts'
 import type { SendParts } from './send-content.ts'
 import type { SyncTrees } from './trees.ts'
 
@@ -91,15 +91,21 @@ export class Acts {
   }
 
   async #moveLocal({ local, base, to }: Act<'move-local'>): Promise<SyncStep> {
+    const { open } = this.#trees
+    await this.#trees.save(open.openRename({ id: base.id, from: local.path, to, sha256: local.sha256 }))
     const changes = await this.#rename(local, to)
-    await this.#trees.save([...changes, ...this.#trees.rebase(base, to)])
+    await this.#trees.save([...changes, ...this.#trees.rebase(base, to), ...open.closeRename(base.id)])
     return { kind: 'move-local', path: local.path, to, sizeBytes: local.sizeBytes, sentBytes: 0 }
   }
 
   async #moveRemote({ file, base, to, local }: Act<'move-remote'>, signal: AbortSignal): Promise<SyncStep> {
+    const { open } = this.#trees
+    const at = this.#parts.clock.now()
+    await this.#trees.save(open.openMove({ id: file.id, from: file.path, to, at }))
+    // refused or not: an earlier one, whose answer was lost, may have been done; the next look says
     const moved = await this.#parts.remote.move(file, to, signal)
     this.#trees.observe([moved], [])
-    await this.#trees.save(this.#trees.rebase(base, to))
+    await this.#trees.save([...this.#trees.rebase(base, to), ...open.closeMove(file.id)])
     return { kind: 'move-remote', path: file.path, to, sizeBytes: local.sizeBytes, sentBytes: 0 }
   }
 
@@ -111,13 +117,18 @@ export class Acts {
   }
 
   async #removeRemote({ file, base }: Act<'remove-remote'>, signal: AbortSignal): Promise<SyncStep> {
+    const { id, path, version } = file
+    const { open } = this.#trees
+    await this.#trees.save(open.openRemoval({ id, path, version, at: this.#parts.clock.now() }))
     try {
       await this.#parts.remote.remove(file, signal)
     } catch (error) {
+      // nothing happened, and that is certain
+      if (isRefusal(error)) await this.#trees.save(open.closeRemoval(id))
       if (!hasCode(error, 'file-unknown')) throw error // gone already, perhaps by an answer that was lost
     }
-    this.#trees.observe([], [file.id])
-    await this.#trees.save(this.#trees.forget(base.id))
+    this.#trees.observe([], [id])
+    await this.#trees.save([...this.#trees.forget(base.id), ...open.closeRemoval(id)])
     return { kind: 'remove-remote', path: file.path, sizeBytes: file.sizeBytes, sentBytes: 0 }
   }
 

@@ -165,7 +165,7 @@ export class SyncEngine {
 
   /** The plan, after everything that only has to be remembered. */
   async #settle(): Promise<Plan> {
-    await this.#trees.save(this.#trees.takeArrivals())
+    await this.#trees.save([...this.#trees.takeArrivals(), ...this.#trees.takeOpen(this.#parts.clock.now())])
     for (let settling = 0; ; settling++) {
       const { base, remote, isFrozen } = this.#trees
       const plan = planSync({ base, remote, local: this.#trees.hashed(), isFrozen })

@@ -42,6 +42,8 @@ export type Action =
   /** Gives a local file the name of a conflicting copy. `part`: the beginning of its path whose last name changes. */
   | { do: 'set-aside'; local: HashedFile; part: string }
 
+export type MoveRemote = Extract<Action, { do: 'move-remote' }>
+
 export interface Plan {
   settlements: Settlement[]
   actions: Action[]

@@ -8,7 +8,7 @@ import { foldersOf } from '../bundle/paths.ts'
 import type { EntryId } from '../types.ts'
 import { findMoves } from './plan-moves.ts'
 import { makeRoom } from './plan-room.ts'
-import type { Action, HashedFile, Plan, Settlement, Trees } from './plan-types.ts'
+import type { Action, HashedFile, MoveRemote, Plan, Settlement, Trees } from './plan-types.ts'
 import type { RemoteFile } from './remote.ts'
 import type { BaseFile } from './state.ts'
 
@@ -28,6 +28,7 @@ class Planner {
   readonly #empty: string[] = []
   /** Remote files that actions of this plan take away from where they are. */
   readonly #leaving = new Set<EntryId>()
+  readonly #moves: MoveRemote[] = []
 
   constructor(trees: Trees) {
     this.#trees = trees
@@ -52,6 +53,8 @@ class Planner {
       if (isFrozen(one.path) || (file !== undefined && isFrozen(file.path))) continue
       this.#compare(one, file, local.get(one.path), moves.get(one.id))
     }
+    // once all are known that leave: one may be where another is to come
+    for (const move of this.#moves) this.#moveThere(move)
     const moved = new Set([...moves.values()].map((file) => file.path))
     for (const file of fresh) if (!moved.has(file.path)) this.#takeLocal(file)
     for (const file of remote.values()) {
@@ -84,7 +87,7 @@ class Planner {
       this.#settlements.push({ settle: 'rebase', base, path: local.path })
     } else if (file.path === base.path) {
       this.#leaving.add(file.id)
-      this.#actions.push({ do: 'move-remote', file, base, to: local.path, local })
+      this.#moves.push({ do: 'move-remote', file, base, to: local.path, local })
     } else {
       // moved to two places: the server's was first
       this.#actions.push({ do: 'move-local', local, base, to: file.path })
@@ -137,20 +140,31 @@ class Planner {
 
   #uploadNew(local: HashedFile): void {
     const upload: Action = { do: 'upload', local, replaces: undefined }
-    const clash = this.#clashThere(local.path)
-    if (clash === undefined) this.#actions.push(upload)
-    else if (clash.part === undefined) this.#waiting.push(upload)
+    this.#comeThere(upload, local, this.#clashThere(local.path, undefined))
+  }
+
+  #moveThere(move: MoveRemote): void {
+    this.#comeThere(move, move.local, this.#clashThere(move.to, move.file.id))
+  }
+
+  #comeThere(action: Action, local: HashedFile, clash: { part: string | undefined } | undefined): void {
+    if (clash === undefined) this.#actions.push(action)
+    else if (clash.part === undefined) this.#waiting.push(action)
     else this.#actions.push({ do: 'set-aside', local, part: clash.part })
   }
 
-  /** A file at the server where `path` needs a folder, or a folder where it is to be; without `part`: until other actions are done. */
-  #clashThere(path: string): { part: string | undefined } | undefined {
+  /**
+   * A file at the server where `path` needs a folder, or a folder where it is to be; without `part`: until other actions are done.
+   * @param self the file that is to come there makes room for itself
+   */
+  #clashThere(path: string, self: EntryId | undefined): { part: string | undefined } | undefined {
     for (const folder of foldersOf(path)) {
       const file = this.#remoteAt.get(folder)
-      if (file !== undefined) return { part: this.#leaving.has(file.id) ? undefined : folder }
+      if (file !== undefined && file.id !== self)
+        return { part: this.#leaving.has(file.id) ? undefined : folder }
     }
-    const below = this.#remoteFolders.get(path)
-    if (below === undefined) return undefined
+    const below = this.#remoteFolders.get(path)?.filter((file) => file.id !== self) ?? []
+    if (below.length === 0) return undefined
     return { part: below.every((file) => this.#leaving.has(file.id)) ? undefined : path }
   }
 

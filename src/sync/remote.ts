@@ -11,12 +11,17 @@ export interface RemoteFile {
   /** Lower-case hex. */
   sha256: string
   changedAt: number
+  /** `type/subtype` */
+  mediaType: string
   /** The user's own pairs; the engine keeps the time of a file under MODIFIED_AT_KEY and leaves the others as they are. */
   metadata: Record<string, string>
 }
 
 /** Key of a file's metadata: when its content was modified on the machine it came from, ISO 8601. */
 export const MODIFIED_AT_KEY = 'modified_at'
+
+/** Of files of which nobody said what they are, as `peerbin put` sends them. */
+export const MEDIA_TYPE = 'application/octet-stream'
 
 /** What of a cursor is the server's epoch; another one: the server was recovered or restored, and may have lost what it said before. */
 export const epochOf = (cursor: string): string => cursor.slice(0, Math.max(0, cursor.indexOf('.')))
@@ -32,6 +37,11 @@ export interface BlockRef {
 export interface RemoteVersion {
   id: EntryId
   version: number
+}
+
+/** And where it is. */
+export interface RemotePlace extends RemoteVersion {
+  path: string
 }
 
 /** What became of files since a cursor: states, not steps, so that it does not matter how often or in which order they are told. */
@@ -57,6 +67,7 @@ export interface RemoteCommit {
   sizeBytes: number
   /** What it is the next version of; undefined: nothing may be at the path. */
   base: RemoteVersion | undefined
+  mediaType: string
   metadata: Record<string, string>
 }
 
@@ -83,8 +94,11 @@ export interface SyncRemote {
   blocksOf(file: RemoteVersion, signal: AbortSignal): Promise<BlockRef[]>
   /** Bytes of a version. @throws file-unknown, version-unknown */
   read(file: RemoteVersion, range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array>
-  /** Another path. @throws version-conflict, file-unknown, path-taken, path-conflict */
-  move(file: RemoteVersion, path: string, signal: AbortSignal): Promise<RemoteFile>
-  /** @throws version-conflict, file-unknown */
-  remove(file: RemoteVersion, signal: AbortSignal): Promise<void>
+  /**
+   * Another path. A repeat answers the same.
+   * @throws version-conflict: another version counts, or the file is at neither path; file-unknown, path-taken, path-conflict
+   */
+  move(file: RemotePlace, path: string, signal: AbortSignal): Promise<RemoteFile>
+  /** @throws version-conflict: another version counts, or the file is somewhere else; file-unknown */
+  remove(file: RemotePlace, signal: AbortSignal): Promise<void>
 }

@@ -10,7 +10,7 @@ import { randomUuid } from '../runtime/random.ts'
 import { readWhole } from './fetch-content.ts'
 import type { SyncFolder } from './folder.ts'
 import type { HashedFile } from './plan-types.ts'
-import { MODIFIED_AT_KEY } from './remote.ts'
+import { MEDIA_TYPE, MODIFIED_AT_KEY } from './remote.ts'
 import type { BlockRef, RemoteCommit, RemoteFile, SyncRemote } from './remote.ts'
 import type { SyncTrees } from './trees.ts'
 
@@ -42,6 +42,8 @@ export async function sendFile(
     sha256: local.sha256,
     sizeBytes: local.sizeBytes,
     base: replaces === undefined ? undefined : { id: replaces.id, version: replaces.version },
+    // who put it there may have known more than its name says
+    mediaType: replaces?.mediaType ?? MEDIA_TYPE,
     metadata: { ...replaces?.metadata, [MODIFIED_AT_KEY]: new Date(local.modifiedAt).toISOString() }
   }
   let sentBytes = 0

@@ -7,6 +7,7 @@ import type { LocalFile, LocalProblem } from './folder.ts'
 import { STATE_FOLDER } from './folder.ts'
 import type { HashedFile, Settlement } from './plan-types.ts'
 import type { BlockRef, RemoteCommit, RemoteFile } from './remote.ts'
+import { OpenActs } from './open-acts.ts'
 import type { BaseFile, LocalDigest, PendingArrival, StateChange, SyncState } from './state.ts'
 
 /** Content of a local file, as it was read. */
@@ -44,6 +45,7 @@ export class SyncTrees {
   readonly local = new Map<string, LocalFile>()
   readonly problems = new Map<string, LocalProblem>()
   readonly commits = new Map<string, RemoteCommit>()
+  readonly open = new OpenActs()
   /** By path. */
   readonly #arrivals = new Map<string, PendingArrival>()
   readonly #digests = new Map<string, LocalDigest>()
@@ -72,6 +74,7 @@ export class SyncTrees {
     for (const file of saved.digests) this.#digests.set(file.path, file)
     for (const commit of saved.commits) this.commits.set(commit.path, commit)
     for (const file of saved.arrivals) this.#arrivals.set(file.path, file)
+    this.open.load(saved)
     this.#epoch = saved.epoch
   }
 
@@ -195,6 +198,23 @@ export class SyncTrees {
       const isHere = digest?.sha256 === file.sha256 && digest.sizeBytes === file.sizeBytes
       return [...(isHere ? this.#moveBase(file) : []), ...this.arrived(path)]
     })
+  }
+
+  /**
+   * What became of acts whose end is not known, once both sides were looked at: what they did is what both sides had, and what was done since is compared with that. To be saved.
+   */
+  takeOpen(now: number): StateChange[] {
+    const { base, remote, isFrozen } = this
+    const hashAt = (path: string): string | undefined => {
+      const file = this.local.get(path)
+      return file && this.#digestOf(file)?.sha256
+    }
+    const { moved, removed, closed } = this.open.take({ base, remote, hashAt, isFrozen, now })
+    return [
+      ...moved.flatMap(({ base: before, to }) => this.rebase(before, to)),
+      ...removed.flatMap((id) => this.forget(id)),
+      ...closed
+    ]
   }
 
   /**

@@ -1,4 +1,4 @@
-import { lstat, mkdir, readFile, readdir, symlink, truncate, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readFile, readdir, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { crc32 } from 'node:zlib'
@@ -136,4 +136,18 @@ t.test('a folder writes neither through links nor into what is there', async (t)
     (await readdir(folder)).filter((name) => name.startsWith('taken')),
     ['taken']
   )
+})
+
+t.test('a folder that is whole, and all in it, can be read by whom the umask lets', async (t) => {
+  const before = process.umask(0o027)
+  t.teardown(() => process.umask(before))
+  const folder = testFolder(t)
+  const modeOf = async (name: string) => (await stat(join(folder, name))).mode & 0o777
+  const part = await beginPart(join(folder, 'bundle'), stateOf('folder'))
+  await part.append(payload)
+  t.equal(await modeOf('bundle.peerbin-part'), 0o700)
+  await part.finish(false)
+  const names = ['', 'a', 'a/b', 'a/empty.txt', 'a/one.bin', 'last.txt']
+  const modes = await Promise.all(names.map((name) => modeOf(join('bundle', name))))
+  t.same(modes, [0o750, 0o750, 0o750, 0o640, 0o640, 0o640])
 })

@@ -1,4 +1,4 @@
-import { readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import t from 'tap'
@@ -40,6 +40,21 @@ t.test('a part is found again by its link, and goes on where it was', async (t) 
   await again.finish(false)
   t.same(await readdir(folder), ['file.bin'])
   t.ok(content.equals(await readFile(target)))
+})
+
+t.test('while it is not whole only its owner can read it, and then whom the umask lets', async (t) => {
+  const before = process.umask(0o027)
+  t.teardown(() => process.umask(before))
+  const folder = testFolder(t)
+  const modeOf = async (name: string) => (await stat(join(folder, name))).mode & 0o777
+  const part = await PartFile.begin(join(folder, 'file.bin'), stateOf())
+  await part.append(content)
+  t.same(
+    await Promise.all(['file.bin.peerbin-part', 'file.bin.peerbin-part.json'].map(modeOf)),
+    [0o600, 0o600]
+  )
+  await part.finish(false)
+  t.equal(await modeOf('file.bin'), 0o640)
 })
 
 t.test('bytes that do not match the digest are noticed, and can be begun again', async (t) => {

@@ -105,6 +105,39 @@ t.test('what both changed is kept twice, on both sides', async (t) => {
   t.same(names('one'), names('two'))
 })
 
+t.test('what a file is said to be stays when it is edited; of a new one it is what `put` says', async (t) => {
+  const credentials = JSON.stringify({ username: 'ada', password: 'correct horse battery' })
+  const headers = { 'content-type': 'application/json' }
+  const signedIn = await fetch(`${url}/api/login`, { method: 'POST', headers, body: credentials })
+  const { access_token: token } = (await signedIn.json()) as { access_token: string }
+  const form = new FormData()
+  form.set('path', 'types/a.pdf')
+  form.set('file', new Blob(['first'], { type: 'application/pdf' }), 'a.pdf')
+  const authorization = `Bearer ${token}`
+  const sent = await fetch(`${url}/api/files/upload`, {
+    method: 'POST',
+    headers: { authorization },
+    body: form
+  })
+  t.equal(sent.status, 201)
+  await sync('one')
+  await appendFile(join(folder, 'one/types/a.pdf'), ', edited')
+  await put('one/types/new.pdf', 'new')
+  t.match(await sync('one'), { up: 2 })
+  await put('put.pdf', 'put')
+  await done(['put', 'put.pdf', 'types/put.pdf'])
+  const listed = await fetch(`${url}/api/files/list?folder=types`, { headers: { authorization } })
+  const { files } = (await listed.json()) as { files: Array<Record<string, unknown>> }
+  t.strictSame(
+    files.map((file) => [file['file_name'], file['version'], file['media_type']]),
+    [
+      ['a.pdf', 2, 'application/pdf'],
+      ['new.pdf', 1, 'application/octet-stream'],
+      ['put.pdf', 1, 'application/octet-stream']
+    ]
+  )
+})
+
 t.test('only a folder of the account, without what is excluded', async (t) => {
   await put('three/x.txt', 'x')
   await put('three/y.tmp', 'y')

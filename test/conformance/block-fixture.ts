@@ -110,7 +110,7 @@ export async function prepareFromBlocks(
       chunkCount: blocks.length,
       uploadedAt: START,
       entry,
-      fromBlocks: true,
+      fromBlocks: { bytesMax: options.quotaBytes },
       ...RULE
     })
 }

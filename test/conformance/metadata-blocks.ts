@@ -12,6 +12,7 @@ import {
   stage,
   take
 } from './block-fixture.ts'
+import { BLOCKS_PER_PAGE_MAX } from '../../src/protocol/limits.ts'
 import { ANN, BOB, addEntry, entryId, prepareEntry, remove, settleEntries } from './entry-fixture.ts'
 import type { MakeStore } from './metadata-fixture.ts'
 import {
@@ -121,7 +122,7 @@ async function testTaking(t: Test, makeStore: MakeStore): Promise<void> {
     t.equal(await used(store), 4 * CHUNK_BYTES, 'the file, and the block that is left')
     await remove(store, 'a')
     t.same(await ownedBlocks(store, ['x', 'y', 'z']), [chunk('z')])
-    t.same(await store.findCommitted(fileId('a')), { entry: entryId('a'), version: 1 })
+    t.same(await store.findCommitted(fileId('a')), { entry: entryId('a'), version: 1, path: 'a' })
     t.equal(await store.findCommitted(fileId('b')), undefined)
   })
 
@@ -207,9 +208,49 @@ async function testBlockSpace(t: Test, makeStore: MakeStore): Promise<void> {
     const store = await makeStore(t)
     for (const name of ['x', 'y']) await addBlock(store, name, { quotaBytes })
     const first = await prepareFromBlocks(store, 'a', ['x', 'y'], { quotaBytes })
-    await rejectsWith(t, prepareFromBlocks(store, 'b', ['x', 'y'], { quotaBytes }), 'space-full')
+    const second = await prepareFromBlocks(store, 'b', ['x', 'y'], { quotaBytes })
+    t.equal(await used(store), 2 * CHUNK_BYTES, 'what is under way takes no second place')
     await first()
+    await rejectsWith(t, second(), 'space-full')
     t.equal(await used(store), 2 * CHUNK_BYTES)
+  })
+
+  await t.test('what waits counts beside a file that is not made of it', async (t) => {
+    const store = await makeStore(t)
+    for (const name of ['x', 'y', 'z']) await addBlock(store, name, { quotaBytes })
+    const many = await prepareFromBlocks(store, 'a', ['x', 'x', 'x'], { quotaBytes })
+    await rejectsWith(t, many(), 'space-full', 'y and z wait still')
+    t.equal(await used(store), quotaBytes)
+    t.same(await ownedBlocks(store, ['x', 'y', 'z']), ['x', 'y', 'z'].map(chunk), 'as if nothing had been')
+    await store.abandonUpload(uploadId('a'))
+    t.match(await addFromBlocks(store, 'b', ['x', 'y', 'z'], { quotaBytes }), { version: 1 })
+    t.equal(await used(store), quotaBytes)
+  })
+
+  await t.test('two files at once, each of its own blocks, fill the space', async (t) => {
+    const store = await makeStore(t)
+    for (const name of ['x', 'y', 'z']) await addBlock(store, name, { quotaBytes })
+    const first = await prepareFromBlocks(store, 'a', ['x', 'y'], { quotaBytes })
+    const second = await prepareFromBlocks(store, 'b', ['z'], { quotaBytes })
+    t.match(await first(), { version: 1 })
+    t.match(await second(), { version: 1 })
+    t.equal(await used(store), quotaBytes)
+  })
+
+  await t.test('blocks that are let go in later steps do not count against their file', async (t) => {
+    const store = await makeStore(t)
+    const blocks = ['x', ...Array.from({ length: BLOCKS_PER_PAGE_MAX }, () => 'y'), 'z']
+    const limit = blocks.length * CHUNK_BYTES
+    for (const name of ['x', 'y', 'z']) await addBlock(store, name, { quotaBytes: limit })
+    await addBlock(store, 'w', { quotaBytes: limit })
+    const commit = await prepareFromBlocks(store, 'a', blocks, { quotaBytes: limit })
+    await rejectsWith(t, commit(), 'space-full', 'w waits')
+    await settleBlocks(store, STAGED_UNTIL)
+    t.same(await ownedBlocks(store, ['w']), [])
+    for (const name of ['x', 'z']) await addBlock(store, name, { quotaBytes: limit })
+    t.match(await commit(), { version: 1 })
+    t.equal(await store.releaseBlocks({ file: fileId('a'), from: BLOCKS_PER_PAGE_MAX, limit: 9 }), 1)
+    t.equal(await used(store), limit)
   })
 }
 

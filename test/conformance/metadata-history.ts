@@ -57,7 +57,6 @@ async function walk(store: MetadataStore, query: Partial<HistoryQuery>, limit: n
 export async function testHistory(t: Test, makeStore: MakeStore): Promise<void> {
   await t.test('a record comes back as it was given, with a number that rises', async (t) => {
     const store = await makeStore(t)
-    t.equal(await store.lastHistory(), 0)
     t.strictSame(await list(store), { records: [], next: null })
     const full = historyRecord('full', {
       action: 'upload',
@@ -81,7 +80,6 @@ export async function testHistory(t: Test, makeStore: MakeStore): Promise<void> 
     t.match(records, [historyRecord('bare'), full])
     const [bare, first] = records
     t.ok(bare !== undefined && first !== undefined && bare.seq > first.seq && first.seq > 0)
-    t.equal(await store.lastHistory(), bare?.seq)
   })
 
   await t.test('a batch that is sent again is kept once, also in part and within one batch', async (t) => {
@@ -181,16 +179,15 @@ export async function testHistory(t: Test, makeStore: MakeStore): Promise<void> 
     for (const path of ['c', 'a', 'b', 'd'])
       await store.recordHistory([historyRecord(path, { path, at: START + path.charCodeAt(0), actor: ann })])
     const before = START + 'd'.charCodeAt(0)
-    const last = await store.lastHistory()
+    const last = (await list(store)).records[0]?.seq ?? NaN
     t.equal(await store.purgeHistory(before, 2), 2)
     t.strictSame(await walk(store, { of: ann }, 10), ['d', 'c'])
     t.equal(await store.purgeHistory(before, 2), 1)
     t.equal(await store.purgeHistory(before, 2), 0)
     t.equal(await store.purgeHistory(before + 1, 2), 1)
     t.strictSame(await walk(store, {}, 10), [])
-    t.equal(await store.lastHistory(), last, 'numbers are not given out again')
     await store.recordHistory([historyRecord('new')])
-    t.ok((await store.lastHistory()) > last)
+    t.match((await list(store)).records, [{ seq: last + 1 }], 'numbers are not given out again')
   })
 }
 

@@ -79,12 +79,24 @@ export async function testPreconditions(t: Test, makeStore: MakeStore): Promise<
     await conflicts(t, store.moveEntry({ id, version: 1, path: 'y', now }), 2, 'a move')
     await conflicts(t, store.changeEntry({ id, version: 1, expiresAt: EXPIRY, now }), 2, 'a change')
     await conflicts(t, store.deleteEntry({ id, version: 3, now, graceMs: GRACE_MS }), 2, 'an end')
+    const elsewhere = { id, version: 2, basePath: 'w/x', now }
+    await conflicts(t, store.moveEntry({ ...elsewhere, path: 'y' }), 2, 'a move from elsewhere')
+    await conflicts(t, store.deleteEntry({ ...elsewhere, graceMs: GRACE_MS }), 2, 'an end elsewhere')
+    await conflicts(
+      t,
+      store.deleteEntry({ id, basePath: 'w/x', now, graceMs: GRACE_MS }),
+      2,
+      'of any version'
+    )
     t.match(await store.getEntry(id), { path: 'x', expiresAt: null, changedAt: START })
-    t.match(await store.moveEntry({ id, version: 2, path: 'y', now }), { path: 'y' })
-    t.match(await store.moveEntry({ id, version: 2, path: 'y', now }), { path: 'y' }, 'again')
+    const move = { id, version: 2, basePath: 'X', path: 'y', now }
+    t.match(await store.moveEntry(move), { path: 'y' })
+    t.match(await store.moveEntry(move), { path: 'y' }, 'again')
     t.match(await store.changeEntry({ id, version: 2, expiresAt: EXPIRY, now }), { expiresAt: EXPIRY })
-    t.match(await store.deleteEntry({ id, version: 2, now, graceMs: GRACE_MS }), { deleted: true })
-    t.match(await store.deleteEntry({ id, version: 2, now, graceMs: GRACE_MS }), { deleted: false }, 'again')
+    const end = { id, version: 2, basePath: 'Y', now, graceMs: GRACE_MS }
+    t.match(await store.deleteEntry(end), { deleted: true })
+    t.match(await store.deleteEntry(end), { deleted: false }, 'again')
+    t.match(await store.deleteEntry({ ...end, basePath: 'x' }), { deleted: false }, 'wherever it was')
     const gone = store.moveEntry({ id, version: 2, path: 'z', now })
     await rejectsWith(t, gone, 'file-unknown')
     await rejectsWith(t, store.changeEntry({ id, version: 2, metadata: {}, now }), 'file-unknown')

@@ -5,7 +5,7 @@ import type { Test } from 'tap'
 import { userStream } from '../../src/events.ts'
 import type { EventType } from '../../src/events.ts'
 import type { LeasedWebhook, SettleDelivery } from '../../src/metadata-webhooks.ts'
-import { WEBHOOK_OWNER_PAUSE_MS } from '../../src/metadata-webhooks.ts'
+import { WEBHOOK_OWNER_PAUSE_MS, WEBHOOK_TURN_MS } from '../../src/metadata-webhooks.ts'
 import type { MetadataStore } from '../../src/metadata-store.ts'
 import { WEBHOOK_ATTEMPTS_MAX } from '../../src/protocol/limits.ts'
 import type { EventId } from '../../src/types.ts'
@@ -15,6 +15,7 @@ import type { MakeStore } from './metadata-fixture.ts'
 import { START, rejectsWith } from './metadata-fixture.ts'
 
 const LEASE_MS = 30_000
+const PER_OWNER_MAX = 2
 
 const uuid = (text: string): string => {
   const hex = createHash('sha256').update(text).digest('hex')
@@ -53,7 +54,14 @@ const lease = (
   now = START,
   eventsMax = 10
 ): Promise<LeasedWebhook[]> =>
-  store.leaseWebhooks({ courier: courierOf(courier), now, until: now + LEASE_MS, limit: 10, eventsMax })
+  store.leaseWebhooks({
+    courier: courierOf(courier),
+    now,
+    until: now + LEASE_MS,
+    limit: 10,
+    perOwnerMax: PER_OWNER_MAX,
+    eventsMax
+  })
 
 async function leaseOne(store: MetadataStore, courier = 'one', now = START): Promise<LeasedWebhook> {
   const [leased] = await lease(store, courier, now)
@@ -307,6 +315,37 @@ export async function testWebhooks(t: Test, makeStore: MakeStore): Promise<void>
     t.strictSame(numbersOf(await leaseOne(store)), [place + 4, place + 5])
     t.match(await store.listAttempts(id), [{ outcome: 'gap', missed: 3, event: null, at: START }])
   })
+
+  await t.test(
+    'only so many of a user are told something at once, and the others have their turn',
+    async (t) => {
+      const store = await withUser(t)
+      for (const name of ['one', 'two', 'three']) await make(store, name)
+      await make(store, 'of b', { owner: 'b' })
+      await happen(store, 2)
+      await happen(store, 1, 'b')
+      const idsOf = (leased: LeasedWebhook[]) => leased.map(({ webhook }) => webhook.id)
+      const first = await lease(store)
+      const own = first.filter(({ webhook }) => webhook.owner === userId('a'))
+      t.equal(own.length, PER_OWNER_MAX)
+      t.equal(first.length, PER_OWNER_MAX + 1, 'somebody else has a place')
+      const next = await store.nextWebhookAt()
+      t.equal(next, START + WEBHOOK_TURN_MS, 'what waits is not due: nobody asks for it in vain')
+      t.strictSame(await lease(store, 'two', START + WEBHOOK_TURN_MS), [])
+      const [done, other] = own
+      if (done === undefined || other === undefined) throw new Error('nothing was leased')
+      const now = START + WEBHOOK_TURN_MS
+      await store.settleDelivery(settlement(done, TOLD, { now }))
+      const second = await lease(store, 'two', now)
+      t.equal(second.length, 1)
+      t.notOk(idsOf(own).includes(idsOf(second)[0] ?? hookId('')), 'not the one that had its turn')
+      await store.settleDelivery(settlement(other, again(now + 200), { now }))
+      t.strictSame(idsOf(await lease(store, 'one', now)), idsOf([done]))
+      t.strictSame(await lease(store, 'one', now + 199), [], 'a pause after a failure stays one')
+      const late = await lease(store, 'one', START + 2 * LEASE_MS)
+      t.equal(late.length, PER_OWNER_MAX + 1, 'their courier died')
+    }
+  )
 
   await t.test('those of a user who is disabled wait', async (t) => {
     const store = await withUser(t)

@@ -78,8 +78,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         (store) =>
           store.trimHistory(keep, limit)
     )
-  },
-  { weight: 1, arbitrary: fc.constant<Step>((store) => store.lastHistory()) }
+  }
 )
 
 t.test('both stores answer alike', async (t) => {

@@ -64,7 +64,7 @@ const commit =
       chunkCount: 1,
       uploadedAt: START,
       entry: { id: entryId(name), user: ANN, path: name, graceMs: GRACE_MS },
-      fromBlocks: true,
+      fromBlocks: { bytesMax: QUOTA_BYTES },
       ...RULE
     })
 /** Of one whose manifest is the chunk of generation 2. */

@@ -108,6 +108,12 @@ testMeetings(t, {
     second: commit('b'),
     after: ({ first: made }) => made === 'version-conflict'
   },
+  'a delete at a path while it is moved away: none': {
+    prepare: all(first),
+    first: (db) => deleteEntry(db, { id, basePath: 'x', ...times }),
+    second: (db) => moveEntry(db, { id, path: 'y', now: START }),
+    after: ({ first: made }) => made === 'version-conflict'
+  },
   'an upload while the file is deleted: a new file': {
     prepare: all(first, ready('b')),
     first: commit('b'),

@@ -115,7 +115,7 @@ export const wholeFromBlocks: fc.Arbitrary<Step[]> = fc
           chunkCount: of.length,
           uploadedAt: now,
           entry: { id: entryId(each), user: owner(who), path, graceMs: 300 },
-          fromBlocks: true,
+          fromBlocks: { bytesMax: 8 * CHUNK_BYTES },
           ...rule
         })
   ])

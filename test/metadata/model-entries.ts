@@ -33,6 +33,8 @@ const entry = fc.constantFrom(...UPLOADS)
 const version = fc.constantFrom(1, 1, 2, 3, 4)
 /** The version that must count. */
 const expected = fc.option(version, { nil: undefined, freq: 1 })
+/** Where it must be. */
+const basePath = fc.option(path, { nil: undefined, freq: 1 })
 
 const entryOf = (each: string): EntryId => entryId(each)
 
@@ -131,11 +133,11 @@ export const failing: fc.Arbitrary<Step[]> = fc.tuple(upload, user, path).map(([
 
 const move = operation(
   'move',
-  fc.tuple(entry, path, expected),
-  ([each, to, shown]): Step =>
+  fc.tuple(entry, path, expected, basePath),
+  ([each, to, shown, at]): Step =>
     ({ now }) =>
     (store) =>
-      store.moveEntry({ id: entryOf(each), version: shown, path: to, now })
+      store.moveEntry({ id: entryOf(each), version: shown, basePath: at, path: to, now })
 )
 
 /** Few bounds, so that a folder has too many at times. */
@@ -202,11 +204,11 @@ const prune = operation(
 
 const remove = operation(
   'delete',
-  fc.tuple(entry, expected),
-  ([each, shown]): Step =>
+  fc.tuple(entry, expected, basePath),
+  ([each, shown, at]): Step =>
     ({ now }) =>
     (store) =>
-      store.deleteEntry({ id: entryOf(each), version: shown, now, graceMs: GRACE_MS })
+      store.deleteEntry({ id: entryOf(each), version: shown, basePath: at, now, graceMs: GRACE_MS })
 )
 
 const share = operation(

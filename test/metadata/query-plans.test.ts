@@ -308,7 +308,6 @@ async function lookBack(store: SqliteMetadataStore): Promise<void> {
         await store.listHistory({ ...walk, ...times, order, seq: 100, limit: 2 })
   await store.findLinked(tokenOf('a'))
   await store.locateEntry(file)
-  await store.lastHistory()
   await store.purgeHistory(EXPIRY, 10)
   await store.trimHistory(1, 10)
 }
@@ -324,7 +323,7 @@ async function tellWebhooks(store: SqliteMetadataStore): Promise<void> {
   await store.listWebhooks(owner, 10)
   await store.nextWebhookAt()
   const courier = webhookIdOf('courier') as string as CourierId
-  const lease = { courier, now: START, until: START + 1, limit: 2, eventsMax: 1 }
+  const lease = { courier, now: START, until: START + 1, limit: 2, perOwnerMax: 2, eventsMax: 1 }
   const verdict = { nextAt: START, attempts: 1, failingSince: null, deadInRow: 0, disable: null }
   const attempt = { outcome: 'status', status: 500, durationMs: 1 } as const
   for (const event of ['again', 'dead', 'told'] as const) {

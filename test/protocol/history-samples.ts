@@ -48,7 +48,6 @@ const bare: typeof record = {
   session: null,
   detail: null
 }
-const status = { ...bare, action: 'upload.status', outcome: 'ok', detail: 'cached', seq: 43 } as const
 
 export const historySamples: {
   [K in keyof HistoryMessages]: {
@@ -76,9 +75,5 @@ export const historySamples: {
       limit: 100
     },
     response: { records: [{ ...record, seq: 42 }], next: 42 }
-  },
-  followHistory: {
-    request: { after: 42, limit: 200 },
-    response: { records: [status], next: null, last: 44 }
   }
 }

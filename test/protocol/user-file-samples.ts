@@ -129,7 +129,7 @@ export const userFileSamples: Samples = {
     response: { versions: [failed, version], current: 3, more: false }
   },
   moveEntry: {
-    request: { actor, id, version: 3, path: 'a/b.pdf' },
+    request: { actor, id, version: 3, basePath: path, path: 'a/b.pdf' },
     response: { entry: { ...entry, failed: null } }
   },
   moveFolder: {
@@ -147,7 +147,7 @@ export const userFileSamples: Samples = {
   restoreVersion: { request: { actor, id, version: 1 }, response: { entry } },
   deleteVersion: { request: { actor, id, version: 1 }, response: { entry: null } },
   pruneVersions: { request: { actor, id, keep: 1 }, response: { pruned: 2 } },
-  deleteEntry: { request: { actor, id, version: 3 }, response: { deleted: true } },
+  deleteEntry: { request: { actor, id, version: 3, basePath: path }, response: { deleted: true } },
   openContent: { request: { actor, id, version: 3 }, response: { file, chunks, entry, version, now } },
   shareEntry: {
     request: {

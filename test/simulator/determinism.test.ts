@@ -1,5 +1,6 @@
 /** What a seed shows once, it shows again. */
 
+import { createSHA256 } from 'hash-wasm'
 import t from 'tap'
 import { runSchedule } from './schedule.ts'
 
@@ -26,4 +27,21 @@ t.test('another seed gives another run', async (t) => {
   const first = await runSchedule({ seed: 11, schedule: 1, plan: {} })
   const second = await runSchedule({ seed: 12, schedule: 1, plan: {} })
   t.not(second.hash, first.hash)
+})
+
+t.test(
+  'digests of uploads that go on later need no turn of the event loop, for which time does not wait',
+  async (t) => {
+    let isReady = false
+    void createSHA256().then(() => (isReady = true))
+    // as virtual time waits
+    await new Promise<void>((resolve) => process.nextTick(resolve))
+    t.ok(isReady)
+  }
+)
+
+t.test('users’ uploads and listeners, too', async (t) => {
+  const first = await runSchedule({ seed: 5, schedule: 5, scenario: 'events' })
+  const second = await runSchedule({ seed: 5, schedule: 5, scenario: 'events' })
+  t.same(second, first)
 })

@@ -18,6 +18,8 @@ export class MemoryFolder implements SyncFolder {
   isThere = true
   /** Called before and after each step that changes something; what it throws ends the step. */
   onStep: (name: string, moment: 'before' | 'after') => void = () => {}
+  /** Called when a scan has come past a path. */
+  onScan: (path: string) => void = () => {}
   /** Called while a file is read, before its last bytes are given. */
   onRead: (path: string) => void = () => {}
   readonly reads = new Map<string, number>()
@@ -70,10 +72,12 @@ export class MemoryFolder implements SyncFolder {
 
   async *scan(): AsyncIterable<{ files: LocalFile[]; problems: LocalProblem[] }> {
     this.#check()
-    for (const path of this.held.keys()) {
+    // as a walk does it: what comes to where it has been already is not seen, nor is what has left before it comes
+    for (const path of [...this.held.keys()].toSorted()) {
       await Promise.resolve()
       const file = this.held.get(path)
       if (file !== undefined) yield { files: [this.#told(path, file)], problems: [] }
+      this.onScan(path)
     }
     yield { files: [], problems: [...this.problems.values()] }
   }

@@ -10,6 +10,7 @@ interface Version {
   content: Uint8Array
   blocks: BlockRef[]
   sha256: string
+  mediaType: string
   metadata: Record<string, string>
 }
 
@@ -83,7 +84,7 @@ export class MemoryServer {
   }
 
   #told(entry: Entry): RemoteFile {
-    const { content, sha256, metadata } = this.#current(entry)
+    const { content, sha256, mediaType, metadata } = this.#current(entry)
     return {
       id: entry.id,
       path: entry.path,
@@ -91,6 +92,7 @@ export class MemoryServer {
       sizeBytes: content.byteLength,
       sha256,
       changedAt: entry.changedAt,
+      mediaType,
       metadata: { ...metadata }
     }
   }
@@ -100,6 +102,10 @@ export class MemoryServer {
     if (entry === undefined) throw new PeerbinError('file-unknown')
     if (entry.current !== file.version) throw new PeerbinError('version-conflict')
     return entry
+  }
+
+  #mustBeAt(entry: Entry, path: string): void {
+    if (foldPath(entry.path) !== foldPath(path)) throw new PeerbinError('version-conflict')
   }
 
   #room(path: string, self?: EntryId): void {
@@ -119,14 +125,15 @@ export class MemoryServer {
   }
 
   /** As somebody without a synced folder would do it: a new file or version, whatever there was. */
-  put(path: string, text: string): void {
+  put(path: string, text: string, mediaType = 'text/plain'): void {
     const content = Buffer.from(text, 'latin1')
     const sha256 = hash('sha256', content, 'hex')
     this.#blocks.set(sha256, content)
     const blocks = [{ digest: sha256, sizeBytes: content.byteLength }]
     const there = this.at(path)
     this.#room(path, there?.id)
-    this.#commit({ path, blocks, sha256, sizeBytes: content.byteLength, metadata: {}, commitId: '' }, there)
+    const file = { path, blocks, sha256, sizeBytes: content.byteLength, mediaType, metadata: {} }
+    this.#commit({ ...file, commitId: '' }, there)
   }
 
   delete(path: string): void {
@@ -151,7 +158,7 @@ export class MemoryServer {
     const parts = file.blocks.map(({ digest }) => this.#blocks.get(digest))
     if (parts.includes(undefined)) throw new PeerbinError('blocks-missing')
     const content = Buffer.concat(parts.filter((part) => part !== undefined))
-    const { blocks, sha256, metadata } = file
+    const { blocks, sha256, mediaType, metadata } = file
     const used = [...this.entries.values()].reduce(
       (sum, one) => sum + this.#current(one).content.byteLength,
       0
@@ -159,7 +166,7 @@ export class MemoryServer {
     if (used + content.byteLength > this.quotaBytes) throw new PeerbinError('quota-exceeded')
     if (hash('sha256', content, 'hex') !== sha256)
       throw new Error('a commit with a digest that is not its own')
-    const version = { content, blocks: [...blocks], sha256, metadata }
+    const version = { content, blocks: [...blocks], sha256, mediaType, metadata }
     if (entry === undefined) {
       const id = `00000000-0000-4000-8000-${String(++this.#ids).padStart(12, '0')}` as EntryId
       entry = { id, path: file.path, versions: new Map(), current: 0, changedAt: 0 }
@@ -239,12 +246,18 @@ export class MemoryServer {
       move: async (file, path) =>
         await this.#request('move', () => {
           const entry = this.#find(file)
+          if (entry.path !== path) this.#mustBeAt(entry, file.path)
           this.#room(path, entry.id)
           entry.path = path
           this.#noteEvent(entry)
           return this.#told(entry)
         }),
-      remove: async (file) => await this.#request('remove', () => this.#remove(this.#find(file)))
+      remove: async (file) =>
+        await this.#request('remove', () => {
+          const entry = this.#find(file)
+          this.#mustBeAt(entry, file.path)
+          this.#remove(entry)
+        })
     }
   }
 }

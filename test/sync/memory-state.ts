@@ -7,6 +7,9 @@ import type {
   LocalDigest,
   PendingArrival,
   PendingCommit,
+  PendingMove,
+  PendingRemoval,
+  PendingRename,
   SavedState,
   StateChange,
   SyncState
@@ -17,6 +20,9 @@ export class MemoryState implements SyncState {
   readonly digests = new Map<string, { file: LocalDigest; blocks: readonly BlockRef[] }>()
   readonly commits = new Map<string, PendingCommit>()
   readonly arrivals = new Map<string, PendingArrival>()
+  readonly moves = new Map<string, PendingMove>()
+  readonly removals = new Map<string, PendingRemoval>()
+  readonly renames = new Map<string, PendingRename>()
   epoch: string | undefined
   onSave: (moment: 'before' | 'after') => void = () => {}
 
@@ -26,6 +32,9 @@ export class MemoryState implements SyncState {
       digests: [...this.digests.values()].map(({ file }) => file),
       commits: [...this.commits.values()],
       arrivals: [...this.arrivals.values()],
+      moves: [...this.moves.values()],
+      removals: [...this.removals.values()],
+      renames: [...this.renames.values()],
       epoch: this.epoch
     }
   }
@@ -45,9 +54,15 @@ export class MemoryState implements SyncState {
       if (change.put === 'base') this.base.set(change.file.id, change.file)
       else if (change.put === 'digest') this.digests.set(change.file.path, change)
       else if (change.put === 'arrival') this.arrivals.set(change.file.path, change.file)
+      else if (change.put === 'move') this.moves.set(change.move.id, change.move)
+      else if (change.put === 'removal') this.removals.set(change.removal.id, change.removal)
+      else if (change.put === 'rename') this.renames.set(change.rename.id, change.rename)
       else if (change.put === 'epoch') this.epoch = change.epoch
       else this.commits.set(change.commit.path, change.commit)
     } else if (change.drop === 'base') this.base.delete(change.id)
+    else if (change.drop === 'move') this.moves.delete(change.id)
+    else if (change.drop === 'removal') this.removals.delete(change.id)
+    else if (change.drop === 'rename') this.renames.delete(change.id)
     else if (change.drop === 'digest') this.digests.delete(change.path)
     else if (change.drop === 'arrival') this.arrivals.delete(change.path)
     else this.commits.delete(change.path)

@@ -131,6 +131,51 @@ t.test(
   }
 )
 
+t.test('what is moved while the folder is looked at has not gone', async (t) => {
+  const world = await two({ a: 'a', m: 'm', z: 'z' })
+  const [one] = world.clients
+  const id = world.server.at('z')?.id
+  if (one === undefined) return
+  one.folder.onScan = (path) => {
+    // seen nowhere: the look is past the new place, and not at the old one yet
+    if (path === 'm') one.folder.move('z', 'b')
+  }
+  t.match(await one.syncWell(), { movedRemote: 1, removedRemote: 0, uploaded: 0 })
+  one.folder.onScan = () => {}
+  await settle(world)
+  t.same([...world.server.files().keys()], ['a', 'b', 'm'])
+  t.equal(world.server.at('b')?.id, id, 'it is the same file, with its versions and links')
+})
+
+t.test('what somebody moves in the last moment is not deleted, though it was deleted here', async (t) => {
+  const world = await two({ a: 'a', b: 'b' })
+  const [one] = world.clients
+  one?.folder.delete('a')
+  world.server.onRequest = (name, moment) => {
+    if (name === 'remove' && moment === 'before') world.server.rename('a', 'moved')
+  }
+  await one?.syncWell()
+  world.server.onRequest = () => {}
+  await settle(world)
+  t.same([...world.server.files().keys()], ['b', 'moved'])
+})
+
+t.test(
+  'what somebody moves in the last moment is where they moved it, though it was moved here',
+  async (t) => {
+    const world = await two({ a: 'a' })
+    const [one] = world.clients
+    one?.folder.move('a', 'here')
+    world.server.onRequest = (name, moment) => {
+      if (name === 'move' && moment === 'before') world.server.rename('a', 'there')
+    }
+    await one?.syncWell()
+    world.server.onRequest = () => {}
+    await settle(world)
+    t.same([...world.server.files().keys()], ['there'])
+  }
+)
+
 t.test('what was deleted here while it was excluded is not deleted there later', async (t) => {
   const world = await two({ a: 'a', 'videos/b': 'b' })
   const [one] = world.clients

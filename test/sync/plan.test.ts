@@ -31,6 +31,7 @@ function plan(base: There, local: Files, remote: There, frozen: readonly string[
           sha256: content,
           sizeBytes: content.length,
           changedAt: 0,
+          mediaType: 'a/b',
           metadata: {}
         }
       ])
@@ -110,6 +111,21 @@ const cases: readonly [
   ['moved alike, edited there', { f: ['a', '1'] }, { b: '1' }, { f: ['b', '2', 2] }, ['rebase f b']],
   ['moved to two places', { f: ['a', '1'] }, { b: '1' }, { f: ['c', '1'] }, ['move-local b c']],
   ['copied here', { f: ['a', '1'] }, { a: '1', b: '1' }, { f: ['a', '1'] }, ['upload b']],
+  [
+    'moved here to below a file that was deleted',
+    { f: ['a', '1'], g: ['d', '2'] },
+    { 'd/a': '1' },
+    { f: ['a', '1'], g: ['d', '2'] },
+    ['remove-remote d', 'later: move-remote a d/a']
+  ],
+  [
+    'moved here to below a file that is there',
+    { f: ['a', '1'] },
+    { 'd/a': '1' },
+    { f: ['a', '1'], g: ['d', '2'] },
+    ['set-aside d/a at d', 'later: download d']
+  ],
+  ['moved here to below itself', { f: ['d', '1'] }, { 'd/a': '1' }, { f: ['d', '1'] }, ['move-remote d d/a']],
   [
     'two alike are moved: names tell which',
     { f: ['x/a', '1'], g: ['x/b', '1'] },

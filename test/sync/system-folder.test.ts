@@ -2,68 +2,17 @@
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import {
-  appendFile,
-  chmod,
-  link,
-  mkdir,
-  rename,
-  rm,
-  stat,
-  symlink,
-  utimes,
-  writeFile
-} from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { appendFile, chmod, link, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
-import type { Test } from 'tap'
 import { SqliteState } from '../../src/cli/sync/sqlite-state.ts'
-import { SystemFolder } from '../../src/cli/sync/system-folder.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
-import { systemRandom } from '../../src/runtime/random.ts'
-import { SyncEngine } from '../../src/sync/engine.ts'
-import type { SyncOptions, SyncSummary } from '../../src/sync/engine-types.ts'
+import type { EntryId } from '../../src/types.ts'
 import { testFolder } from '../kit/test-folder.ts'
-import { silent } from './client.ts'
+import { machine, put } from './machine.ts'
 import { MemoryServer } from './memory-remote.ts'
 
 const signal = new AbortController().signal
-
-interface Machine {
-  root: string
-  folder: SystemFolder
-  sync: () => Promise<SyncSummary>
-}
-
-async function machine(
-  t: Test,
-  server: MemoryServer,
-  root: string,
-  options: Partial<SyncOptions> = {}
-): Promise<Machine> {
-  const isNew = !(await SystemFolder.isSynced(root))
-  const folder = await SystemFolder.open(root, isNew ? 'new' : 'synced', {
-    clock: systemClock,
-    random: systemRandom
-  })
-  const state = SqliteState.in(root)
-  t.teardown(() => state.close())
-  const parts = {
-    remote: server.connect(),
-    folder,
-    state,
-    clock: systemClock,
-    random: systemRandom,
-    logger: silent
-  }
-  const engine = new SyncEngine(parts, { host: 'here', ...options })
-  return { root, folder, sync: async () => await engine.sync(signal) }
-}
-
-async function put(root: string, path: string, text: string): Promise<void> {
-  await mkdir(dirname(join(root, path)), { recursive: true })
-  await writeFile(join(root, path), text)
-}
 
 const read = (root: string, path: string): string => readFileSync(join(root, path), 'utf8')
 
@@ -247,22 +196,6 @@ t.test('an edit that leaves size and time as they were is seen', async (t) => {
   t.equal(server.files().get('a'), 'two')
 })
 
-t.test('a folder that is not mounted deletes nothing, nor does one that was emptied', async (t) => {
-  const server = new MemoryServer()
-  const root = testFolder(t)
-  for (let number = 0; number < 30; number++) await put(root, `d/${number}`, `content ${number}`)
-  const { sync } = await machine(t, server, root)
-  await sync()
-  await rm(join(root, 'd'), { recursive: true })
-  t.match(await sync(), { removedRemote: 0, refusedDeletes: { remote: 30 } })
-  t.equal(server.files().size, 30)
-  await rename(join(root, '.peerbin-sync/marker'), join(root, '.peerbin-sync/gone'))
-  await t.rejects(sync(), { code: 'sync-folder' })
-  await rename(join(root, '.peerbin-sync/gone'), join(root, '.peerbin-sync/marker'))
-  const sure = await machine(t, server, root, { confirmDeletes: true })
-  t.match(await sure.sync(), { removedRemote: 30 })
-})
-
 t.test('what a killed process left in the middle of a step goes, or is kept aside', async (t) => {
   const server = new MemoryServer()
   const root = testFolder(t)
@@ -291,7 +224,8 @@ t.test(
     t.teardown(() => execFileSync('umount', ['-l', root]))
     const server = new MemoryServer()
     await put(root, 'small', 'mine')
-    const { sync } = await machine(t, server, root)
+    // one after the other: else there is no room for the small one either while the large one is being written
+    const { sync } = await machine(t, server, root, { filesAtOnceMax: 1 })
     await sync()
     server.put('large', 'x'.repeat(2_000_000))
     server.put('small', 'newer')
@@ -306,6 +240,45 @@ t.test(
     t.equal(read(root, 'small'), 'newer')
   }
 )
+
+t.test('state of the first version is opened, with what is in it', async (t) => {
+  const root = testFolder(t)
+  const old = new DatabaseSync(join(root, 'state.db'))
+  old.exec(readFileSync(new URL('state-1.sql', import.meta.url), 'utf8'))
+  old.close()
+  const state = new SqliteState(join(root, 'state.db'))
+  t.teardown(() => state.close())
+  const id = '00000000-0000-4000-8000-000000000001' as EntryId
+  const sha256 = 'ab'.repeat(32)
+  const saved = await state.load()
+  t.match(saved, { base: [{ id, path: 'a.txt', version: 3, sha256, sizeBytes: 5 }], epoch: '7' })
+  t.match(saved, {
+    commits: [{ path: 'b.txt' }],
+    arrivals: [{ path: 'c.txt' }],
+    moves: [],
+    removals: [],
+    renames: []
+  })
+  const move = { id, from: 'a.txt', to: 'd.txt', at: 1 }
+  const removal = { id, path: 'a.txt', version: 3, at: 2 }
+  const rename = { id, from: 'a.txt', to: 'a.moving-1', sha256 }
+  await state.save([
+    { put: 'move', move },
+    { put: 'removal', removal },
+    { put: 'rename', rename }
+  ])
+  t.match(await state.load(), { moves: [move], removals: [removal], renames: [rename] })
+  await state.save([
+    { drop: 'move', id },
+    { drop: 'removal', id },
+    { drop: 'rename', id }
+  ])
+  t.strictSame((({ moves, removals, renames }) => [moves, removals, renames])(await state.load()), [
+    [],
+    [],
+    []
+  ])
+})
 
 t.test('state that cannot be what it says is not opened', async (t) => {
   const root = testFolder(t, { 'state.db': 'no database at all, but long enough to look like something' })

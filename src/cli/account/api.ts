@@ -30,7 +30,12 @@ export interface AccountRequest {
   /** In place of the signal of Ctrl-C. */
   readonly signal?: AbortSignal
   readonly agent?: Agent
+  /** What is said when it is tried again; default: that, each time that it takes a while. */
+  readonly onWait?: ((why: PeerbinError, waitMs: number) => void) | undefined
 }
+
+/** Some messages are sentences, and others are none. */
+export const asSentence = (message: string): string => (/[.!?]$/.test(message) ? message : `${message}.`)
 
 /** Where a token came from: what helps when it is refused depends on it. */
 export type TokenSource = 'stored' | 'environment' | 'none'
@@ -75,10 +80,11 @@ export class AccountApi {
    */
   async json<S extends z.ZodType>(wanted: AccountRequest, schema: S): Promise<z.output<S>> {
     const ask = async (): Promise<unknown> => await readJson(await this.answer(wanted))
-    const onWait = (why: PeerbinError, waitMs: number): void => {
+    const sayOften = (why: PeerbinError, waitMs: number): void => {
       if (waitMs >= TOLD_WAIT_MS)
-        say(this.#context, `${why.message} Trying again in ${Math.ceil(waitMs / 1000)} s.`)
+        say(this.#context, `${asSentence(why.message)} Trying again in ${Math.ceil(waitMs / 1000)} s.`)
     }
+    const { onWait = sayOften } = wanted
     const record = wanted.method === 'GET' ? await retrying(this.#context, ask, onWait) : await ask()
     const parsed = schema.safeParse(record)
     if (parsed.success) return parsed.data

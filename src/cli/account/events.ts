@@ -5,7 +5,9 @@ import { say } from '../context.ts'
 import { eventPage } from './answers.ts'
 import type { EventAnswer } from './answers.ts'
 import { isPassing } from '../http/retry.ts'
-import type { AccountApi } from './api.ts'
+import type { PeerbinError } from '../../errors.ts'
+import { asSentence } from './api.ts'
+import type { AccountApi, AccountRequest } from './api.ts'
 import { localTime, shown, writeLines } from './tables.ts'
 
 /** One request waits so long for an event, well below what ends a request that stands still. */
@@ -34,7 +36,8 @@ export async function showEvents(
   let wait = 0
   for (;;) {
     const query = { format: 'json', after, types, owner, wait }
-    const ask = () => api.json({ method: 'GET', path: 'api/events', query }, eventPage)
+    const ask = (onWait?: AccountRequest['onWait']) =>
+      api.json({ method: 'GET', path: 'api/events', query, onWait }, eventPage)
     const page = wait === 0 ? await ask() : await patiently(ask, context)
     if (options.json === true) writeLines(context, page.events)
     else context.stdout.write(page.events.map((each) => `${lineOf(each)}\n`).join(''))
@@ -47,17 +50,28 @@ export async function showEvents(
 }
 
 /** Whoever follows is not sent away by a server that is away for long: nothing is missed by coming back later. */
-async function patiently<T>(ask: () => Promise<T>, context: CliContext): Promise<T> {
+async function patiently<T>(
+  ask: (onWait: AccountRequest['onWait']) => Promise<T>,
+  context: CliContext
+): Promise<T> {
+  let isSaid = false
+  // once, and not every few seconds of a night
+  const onWait = (why: PeerbinError): void => {
+    if (!isSaid) say(context, `${asSentence(why.message)} Trying again until it answers; nothing is missed.`)
+    isSaid = true
+  }
   for (;;) {
     try {
-      return await ask()
+      const answer = await ask(onWait)
+      if (isSaid) say(context, 'it answers again')
+      return answer
     } catch (error) {
       if (context.interrupted.aborted || !isPassing(error)) throw error
     }
   }
 }
 
-/** `2026-11-22 09:30  file.moved  reports/b.pdf  (from reports/a.pdf)  by ada` */
+/** `2026-11-22 09:30:12  file.moved  reports/b.pdf  (from reports/a.pdf)  by ada` */
 function lineOf({ time, type, subject, data }: EventAnswer): string {
   const text = (field: string): string | undefined => {
     const value = data[field]
@@ -72,7 +86,7 @@ function lineOf({ time, type, subject, data }: EventAnswer): string {
   const from = text('old_path')
   const by = text('actor_name')
   return [
-    localTime(time),
+    localTime(time, true),
     type,
     what,
     from && `(from ${from})`,

@@ -15,6 +15,7 @@ import { below, Servers } from '../push/target.ts'
 import { tusUpload } from '../push/tus-upload.ts'
 import { said, stored } from './answers.ts'
 import type { StoredAnswer } from './answers.ts'
+import { asSentence } from './api.ts'
 import type { AccountApi } from './api.ts'
 import { destinationsOf } from './destinations.ts'
 import type { Sent } from './destinations.ts'
@@ -128,7 +129,7 @@ const sendTus = ({ path, content, options, progress, api, context }: Sending): P
   })
 
 const waiting = (why: PeerbinError, waitMs: number): string =>
-  `${why.message}; trying again in ${Math.ceil(waitMs / 1000)} s`
+  `${asSentence(why.message)} Trying again in ${Math.ceil(waitMs / 1000)} s.`
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 

@@ -6,13 +6,14 @@ import type { CliContext } from '../context.ts'
 /** A name or path is what somebody chose: it must not reach into the terminal. */
 export const shown = (text: string): string => text.replaceAll(/\p{C}|[\p{Zl}\p{Zp}]/gu, '?')
 
-/** A time in the zone of the person who looks, to the minute: `2026-11-22 09:30`. What is no time is shown as it is. */
-export function localTime(time: string | number): string {
+/** A time in the zone of the person who looks, to the minute or to the second: `2026-11-22 09:30`. What is no time is shown as it is. */
+export function localTime(time: string | number, withSeconds = false): string {
   const at = new Date(time)
   if (Number.isNaN(at.getTime())) return shown(String(time))
   const two = (value: number): string => String(value).padStart(2, '0')
   const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
-  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}`
+  const seconds = withSeconds ? `:${two(at.getSeconds())}` : ''
+  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}${seconds}`
 }
 
 /** A result: as one line of JSON, or as a sentence. */

@@ -12,10 +12,12 @@ import { LayoutWriter } from './layout-writer.ts'
 import { indexOf } from './index-text.ts'
 import type { Part } from './part.ts'
 import {
+  FILE_MODE,
   isCode,
   local,
   OWNER_ONLY,
   PART,
+  release,
   renameToNew,
   requireWhole,
   STATE,
@@ -103,6 +105,7 @@ export class PartFile implements Part {
     requireWhole(this)
     try {
       await this.#writer.end()
+      await release(this.#file, FILE_MODE)
       await this.#file.sync()
       await this.#file.close()
       if (force) await rename(this.target + PART, this.target)

@@ -1,7 +1,7 @@
 /** A bundle that becomes a folder: `NAME.peerbin-part` is one already, with the files that are there, the last of them not whole yet. */
 
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, rename, rm } from 'node:fs/promises'
+import { chmod, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { entryRanges } from '../../bundle/index.ts'
@@ -11,12 +11,14 @@ import { indexOf } from './index-text.ts'
 import { localPaths } from './local-paths.ts'
 import type { Part } from './part.ts'
 import {
+  FILE_MODE,
+  FOLDER_MODE,
   isCode,
   local,
-  OWNER_ONLY,
   PART,
   refuseExisting,
   refuseFolder,
+  release,
   requireWhole,
   STATE,
   syncFolder,
@@ -26,6 +28,7 @@ import type { PartState } from './part-state.ts'
 import { payloadCheck } from './payload-check.ts'
 import type { PayloadCheck } from './payload-check.ts'
 
+/** What is in it has the modes that it will have: nobody else gets in before all of it is there. */
 const OWNER_ONLY_FOLDER = 0o700
 const READ_BYTES = 1024 * 1024
 /** Files that are synced at once in the end. */
@@ -133,6 +136,7 @@ export class PartFolder implements Part {
       await this.#syncAll()
       await refuseFolder(this.target)
       await refuseExisting(this.target)
+      await release({ chmod: (mode) => chmod(this.target + PART, mode) }, FOLDER_MODE)
       await rename(this.target + PART, this.target)
       await rm(this.target + STATE, { force: true })
       await syncFolder(dirname(this.target))
@@ -181,7 +185,7 @@ export class PartFolder implements Part {
   async #openFile(placed: Placed): Promise<FileHandle> {
     await this.#makeFolder(dirname(placed.path))
     const isNew = this.position === placed.start
-    const file = await open(placed.path, O_RDWR | O_NOFOLLOW | (isNew ? O_CREAT | O_TRUNC : 0), OWNER_ONLY)
+    const file = await open(placed.path, O_RDWR | O_NOFOLLOW | (isNew ? O_CREAT | O_TRUNC : 0), FILE_MODE)
     if (!isNew) await file.truncate(this.position - placed.start)
     return file
   }
@@ -189,7 +193,7 @@ export class PartFolder implements Part {
   async #makeFolder(path: string): Promise<void> {
     if (this.#folders.has(path)) return
     await this.#makeFolder(dirname(path))
-    await mkdir(path, { mode: OWNER_ONLY_FOLDER }).catch((error: unknown) => {
+    await mkdir(path, { mode: FOLDER_MODE }).catch((error: unknown) => {
       if (!isCode(error, 'EEXIST')) throw error
     })
     this.#folders.add(path)
@@ -203,7 +207,7 @@ export class PartFolder implements Part {
 
   async #makeEmpty(placed: Placed): Promise<void> {
     await this.#makeFolder(dirname(placed.path))
-    await using file = await open(placed.path, O_RDWR | O_NOFOLLOW | O_CREAT | O_TRUNC, OWNER_ONLY)
+    await using file = await open(placed.path, O_RDWR | O_NOFOLLOW | O_CREAT | O_TRUNC, FILE_MODE)
     await setTime(file, placed.entry)
   }
 

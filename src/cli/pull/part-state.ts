@@ -5,6 +5,7 @@
 
 import { constants } from 'node:fs'
 import { link, lstat, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { ENCRYPTION } from '../../encryption/scheme.ts'
@@ -16,6 +17,9 @@ import type { SecretHash } from '../../types.ts'
 export const PART = '.peerbin-part'
 export const STATE = `${PART}.json`
 export const OWNER_ONLY = 0o600
+/** Of what is whole, as any other program makes it: less what the user's umask takes away. */
+export const FILE_MODE = 0o666
+export const FOLDER_MODE = 0o777
 const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
 
 const common = {
@@ -58,6 +62,12 @@ export const isCode = (error: unknown, code: string): boolean =>
 
 export const local = (what: string, error: unknown): PeerbinError =>
   error instanceof PeerbinError ? error : new PeerbinError('local-file', what, { cause: error })
+
+/** What was its owner's only while it was not whole becomes a file, or a folder, like others. */
+export async function release(part: Pick<FileHandle, 'chmod'>, mode: number): Promise<void> {
+  // a file system without modes refuses, and has given it one already
+  await part.chmod(mode & ~process.umask()).catch(() => undefined)
+}
 
 export async function readState(path: string): Promise<PartState | undefined> {
   try {

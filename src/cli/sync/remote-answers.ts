@@ -16,6 +16,7 @@ export const remoteFile = z.looseObject({
   status: z.string(),
   sha256: hex256.nullable(),
   changed_at: z.string(),
+  media_type: z.string(),
   metadata: z.record(z.string(), z.string())
 })
 export type RemoteFileAnswer = z.output<typeof remoteFile>
@@ -61,6 +62,7 @@ export function remoteFileOf(answer: RemoteFileAnswer, path: string): RemoteFile
     sizeBytes: answer.file_size,
     sha256: answer.sha256,
     changedAt: Date.parse(answer.changed_at) || 0,
+    mediaType: answer.media_type,
     metadata: answer.metadata
   }
 }

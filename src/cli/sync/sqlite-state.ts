@@ -13,13 +13,16 @@ import type {
   LocalDigest,
   PendingArrival,
   PendingCommit,
+  PendingMove,
+  PendingRemoval,
+  PendingRename,
   SavedState,
   StateChange,
   SyncState
 } from '../../sync/state.ts'
 
-/** Of the tables below. What was written by a later version is not opened. */
-const SCHEMA = 1
+/** Of the tables below, once all upgrades were made. What was written by a later version is not opened. */
+const SCHEMA = 2
 
 const TABLES = `
   CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -32,6 +35,21 @@ const TABLES = `
   CREATE TABLE pending_commit (path TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
   CREATE TABLE pending_arrival (path TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 `
+
+/** By the version that they lead to. */
+const UPGRADES: readonly (readonly [version: number, sql: string])[] = [
+  [1, TABLES],
+  [
+    2,
+    `CREATE TABLE pending_move (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+     CREATE TABLE pending_removal (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+     CREATE TABLE pending_rename (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;`
+  ]
+]
+
+/** What is noted before it is done: a table `pending_…` each, by this key. */
+const PENDING = { commit: 'path', arrival: 'path', move: 'id', removal: 'id', rename: 'id' } as const
+type Pending = keyof typeof PENDING
 
 interface Waiting {
   changes: readonly StateChange[]
@@ -64,7 +82,9 @@ export class SqliteState implements SyncState {
           'the state of this folder is of a later version of peerbin'
         )
       }
-      if (version === 0) database.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA}; COMMIT`)
+      const upgrades = UPGRADES.flatMap(([to, sql]) => (to > version ? sql : []))
+      if (upgrades.length > 0)
+        database.exec(`BEGIN; ${upgrades.join(' ')} PRAGMA user_version = ${SCHEMA}; COMMIT`)
       return database
     })
   }
@@ -85,8 +105,11 @@ export class SqliteState implements SyncState {
     return guarded(() => ({
       base: this.#statement('SELECT * FROM base').all().map(baseOf),
       digests: this.#statement('SELECT * FROM digest').all().map(digestOf),
-      commits: this.#statement('SELECT body FROM pending_commit').all().map(commitOf),
-      arrivals: this.#statement('SELECT body FROM pending_arrival').all().map(arrivalOf),
+      commits: this.#pending<PendingCommit>('commit'),
+      arrivals: this.#pending<PendingArrival>('arrival'),
+      moves: this.#pending<PendingMove>('move'),
+      removals: this.#pending<PendingRemoval>('removal'),
+      renames: this.#pending<PendingRename>('rename'),
       epoch: this.#epoch()
     }))
   }
@@ -145,20 +168,14 @@ export class SqliteState implements SyncState {
         sha256,
         sizeBytes
       )
-    } else if (change.put === 'arrival') {
-      const { path } = change.file
-      const body = JSON.stringify(change.file)
-      this.#run('INSERT OR REPLACE INTO pending_arrival (path, body) VALUES (?, ?)', path, body)
-    } else if (change.put === 'epoch') {
+    } else if (change.put === 'epoch')
       this.#run(`INSERT OR REPLACE INTO about (name, value) VALUES ('epoch', ?)`, change.epoch)
-    } else if (change.put === 'commit') {
-      const { path } = change.commit
-      this.#run(
-        'INSERT OR REPLACE INTO pending_commit (path, body) VALUES (?, ?)',
-        path,
-        JSON.stringify(change.commit)
-      )
-    } else {
+    else if (change.put === 'commit') this.#putPending('commit', change.commit.path, change.commit)
+    else if (change.put === 'arrival') this.#putPending('arrival', change.file.path, change.file)
+    else if (change.put === 'move') this.#putPending('move', change.move.id, change.move)
+    else if (change.put === 'removal') this.#putPending('removal', change.removal.id, change.removal)
+    else if (change.put === 'rename') this.#putPending('rename', change.rename.id, change.rename)
+    else {
       const { path, stamp, settled, sha256, sizeBytes } = change.file
       this.#dropDigest(path)
       const put = 'INSERT INTO digest (path, stamp, settled, sha256, size) VALUES (?, ?, ?, ?, ?)'
@@ -180,9 +197,22 @@ export class SqliteState implements SyncState {
 
   #drop(change: Extract<StateChange, { drop: string }>): void {
     if (change.drop === 'base') this.#run('DELETE FROM base WHERE id = ?', change.id)
-    else if (change.drop === 'commit') this.#run('DELETE FROM pending_commit WHERE path = ?', change.path)
-    else if (change.drop === 'arrival') this.#run('DELETE FROM pending_arrival WHERE path = ?', change.path)
-    else this.#dropDigest(change.path)
+    else if (change.drop === 'digest') this.#dropDigest(change.path)
+    else this.#dropPending(change.drop, 'id' in change ? change.id : change.path)
+  }
+
+  #pending<T>(kind: Pending): T[] {
+    const rows = this.#statement(`SELECT body FROM pending_${kind}`).all()
+    return rows.map((row) => JSON.parse(text(row['body'])) as T)
+  }
+
+  #putPending(kind: Pending, key: string, body: unknown): void {
+    const put = `INSERT OR REPLACE INTO pending_${kind} (${PENDING[kind]}, body) VALUES (?, ?)`
+    this.#run(put, key, JSON.stringify(body))
+  }
+
+  #dropPending(kind: Pending, key: string): void {
+    this.#run(`DELETE FROM pending_${kind} WHERE ${PENDING[kind]} = ?`, key)
   }
 
   #dropDigest(path: string): void {
@@ -253,12 +283,6 @@ const digestOf = (row: Record<string, unknown>): LocalDigest => ({
   sizeBytes: number(row['size']),
   sha256: text(row['sha256'])
 })
-
-const commitOf = (row: Record<string, unknown>): PendingCommit =>
-  JSON.parse(text(row['body'])) as PendingCommit
-
-const arrivalOf = (row: Record<string, unknown>): PendingArrival =>
-  JSON.parse(text(row['body'])) as PendingArrival
 
 /** SQLITE_FULL, https://sqlite.org/rescode.html#full */
 const SQLITE_FULL = 13

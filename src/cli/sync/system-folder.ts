@@ -1,12 +1,13 @@
 /** A synced folder in this machine's file system. */
 
-import { constants } from 'node:fs'
+import { constants, readFileSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PeerbinError } from '../../errors.ts'
 import type { Clock, Random } from '../../interfaces.ts'
 import { throwIfAborted } from '../../runtime/deadline.ts'
+import { randomUuid } from '../../runtime/random.ts'
 import { STATE_FOLDER } from '../../sync/folder.ts'
 import type { ExpectedStamp, LocalFile, LocalListing, LocalProblem, SyncFolder } from '../../sync/folder.ts'
 import type { ByteRange } from '../../types.ts'
@@ -22,9 +23,14 @@ const READ_BYTES = 256 * 1024
 const READ_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
 const MODE_BITS = 0o777n
 
-/** Says that the folder is the one that was synced: on a disk that is not mounted it is not there. */
+/**
+ * Says that the folder is the one that was synced: on a disk that is not mounted it is not there, and on another one that was mounted in its place it has another id. Then what is
+ * remembered is of another folder, and everything in that would look deleted.
+ */
 const MARKER = 'marker'
-const MARKER_TEXT = 'This folder is kept in step by `peerbin sync`. Without this file nothing is.\n'
+const MARKER_BYTES_MAX = 4096
+const markerText = (random: Random): string =>
+  `This folder is kept in step by \`peerbin sync\`. Without this file nothing is.\n${randomUuid(random)}\n`
 
 /** `new`: it becomes a synced folder; `synced`: it has to be one; `look`: whatever it is, it is only looked at, and nothing is written. */
 export type FolderMode = 'new' | 'synced' | 'look'
@@ -35,6 +41,8 @@ export class SystemFolder implements SyncFolder {
   readonly #isLookOnly: boolean
   readonly #clock: Clock
   readonly #random: Random
+  /** As it was when the folder was opened. */
+  #marker: string | undefined
 
   private constructor(root: string, isLookOnly: boolean, clock: Clock, random: Random) {
     this.#paths = new FolderPaths(root)
@@ -59,9 +67,10 @@ export class SystemFolder implements SyncFolder {
       if (mode === 'new') {
         await mkdir(folder.#own, { recursive: true, mode: 0o700 })
         await using file = await open(join(folder.#own, MARKER), 'w', 0o600)
-        await file.writeFile(MARKER_TEXT)
+        await file.writeFile(markerText(random))
         await file.sync()
       }
+      folder.#marker = folder.#readMarker()
       folder.#check()
       await folder.#tidy()
     })
@@ -81,15 +90,28 @@ export class SystemFolder implements SyncFolder {
     }
   }
 
+  /** @throws sync-folder */
   #check(): void {
     const isThere = this.#isLookOnly
-      ? statsAt(this.#paths.root)?.isDirectory()
-      : statsAt(join(this.#own, MARKER))?.isFile()
-    if (isThere !== true)
+      ? statsAt(this.#paths.root)?.isDirectory() === true
+      : this.#marker !== undefined && this.#readMarker() === this.#marker
+    if (!isThere)
       throw new PeerbinError(
         'sync-folder',
-        `${this.#paths.root} is not there, or is not the folder that was synced`
+        `${this.#paths.root} is not there, or is not the folder that was synced. Is its disk mounted?`
       )
+  }
+
+  /** Undefined: there is none that could be relied on. */
+  #readMarker(): string | undefined {
+    const place = join(this.#own, MARKER)
+    try {
+      const stats = statsAt(place)
+      if (stats?.isFile() !== true || stats.size > MARKER_BYTES_MAX) return undefined
+      return readFileSync(place, 'utf8')
+    } catch {
+      return undefined
+    }
   }
 
   #temporary(kind: 'new' | 'old'): string {

@@ -107,8 +107,11 @@ export class BlockService {
     const now = time.now()
     const committed = await store.findCommitted(file)
     if (committed !== undefined) {
+      const { path: committedTo, ...version } = committed
+      // an answer would say that there is a file where none was made
+      if ((committedTo ?? path) !== path) throw otherCommit()
       const sha256 = (await store.getFile(file))?.sha256 ?? null
-      return { now, missing: [], committed: { ...committed, sha256 } }
+      return { now, missing: [], committed: { ...version, sha256 } }
     }
     if ((await store.findEntry(user, path)).isBlocked) throw new PeerbinError('path-conflict')
     const bytesMax = await quotaOf(store, config.account, user)
@@ -131,6 +134,9 @@ export class BlockService {
     return this.#deps.time.now() + this.#deps.config.blocks.stageMs
   }
 }
+
+const otherCommit = (): PeerbinError =>
+  new PeerbinError('upload-conflict', 'the id of this commit was of another file')
 
 /** @throws `quota-exceeded` in place of `space-full` */
 async function asQuota<T>(work: () => Promise<T>): Promise<T> {

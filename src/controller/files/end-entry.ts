@@ -13,14 +13,21 @@ export interface EndedEntry {
   readonly noted: () => Promise<void>
 }
 
-/** Deletes a file with its versions and links. @param version that must count @param by who does it @throws `file-unknown`, `version-conflict` */
+/** What its sender knows of a file. */
+interface Base {
+  version?: number | undefined
+  basePath?: string | undefined
+}
+
+/** Deletes a file with its versions and links. @param version that must count @param basePath where it must be @param by who does it @throws `file-unknown`, `version-conflict` */
 export async function endEntry(
   { store, time, config, notes, onEnded }: UserFilesDeps,
   id: EntryId,
-  { version, by }: { version?: number | undefined; by: UserId | undefined }
+  { version, basePath, by }: Base & { by: UserId | undefined }
 ): Promise<EndedEntry> {
   const { deleteGraceMs: graceMs } = config.account
-  const { deleted, owner, links } = await store.deleteEntry({ id, version, now: time.now(), graceMs, by })
+  const ending = { id, version, basePath, now: time.now(), graceMs, by }
+  const { deleted, owner, links } = await store.deleteEntry(ending)
   if (deleted) onEnded()
   const note = async (link: (typeof links)[number]): Promise<void> =>
     await notes.note({ what: 'revoked', ...link })

@@ -90,10 +90,10 @@ export class Entries {
   }
 
   /** A repeat is answered, too: the first answer may have been lost. */
-  async delete({ actor, id, version }: Request<'deleteEntry'>): Promise<Response<'deleteEntry'>> {
+  async delete({ actor, id, version, basePath }: Request<'deleteEntry'>): Promise<Response<'deleteEntry'>> {
     const known = await this.#deps.store.getEntry(id)
     if (known !== undefined) mustReach(actor, known.owner)
-    const ended = await endEntry(this.#deps, id, { version, by: byOf(actor) })
+    const ended = await endEntry(this.#deps, id, { version, basePath, by: byOf(actor) })
     mustReach(actor, ended.owner) // of one that was deleted before
     await ended.noted()
     return { deleted: ended.deleted }

@@ -46,13 +46,6 @@ export function createHistory(deps: HistoryDeps): History {
       async listHistory({ actor, order = 'newest', ...query }) {
         checkSight(actor, query.of)
         return bounded(await store.listHistory({ ...query, order }))
-      },
-      async followHistory({ after, limit }) {
-        // before the page: what comes in between is in a later one
-        const last = await store.lastHistory()
-        if (after === undefined || after >= last) return { records: [], next: null, last }
-        const query = { action: 'upload.status', order: 'oldest', seq: after, limit } as const
-        return { ...bounded(await store.listHistory(query)), last }
       }
     }
   }

@@ -57,6 +57,7 @@ export class DeliveryDesk {
         now,
         until,
         limit,
+        perOwnerMax: config.webhooks.concurrentPerUser,
         eventsMax: WEBHOOK_EVENTS_MAX
       })
       const leases = (await Promise.all(leased.map((each) => this.#leaseOf(each, courier)))).flat()

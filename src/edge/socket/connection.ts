@@ -140,6 +140,7 @@ export class SocketConnection {
   }
 
   #onText(data: Buffer): void {
+    const limited = this.#count()
     const given = objectOf(data)
     const { success, data: message, error } = clientMessage.safeParse(given)
     if (this.#state !== 'open') {
@@ -149,8 +150,13 @@ export class SocketConnection {
           'bad-request',
           'The first message is connect, and the next one waits for its answer.'
         )
+      if (limited !== undefined) return this.#failed(limited, message.id)
       this.#state = 'connecting'
       void this.#connect(message)
+      return
+    }
+    if (limited !== undefined) {
+      this.#outbox.send(errorAnswer(limited, { re: idOf(given) }))
       return
     }
     if (!success) {
@@ -170,11 +176,21 @@ export class SocketConnection {
     void this.#answer(message)
   }
 
+  /** One more request of its address, whatever it says: why it is one too many, if it is. */
+  #count(): PeerbinError | undefined {
+    const { context, request } = this.#deps
+    try {
+      context.addresses.request(clientAddress(request))
+      return undefined
+    } catch (error) {
+      return asPeerbinError(error)
+    }
+  }
+
   /** Never rejects. */
   async #connect(message: ConnectMessage): Promise<void> {
     const { context, request, admit } = this.#deps
     try {
-      context.addresses.request(clientAddress(request))
       const { accounts, sessions, config } = context
       const actor =
         message.token === undefined
@@ -223,10 +239,9 @@ export class SocketConnection {
 
   /** Never rejects. */
   async #answer(message: Request): Promise<void> {
-    const { context, request } = this.#deps
+    const { context } = this.#deps
     this.#requests++
     try {
-      context.addresses.request(clientAddress(request))
       await this.#ask(message)
     } catch (thrown) {
       const error = asPeerbinError(thrown)

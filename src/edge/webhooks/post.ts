@@ -3,8 +3,6 @@
  * answer of a name server can slip in between. Redirects are answers like others and never followed; no proxy of the environment is asked; whatever comes back is bounded in time and in bytes.
  */
 
-import { lookup as systemLookup } from 'node:dns'
-import type { LookupAddress } from 'node:dns'
 import { Agent as HttpAgent, request as httpRequest } from 'node:http'
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
@@ -15,22 +13,13 @@ import { deadline } from '../../runtime/deadline.ts'
 import type { Delivery } from '../../webhooks.ts'
 import { literalAddress } from './addresses.ts'
 import type { AddressCheck } from './addresses.ts'
+import type { ResolveName } from './names.ts'
 
 /** Of an answer's body: enough for whoever sends one to end it in peace, and no more. */
 const ANSWER_BYTES_MAX = 8 * 1024
 const HEADER_BYTES_MAX = 16 * 1024
 /** Node's parser takes any three digits; below this nothing is a status, and no report may hold it. */
 const STATUS_MIN = 100
-
-/** All addresses of a name, as dns.lookup with `all` finds them. */
-export type ResolveName = (name: string) => Promise<LookupAddress[]>
-
-export const systemResolve: ResolveName = (name) =>
-  new Promise((resolve, reject) =>
-    systemLookup(name, { all: true, order: 'verbatim' }, (error, addresses) =>
-      error === null ? resolve(addresses) : reject(error)
-    )
-  )
 
 export interface PostDeps {
   readonly clock: Clock
@@ -80,7 +69,7 @@ async function attempt(deps: PostDeps, message: Post, signal: AbortSignal): Prom
     const refusal = literal === undefined ? undefined : refusalOf(deps, url, [literal])
     if (refusal !== undefined) throw refusal
     using connecting = deadline(clock, connectMs, signal)
-    const request = begin(deps, url, message)
+    const request = begin(deps, url, message, connecting.signal)
     try {
       await connected(request, connecting.signal)
       using answering = deadline(clock, answerMs, signal)
@@ -110,12 +99,12 @@ function refusalOf(
   return undefined
 }
 
-function begin(deps: PostDeps, url: URL, { headers, body }: Post): ClientRequest {
+function begin(deps: PostDeps, url: URL, { headers, body }: Post, signal: AbortSignal): ClientRequest {
   const options: RequestOptions = {
     method: 'POST',
     // its own, so that neither a connection nor a proxy is shared with anything else
     agent: url.protocol === 'https:' ? new HttpsAgent(OWN_AGENT) : new HttpAgent(OWN_AGENT),
-    lookup: judgedLookup(deps, url),
+    lookup: judgedLookup(deps, url, signal),
     maxHeaderSize: HEADER_BYTES_MAX,
     headers: { ...headers, 'content-length': String(Buffer.byteLength(body)), connection: 'close' }
   }
@@ -128,10 +117,10 @@ function begin(deps: PostDeps, url: URL, { headers, body }: Post): ClientRequest
 const OWN_AGENT = { keepAlive: false, maxSockets: 1 }
 
 /** Resolves the name, judges what it leads to, and connects to exactly that. */
-function judgedLookup(deps: PostDeps, url: URL): LookupFunction {
+function judgedLookup(deps: PostDeps, url: URL, signal: AbortSignal): LookupFunction {
   return (name, { all, family }, answer) => {
     const refuse = (error: Error): void => answer(error, '', 0)
-    void deps.resolve(name).then(
+    void deps.resolve(name, signal).then(
       (found) => {
         const addresses = found.map(({ address }) => address)
         const refusal = refusalOf(deps, url, addresses)

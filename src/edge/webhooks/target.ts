@@ -22,7 +22,8 @@ export interface TargetRules {
  */
 export function cleanTarget(text: string, { check, insecure, hasAllowed }: TargetRules): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || text.length > WEBHOOK_URL_LENGTH_MAX || url.href.length > WEBHOOK_URL_LENGTH_MAX)
+  if (url === undefined) throw refuse('a whole address is needed, such as https://example.org/hook')
+  if (text.length > WEBHOOK_URL_LENGTH_MAX || url.href.length > WEBHOOK_URL_LENGTH_MAX)
     throw refuse(`an address of at most ${WEBHOOK_URL_LENGTH_MAX} characters is needed`)
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw refuse('https is needed')
   if (url.username !== '' || url.password !== '')

@@ -6,7 +6,8 @@ import type { EdgeDeps } from '../context.ts'
 import { cloudEvent } from '../events/cloud-event.ts'
 import { addressCheck } from './addresses.ts'
 import { Couriers } from './couriers.ts'
-import { post, systemResolve } from './post.ts'
+import { nameResolver } from './names.ts'
+import { post } from './post.ts'
 import { cleanTarget } from './target.ts'
 import { messageOf, testEvent } from './tell.ts'
 import type { TellEvent, WebhookTarget } from './tell.ts'
@@ -29,7 +30,7 @@ export function openWebhooks(
   const { allow, insecure, connectMs, answerMs } = config.webhooks
   const check = addressCheck(allow)
   const rules = { check, insecure, hasAllowed: allow.length > 0 }
-  const sending = { clock, check, insecure, connectMs, answerMs, resolve: deps.resolveName ?? systemResolve }
+  const sending = { clock, check, insecure, connectMs, answerMs, resolve: deps.resolveName ?? nameResolver() }
   const send = async (target: WebhookTarget, id: EventId, event: object, signal: AbortSignal) =>
     await post(sending, messageOf(target, id, JSON.stringify(event), deps), signal)
   const tell: TellEvent = async (target, event, signal) =>

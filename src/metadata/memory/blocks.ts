@@ -1,5 +1,5 @@
 import { PeerbinError } from '../../errors.ts'
-import type { BlockRecords, SpaceKey, VersionRef } from '../../metadata-store.ts'
+import type { BlockRecords, CommittedVersion, SpaceKey } from '../../metadata-store.ts'
 import type { ChunkId, FileId } from '../../types.ts'
 import { byDigest, byText, copiesOf } from './state.ts'
 import { letGo, releaseStaged } from './staged.ts'
@@ -110,7 +110,7 @@ export function settleBlocks(state: State, now: number, limit: number): number {
   return over.length
 }
 
-export function findCommitted(state: State, file: FileId): VersionRef | undefined {
+export function findCommitted(state: State, file: FileId): CommittedVersion | undefined {
   const upload = [...state.uploads.values()].find((each) => each.file === file)
-  return upload?.became && { ...upload.became }
+  return upload?.became && { ...upload.became, path: upload.pathOfBlocks }
 }

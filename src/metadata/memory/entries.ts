@@ -3,7 +3,7 @@ import type { EntryPage, EntryRecords, ListEntries } from '../../metadata-store.
 import type { EntryId, EntryRecord, UserId, VersionRecord } from '../../types.ts'
 import { foldPath } from '../../bundle/paths.ts'
 import { cursorOf } from '../../metadata-entries.ts'
-import { compareEntries, insideOf, placeOf, versionConflict } from '../entry-rules.ts'
+import { compareEntries, insideOf, isAt, placeOf, versionConflict } from '../entry-rules.ts'
 import { changeData } from '../event-facts.ts'
 import { noteFile } from './event-notes.ts'
 import { claimPath, findPath, isBlocked, releasePath } from './entry-paths.ts'
@@ -107,10 +107,11 @@ function isListed(row: EntryRow, { owner, folder, recursive, search }: ListEntri
 
 export function moveEntry(
   state: State,
-  { id, version, path, now, by }: Parameters<EntryRecords['moveEntry']>[0]
+  { id, version, basePath, path, now, by }: Parameters<EntryRecords['moveEntry']>[0]
 ): EntryRecord {
   const row = liveEntry(state, id, version)
   if (row.path === path) return recordOf(row)
+  if (!isAt(row.path, basePath)) throw versionConflict(row.shown)
   const before = structuredClone(state.paths.get(row.owner) ?? new Map<string, PathRow>())
   releasePath(state, row.owner, row.path)
   try {

@@ -36,8 +36,6 @@ export function locateEntry(state: State, id: EntryId): { owner: UserId; path: s
   return entry && { owner: entry.owner, path: entry.path }
 }
 
-export const lastHistory = (state: State): number => state.historySeq
-
 const byTime = (a: StoredHistory, b: StoredHistory): number => a.at - b.at || a.seq - b.seq
 
 export function listHistory(state: State, query: HistoryQuery): HistoryPage {

@@ -85,6 +85,8 @@ export interface UploadRow {
   file: FileId | undefined
   token: SecretHash | undefined
   became: { entry: EntryId; version: number } | undefined
+  /** Where a file from blocks was committed to. */
+  pathOfBlocks: string | null
   /** Undefined: not resumable, or nobody writes it. */
   writer: UploadWriter | undefined
   checkpoint: string | null

@@ -27,7 +27,7 @@ import { BLOCKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
 import { ABANDONED_PIECES_MAX } from '../limits.ts'
 import { releaseStaged } from './staged.ts'
 import { dropPage } from './garbage.ts'
-import { NO_SPACE, stagedBytes, usedSpace } from './space.ts'
+import { NO_SPACE, blocksOf, stagedBytes, usedSpace } from './space.ts'
 import { addOrder, byDigest, byText, copiesOf, isLinkKnown, isRetired } from './state.ts'
 import { addFailure, addVersion } from './versions.ts'
 import type { ChunkRow, LinkRow, State, UploadRow } from './state.ts'
@@ -39,6 +39,7 @@ export function openUpload(state: State, upload: OpenUpload): void {
     const used = usedSpace(state, key) - (fromBlocks ? stagedBytes(state, key) : 0)
     if (bytesMax !== undefined && used + bytes > bytesMax) throw new PeerbinError('space-full')
     const opened = structuredClone(upload)
+    if (opened.space !== undefined && fromBlocks) opened.space.bytes = 0
     state.uploads.set(upload.id, newRow(opened))
   } else if (known.state !== 'open') throw new PeerbinError('upload-closed')
 }
@@ -51,6 +52,7 @@ const newRow = (opened: OpenUpload | undefined): UploadRow => ({
   file: undefined,
   token: undefined,
   became: undefined,
+  pathOfBlocks: null,
   writer: undefined,
   checkpoint: null,
   kept: { chunkCount: 0, sizeBytes: 0 },
@@ -172,19 +174,39 @@ export function commitUpload(state: State, commit: CommitUpload): CommittedFile 
     state: 'live'
   }
   const { link, entry } = commit
+  if (commit.fromBlocks !== undefined) checkPlace(state, upload, commit, commit.fromBlocks.bytesMax)
   const became = entry && addVersion(state, entry, record) // refused before anything has changed
   const links = Number(link !== undefined) + Number(entry !== undefined)
   const shared = { space: space.key, isCounted: true, graced: 0, pieces: upload.pieces }
   state.files.set(id, { record, ...shared, links, linkRows: links })
   if (link !== undefined) addLink(state, link, { file: id, now: uploadedAt })
-  if (commit.fromBlocks === true)
+  if (commit.fromBlocks !== undefined)
     releaseStaged(state, space.key, upload.pieces, { from: 0, limit: BLOCKS_PER_PAGE_MAX })
   close(state, upload, 'committed')
   upload.pieces = new Map() // they are the file's now
   upload.file = id
   upload.token = link?.tokenHash
   upload.became = became
+  upload.pathOfBlocks = commit.fromBlocks === undefined ? null : (entry?.path ?? null)
   return structuredClone({ ...record, ...became })
+}
+
+/** That there is room for the file when its staged blocks have gone. */
+function checkPlace(
+  state: State,
+  { opened, pieces }: UploadRow & { opened: OpenUpload },
+  { sizeBytes }: CommitUpload,
+  bytesMax: number | undefined
+): void {
+  const { key, bytes } = opened.space ?? NO_SPACE
+  const staged = blocksOf(state, key)
+  const own = new Set([...pieces.values()].map(({ chunk }) => chunk))
+  const freed = [...own].reduce((sum, chunk) => {
+    const block = staged.get(chunk)
+    return sum + (block?.isStaged === true ? block.sizeBytes : 0)
+  }, 0)
+  if (bytesMax !== undefined && usedSpace(state, key) - bytes - freed + sizeBytes > bytesMax)
+    throw new PeerbinError('space-full')
 }
 
 function checkPieces(state: State, upload: UploadRow, commit: CommitUpload): void {

@@ -9,7 +9,7 @@ import type {
 } from '../../metadata-store.ts'
 import { ENTRY_VERSIONS_MAX } from '../../protocol/limits.ts'
 import type { EntryId, EntryRecord, FileRecord, UserId, VersionRecord } from '../../types.ts'
-import { placesFor, versionConflict } from '../entry-rules.ts'
+import { isAt, placesFor, versionConflict } from '../entry-rules.ts'
 import { isFailed, liveEntry, recordOf, versionsOf } from './entries.ts'
 import { claimPath, findPath, isBlocked, releasePath } from './entry-paths.ts'
 import { noteFile } from './event-notes.ts'
@@ -256,12 +256,13 @@ export function pruneVersions(
 
 export function deleteEntry(
   state: State,
-  { id, version, now, graceMs, by }: Request<'deleteEntry'>
+  { id, version, basePath, now, graceMs, by }: Request<'deleteEntry'>
 ): Awaited<ReturnType<EntryRecords['deleteEntry']>> {
   const row = state.entries.get(id)
   if (row === undefined) throw new PeerbinError('file-unknown')
   const deleted = !row.isDeleted
-  if (deleted && version !== undefined && version !== row.shown) throw versionConflict(row.shown)
+  const holds = (version === undefined || version === row.shown) && isAt(row.path, basePath)
+  if (deleted && !holds) throw versionConflict(row.shown)
   if (deleted) endEntry(state, row, { now, graceMs, by })
   return { deleted, owner: row.owner, links: revokedShares(state, id) }
 }

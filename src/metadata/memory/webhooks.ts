@@ -76,12 +76,17 @@ export function leaseWebhooks(state: State, request: Request<'leaseWebhooks'>): 
   const { now, limit } = request
   const due = [...state.webhooks.values()]
     .filter(({ webhook }) => rules.isLeasable(webhook, now))
-    .toSorted(({ webhook: a }, { webhook: b }) => (a.dueAt ?? 0) - (b.dueAt ?? 0) || byText(a.id, b.id))
+    .toSorted((a, b) => rules.byTurn(a.webhook, b.webhook))
     .slice(0, limit)
   return due.flatMap((row) => {
     const { webhook } = row
     if (state.users.get(webhook.owner)?.record.state !== 'active') {
       row.webhook = { ...webhook, dueAt: now + WEBHOOK_OWNER_PAUSE_MS }
+      return []
+    }
+    const leased = of(state, webhook.owner).filter((each) => rules.isLeased(each, now))
+    if (leased.length >= request.perOwnerMax) {
+      row.webhook = rules.waitingWebhook(webhook, now)
       return []
     }
     const { stream, place: after } = webhook
@@ -140,6 +145,7 @@ export function settleDelivery(state: State, request: Request<'settleDelivery'>)
     const surplus = [...row.dead.keys()].toSorted((a, b) => b - a).slice(WEBHOOK_DEAD_MAX)
     for (const each of surplus) row.dead.delete(each)
   }
+  if (row.webhook.courier === null) wakeWaiting(state, row.webhook.owner, now)
   if (rules.wasDisabled(before, row.webhook)) writeEvent(state, rules.disabledEvent(row.webhook, now))
   return rules.isHeld(row.webhook, request)
 }
@@ -148,7 +154,18 @@ export function releaseWebhook(state: State, request: Request<'releaseWebhook'>)
   const row = state.webhooks.get(request.id)
   if (row === undefined || !rules.isHeld(row.webhook, request)) return false
   row.webhook = rules.releasedWebhook(row.webhook, request.now)
+  wakeWaiting(state, row.webhook.owner, request.now)
   return true
+}
+
+/** There is room for one more of its user. */
+function wakeWaiting(state: State, owner: UserId, now: number): void {
+  const [first] = of(state, owner)
+    .filter((webhook) => rules.isWaiting(webhook, now))
+    .toSorted(rules.byTurn)
+  if (first === undefined) return
+  const row = rowOf(state, first.id)
+  row.webhook = { ...row.webhook, dueAt: rules.wokenAt(now) }
 }
 
 export function noteAttempt(state: State, id: WebhookId, attempt: Omit<WebhookAttempt, 'attempt'>): void {

@@ -1,4 +1,4 @@
-/** Version 12: webhooks. */
+/** Version 11: webhooks. */
 
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'

@@ -3,9 +3,9 @@
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
-import type { BlockRecords, SpaceKey, VersionRef } from '../../metadata-store.ts'
+import type { BlockRecords, CommittedVersion, SpaceKey } from '../../metadata-store.ts'
 import type { ChunkId, FileId, Generation } from '../../types.ts'
-import { chunkBytes, entryOf, hexOf, markOf, uuidBytes } from '../columns.ts'
+import { chunkBytes, decodeCommitted, entryOf, hexOf, markOf, uuidBytes } from '../columns.ts'
 import type { Schema } from '../schema.ts'
 import { LIVE, addReference, copiesByDigest, countReference, removeReferences } from './chunks.ts'
 import { inBoots } from './lacking.ts'
@@ -233,6 +233,20 @@ export async function releaseStaged(
   return gone.length
 }
 
+/** Bytes of the staged blocks of the space that are among a holder's pieces. */
+export async function stagedOf(db: Kysely<Schema>, space: SpaceKey, holder: number): Promise<number> {
+  const { bytes } = await db
+    .selectFrom('blocks')
+    .select((eb) => eb.fn.sum<number | null>('size').as('bytes'))
+    .where('space', '=', space)
+    .where('staged', '=', 1)
+    .where('digest', 'in', (eb) =>
+      eb.selectFrom('pieces').select('pieces.digest').where('holder', '=', holder)
+    )
+    .executeTakeFirstOrThrow()
+  return bytes ?? 0
+}
+
 export async function releaseBlocks(
   db: Kysely<Schema>,
   { file, from, limit }: Request<'releaseBlocks'>
@@ -286,14 +300,14 @@ async function letGo(
   await changeStaged(db, space, { bytes: -bytes, blocks: -gone.length })
 }
 
-export async function findCommitted(db: Kysely<Schema>, file: FileId): Promise<VersionRef | undefined> {
+export async function findCommitted(db: Kysely<Schema>, file: FileId): Promise<CommittedVersion | undefined> {
   const row = await db
     .selectFrom('uploads')
-    .select(['entry', 'version'])
+    .select(['entry', 'version', 'record'])
     .where('file', '=', uuidBytes(file))
     .where('entry', 'is not', null)
     .executeTakeFirst()
-  return row === undefined || row.entry === null || row.version === null
-    ? undefined
-    : { entry: entryOf(row.entry), version: row.version }
+  if (row === undefined || row.entry === null || row.version === null) return undefined
+  const path = row.record === null ? null : decodeCommitted(row.record)
+  return { entry: entryOf(row.entry), version: row.version, path }
 }

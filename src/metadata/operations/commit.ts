@@ -1,16 +1,31 @@
 import type { Kysely } from 'kysely'
 import { PeerbinError } from '../../errors.ts'
 import { MANIFEST_INDEX } from '../../metadata-store.ts'
-import type { CommitEntry, CommitUpload, CommittedFile, NewLink, VersionRef } from '../../metadata-store.ts'
+import type {
+  CommitEntry,
+  CommitUpload,
+  CommittedFile,
+  NewLink,
+  SpaceKey,
+  VersionRef
+} from '../../metadata-store.ts'
 import type { FileRecord } from '../../types.ts'
 import { BLOCKS_PER_PAGE_MAX } from '../../protocol/limits.ts'
-import { decodeOpened, encodeMetadata, encodePassword, entryOf, hashBytes, uuidBytes } from '../columns.ts'
+import {
+  decodeOpened,
+  encodeCommitted,
+  encodeMetadata,
+  encodePassword,
+  entryOf,
+  hashBytes,
+  uuidBytes
+} from '../columns.ts'
 import type { Schema } from '../schema.ts'
-import { releaseStaged } from './blocks.ts'
+import { releaseStaged, stagedOf } from './blocks.ts'
 import { readNumber } from './counters.ts'
 import { getFile } from './files.ts'
 import { lacksCopies } from './lacking.ts'
-import { changeSpace } from './space.ts'
+import { changeSpace, takeSpace } from './space.ts'
 import { NOTHING_TO_RESUME, endedAt, whyNotOpen } from './uploads.ts'
 import { addVersion } from './versions.ts'
 
@@ -30,7 +45,10 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
     .set({
       state: 'committed',
       ended_at: endedAt(await readNumber(db, 'time')),
-      record: null,
+      record:
+        commit.fromBlocks === undefined || commit.entry === undefined
+          ? null
+          : encodeCommitted(commit.entry.path),
       ...NOTHING_TO_RESUME,
       file,
       token
@@ -76,12 +94,23 @@ export async function commitUpload(db: Kysely<Schema>, commit: CommitUpload): Pr
     .onConflict((oc) => oc.column('id').doNothing())
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new PeerbinError('upload-conflict')
-  await changeSpace(db, closed.space, commit.sizeBytes - closed.reserved)
+  if (commit.fromBlocks === undefined) await changeSpace(db, closed.space, commit.sizeBytes - closed.reserved)
+  else await takeBlocksPlace(db, closed, commit.sizeBytes - closed.reserved, commit.fromBlocks)
   if (commit.link !== undefined) await insertLink(db, commit.link, commit)
-  if (commit.fromBlocks === true)
-    await releaseStaged(db, closed.space, { holder: closed.holder, from: 0, limit: BLOCKS_PER_PAGE_MAX })
   const became = commit.entry && (await makeVersion(db, commit.entry, commit))
   return { ...(await fileThere(db, commit)), ...became }
+}
+
+/** Its staged blocks go: those of its first page at once, and the others, which count no more against it, in steps that follow. @throws `space-full` */
+async function takeBlocksPlace(
+  db: Kysely<Schema>,
+  { space, holder }: { space: SpaceKey; holder: number },
+  bytes: number,
+  { bytesMax }: NonNullable<CommitUpload['fromBlocks']>
+): Promise<void> {
+  await releaseStaged(db, space, { holder, from: 0, limit: BLOCKS_PER_PAGE_MAX })
+  const freed = await stagedOf(db, space, holder)
+  await takeSpace(db, { key: space, bytes, bytesMax }, freed)
 }
 
 /** The upload remembers it, for whoever asks again. */

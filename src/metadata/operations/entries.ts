@@ -16,7 +16,7 @@ import {
   userOf,
   uuidBytes
 } from '../columns.ts'
-import { placeOf, versionConflict } from '../entry-rules.ts'
+import { isAt, placeOf, versionConflict } from '../entry-rules.ts'
 import type { EntriesTable, FilesTable, Schema, VersionsTable } from '../schema.ts'
 import { LIVE } from './chunks.ts'
 import { changeData } from '../event-facts.ts'
@@ -231,11 +231,12 @@ export async function listVersions(
 
 export async function moveEntry(
   db: Kysely<Schema>,
-  { id, version, path, now, by }: Parameters<EntryRecords['moveEntry']>[0]
+  { id, version, basePath, path, now, by }: Parameters<EntryRecords['moveEntry']>[0]
 ): Promise<EntryRecord> {
   const { id: entry, owner, path: before, shown } = await takeEntry(db, id)
   if (version !== undefined && version !== shown) throw versionConflict(shown)
   if (path === before) return await readEntry(db, id)
+  if (!isAt(before, basePath)) throw versionConflict(shown)
   await releasePath(db, owner, before)
   await claimPath(db, owner, path, entry) // if it cannot be had, all of it is taken back
   const { folder, name } = placeOf(path)

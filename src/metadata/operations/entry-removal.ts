@@ -5,6 +5,7 @@ import type { Kysely, Selectable } from 'kysely'
 import { PeerbinError, hasCode } from '../../errors.ts'
 import type { EntryRecords } from '../../metadata-store.ts'
 import { hashOf, userOf, uuidBytes } from '../columns.ts'
+import { placeOf } from '../entry-rules.ts'
 import type { Schema, VersionsTable } from '../schema.ts'
 import type { UserId } from '../../types.ts'
 import { LIVE } from './chunks.ts'
@@ -58,11 +59,11 @@ async function uncount(db: Kysely<Schema>, file: Uint8Array): Promise<void> {
 
 export async function deleteEntry(
   db: Kysely<Schema>,
-  { id, version, now, graceMs, by }: Parameters<EntryRecords['deleteEntry']>[0]
+  { id, version, basePath, now, graceMs, by }: Parameters<EntryRecords['deleteEntry']>[0]
 ): ReturnType<EntryRecords['deleteEntry']> {
   const entry = uuidBytes(id)
-  const deleted = await endEntry(db, entry, { now, graceMs, version, by })
-  if (!deleted && version !== undefined) {
+  const deleted = await endEntry(db, entry, { now, graceMs, version, basePath, by })
+  if (!deleted && (version !== undefined || basePath !== undefined)) {
     const why = await whyNotChanged(db, entry)
     if (hasCode(why, 'version-conflict')) throw why
   }
@@ -81,15 +82,17 @@ interface Ending {
   graceMs: number
   isExpired?: boolean
   version?: number | undefined
+  basePath?: string | undefined
   by?: UserId | undefined
 }
 
-/** False when it has ended already; with `isExpired` also when its time has not come, or no longer, and with `version` when another one counts. */
+/** False when it has ended already; with `isExpired` also when its time has not come, or no longer, with `version` when another one counts, and with `basePath` when it is somewhere else. */
 export async function endEntry(
   db: Kysely<Schema>,
   entry: Uint8Array,
-  { now, graceMs, isExpired = false, version, by }: Ending
+  { now, graceMs, isExpired = false, version, basePath, by }: Ending
 ): Promise<boolean> {
+  const place = basePath === undefined ? undefined : placeOf(basePath)
   const deleted = await db
     .updateTable('entries')
     .set({ state: 'deleted', ended_at: now })
@@ -97,6 +100,9 @@ export async function endEntry(
     .where('state', '=', LIVE)
     .$if(isExpired, (query) => query.where('expires_at', '<=', now))
     .$if(version !== undefined, (query) => query.where('shown', '=', version ?? 0))
+    .$if(place !== undefined, (query) =>
+      query.where('folder', '=', place?.folder ?? '').where('name', '=', place?.name ?? '')
+    )
     .returning(['owner', 'path'])
     .executeTakeFirst()
   if (deleted === undefined) return false

@@ -79,8 +79,6 @@ export async function locateEntry(
   return row && { owner: userOf(row.owner), path: row.path }
 }
 
-export const lastHistory = (db: Kysely<Schema>): Promise<number> => readNumber(db, 'history')
-
 export async function listHistory(db: Kysely<Schema>, query: HistoryQuery): Promise<HistoryPage> {
   const { sources, rest, rowsMax } = walkOf(query)
   const bounds = await boundsOf(db, query)
@@ -103,7 +101,7 @@ export async function purgeHistory(db: Kysely<Schema>, before: number, limit: nu
 }
 
 export async function trimHistory(db: Kysely<Schema>, keep: number, limit: number): Promise<number> {
-  const end = (await lastHistory(db)) - keep
+  const end = (await readNumber(db, 'history')) - keep
   const old = await db
     .selectFrom('history')
     .select('seq')

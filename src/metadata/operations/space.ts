@@ -6,17 +6,18 @@ import { PeerbinError } from '../../errors.ts'
 import type { SpaceKey, UploadSpace } from '../../metadata-store.ts'
 import type { Schema } from '../schema.ts'
 
-/** One conditional update, so that any number of uploads at once stay within the limit. @throws `space-full` */
+/** One conditional update, so that any number of uploads at once stay within the limit. @param freed bytes of the space that are about to be let go @throws `space-full` */
 export async function takeSpace(
   db: Kysely<Schema>,
-  { key, bytes, bytesMax, fromBlocks = false }: UploadSpace
+  { key, bytes, bytesMax, fromBlocks = false }: UploadSpace,
+  freed = 0
 ): Promise<void> {
-  // a file made of blocks takes their place: they must not be in its way
-  const counted = fromBlocks ? sql<number>`bytes - staged` : sql<number>`bytes`
+  // which blocks it takes the place of is known when it has them all: until then it is looked at, and takes nothing
+  const counted = fromBlocks ? sql<number>`bytes - staged` : sql<number>`bytes - ${freed}`
   if (key !== 'anonymous') await makeSpace(db, key)
   const taken = await db
     .updateTable('spaces')
-    .set((eb) => ({ bytes: eb('bytes', '+', bytes) }))
+    .set((eb) => ({ bytes: eb('bytes', '+', fromBlocks ? 0 : bytes) }))
     .where('key', '=', key)
     .$if(bytesMax !== undefined, (query) => query.where(counted, '<=', (bytesMax ?? 0) - bytes))
     .executeTakeFirst()

@@ -45,7 +45,7 @@ export async function openUpload(db: Kysely<Schema>, upload: OpenUpload): Promis
         expires_at: expiresAt,
         record: encodeOpened(upload),
         space: space.key,
-        reserved: space.bytes,
+        reserved: space.fromBlocks === true ? 0 : space.bytes,
         plan: upload.plan ?? null,
         writer: upload.plan === undefined ? null : NOBODY
       })

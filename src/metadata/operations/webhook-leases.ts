@@ -5,6 +5,7 @@ import type { StoredEvent } from '../../events.ts'
 import { WEBHOOK_OWNER_PAUSE_MS } from '../../metadata-webhooks.ts'
 import type { LeasedWebhook, WebhookRecords } from '../../metadata-webhooks.ts'
 import { WEBHOOK_DEAD_MAX } from '../../protocol/limits.ts'
+import type { UserId } from '../../types.ts'
 import { uuidBytes } from '../columns.ts'
 import * as rules from '../webhook-rules.ts'
 import type { Schema } from '../schema.ts'
@@ -63,6 +64,10 @@ async function leaseOne(
     await writeWebhook(db, read, { ...webhook, dueAt: request.now + WEBHOOK_OWNER_PAUSE_MS })
     return undefined
   }
+  if ((await leasedOf(db, webhook.owner, request.now)) >= request.perOwnerMax) {
+    await writeWebhook(db, read, rules.waitingWebhook(webhook, request.now))
+    return undefined
+  }
   const { stream, place: after } = webhook
   const page = await listEvents(db, { stream, after, limit: rules.EVENTS_SCANNED })
   const look = rules.leasedWebhook(webhook, page, await replaysOf(db, read, request.eventsMax), request)
@@ -73,6 +78,35 @@ async function leaseOne(
   const written = await writeWebhook(db, read, found)
   const { isReplay, events } = look
   return events.length === 0 ? undefined : { webhook: written.webhook, isReplay, events }
+}
+
+async function leasedOf(db: Kysely<Schema>, owner: UserId, now: number): Promise<number> {
+  const { count } = await db
+    .selectFrom('webhooks')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('owner', '=', uuidBytes(owner))
+    .where('courier', 'is not', null)
+    .where('leased_until', '>', now)
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
+/** There is room for one more of its user. */
+async function wakeWaiting(db: Kysely<Schema>, owner: UserId, now: number): Promise<void> {
+  const rows = await db
+    .selectFrom('webhooks')
+    .selectAll()
+    .where('owner', '=', uuidBytes(owner))
+    .where('courier', 'is', null)
+    .where('attempts', '=', 0)
+    .where('due_at', '>', now)
+    .execute()
+  const waiting = rows
+    .map((row) => ({ webhook: webhookOf(row), revision: row.revision }))
+    .filter(({ webhook }) => rules.isWaiting(webhook, now))
+  const [first] = waiting.toSorted((a, b) => rules.byTurn(a.webhook, b.webhook))
+  if (first === undefined) return
+  await writeWebhook(db, first, { ...first.webhook, dueAt: rules.wokenAt(now) })
 }
 
 /** Those that are kept still; the others are not to be sent any more. */
@@ -127,6 +161,7 @@ export async function settleDelivery(
   if (verdict.event !== 'again') await dropFrom(db, 'webhook_replays', place)
   if (verdict.event === 'told') await dropFrom(db, 'webhook_dead', place)
   if (verdict.event === 'dead') await bury(db, request)
+  if (written.webhook.courier === null) await wakeWaiting(db, written.webhook.owner, now)
   if (rules.wasDisabled(read.webhook, written.webhook))
     await writeEvent(db, rules.disabledEvent(written.webhook, now))
   return rules.isHeld(written.webhook, request)
@@ -167,5 +202,6 @@ export async function releaseWebhook(
   const read = await readWebhook(db, request.id)
   if (read === undefined || !rules.isHeld(read.webhook, request)) return false
   await writeWebhook(db, read, rules.releasedWebhook(read.webhook, request.now))
+  await wakeWaiting(db, read.webhook.owner, request.now)
   return true
 }

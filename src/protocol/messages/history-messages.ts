@@ -61,14 +61,5 @@ export const historyMessages = {
     }),
     response: page,
     ...noBodies
-  },
-  /**
-   * Everybody's `upload.status` after a number, the oldest first, for an edge that tells its listeners those that are theirs. Without `after` only `last`: the number that
-   * there is now, from which whoever comes now goes on. It is smaller than `after` when the metadata were restored.
-   */
-  followHistory: {
-    request: z.object({ after: s.count.optional(), limit: pageLimit }),
-    response: page.extend({ last: s.count }),
-    ...noBodies
   }
 } as const

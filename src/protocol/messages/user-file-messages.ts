@@ -157,9 +157,15 @@ export const userFileMessages = {
     }),
     ...noBodies
   },
-  /** `version` here and below: refused unless that is the one that counts. @throws `path-taken`, `path-conflict`, `version-conflict` */
+  /** `version` here and below: refused unless that is the one that counts. `basePath`: unless it is there, in whatever case, or at `path` already. @throws `path-taken`, `path-conflict`, `version-conflict` */
   moveEntry: {
-    request: z.object({ actor, id, version: versionNumber.optional(), path: s.entryPath }),
+    request: z.object({
+      actor,
+      id,
+      version: versionNumber.optional(),
+      basePath: s.entryPath.optional(),
+      path: s.entryPath
+    }),
     response: z.object({ entry }),
     ...noBodies
   },
@@ -213,9 +219,14 @@ export const userFileMessages = {
     response: z.object({ pruned: s.count }),
     ...noBodies
   },
-  /** With its versions and share links. False: it was deleted a moment ago, and this may be a repeat. */
+  /** With its versions and share links. False: it was deleted a moment ago, and this may be a repeat. @throws `version-conflict` */
   deleteEntry: {
-    request: z.object({ actor, id, version: versionNumber.optional() }),
+    request: z.object({
+      actor,
+      id,
+      version: versionNumber.optional(),
+      basePath: s.entryPath.optional()
+    }),
     response: z.object({ deleted: z.boolean() }),
     ...noBodies
   },

@@ -110,6 +110,16 @@ t.test('blocks', async (t) => {
     t.match(await commit(asked, ann.token, 1), { status: 201, json: { file_id: id, version: 1 } }, 'again')
     const other = { ...asked, sha256: sha256(x) }
     t.equal(codeOf(await commit(other)), '409 upload-conflict', 'its id for something else')
+    const elsewhere = { ...asked, path: 'made/elsewhere.bin' }
+    t.equal(codeOf(await commit(elsewhere)), '409 upload-conflict', 'or for somewhere else')
+    const moved = await api(url, `PATCH /api/files/${id}`, { token: ann.token, body: { path: 'moved.bin' } })
+    t.equal(codeOf(moved), '200')
+    t.match(
+      await commit(asked),
+      { status: 201, json: { file_id: id } },
+      'its own, whatever became of the file'
+    )
+    await api(url, `PATCH /api/files/${id}`, { token: ann.token, body: { path: asked.path } })
     const placed = await api(url, `GET /file/${id}`, { token: ann.token })
     t.match(placed.json['chunks'], [refOf(x), refOf(y), refOf(x), refOf(tail)])
     t.same(await missing([sha256(x), sha256(y), sha256(tail)]), [], 'what is in a file of one’s own')
@@ -266,6 +276,12 @@ t.test('blocks', async (t) => {
     const half = Array.from({ length: 3 }, (_each, i) => sampleBytes(size, 50 + i))
     for (const each of half) t.equal((await send(each, { token: cyd.token })).status, 201)
     t.equal(codeOf(await send(y, { token: cyd.token })), '507 quota-exceeded')
+    const [first, ...others] = half
+    if (first === undefined) throw new Error('no block')
+    const thrice = await commit(commitOf('thrice', [first, first, first]), cyd.token)
+    t.equal(codeOf(thrice), '507 quota-exceeded', 'of what waits only its own blocks give way')
+    t.same(await missing(others.map(sha256), cyd.token), [])
+    t.equal(await used(cyd.token), half.length * size)
     const made = await commit(commitOf('all', half), cyd.token)
     t.equal(codeOf(made), '201')
     t.equal(codeOf(await commit(commitOf('twice', half), cyd.token)), '507 quota-exceeded')

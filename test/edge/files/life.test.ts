@@ -194,6 +194,14 @@ t.test('the life of a file', async (t) => {
     t.equal(codeOf(await ask(`PATCH /api/files/${id}`, same)), '200')
     t.equal(codeOf(await ask(`DELETE /api/files/delete/${id}?version=999`)), '409 version-conflict')
     t.equal(codeOf(await ask(`DELETE /api/files/delete/${id}?version=x`)), '404 version-unknown')
+    const from = { path: 'elsewhere', base_path: 'other.txt' }
+    t.equal(codeOf(await ask(`PATCH /api/files/${id}`, from)), '409 version-conflict')
+    t.equal(codeOf(await ask(`PATCH /api/files/${id}`, { ...from, path: same.path })), '200', 'it is there')
+    t.equal(codeOf(await ask(`PATCH /api/files/${id}`, { ...from, base_path: '../a' })), '422 invalid-field')
+    const pathless = { metadata: {}, base_path: same.path }
+    t.equal(codeOf(await ask(`PATCH /api/files/${id}`, pathless)), '422 invalid-field')
+    t.equal(codeOf(await ask(`DELETE /api/files/delete/${id}?path=other.txt`)), '409 version-conflict')
+    t.equal(codeOf(await ask(`DELETE /api/files/delete/${id}?path=..`)), '422 invalid-field')
   })
 
   await t.test('where it is', async (t) => {

@@ -330,3 +330,16 @@ t.test('sockets that do not keep the rules', async (t) => {
     await once(raw, 'close')
   })
 })
+
+t.test('what cannot be understood counts as a request, too', async (t) => {
+  const edges = await startEdges(t, { edges: 1, config: { edge: { ratePerMinute: 40 } } })
+  const ann = await register(edges.url(), 'ann')
+  const client = await SocketClient.connect(edges.url(), ann.token, { events: false })
+  for (const message of [{ type: 'no such thing' }, { type: 'connect', token: ann.token }])
+    for (let i = 0; i < QUESTIONS / 2; i++) client.send(message)
+  await until('all are answered', () => client.messages.length > QUESTIONS)
+  const codes = Map.groupBy(client.messages, ({ code }) => code)
+  t.ok((codes.get('invalid-field')?.length ?? 0) > 0)
+  t.ok((codes.get('rate-limited')?.length ?? 0) > QUESTIONS / 2, 'most of them')
+  client.cut()
+})

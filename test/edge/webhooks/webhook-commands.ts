@@ -9,6 +9,7 @@ export async function testCommands(t: Test, url: string, token: string): Promise
   const hook = 'https://nowhere.example/x'
   const secret = await done(['webhooks', 'add', hook, '--type', 'webhook.disabled', '-d', 'a test'])
   t.match(secret, /^whsec_[A-Za-z0-9+/]{43}=\n$/)
+  t.match(await json(['webhooks', 'list']), [{ url: hook }])
   t.match(await json(['webhooks']), [{ url: hook, types: ['webhook.disabled'], state: 'enabled' }])
   const [{ webhook_id: id } = {}] = await json(['webhooks', 'ls'])
   t.equal(await done(['webhooks', 'disable', hook]), `${String(id)}: disabled\n`)

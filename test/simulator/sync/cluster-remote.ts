@@ -8,6 +8,7 @@ import type {
   RemoteChanges,
   RemoteCommit,
   RemoteFile,
+  RemotePlace,
   RemoteVersion,
   SyncRemote
 } from '../../../src/sync/remote.ts'
@@ -111,17 +112,23 @@ export class ClusterRemote implements SyncRemote {
     })
   }
 
-  async move({ id, version }: RemoteVersion, path: string, signal: AbortSignal): Promise<RemoteFile> {
+  async move(
+    { id, version, path: basePath }: RemotePlace,
+    path: string,
+    signal: AbortSignal
+  ): Promise<RemoteFile> {
     const { actor } = this.#asking
     const { entry } = await this.#call(signal, (edge) =>
-      edge.peer.controller.call('moveEntry', { actor, id, version, path })
+      edge.peer.controller.call('moveEntry', { actor, id, version, basePath, path })
     )
     return mustBeFile(entry)
   }
 
-  async remove({ id, version }: RemoteVersion, signal: AbortSignal): Promise<void> {
+  async remove({ id, version, path: basePath }: RemotePlace, signal: AbortSignal): Promise<void> {
     const { actor } = this.#asking
-    await this.#call(signal, (edge) => edge.peer.controller.call('deleteEntry', { actor, id, version }))
+    await this.#call(signal, (edge) =>
+      edge.peer.controller.call('deleteEntry', { actor, id, version, basePath })
+    )
   }
 
   get #asking(): Asking {

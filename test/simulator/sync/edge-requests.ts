@@ -98,18 +98,18 @@ export async function commitBlocks(
   file: RemoteCommit,
   signal: AbortSignal
 ): Promise<RemoteFile> {
-  const { commitId, path, blocks, sha256, sizeBytes, base, metadata } = file
+  const { commitId, path, blocks, sha256, sizeBytes, base, mediaType, metadata } = file
   const outcome = await edge.parts.blocks.commit({
     commitId,
     entry: { user: user.id, path, metadata, base: base?.version ?? 0, ...(base && { baseEntry: base.id }) },
-    mediaType: 'application/octet-stream',
+    mediaType,
     blocks: blocks.map(({ digest, sizeBytes: size }) => ({ chunk: blockIdOf(digest), sizeBytes: size })),
     sha256,
     signal
   })
   if (outcome.kind === 'missing') throw new PeerbinError('blocks-missing')
   const { entry: id, version } = outcome.stored
-  return { id, path, version, sizeBytes, sha256, changedAt: edge.process.clock.now(), metadata }
+  return { id, path, version, sizeBytes, sha256, changedAt: edge.process.clock.now(), mediaType, metadata }
 }
 
 export async function blocksOf(
@@ -124,7 +124,7 @@ export async function blocksOf(
 
 /** Undefined for one of which nothing was ever stored. */
 export function remoteFileOf({ id, path, changedAt, current }: EntryRecord): RemoteFile | undefined {
-  const { number: version, sizeBytes, sha256, metadata } = current
+  const { number: version, sizeBytes, sha256, mediaType, metadata } = current
   if (sha256 === null) return undefined
-  return { id, path, version, sizeBytes, sha256, changedAt, metadata }
+  return { id, path, version, sizeBytes, sha256, changedAt, mediaType, metadata }
 }

@@ -1,6 +1,14 @@
 /** The disk of a machine with a synced folder: the files in it, and what the sync remembers. It outlives the process that syncs. */
 
-import type { BaseFile, LocalDigest, PendingArrival, PendingCommit } from '../../../src/sync/state.ts'
+import type {
+  BaseFile,
+  LocalDigest,
+  PendingArrival,
+  PendingCommit,
+  PendingMove,
+  PendingRemoval,
+  PendingRename
+} from '../../../src/sync/state.ts'
 import type { BlockRef } from '../../../src/sync/remote.ts'
 import type { EntryId } from '../../../src/types.ts'
 
@@ -26,6 +34,9 @@ export class LaptopDisk {
   readonly digests = new Map<string, KeptDigest>()
   readonly commits = new Map<string, PendingCommit>()
   readonly arrivals = new Map<string, PendingArrival>()
+  readonly moves = new Map<EntryId, PendingMove>()
+  readonly removals = new Map<EntryId, PendingRemoval>()
+  readonly renames = new Map<EntryId, PendingRename>()
   /** Of the cluster, as the sync knows it. */
   epoch: string | undefined
   /** Nothing more can be written. */

@@ -15,12 +15,15 @@ export class MemoryState implements SyncState {
   }
 
   async load(): Promise<SavedState> {
-    const { base, digests, commits, arrivals, epoch } = this.#disk
+    const { base, digests, commits, arrivals, moves, removals, renames, epoch } = this.#disk
     return await this.#process.io('state.load', () => ({
       base: [...base.values()].map((file) => ({ ...file })),
       digests: [...digests.values()].map(({ file }) => ({ ...file })),
       commits: [...commits.values()].map((commit) => ({ ...commit })),
       arrivals: [...arrivals.values()].map((file) => ({ ...file })),
+      moves: [...moves.values()],
+      removals: [...removals.values()],
+      renames: [...renames.values()],
       epoch
     }))
   }
@@ -55,9 +58,10 @@ export class MemoryState implements SyncState {
   }
 
   #apply(change: StateChange): void {
-    const { base, digests, commits, arrivals } = this.#disk
+    const { base, digests, commits, arrivals, moves, removals, renames } = this.#disk
     if ('drop' in change) {
-      if (change.drop === 'base') base.delete(change.id)
+      if ('id' in change)
+        ({ base, move: moves, removal: removals, rename: renames })[change.drop].delete(change.id)
       else ({ digest: digests, commit: commits, arrival: arrivals })[change.drop].delete(change.path)
     } else if (change.put === 'base') {
       const { file } = change
@@ -66,6 +70,9 @@ export class MemoryState implements SyncState {
     } else if (change.put === 'digest')
       digests.set(change.file.path, { file: change.file, blocks: change.blocks })
     else if (change.put === 'arrival') arrivals.set(change.file.path, change.file)
+    else if (change.put === 'move') moves.set(change.move.id, change.move)
+    else if (change.put === 'removal') removals.set(change.removal.id, change.removal)
+    else if (change.put === 'rename') renames.set(change.rename.id, change.rename)
     else if (change.put === 'epoch') this.#disk.epoch = change.epoch
     else commits.set(change.commit.path, change.commit)
   }

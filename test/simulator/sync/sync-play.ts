@@ -1,5 +1,6 @@
 /** Laptops with synced folders of one user, whose owners work in them, go offline and crash; in the end all folders are equal, and nothing is lost. */
 
+import type { CommittedFile } from '../../../src/metadata-records.ts'
 import type { Chance } from '../chance.ts'
 import { Asking, makeUsers } from '../files/asking.ts'
 import { Commits } from '../files/commits.ts'
@@ -31,8 +32,12 @@ export class SyncPlay implements Play {
     return this.#users
   }
 
-  observe = (operation: string, args: readonly unknown[], answer: unknown): void =>
+  observe = (operation: string, args: readonly unknown[], answer: unknown): void => {
     this.#commits.observe(operation, args, answer)
+    if (operation !== 'commitUpload') return
+    const { entry, sha256 } = answer as CommittedFile
+    if (entry !== undefined) this.#stories.became(sha256, entry)
+  }
 
   async begin(): Promise<void> {
     const { plan, world, workload, chance } = this.#deps
@@ -127,6 +132,7 @@ export class SyncPlay implements Play {
       const { written, by, isEnded } = story
       if (!isEnded && !there.has(sha256))
         throw new ViolationError('writings', `content ${written.index}, that was written on ${by}, is lost`)
+      if (isGone(story)) this.#counts('gone')
       if (isGone(story) && there.has(sha256))
         throw new ViolationError('writings', `content ${written.index}, that was deleted, is back`)
     }

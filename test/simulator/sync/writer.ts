@@ -4,6 +4,7 @@ import { chunkIdOf, sha256 } from '../../../src/protocol/ids.ts'
 import type { Chance } from '../chance.ts'
 import type { SimUser, UsersLedger, Written } from '../files/users-ledger.ts'
 import type { World } from '../world.ts'
+import type { EntryId } from '../../../src/types.ts'
 import type { Laptop } from './laptop.ts'
 
 export const WRITER_ACTS = {
@@ -23,7 +24,11 @@ interface Line {
   readonly touchedBy: Set<string>
   /** There is another one with what was in it. */
   isCopied: boolean
+  /** The server has both as versions of one file: what was done to either was done to it. */
+  partOf: Line | undefined
 }
+
+const wholeOf = (line: Line): Line => (line.partOf === undefined ? line : wholeOf(line.partOf))
 
 /** What is known of one content. */
 export interface Story {
@@ -37,16 +42,37 @@ export interface Story {
 }
 
 /** Whether it was deleted, and nobody else did anything with the file, so that it must not come back. */
-export const isGone = ({ line, deletedBy }: Story): boolean =>
-  deletedBy.size > 0 &&
-  !line.isCopied &&
-  [...line.touchedBy].every((name) => deletedBy.has(name) && deletedBy.size === 1)
+export const isGone = ({ line, deletedBy }: Story): boolean => {
+  const { touchedBy, isCopied } = wholeOf(line)
+  return (
+    deletedBy.size > 0 &&
+    !isCopied &&
+    [...touchedBy].every((name) => deletedBy.has(name) && deletedBy.size === 1)
+  )
+}
 
 export class Stories {
   readonly all = new Map<string, Story>()
+  readonly #entries = new Map<EntryId, Line>()
 
   of(bytes: Uint8Array): Story | undefined {
     return this.all.get(hexOf(bytes))
+  }
+
+  /**
+   * A content became a version of a file. What somebody creates where a file was that went somewhere else is a new file to them, and the next version of that file to everybody
+   * whose machine has it still: they may move it, and a move counts for more than a deletion.
+   */
+  became(sha256: string, entry: EntryId): void {
+    const story = this.all.get(sha256)
+    if (story === undefined) return
+    const line = wholeOf(story.line)
+    const known = wholeOf(this.#entries.get(entry) ?? line)
+    this.#entries.set(entry, known)
+    if (known === line) return
+    for (const name of line.touchedBy) known.touchedBy.add(name)
+    known.isCopied ||= line.isCopied
+    line.partOf = known
   }
 }
 
@@ -129,7 +155,7 @@ export class Writer {
       const bytes = this.#laptop.disk.files.get(from)?.bytes
       if (to === undefined || bytes === undefined) return undefined
       const story = this.#touch(from)
-      if (story !== undefined) story.line.isCopied = true
+      if (story !== undefined) wholeOf(story.line).isCopied = true
       this.#laptop.disk.put(to, bytes, this.#world.wallMs)
       return `copies ${from} to ${to}`
     },
@@ -147,7 +173,7 @@ export class Writer {
 
   #touch(path: string): Story | undefined {
     const story = this.#story(path)
-    story?.line.touchedBy.add(this.#laptop.name)
+    if (story !== undefined) wholeOf(story.line).touchedBy.add(this.#laptop.name)
     return story
   }
 
@@ -156,7 +182,7 @@ export class Writer {
     return file && this.#stories.of(file.bytes)
   }
 
-  #put(path: string, line: Line = { touchedBy: new Set(), isCopied: false }): string {
+  #put(path: string, line: Line = { touchedBy: new Set(), isCopied: false, partOf: undefined }): string {
     const content = this.#chance.bytes(this.#chance.whole(30, this.#chance.pick([100, 800, 3000])))
     const written: Written = {
       index: this.#users.writings.length,

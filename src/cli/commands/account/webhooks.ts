@@ -26,7 +26,10 @@ export function addWebhooksCommand(program: Command, context: CliContext): void 
     .description('Tell other servers what happens to files of the account.')
     .addHelpText('after', TEXT)
   addAccountOptions(
-    webhooks.command('ls', { isDefault: true }).description('List the webhooks of the account.'),
+    webhooks
+      .command('ls', { isDefault: true })
+      .alias('list')
+      .description('List the webhooks of the account.'),
     'one JSON object a line'
   ).action(async (options: AccountOptions) => await (await work()).listWebhooks(options, context))
   const add = webhooks

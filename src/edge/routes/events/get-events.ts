@@ -63,6 +63,9 @@ const pageSchema = z.object({
 const invalid = (field: string, message: string): PeerbinError =>
   new PeerbinError('invalid-field', `${field}: ${message}`, { details: { field } })
 
+/** Characters of a type that is none, as far as it is told. */
+const TYPE_SHOWN_MAX = 40
+
 const isType = (text: string): text is EventType => EVENT_TYPES.some((type) => type === text)
 
 /** @throws `invalid-field` */
@@ -71,7 +74,11 @@ function listenTo({ headers }: FastifyRequest, { after, types, owner, wait }: Qu
   const from = last === undefined || last === '' ? after : last
   const named = types?.split(',').map((each) => each.trim())
   const unknown = named?.find((each) => !isType(each))
-  if (unknown !== undefined) throw invalid('types', 'there is no such type')
+  if (unknown !== undefined)
+    throw invalid(
+      'types',
+      `there is no type ${JSON.stringify(unknown.slice(0, TYPE_SHOWN_MAX))}; docs/events.md has them`
+    )
   if (owner !== undefined && owner !== '*' && !isUuid(owner.toLowerCase()))
     throw invalid('owner', 'not a user_id')
   return {

@@ -74,6 +74,10 @@ export const findFile: Route = (app, context) => {
 
 const changes = z.strictObject({
   base_version: z.int().min(1).optional().describe('the version that must count for anything to change'),
+  base_path: z
+    .string()
+    .optional()
+    .describe('with `path`: moved only while the file is here, or is where it is to be already'),
   path: z.string().optional().describe('where it is to be: folders and name'),
   metadata: s.metadata.optional().describe('in place of what there is; at most 16 KiB'),
   expires_in: z
@@ -89,13 +93,15 @@ async function change(
   { controller, config }: EdgeContext,
   actor: Actor,
   id: EntryId,
-  { base_version: version, path, metadata, expires_in: expiresIn }: z.output<typeof changes>,
+  { base_version: version, base_path: from, path, metadata, expires_in: expiresIn }: z.output<typeof changes>,
   noted: HistoryEntry | undefined
 ): Promise<EntryRecord> {
   const asked = { actor: asking(actor), id }
   const target = path === undefined ? undefined : parsePath(path, 'path')
   if (target === undefined && metadata === undefined && expiresIn === undefined)
     throw invalid('path', 'path, metadata or expires_in is needed')
+  if (from !== undefined && target === undefined) throw invalid('base_path', 'it says from where path moves')
+  const basePath = from === undefined ? undefined : parsePath(from, 'base_path')
   const { entry, now } = await controller.call('getEntry', asked)
   noted?.set({ owner: entry.owner, path: entry.path, ...(target !== undefined && { detail: target }) })
   // what could not be stored under that name is not called so afterwards; its type was looked at when it came
@@ -105,7 +111,13 @@ async function change(
   const based = { ...asked, ...(version !== undefined && { version }) }
   // the one that others can be in the way of comes first: when it is refused, nothing has changed
   const moved =
-    target === undefined ? undefined : await controller.call('moveEntry', { ...based, path: target })
+    target === undefined
+      ? undefined
+      : await controller.call('moveEntry', {
+          ...based,
+          ...(basePath !== undefined && { basePath }),
+          path: target
+        })
   if (moved !== undefined && metadata === undefined && expiresIn === undefined) return moved.entry
   const expiresAt = typeof expiresIn === 'number' ? now + parseLifeMs(expiresIn, 'expires_in') : expiresIn
   const changed = await controller.call('changeEntry', {
@@ -158,9 +170,13 @@ export const deleteFile: Route = (app, context) => {
         tags,
         params: entryParams,
         querystring: z.object({
-          version: z.string().optional().describe('deleted only while this version counts')
+          version: z.string().optional().describe('deleted only while this version counts'),
+          path: z.string().optional().describe('deleted only while it is here, in whatever case')
         }),
-        response: { 200: json('Deleted', messageSchema), ...refusals('409 version-conflict') }
+        response: {
+          200: json('Deleted', messageSchema),
+          ...refusals('409 version-conflict; 422 invalid-field')
+        }
       },
       config: {
         permission: { who: 'user', scope: 'files:write', of: 'entry' },
@@ -169,11 +185,12 @@ export const deleteFile: Route = (app, context) => {
     },
     async (request, reply) => {
       const id = entryIdOf(request.params)
-      const { version } = request.query
+      const { version, path } = request.query
       await context.controller.call('deleteEntry', {
         actor: asking(actorOf(request)),
         id,
-        ...(version !== undefined && { version: versionOf(version) })
+        ...(version !== undefined && { version: versionOf(version) }),
+        ...(path !== undefined && { basePath: parsePath(path, 'path') })
       })
       context.logger.info('a file of a user was deleted', { entry: id })
       return reply.send({ message: 'The file was deleted.' })
