@@ -10,6 +10,7 @@ import { splitChangesets } from '../../src/metadata/sqlite/changesets.ts'
 import { SqliteMetadataStore } from '../../src/metadata/sqlite-metadata-store.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
 import {
+  START,
   addFile,
   chunk,
   claim,
@@ -20,6 +21,18 @@ import {
   revoke,
   settleAll
 } from '../conformance/metadata-fixture.ts'
+import {
+  POOL,
+  addMember,
+  addPool,
+  batchFiles,
+  batchId,
+  bringBatch,
+  commitBatch,
+  declareFiles,
+  openBatch,
+  sendBatch
+} from '../conformance/pool-fixture.ts'
 import { auditFile } from './audit.ts'
 import { dumpFile } from './dump.ts'
 import { step } from './model-operations.ts'
@@ -105,6 +118,27 @@ t.test('a base with the changes that followed is the same store, whatever was do
     { numRuns: RUNS, interruptAfterTimeLimit: 20_000, markInterruptAsFailure: false }
   )
   t.ok(run > 0, `${run} runs`)
+})
+
+t.test('pools are in it, also where what is unique went from one row to another', async (t) => {
+  const folder = testFolder(t)
+  const file = join(folder, 'metadata.db')
+  const store = await openStore(t, file)
+  await addPool(store)
+  await addMember(store, 'ann')
+  await bringBatch(store, 'one', batchFiles('a', 'b'), { openMax: 1 })
+  const base = await collect(store.snapshots.base())
+  await commitBatch(store, 'one')
+  await openBatch(store, 'two', batchFiles('c'), { openMax: 1 })
+  await declareFiles(store, 'two', batchFiles('c'))
+  await store.abandonBatch({ pool: POOL, batch: batchId('two'), now: START })
+  await sendBatch(store, 'three', batchFiles('b', 'c'), { openMax: 1 })
+  const restored = join(folder, 'restored.db')
+  await applySnapshot(restored, streamOf(base), streamOf(await changesOf(store)))
+  await store.close()
+  t.strictSame(dumpFile(restored), dumpFile(file))
+  const again = await openStore(t, restored)
+  t.match(await sendBatch(again, 'four', batchFiles('a', 'b', 'c', 'd')), { duplicates: 3 })
 })
 
 t.test('a restored store goes on', async (t) => {
