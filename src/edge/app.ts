@@ -33,6 +33,7 @@ import { signIn } from './routes/accounts/sign-in.ts'
 import { signUp } from './routes/accounts/sign-up.ts'
 import { users } from './routes/accounts/users.ts'
 import { events } from './routes/events/get-events.ts'
+import { poolEvents } from './routes/events/get-pool-events.ts'
 import { history } from './routes/history/get-history.ts'
 import { deleteLink } from './routes/delete-link.ts'
 import { blockRoutes } from './routes/blocks/routes.ts'
@@ -90,6 +91,7 @@ const ROUTES: readonly Route[] = [
   ...blockRoutes,
   history,
   events,
+  poolEvents,
   ...webhookRoutes,
   ...deliveryRoutes,
   getOpenapi,

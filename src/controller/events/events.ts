@@ -97,6 +97,7 @@ async function checkSight(
   if (scopes !== undefined && !scopes.includes('history:read')) throw new PeerbinError('permission-denied')
   const isOwn = stream !== undefined && user !== null && streamOwner(stream) === user
   if (role !== 'admin' && !isOwn) throw new PeerbinError('permission-denied')
+  return undefined
 }
 
 /** Keys, ids and numbers of an event, and what an encoding puts around them. */

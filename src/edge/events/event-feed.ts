@@ -9,15 +9,18 @@ import { PeerbinError, asPeerbinError } from '../../errors.ts'
 import { cursorText, parseCursor, userStream } from '../../events.ts'
 import type { EventCursor, StoredEvent } from '../../events.ts'
 import type { Clock, Logger } from '../../interfaces.ts'
+import { poolStream, streamPool } from '../../pools.ts'
 import { EVENTS_MAX } from '../../protocol/limits.ts'
 import type { ControlMessages, ResponseOf } from '../../protocol/messages.ts'
-import { abortScope, sleep, throwIfAborted } from '../../runtime/deadline.ts'
+import { abortScope, abortable, sleep, throwIfAborted } from '../../runtime/deadline.ts'
 import type { UserId } from '../../types.ts'
 import type { Actor } from '../accounts/actor.ts'
 import { asking } from '../accounts/actor.ts'
 import { EventWindow, placeIn } from './event-window.ts'
 import type { Found, Place, Whose } from './event-window.ts'
-import type { EventBatch, Events, ListenTo, Listener } from './listening.ts'
+import type { EventBatch, Events, ListenTo, Listener, ToldEvent } from './listening.ts'
+import { PoolSight } from './pool-sight.ts'
+import type { Seen } from './pool-sight.ts'
 import { Sleepers } from './sleepers.ts'
 
 const ASK_TIMEOUT_MS = 5000
@@ -36,6 +39,11 @@ export interface EventFeedDeps {
 type Listened = ResponseOf<ControlMessages, 'listEvents'>
 type Asker = Pick<Actor, 'user' | 'role' | 'kind' | 'scopes'>
 
+interface Begun extends Found {
+  /** Of a pool: what of it may be told. */
+  readonly sight: PoolSight | undefined
+}
+
 interface Following {
   readonly actor: Asker
   readonly whose: Whose
@@ -49,6 +57,8 @@ export class EventFeed implements Events {
   readonly #perUser = new Map<UserId, number>()
   readonly #window = new EventWindow()
   readonly #sleepers: Sleepers
+  /** Pages of pools that are asked for just now, by stream and place. */
+  readonly #shared = new Map<string, Promise<Listened>>()
   #listeners = 0
   #running: Promise<void> | undefined
 
@@ -87,19 +97,24 @@ export class EventFeed implements Events {
 
   async *events(
     actor: Asker,
-    { after, types, owner, forMs = Infinity, limit = EVENTS_MAX }: ListenTo,
+    { after, types, owner, pool, forMs = Infinity, limit = EVENTS_MAX }: ListenTo,
     signal: AbortSignal
   ): AsyncGenerator<EventBatch, void, undefined> {
     const { clock, config } = this.#deps
     const { heartbeatMs } = config.events
-    const following = { actor, whose: whoseOf(actor, owner), limit, signal }
+    const whose = pool === undefined ? whoseOf(actor, owner) : poolStream(pool)
+    const following = { actor, whose, limit, signal }
     const wanted = types && new Set(types)
-    let found = await this.#begin(following, after)
+    const { sight, ...begun } = await this.#begin(following, after)
+    let found: Found = begun
     let told = ''
     let quietSince = -Infinity
     const endsAt = clock.monotonic() + forMs
     for (;;) {
-      const batch = batchOf(following.whose, found, (event) => wanted?.has(event.type) !== false)
+      const { isLast, ...batch } = batchOf(whose, found, (event) => {
+        const seen = sight?.see(event) ?? 'told'
+        return seen === 'told' && wanted?.has(event.type) === false ? 'kept' : seen
+      })
       const now = clock.monotonic()
       const isOver = found.events.length === 0 && now >= endsAt
       const isDue = batch.events.length > 0 || now >= quietSince + heartbeatMs
@@ -109,20 +124,24 @@ export class EventFeed implements Events {
         yield batch
         quietSince = clock.monotonic()
       }
-      if (isOver) return
+      if (isOver || isLast) return
       const waitMs = found.more ? 0 : Math.min(endsAt, quietSince + heartbeatMs) - clock.monotonic()
       found = await this.#next(following, found.place, waitMs)
     }
   }
 
-  /** @throws `cursor-expired`, `invalid-field`, `no-controller` */
-  async #begin({ whose, ...following }: Following, after: string | undefined): Promise<Found> {
+  /** @throws `cursor-expired`, `invalid-field`, `no-controller`; `pool-unknown` for whoever is no member */
+  async #begin({ whose, ...following }: Following, after: string | undefined): Promise<Begun> {
     const cursor = after === undefined || after === 'start' ? undefined : cursorFrom(after, whose)
     const at = after === 'start' ? 0 : cursor?.place
     // what is beyond the end is not asked for, and only found out to be that
     const answer = await this.#list({ whose, ...following }, at)
     if (cursor !== undefined) checkCursor(cursor, answer)
-    return foundIn(whose, answer, after === 'start' ? answer.from : (at ?? answer.last))
+    const found = foundIn(whose, answer, after === 'start' ? answer.from : (at ?? answer.last))
+    const { poolRole: role, last } = answer
+    if (role === undefined) return { ...found, sight: undefined }
+    const { user, role: accountRole } = following.actor
+    return { ...found, sight: new PoolSight({ user, isAdmin: accountRole === 'admin' }, { role, last }) }
   }
 
   /** What comes after a place, or nothing after a wait. */
@@ -142,7 +161,7 @@ export class EventFeed implements Events {
   async #missed(following: Following, place: Place): Promise<Found> {
     const { whose, signal } = following
     try {
-      const answer = await this.#list(following, place.at)
+      const answer = await this.#listShared(following, place.at)
       checkCursor({ epoch: place.epoch, place: place.at, isGlobal: whose === null }, answer)
       return foundIn(whose, answer, place.at)
     } catch (error) {
@@ -164,6 +183,27 @@ export class EventFeed implements Events {
       },
       { timeoutMs, signal }
     )
+  }
+
+  /**
+   * A page of a pool for all who miss it at the same moment: their rights were looked at when they began, and what became of them since stands in the stream. The one that asks may go, or
+   * be no member any more: then each asks for itself.
+   */
+  async #listShared(following: Following, after: number): Promise<Listened> {
+    const { whose, limit, signal } = following
+    if (whose === null || streamPool(whose) === undefined) return await this.#list(following, after)
+    const key = `${whose} ${after} ${limit}`
+    const known = this.#shared.get(key)
+    if (known !== undefined) {
+      const page = await abortable(
+        known.catch(() => undefined),
+        signal
+      )
+      return page ?? (await this.#list(following, after))
+    }
+    const asking = this.#list(following, after).finally(() => this.#shared.delete(key))
+    this.#shared.set(key, asking)
+    return await asking
   }
 
   /** Asks for as long as anybody listens. Never rejects. */
@@ -234,10 +274,27 @@ function foundIn(whose: Whose, { events, epoch, seq: all, more }: Listened, afte
 function batchOf(
   whose: Whose,
   { events, place: { epoch, at }, more }: Found,
-  isWanted: (event: StoredEvent) => boolean
-): EventBatch {
+  see: (event: StoredEvent) => Seen
+): EventBatch & { isLast: boolean } {
   const isGlobal = whose === null
-  const cursor = (place: number): string => cursorText({ epoch, place, isGlobal })
-  const told = events.filter(isWanted).map((each) => ({ ...each, cursor: cursor(placeIn(whose, each)) }))
-  return { events: told, cursor: cursor(at), more }
+  const told: ToldEvent[] = []
+  for (const event of events) {
+    const seen = see(event)
+    if (seen === 'kept') continue
+    const each = toldOf(event, epoch, isGlobal)
+    told.push(each)
+    if (seen === 'end') return { events: told, cursor: each.cursor, more: false, isLast: true }
+  }
+  return { events: told, cursor: cursorText({ epoch, place: at, isGlobal }), more, isLast: false }
+}
+
+/** What was made of events of the window, so that thousands of listeners share it. */
+const toldEvents = { own: new WeakMap<StoredEvent, ToldEvent>(), all: new WeakMap<StoredEvent, ToldEvent>() }
+
+function toldOf(event: StoredEvent, epoch: string, isGlobal: boolean): ToldEvent {
+  const known = isGlobal ? toldEvents.all : toldEvents.own
+  const place = isGlobal ? event.seq : event.number
+  const told = known.get(event) ?? { ...event, cursor: cursorText({ epoch, place, isGlobal }) }
+  known.set(event, told)
+  return told
 }

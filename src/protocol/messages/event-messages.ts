@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { EVENT_TYPES } from '../../events.ts'
+import { POOL_ROLES } from '../../pools.ts'
 import { EVENTS_MAX, EVENTS_WAIT_MS_MAX } from '../limits.ts'
 import * as s from '../schema.ts'
 import { actor } from './account-messages.ts'
@@ -52,7 +53,7 @@ export const eventMessages = {
       limit,
       waitMs: waitMs.optional()
     }),
-    response: page.extend({ seq: s.count }),
+    response: page.extend({ seq: s.count, poolRole: z.enum(POOL_ROLES).nullable().optional() }),
     ...noBodies
   }
 } as const
