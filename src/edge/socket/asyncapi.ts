@@ -19,6 +19,8 @@ const RECEIVED = named({
   'complete-upload': messages.completeUpload,
   'abort-transfer': messages.abortTransfer,
   'get-history': messages.getHistory,
+  subscribe: messages.subscribe,
+  unsubscribe: messages.unsubscribe,
   alive: messages.alive
 })
 const SENT = named({
@@ -29,6 +31,8 @@ const SENT = named({
   aborted: messages.aborted,
   history: messages.history,
   'alive-answer': messages.aliveAnswer,
+  subscribed: messages.subscribed,
+  unsubscribed: messages.unsubscribed,
   event: messages.event,
   cursor: messages.cursorMoved,
   error: messages.error
@@ -41,6 +45,8 @@ const ANSWERS: Readonly<Record<string, string>> = {
   'complete-upload': 'completed',
   'abort-transfer': 'aborted',
   'get-history': 'history',
+  subscribe: 'subscribed',
+  unsubscribe: 'unsubscribed',
   alive: 'alive-answer'
 }
 
@@ -121,7 +127,7 @@ export function asyncapiDocument(version: string, origin: string): object {
       'send-events': {
         action: 'send',
         channel: ref(CHANNEL),
-        messages: [ofChannel('event'), ofChannel('cursor')]
+        messages: [ofChannel('event'), ofChannel('cursor'), ofChannel('unsubscribed')]
       }
     },
     components: {

@@ -15,6 +15,7 @@ import type { ClientMessage, ConnectMessage } from './messages.ts'
 import { Outbox } from './outbox.ts'
 import { pushEvents } from './pushed-event.ts'
 import { answerHistory } from './get-history.ts'
+import { Subscriptions } from './subscriptions.ts'
 import { SocketTransfers } from './socket-transfers.ts'
 import { decodeChunk } from './write-chunk.ts'
 
@@ -58,6 +59,7 @@ export class SocketConnection {
   #state: 'silent' | 'connecting' | 'open' | 'closing' = 'silent'
   #session: Session | undefined
   #transfers: SocketTransfers | undefined
+  #subscriptions: Subscriptions | undefined
   #requests = 0
   #isTaking = false
   readonly #backlog: Received[] = []
@@ -202,8 +204,10 @@ export class SocketConnection {
       const { signal } = this.#session.guard
       signal.addEventListener('abort', () => this.fail(abortReason(signal)), { once: true })
       if (signal.aborted) throw abortReason(signal)
-      const events = await pushEvents(context, actor, message, this.#outbox, this.#scope.signal)
+      const pushing = { context, actor, outbox: this.#outbox, signal: this.#scope.signal }
+      const events = await pushEvents(pushing, message)
       if (this.#isClosing) return
+      this.#subscriptions = new Subscriptions(pushing)
       this.#transfers = new SocketTransfers({
         context,
         request,
@@ -262,7 +266,9 @@ export class SocketConnection {
     const { context } = this.#deps
     const actor = this.#session?.actor
     const transfers = this.#transfers
-    if (actor === undefined || transfers === undefined) throw new PeerbinError('credentials-missing')
+    const subscriptions = this.#subscriptions
+    if (actor === undefined || transfers === undefined || subscriptions === undefined)
+      throw new PeerbinError('credentials-missing')
     switch (message.type) {
       case 'start-transfer':
         return await transfers.start(message)
@@ -272,6 +278,10 @@ export class SocketConnection {
         return await transfers.abandon(message)
       case 'get-history':
         return this.#outbox.send(await answerHistory(context, actor, message, this.#scope.signal))
+      case 'subscribe':
+        return await subscriptions.add(message)
+      case 'unsubscribe':
+        return subscriptions.remove(message)
       case 'alive': {
         const now = new Date(context.clock.now()).toISOString()
         return this.#outbox.send({ type: 'alive', ...(message.id !== undefined && { re: message.id }), now })

@@ -14,6 +14,8 @@ export const CHUNK_BYTES_MAX = 256 * 1024
 export const TEXT_BYTES_MAX = 128 * 1024
 /** Transfers on one socket at once. */
 export const CHANNELS_MAX = 16
+/** Pools whose events one socket gets. */
+export const SUBSCRIPTIONS_MAX = 16
 
 const id = z.string().min(1).max(64).describe('the answer repeats it as `re`')
 const re = z.string().describe('`id` of the message that this answers')
@@ -87,6 +89,22 @@ export const getHistory = z
   })
   .describe("A page of one's own history, the newest first.")
 
+const pool = z.string().max(64).describe('UUID of a pool')
+
+export const subscribe = z
+  .strictObject({
+    type: z.literal('subscribe'),
+    id,
+    pool,
+    after: cursor.optional().describe('events after this cursor, or `start`; default: from now on'),
+    types: z.array(z.string().max(64)).min(1).max(64).optional().describe('of these types; default: all')
+  })
+  .describe('Events of a pool from now on, beside one’s own.')
+
+export const unsubscribe = z
+  .strictObject({ type: z.literal('unsubscribe'), id, pool })
+  .describe('No more events of a pool.')
+
 export const alive = z
   .strictObject({ type: z.literal('alive'), id: id.optional() })
   .describe('Asks whether the server is there.')
@@ -97,10 +115,14 @@ export const clientMessage = z.discriminatedUnion('type', [
   completeUpload,
   abortTransfer,
   getHistory,
+  subscribe,
+  unsubscribe,
   alive
 ])
 export type ClientMessage = z.output<typeof clientMessage>
 export type ConnectMessage = z.output<typeof connect>
+export type SubscribeMessage = z.output<typeof subscribe>
+export type UnsubscribeMessage = z.output<typeof unsubscribe>
 export type StartTransfer = z.output<typeof startTransfer>
 
 export const connected = z
@@ -159,16 +181,38 @@ export const aliveAnswer = z
   .strictObject({ type: z.literal('alive'), re: re.optional(), now: z.string().describe('ISO 8601') })
   .describe('It is.')
 
+export const subscribed = z
+  .strictObject({
+    type: z.literal('subscribed'),
+    re,
+    pool,
+    cursor: z.string().describe('where its events begin')
+  })
+  .describe('Events of the pool follow.')
+
+export const unsubscribed = z
+  .strictObject({
+    type: z.literal('unsubscribed'),
+    re: re.optional().describe('not there: nobody asked for it, and `code` says why'),
+    pool,
+    code: z.string().optional().describe('see docs/errors.md'),
+    error: z.string().optional().describe('a sentence for a person'),
+    oldest: z.string().optional().describe('of `cursor-expired`: the first cursor that is kept'),
+    newest: z.string().optional()
+  })
+  .describe('No more events of the pool follow.')
+
 export const event = z
   .strictObject({
     type: z.literal('event'),
+    pool: pool.optional().describe('whose it is; not there: one’s own'),
     cursor: z.string().describe('`after` of whoever comes back and has this one'),
     event: cloudEventSchema
   })
   .describe('Something happened: a CloudEvent, as GET /api/events has them. A repeat has the same id.')
 
 export const cursorMoved = z
-  .strictObject({ type: z.literal('cursor'), cursor: z.string() })
+  .strictObject({ type: z.literal('cursor'), pool: pool.optional(), cursor: z.string() })
   .describe('Up to here nothing else happened of the types that were asked for.')
 
 export const error = z
@@ -194,6 +238,8 @@ export const serverMessage = z.discriminatedUnion('type', [
   aborted,
   history,
   aliveAnswer,
+  subscribed,
+  unsubscribed,
   event,
   cursorMoved,
   error

@@ -36,10 +36,15 @@ export class Outbox {
   }
 
   send(message: ServerMessage): void {
+    this.sendEncoded(JSON.stringify(message))
+  }
+
+  /** A message that is JSON already; its bytes may be shared with other sockets. */
+  sendEncoded(message: string | Uint8Array): void {
     const { socket } = this.#deps
     if (socket.readyState !== socket.OPEN) return
     if (this.#pending++ === 0) this.#watch.wait()
-    socket.send(JSON.stringify(message), () => this.#taken())
+    socket.send(message, { binary: false }, () => this.#taken())
   }
 
   /** Waits until something may be pushed. @throws the signal's reason */

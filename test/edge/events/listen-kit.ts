@@ -15,6 +15,8 @@ export interface Listening {
 
 export interface ListenOptions {
   readonly lastId?: string | undefined
+  /** Default: one's own events. */
+  readonly path?: string
   /** `types=…`, `wait=…`, … */
   readonly query?: Record<string, string>
 }
@@ -24,11 +26,11 @@ export async function listen(
   t: Test,
   url: string,
   { token }: { token: string },
-  { lastId, query = {} }: ListenOptions = {}
+  { lastId, path = '/api/events', query = {} }: ListenOptions = {}
 ): Promise<Listening> {
   const leaving = new AbortController()
   t.teardown(() => leaving.abort())
-  const answer = await fetch(`${url}/api/events?${new URLSearchParams(query).toString()}`, {
+  const answer = await fetch(`${url}${path}?${new URLSearchParams(query).toString()}`, {
     headers: { authorization: `Bearer ${token}`, ...(lastId !== undefined && { 'last-event-id': lastId }) },
     signal: leaving.signal
   })
