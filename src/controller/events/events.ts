@@ -9,6 +9,7 @@ import type { MetadataStore } from '../../metadata-store.ts'
 import { EVENTS_BYTES_MAX } from '../../protocol/limits.ts'
 import type { EventMessages, RequestOf } from '../../protocol/messages.ts'
 import { streamPool } from '../../pools.ts'
+import type { PoolRole } from '../../pools.ts'
 import { admitted } from '../pools/rights.ts'
 import type { Leadership } from '../leadership.ts'
 import type { ControllerPart } from '../part.ts'
@@ -70,8 +71,11 @@ export function createEvents(deps: EventsDeps): Events {
         return page
       },
       async listEvents({ actor, stream, after, limit, waitMs = 0 }, signal) {
-        await checkSight(store, actor, stream)
-        return await wait({ stream, after, limit }, after === undefined ? 0 : waitMs, signal)
+        await sightOf(store, actor, stream)
+        const found = await wait({ stream, after, limit }, after === undefined ? 0 : waitMs, signal)
+        // after the page: what a member becomes behind its end, the stream itself says
+        const poolRole = await sightOf(store, actor, stream)
+        return { ...found, ...(poolRole !== undefined && { poolRole }) }
       }
     }
   }
@@ -82,17 +86,17 @@ type Asked = Pick<RequestOf<EventMessages, 'listEvents'>, 'stream' | 'after' | '
 /** Behind every event: a page after it only says where the end is. */
 const NOWHERE = Number.MAX_SAFE_INTEGER
 
-/** Events of a pool are for whoever is in it; which of them, by role, the edge that tells them knows. @throws `permission-denied`, `pool-unknown` */
-async function checkSight(
+/**
+ * Events of a pool are for whoever is in it; which of them, by role, the edge that tells them knows. Answers the role, null for an administrator who has none; undefined: of no pool's stream.
+ * @throws `permission-denied`, `pool-unknown`
+ */
+async function sightOf(
   store: MetadataStore,
   actor: RequestOf<EventMessages, 'listEvents'>['actor'],
   stream: StoredEvent['stream'] | undefined
-): Promise<void> {
+): Promise<PoolRole | null | undefined> {
   const pool = stream === undefined ? undefined : streamPool(stream)
-  if (pool !== undefined) {
-    await admitted(store, actor, pool)
-    return
-  }
+  if (pool !== undefined) return (await admitted(store, actor, pool)).member?.role ?? null
   const { user, role, scopes } = actor
   if (scopes !== undefined && !scopes.includes('history:read')) throw new PeerbinError('permission-denied')
   const isOwn = stream !== undefined && user !== null && streamOwner(stream) === user

@@ -43,7 +43,7 @@ export const eventMessages = {
   },
   /**
    * Events of one stream after a `number`, or without a stream everybody's after a `seq`; without `after` none. Others' and everybody's are for administrators, a pool's for its
-   * members too. `seq`: of all events up to here, those of the stream are among the ones up to `last`. Waits as followEvents. @throws `permission-denied`, `pool-unknown`
+   * members too. `poolRole`: what the actor is in the pool, once all of the page was written; null: nothing, but an administrator. `seq`: of all events up to here, those of the stream are among the ones up to `last`. Waits as followEvents. @throws `permission-denied`, `pool-unknown`
    */
   listEvents: {
     request: z.object({
