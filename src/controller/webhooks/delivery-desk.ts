@@ -7,6 +7,7 @@ import { WEBHOOK_EVENTS_MAX } from '../../protocol/limits.ts'
 import { sleep } from '../../runtime/deadline.ts'
 import { epochOf } from './deps.ts'
 import type { Request, Response, WebhookDeps } from './deps.ts'
+import { mayBeTold } from './pool-hooks.ts'
 import { verdictOf } from './verdict.ts'
 
 /** How late an event may be told that was written while nobody had anything to do: an indexed look each time, of each edge that waits. */
@@ -69,6 +70,10 @@ export class DeliveryDesk {
   async #leaseOf({ webhook, isReplay, events }: LeasedWebhook, courier: Lease['courier']): Promise<Lease[]> {
     const { secrets, time, store, logger } = this.#deps
     const { id, url, lease } = webhook
+    if (!(await mayBeTold(store, webhook))) {
+      await store.changeWebhook({ id, state: 'disabled', now: time.now() })
+      return []
+    }
     try {
       return [
         {

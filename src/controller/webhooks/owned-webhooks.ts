@@ -8,8 +8,11 @@ import { WEBHOOK_TEST } from '../../webhooks.ts'
 import type { WebhookId, WebhookRecord } from '../../webhooks.ts'
 import { mustHave, mustReach } from '../accounts/actors.ts'
 import type { Actor } from '../accounts/actors.ts'
+import { poolStream, streamPool } from '../../pools.ts'
+import { mustHavePools } from '../pools/rights.ts'
 import { epochOf } from './deps.ts'
 import type { Request, Response, WebhookDeps } from './deps.ts'
+import { mustHearPool } from './pool-hooks.ts'
 
 export class OwnedWebhooks {
   readonly #deps: WebhookDeps
@@ -18,14 +21,23 @@ export class OwnedWebhooks {
     this.#deps = deps
   }
 
-  async create({ actor, secret, ...given }: Request<'createWebhook'>): Promise<Response<'createWebhook'>> {
+  async create({
+    actor,
+    secret,
+    pool,
+    ...given
+  }: Request<'createWebhook'>): Promise<Response<'createWebhook'>> {
     if (actor.user === null) throw new PeerbinError('permission-denied', 'A webhook needs a user.')
     mustHear(actor)
     const { store, time, config, secrets } = this.#deps
+    if (pool !== undefined) {
+      mustHavePools(actor)
+      await mustHearPool(store, pool, actor.user)
+    }
     const webhook = await store.createWebhook({
       ...given,
       owner: actor.user,
-      stream: userStream(actor.user),
+      stream: pool === undefined ? userStream(actor.user) : poolStream(pool),
       secret: secrets.seal(given.id, secret),
       createdAt: time.now(),
       perUserMax: config.webhooks.perUserMax
@@ -53,7 +65,8 @@ export class OwnedWebhooks {
   }: Request<'changeWebhook'>): Promise<Response<'changeWebhook'>> {
     const { store, time, config, secrets } = this.#deps
     const webhook = await this.#owned(actor, id)
-    if (given.url !== undefined || given.types !== undefined || given.state === 'enabled') mustHear(actor)
+    const isDirected = given.url !== undefined || given.types !== undefined || given.state === 'enabled'
+    if (isDirected) await this.#mustHear(actor, webhook)
     const now = time.now()
     // told again it is the present one already
     const isNew = secret !== undefined && secrets.open(id, webhook.secret) !== secret
@@ -81,8 +94,7 @@ export class OwnedWebhooks {
 
   async replay({ actor, id, what }: Request<'replayWebhook'>): Promise<Response<'replayWebhook'>> {
     const { store, time } = this.#deps
-    await this.#owned(actor, id)
-    mustHear(actor)
+    await this.#mustHear(actor, await this.#owned(actor, id))
     const now = time.now()
     if ('events' in what) await store.replayEvents({ id, events: what.events, now })
     else {
@@ -105,6 +117,15 @@ export class OwnedWebhooks {
     const test = { event, number: null, type: WEBHOOK_TEST, nextAt: null, missed: 0 } as const
     await store.noteAttempt(id, { ...test, ...told, at: time.now() })
     return {}
+  }
+
+  /** And so must its owner, of a pool. @throws `permission-denied`, `pool-unknown` */
+  async #mustHear(actor: Actor, { stream, owner }: StoredWebhook): Promise<void> {
+    mustHear(actor)
+    const pool = streamPool(stream)
+    if (pool === undefined) return
+    mustHavePools(actor)
+    await mustHearPool(this.#deps.store, pool, owner)
   }
 
   /** @throws `webhook-unknown`, `permission-denied` */

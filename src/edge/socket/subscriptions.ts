@@ -4,7 +4,7 @@ import { PeerbinError, asPeerbinError } from '../../errors.ts'
 import type { PoolId } from '../../pools.ts'
 import { abortScope } from '../../runtime/deadline.ts'
 import type { AbortScope } from '../../runtime/deadline.ts'
-import { isUuid } from '../history/query.ts'
+import { poolIdOf } from '../events/pool-id.ts'
 import { errorAnswer } from './errors.ts'
 import { SUBSCRIPTIONS_MAX } from './messages.ts'
 import type { SubscribeMessage, UnsubscribeMessage } from './messages.ts'
@@ -22,7 +22,7 @@ export class Subscriptions {
 
   /** Answers it, and pushes what happens in the pool from then on. @throws why there is nothing to push */
   async add({ id, pool: text, ...from }: SubscribeMessage): Promise<void> {
-    const pool = poolOf(text)
+    const pool = poolIdOf(text)
     if (this.#pools.has(pool)) throw new PeerbinError('bad-request', 'This socket has this pool already.')
     if (this.#pools.size >= SUBSCRIPTIONS_MAX)
       throw new PeerbinError('too-many-transfers', `A socket has at most ${SUBSCRIPTIONS_MAX} pools.`)
@@ -40,7 +40,7 @@ export class Subscriptions {
   }
 
   remove({ id, pool: text }: UnsubscribeMessage): void {
-    const pool = poolOf(text)
+    const pool = poolIdOf(text)
     const scope = this.#pools.get(pool)
     if (scope !== undefined) this.#drop(pool, scope)
     this.#deps.outbox.send({ type: 'unsubscribed', re: id, pool })
@@ -66,11 +66,4 @@ export class Subscriptions {
     scope.abort(new PeerbinError('aborted'))
     scope[Symbol.dispose]()
   }
-}
-
-/** @throws `pool-unknown` for what is no id at all */
-function poolOf(text: string): PoolId {
-  const pool = text.toLowerCase()
-  if (!isUuid(pool)) throw new PeerbinError('pool-unknown')
-  return pool as PoolId
 }

@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { EVENT_TYPES, cursorText } from '../../events.ts'
+import { streamPool } from '../../pools.ts'
 import type { ResponseOf, WebhookMessages } from '../../protocol/messages.ts'
 import { WEBHOOK_OUTCOMES, WEBHOOK_REASONS } from '../../webhooks.ts'
 import { isoTime } from '../accounts/answers.ts'
@@ -20,6 +21,7 @@ export const statusSchema = z.int().nullable().describe('HTTP status; null: ther
 
 export const webhookSchema = z.object({
   webhook_id: z.string(),
+  pool: z.string().nullable().describe('UUID of the pool whose events it is told; null: its user’s own'),
   url: z.string(),
   types: typesSchema.describe('types of events it is told of; empty: all'),
   description: z.string(),
@@ -35,6 +37,7 @@ export const webhookSchema = z.object({
 
 export const webhookAnswer = ({ webhook, epoch }: Known): z.output<typeof webhookSchema> => ({
   webhook_id: webhook.id,
+  pool: streamPool(webhook.stream) ?? null,
   url: webhook.url,
   types: webhook.types,
   description: webhook.description,

@@ -18,6 +18,7 @@ import {
 import * as s from '../schema.ts'
 import { actor } from './account-messages.ts'
 import { event } from './event-messages.ts'
+import { poolId } from './pool-shapes.ts'
 
 const noBodies = { requestBody: false, responseBody: false } as const
 
@@ -83,9 +84,12 @@ const delivery = z.object({
 const holder = { webhook: webhookId, courier: courierId, lease: s.count }
 
 export const webhookMessages = {
-  /** For the actor. Idempotent by `id`. @throws `webhooks-full`, `permission-denied` for a key that may not read events */
+  /**
+   * For the actor: of their own events, or of a pool's, whose owner or server they are. Idempotent by `id`. @throws `webhooks-full`, `permission-denied` for a key that may not read events,
+   * and for other members; `pool-unknown`
+   */
   createWebhook: {
-    request: z.object({ actor, id: webhookId, url, types, description, secret }),
+    request: z.object({ actor, id: webhookId, pool: poolId.optional(), url, types, description, secret }),
     response: known,
     ...noBodies
   },

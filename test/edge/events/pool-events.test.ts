@@ -3,42 +3,16 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import type { Test } from 'tap'
-import type { PoolId, PoolRole } from '../../../src/pools.ts'
-import type { UserId } from '../../../src/types.ts'
-import { SETTINGS } from '../../conformance/pool-fixture.ts'
 import { until } from '../../kit/until.ts'
 import { api, register } from '../accounts/accounts-kit.ts'
 import type { User } from '../accounts/accounts-kit.ts'
 import { startEdges } from '../edge-cluster.ts'
 import { codeOf } from '../files/files-kit.ts'
+import { adasPool } from '../pool-events-kit.ts'
 import { SocketClient } from '../socket/socket-kit.ts'
 import { listen } from './listen-kit.ts'
 
-/** A pool of Ada's, which changes when the test says so. */
-async function setUp(t: Test) {
-  const edges = await startEdges(t, { config: { edge: { port: 0 } } })
-  const url = edges.url()
-  const ada = await register(url, 'ada')
-  const { controller } = (edges.edges[0] ?? (await edges.addEdge())).participant
-  const actor = { user: ada.id as UserId, role: 'user' as const }
-  const pool = randomUUID() as PoolId
-  const settings = { ...SETTINGS, frequencyMs: 3_600_000, windowMs: 3_600_000, maxAgeMs: 7_200_000 }
-  const limits = { toleranceMs: 1000, leaseMs: 60_000, filesTtlMs: 60_000, resultTtlMs: 60_000 }
-  const made = { actor, id: pool, name: 'rounds', settings: { ...settings, ...limits } }
-  await controller.call('createPool', made)
-  const join = async (name: string, role: PoolRole): Promise<User> => {
-    const user = await register(url, name)
-    await controller.call('addMember', { actor, pool, name, role })
-    return user
-  }
-  const rename = async (name: string) => await controller.call('changePool', { actor, pool, name })
-  const remove = async ({ id }: User) =>
-    await controller.call('removeMember', { actor, pool, user: id as UserId })
-  const change = async ({ id }: User, role: PoolRole) =>
-    await controller.call('changeMember', { actor, pool, user: id as UserId, role })
-  const drop = async () => await controller.call('deletePool', { actor, pool })
-  return { url, edges, pool, path: `/api/pools/${pool}/events`, ada, join, rename, remove, change, drop }
-}
+const setUp = async (t: Test) => await adasPool(await startEdges(t, { config: { edge: { port: 0 } } }))
 
 const typesOf = (events: ReadonlyArray<{ readonly type: string }>): string[] => events.map(({ type }) => type)
 

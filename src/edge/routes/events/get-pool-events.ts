@@ -1,19 +1,10 @@
 /** `GET /api/pools/{pool}/events`: what happens in a pool, for its members. */
 
 import { z } from 'zod'
-import { PeerbinError } from '../../../errors.ts'
-import type { PoolId } from '../../../pools.ts'
 import { refusals } from '../../accounts/answers.ts'
 import type { Route } from '../../context.ts'
 import { STREAM_TYPE, answerEvents, eventsPageSchema, eventsQuery } from '../../events/answer-events.ts'
-import { isUuid } from '../../history/query.ts'
-
-/** @throws `pool-unknown` for what is no id at all */
-function poolOf(text: string): PoolId {
-  const id = text.toLowerCase()
-  if (!isUuid(id)) throw new PeerbinError('pool-unknown')
-  return id as PoolId
-}
+import { poolIdOf } from '../../events/pool-id.ts'
 
 export const poolEvents: Route = (app, context) => {
   app.route({
@@ -42,7 +33,7 @@ export const poolEvents: Route = (app, context) => {
     },
     config: { permission: { who: 'user', scope: 'pools' } },
     handler: async (request, reply) => {
-      const pool = poolOf(request.params.pool)
+      const pool = poolIdOf(request.params.pool)
       return await answerEvents(context, request, reply, request.query, { pool })
     }
   })

@@ -12,6 +12,7 @@ import { cleanLabel } from '../../accounts/labels.ts'
 import type { Route } from '../../context.ts'
 import { jsonBodyOf, readJson } from '../../http/json-body.ts'
 import { typesSchema, webhookAnswer, webhookSchema } from '../../webhooks/answers.ts'
+import { poolIdOf } from '../../events/pool-id.ts'
 import { newWebhookSecret } from '../../webhooks/signature.ts'
 
 export const tags = ['webhooks']
@@ -24,7 +25,15 @@ export const secretSchema = z
 const url = z.string().min(1).describe('https://…; where events are posted to')
 const description = z.string().max(WEBHOOK_DESCRIPTION_LENGTH_MAX).describe('what it is for')
 const types = typesSchema.describe('types of events; none: all')
-const createBody = z.strictObject({ url, types: types.optional(), description: description.optional() })
+const createBody = z.strictObject({
+  url,
+  pool: z
+    .string()
+    .optional()
+    .describe('UUID of a pool whose owner or server one is: its events; default: one’s own'),
+  types: types.optional(),
+  description: description.optional()
+})
 const changeBody = z.strictObject({
   url: url.optional(),
   types: types.optional(),
@@ -45,7 +54,7 @@ const createWebhook: Route = (app, context) => {
         tags,
         response: {
           201: webhookSchema.extend({ message: z.string(), secret: secretSchema }),
-          ...refusals('401; 403; 409 webhooks-full; 422 invalid-field')
+          ...refusals('401; 403; 404 pool-unknown; 409 webhooks-full; 422 invalid-field')
         }
       },
       config: { permission, history: { action: 'webhook.created' }, ...jsonBodyOf(createBody) }
@@ -57,6 +66,7 @@ const createWebhook: Route = (app, context) => {
       const known = await context.controller.call('createWebhook', {
         actor: asking(actor),
         id: randomUuid(context.random) as WebhookId,
+        ...(body.pool !== undefined && { pool: poolIdOf(body.pool) }),
         url: context.webhooks.cleanTarget(body.url),
         types: [...new Set(body.types)],
         description: labelOf(body.description ?? ''),
