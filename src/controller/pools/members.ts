@@ -154,14 +154,14 @@ export class Members {
     key: SecretHash,
     { user: id, name, session, secretHash, suffix }: NonNullable<Request<'joinPool'>['program']>
   ): Promise<Membership> {
-    const { store, time, random, config } = this.#deps
+    const { store, time, config } = this.#deps
     const now = time.now()
     const { membersMax } = config.pools
     const joinAs = async (given: string): Promise<Membership> =>
       await store.joinPool({
         by: { key },
         joining: {
-          program: programUser({ id, name: given, createdAt: now }, random),
+          program: programUser({ id, name: given, createdAt: now }, this.#deps),
           key: { id: session, name: given, secretHash, expiresAt: null }
         },
         membersMax,

@@ -1,7 +1,9 @@
 /** Accounts that are made by a join key: nobody signs in as one, and it is for one pool only. */
 
+import type { Config } from '../../config.ts'
 import type { CreateUser, MetadataStore } from '../../metadata-store.ts'
 import type { Random } from '../../interfaces.ts'
+import type { PoolDeps } from './deps.ts'
 import { USER_NAME_LENGTH_MAX } from '../../protocol/limits.ts'
 import { userNameKey } from '../../protocol/user-names.ts'
 import type { PasswordRecord, SecretHash, UserId } from '../../types.ts'
@@ -28,7 +30,7 @@ export function suffixed(name: string, user: UserId): string {
 /** An account that stores nothing of its own. */
 export const programUser = (
   { id, name, createdAt }: { readonly id: UserId; readonly name: string; readonly createdAt: number },
-  random: Random
+  { random, config }: Pick<PoolDeps, 'random' | 'config'>
 ): CreateUser['user'] => ({
   id,
   name,
@@ -36,15 +38,15 @@ export const programUser = (
   role: 'user',
   quotaBytes: 0,
   createdAt,
-  password: unusablePassword(random)
+  password: unusablePassword(random, config.account)
 })
 
-/** A hash that was drawn, not computed: nobody knows a tag that has it. The cost is the least there is, since whatever is tried is wrong. */
-const unusablePassword = (random: Random): PasswordRecord => ({
+/** A hash that was drawn, not computed: nobody knows a tag that has it. It costs what others cost, so that a challenge does not tell it from those. */
+const unusablePassword = (random: Random, config: Config['account']): PasswordRecord => ({
   v: 1,
-  memoryKiB: 8,
-  passes: 1,
-  parallelism: 1,
+  memoryKiB: config.passwordMemoryKiB,
+  passes: config.passwordPasses,
+  parallelism: config.passwordLanes,
   salt: Buffer.from(random.bytes(16)).toString('hex'),
   hash: Buffer.from(random.bytes(32)).toString('hex') as SecretHash
 })
