@@ -37,14 +37,20 @@ const TIME_EXTRA = 0x5455
 const MAX_32 = 0xffff_ffff
 const MAX_16 = 0xffff
 
-interface Placed {
-  readonly entry: BundleEntry
+/** A file with its place in an archive. */
+export interface PlacedEntry {
+  readonly entry: Pick<BundleEntry, 'sizeBytes' | 'crc32' | 'modifiedAt'>
   readonly name: Uint8Array
   /** Of its local header in the archive. */
   readonly offset: number
+}
+
+interface Placed extends PlacedEntry {
   readonly headerBytes: number
   readonly payload: { readonly start: number; readonly end: number }
 }
+
+type Facts = Omit<PlacedEntry['entry'], 'crc32'>
 
 /** Writes little-endian fields one after the other. */
 class Fields {
@@ -101,13 +107,13 @@ function dosTime(modifiedAt: number | undefined): [time: number, date: number] {
 }
 
 /** Seconds since 1970 where they fit 31 bits. */
-function unixTime({ modifiedAt }: BundleEntry): number | undefined {
+function unixTime({ modifiedAt }: Facts): number | undefined {
   const seconds = Math.floor((modifiedAt ?? -1) / 1000)
   return seconds >= 0 && seconds <= 0x7fff_ffff ? seconds : undefined
 }
 
 /** The extended timestamp: the same in both headers, as only the time of the change is known. */
-function timeExtra(entry: BundleEntry): Uint8Array {
+function timeExtra(entry: Facts): Uint8Array {
   const seconds = unixTime(entry)
   if (seconds === undefined) return new Uint8Array(0)
   const onlyModified = Uint8Array.of(1)
@@ -121,14 +127,21 @@ function zip64Extra(values: readonly number[]): Uint8Array {
   return new Fields(4 + values.length * 8).u16(ZIP64_EXTRA, values.length * 8).u64(...values).bytes
 }
 
-const localExtras = (entry: BundleEntry): [Uint8Array, Uint8Array] => [
+const localExtras = (entry: Facts): [Uint8Array, Uint8Array] => [
   zip64Extra(needs64(entry.sizeBytes) ? [entry.sizeBytes, entry.sizeBytes] : []),
   timeExtra(entry)
 ]
 
 const clamp32 = (value: number): number => Math.min(value, MAX_32)
 
-function localHeader({ entry, name }: Placed): Uint8Array {
+/** Length of the local header of a file: it does not depend on its bytes. */
+export function localHeaderBytes(entry: Facts, name: Uint8Array): number {
+  const [wide, time] = localExtras(entry)
+  return LOCAL_HEADER_BYTES + name.byteLength + wide.byteLength + time.byteLength
+}
+
+/** What stands before the bytes of a file. */
+export function localHeader({ entry, name }: PlacedEntry): Uint8Array {
   const [wide, time] = localExtras(entry)
   const size = needs64(entry.sizeBytes) ? MAX_32 : entry.sizeBytes
   return new Fields(LOCAL_HEADER_BYTES + name.byteLength + wide.byteLength + time.byteLength)
@@ -141,7 +154,7 @@ function localHeader({ entry, name }: Placed): Uint8Array {
     .raw(time).bytes
 }
 
-function centralHeader({ entry, name, offset }: Placed): Uint8Array {
+function centralHeader({ entry, name, offset }: PlacedEntry): Uint8Array {
   const isWide = needs64(entry.sizeBytes)
   const isFar = offset >= MAX_32
   const wide = zip64Extra([...(isWide ? [entry.sizeBytes, entry.sizeBytes] : []), ...(isFar ? [offset] : [])])
@@ -172,8 +185,7 @@ export class ZipLayout {
     let offset = 0
     this.#placed = index.entries.map((entry, at) => {
       const name = encoder.encode(entry.path)
-      const [wide, time] = localExtras(entry)
-      const headerBytes = LOCAL_HEADER_BYTES + name.byteLength + wide.byteLength + time.byteLength
+      const headerBytes = localHeaderBytes(entry, name)
       const placed = { entry, name, offset, headerBytes, payload: ranges[at] ?? { start: 0, end: 0 } }
       offset += headerBytes + entry.sizeBytes
       return placed
@@ -231,7 +243,8 @@ const made = (bytes: Uint8Array, start: number, end: number): ZipSegment => ({
   bytes: bytes.subarray(start, end)
 })
 
-function directoryOf(placed: readonly Placed[], offset: number): Uint8Array {
+/** What stands behind the last file. @param offset where that is */
+export function directoryOf(placed: readonly PlacedEntry[], offset: number): Uint8Array {
   const headers = placed.map(centralHeader)
   const size = headers.reduce((sum, header) => sum + header.byteLength, 0)
   const count = placed.length

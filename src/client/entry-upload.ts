@@ -14,6 +14,8 @@ export interface EntryTerms {
   path: string
   /** When the file is deleted by itself, counted from now; null: never; undefined: as it was, where there is one already. */
   ttlMs?: number | null | undefined
+  /** The same as a time of the controller, in place of `ttlMs`. */
+  expiresAt?: number | undefined
   /** Refused with `path-taken` where there is one already. */
   onlyNew?: boolean | undefined
   /** Refused with `version-conflict` unless this version counts (0: there is nothing), and is of this entry, if one is named. */
@@ -52,10 +54,10 @@ export async function leadToEntry(
   terms: EntryTerms,
   { uploadedAt, attempts, signal }: { uploadedAt: number; attempts: number; signal: AbortSignal }
 ): Promise<EntryLead> {
-  const { user, path, ttlMs, onlyNew, base, baseEntry, metadata } = terms
+  const { user, path, ttlMs, expiresAt: givenEnd, onlyNew, base, baseEntry, metadata } = terms
   const asked = { actor: { user, role: 'user' as const }, owner: user, path }
   const { entry: known, next } = await controller.call('findEntry', asked, { signal })
-  const expiresAt = typeof ttlMs === 'number' ? uploadedAt + ttlMs : ttlMs
+  const expiresAt = givenEnd ?? (typeof ttlMs === 'number' ? uploadedAt + ttlMs : ttlMs)
   return {
     entry: {
       id,

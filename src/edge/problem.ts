@@ -26,6 +26,9 @@ export const problemSchema = z.object({
     .int()
     .optional()
     .describe('of version-conflict: the version of the file that counts; 0: there is none'),
+  index: z.int().optional().describe('of one file of a batch: its position'),
+  name: z.string().optional().describe('and its name'),
+  server_time: z.string().optional().describe('of `clock-skewed`: what time it is, ISO 8601'),
   retryAfterMs: z.int().optional(),
   oldest: z.string().optional().describe('of `cursor-expired`: the cursor from which everything is kept'),
   newest: z.string().optional().describe('and the one from which whoever begins anew goes on'),
@@ -83,6 +86,11 @@ export const problemOf = (error: PeerbinError): Problem => ({
   ...(typeof error.details['oldest'] === 'string' && { oldest: error.details['oldest'] }),
   ...(typeof error.details['newest'] === 'string' && { newest: error.details['newest'] }),
   ...(typeof error.details['path'] === 'string' && { path: error.details['path'] }),
+  ...(typeof error.details['index'] === 'number' && { index: error.details['index'] }),
+  ...(typeof error.details['name'] === 'string' && { name: error.details['name'] }),
+  ...(typeof error.details['serverTime'] === 'number' && {
+    server_time: new Date(error.details['serverTime']).toISOString()
+  }),
   ...(error.retryAfterMs !== undefined && { retryAfterMs: Math.ceil(error.retryAfterMs) })
 })
 

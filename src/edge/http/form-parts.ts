@@ -18,8 +18,10 @@ export interface FormPartsOptions {
   /** Fields that are kept; others are ignored, as browsers and scripts add their own (a submit button's name, a CSRF token). */
   readonly fields: ReadonlySet<string>
   readonly fieldBytesMax: number
-  /** In the field `file`. */
+  /** In fields that are taken. */
   readonly filesMax: number
+  /** Fields whose files are taken; default: `file`. Those of others are read past. */
+  readonly isTaken?: (field: string) => boolean
   readonly clock: Clock
   readonly stallMs: number
 }
@@ -69,8 +71,9 @@ export class FormParts {
       if (next.done === true) return undefined
       const part = next.value
       if (part.type === 'file') {
-        if (part.fieldname === 'file') {
-          delete part.fields['file'] // the parser would keep every part until the end of the form
+        const { isTaken = (field) => field === 'file' } = this.#options
+        if (isTaken(part.fieldname)) {
+          delete part.fields[part.fieldname] // the parser would keep every part until the end of the form
           return part
         }
         await this.#skip(part)

@@ -8,6 +8,8 @@ import { SECURITY_HEADERS } from '../security-headers.ts'
 import { sendBody } from './send-body.ts'
 
 export interface StreamedAnswer {
+  /** Default: 200. */
+  readonly status?: 200 | 206
   readonly headers: OutgoingHttpHeaders
   readonly body: AsyncIterable<Uint8Array>
   readonly signal: AbortSignal
@@ -15,14 +17,14 @@ export interface StreamedAnswer {
   readonly cutOff: string
 }
 
-/** Answers 200. What fails on the way cuts the connection, so that half of an answer is not taken for all. Never rejects. */
+/** What fails on the way cuts the connection, so that half of an answer is not taken for all. Never rejects. */
 export async function streamAnswer(
   { clock, config, logger }: EdgeContext,
   reply: FastifyReply,
-  { headers, body, signal, cutOff }: StreamedAnswer
+  { status = 200, headers, body, signal, cutOff }: StreamedAnswer
 ): Promise<FastifyReply> {
   reply.hijack()
-  reply.raw.writeHead(200, { ...SECURITY_HEADERS, ...headers })
+  reply.raw.writeHead(status, { ...SECURITY_HEADERS, ...headers })
   try {
     await sendBody({
       response: reply.raw,

@@ -40,6 +40,8 @@ export const validatorsOf = (
 
 export interface ContentRequest {
   readonly content: Content
+  /** What it is called where it is saved; default: as the file is. */
+  readonly name?: string
   /** A version was asked for by its number. */
   readonly isPinned: boolean
   readonly actor: Actor
@@ -52,7 +54,7 @@ export async function sendContent(
   context: EdgeContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  { content, isPinned, actor, pass }: ContentRequest
+  { content, name = nameOf(content.entry.path), isPinned, actor, pass }: ContentRequest
 ): Promise<FastifyReply> {
   const { file, entry, version } = content
   request.noted?.set({ owner: entry.owner, path: entry.path, version: version.number, bytes: 0 })
@@ -71,7 +73,7 @@ export async function sendContent(
   const headers = {
     ...DOWNLOAD_POLICY,
     ...cached,
-    'content-disposition': contentDisposition(nameOf(entry.path)),
+    'content-disposition': contentDisposition(name),
     'repr-digest': reprDigest(file.sha256)
   }
   // Fastify would count the length of a payload, and there is none
