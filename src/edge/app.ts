@@ -45,6 +45,7 @@ import { getAsset, getHome } from './routes/get-home.ts'
 import { getIndex } from './routes/get-index.ts'
 import { getLink } from './routes/get-link.ts'
 import { getOpenapi } from './routes/get-openapi.ts'
+import { poolRoutes } from './routes/pools/routes.ts'
 import { postLink } from './routes/post-link.ts'
 import { getAsyncapi, getSocket } from './routes/get-socket.ts'
 import { getSent } from './routes/get-sent.ts'
@@ -94,6 +95,7 @@ const ROUTES: readonly Route[] = [
   poolEvents,
   ...webhookRoutes,
   ...deliveryRoutes,
+  ...poolRoutes,
   getOpenapi,
   getAsyncapi
 ]

@@ -21,6 +21,7 @@ export const swaggerOptions = (version: string): FastifyDynamicSwaggerOptions =>
       { name: 'files', description: 'Files of users: docs/files.md' },
       { name: 'account', description: "One's own account: docs/accounts.md" },
       { name: 'webhooks', description: 'Addresses that are told of events: docs/webhooks.md' },
+      { name: 'pools', description: 'Batches of many producers, groups of them, and results: docs/pools.md' },
       { name: 'admin', description: "Everybody's accounts, for administrators" },
       { name: 'cluster', description: 'What the cluster is doing' },
       { name: 'pages', description: 'For people' }

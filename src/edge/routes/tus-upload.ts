@@ -16,6 +16,7 @@ import type { RequestStoreDeps } from '../tus/request-store.ts'
 import { CHECKSUM_ALGORITHMS, partChecksum } from '../tus/part-checksum.ts'
 import { TusCaller } from '../tus/caller.ts'
 import { describeEntry } from '../tus/entry-metadata.ts'
+import { describeBatchFile, wantsBatch } from '../tus/pool-metadata.ts'
 import { describeUpload, parsePairs } from '../tus/upload-metadata.ts'
 import type { GivenMetadata } from '../tus/upload-plan.ts'
 import { requestOrigin, uploadAnswer, uploadAnswerSchema } from '../upload-answer.ts'
@@ -78,7 +79,9 @@ async function described(
   const { password, plan, ...file } =
     actor === undefined
       ? describeUpload(given, lengthBytes, config.link)
-      : describeEntry(given, lengthBytes, actor.user, config.link)
+      : wantsBatch(given)
+        ? await describeBatchFile(context, actor, given, { lengthBytes, link: config.link })
+        : describeEntry(given, lengthBytes, actor.user, config.link)
   if (isForbidden(config.edge.forbiddenTypes, file)) throw new PeerbinError('type-forbidden')
   return { ...file, plan: { ...plan, ...(await protectedBy(context, reply, password)) } }
 }
@@ -100,7 +103,7 @@ async function create(
   })
   const given = parsePairs(headerOf(request.headers, 'upload-metadata'))
   const actor = await caller.ownerOf(given)
-  await caller.admit(actor?.user)
+  await caller.admit(actor?.user, wantsBatch(given) ? 'pools' : 'files:write')
   const creation = await described(context, request, reply, given, actor)
   const store = new RequestStore({ context, caller, declaredBytes: length, checksum, creation })
   const body = withBody ? softBody(caller.body()) : undefined
@@ -201,7 +204,8 @@ export const tusUpload: Route = (app, context) => {
       summary: 'Begin an upload that can go on later (tus 1.0)',
       description:
         'Headers: Tus-Resumable, Upload-Length, Upload-Metadata (filename, filetype, downloads, expires, password, md5, sha256, indexbytes, encryption, proofhash). Location says where it goes on. ' +
-        'With a token, or with `path` and a session, it becomes a file of the user (path, filetype, metadata, md5, sha256, expires, only_new, base_version, base_file_id), whom it is then reached by alone.',
+        'With a token, or with `path` and a session, it becomes a file of the user (path, filetype, metadata, md5, sha256, expires, only_new, base_version, base_file_id), whom it is then reached by alone. ' +
+        'With `pool`, `batch` and `index` it brings a file of a batch that was announced: docs/http.md.',
       tags,
       response: { 201: emptyAnswer('Begun. Headers: Location, Upload-Expires.'), ...problem },
       hide

@@ -5,7 +5,6 @@ import { PeerbinError, hasCode } from '../../errors.ts'
 import { readBody } from '../http/request-body.ts'
 import type { Ended } from '../../client/resume/resumable-writer.ts'
 import type { EntryId, EntryRecord, UploadId, UserId } from '../../types.ts'
-import { asking } from '../accounts/actor.ts'
 import type { Actor } from '../accounts/actor.ts'
 import { assertPermitted } from '../accounts/permissions.ts'
 import type { Guard } from '../accounts/session-watch.ts'
@@ -17,6 +16,7 @@ import type { Transfer } from '../transfer/transfers.ts'
 import { wantsEntry } from './entry-metadata.ts'
 import { noteEnd, noteFailure } from './note-end.ts'
 import type { NotedBy } from './note-end.ts'
+import { isSentBy, wantsBatch } from './pool-metadata.ts'
 import type { GivenMetadata } from './upload-plan.ts'
 
 /** `creation` begins an upload, `part` goes on with one, `question` brings nothing. */
@@ -55,11 +55,16 @@ export class TusCaller {
    * @throws `credentials-missing`, `credentials-invalid`, `permission-denied`
    */
   async ownerOf(given: GivenMetadata): Promise<Actor | undefined> {
+    if (wantsBatch(given)) {
+      const sender = await this.#identify('pools')
+      if (sender === undefined) throw new PeerbinError('credentials-missing')
+      return sender
+    }
     const wants = wantsEntry(given)
     const { headers } = this.#deps.request
     const isShown = /^Bearer(?: |$)/i.test(headerOf(headers, 'authorization') ?? '')
     if (wants === 'no' && !isShown) return undefined
-    const actor = await this.#identify()
+    const actor = await this.#identify('files:write')
     if (actor === undefined && wants === 'asked') throw new PeerbinError('credentials-missing')
     return actor
   }
@@ -67,14 +72,15 @@ export class TusCaller {
   /**
    * Lets the request at an upload, and counts it. To be called before anything of the body is read.
    * @param owner undefined: the upload is nobody's, and its address is all it takes
+   * @param scope what a key needs: `pools` for a file of a batch, which counts as a part of that
    * @throws `credentials-missing`, `credentials-invalid`, `permission-denied`; `too-many-transfers`, `too-many-uploads`, `daily-bytes-used`
    */
-  async admit(owner: UserId | undefined): Promise<void> {
+  async admit(owner: UserId | undefined, scope: 'files:write' | 'pools' = 'files:write'): Promise<void> {
     if (owner === undefined) return this.#count(clientAddress(this.#deps.request), 'anonymous')
-    const actor = await this.#identify()
+    const actor = await this.#identify(scope)
     if (actor === undefined) throw new PeerbinError('credentials-missing')
     if (actor.user !== owner) throw new PeerbinError('permission-denied')
-    this.#count(owner, 'user')
+    this.#count(owner, 'user', scope === 'pools')
     this.#guard ??= this.#deps.context.sessions.guard(actor)
     this.#signal = AbortSignal.any([this.#transfer.signal, this.#guard.signal])
   }
@@ -86,9 +92,14 @@ export class TusCaller {
   async admitToEntry(id: EntryId): Promise<EntryRecord | undefined> {
     const actor = await this.#identify()
     if (actor === undefined) throw new PeerbinError('credentials-missing')
+    const { controller } = this.#deps.context
     try {
-      const { entry } = await this.#deps.context.controller.call('getEntry', { actor: asking(actor), id })
-      if (entry.owner !== actor.user) throw new PeerbinError('permission-denied')
+      // by the upload's secret it was found: whose it is decides, here for users and below for pools
+      const { entry } = await controller.call('getEntry', { actor: { user: actor.user, role: 'admin' }, id })
+      const scope = entry.owner === actor.user ? 'files:write' : 'pools'
+      assertPermitted({ who: 'user', scope }, actor)
+      if (scope === 'pools' && !(await isSentBy({ controller }, actor, entry)))
+        throw new PeerbinError('permission-denied')
       return entry
     } catch (error) {
       if (hasCode(error, 'file-unknown')) return undefined
@@ -125,21 +136,20 @@ export class TusCaller {
     this.#transfer[Symbol.dispose]()
   }
 
-  #count(key: string, party: 'anonymous' | 'user'): void {
+  #count(key: string, party: 'anonymous' | 'user', isPart = false): void {
     const { context, kind, announcedBytes } = this.#deps
     if (this.#pass !== undefined || kind === 'question') return
     const { addresses } = context
     this.#pass =
-      kind === 'creation'
+      kind === 'creation' && !isPart
         ? addresses.upload(key, party, announcedBytes)
         : addresses.part(key, party, announcedBytes)
   }
 
-  async #identify(): Promise<Actor | undefined> {
-    if (this.#actor !== undefined) return this.#actor
-    const actor = await this.#deps.context.accounts.identify(this.#deps.request)
-    if (actor !== undefined) assertPermitted({ who: 'user', scope: 'files:write' }, actor)
-    this.#actor = actor
-    return actor
+  /** @param scope undefined: that is looked at later */
+  async #identify(scope?: 'files:write' | 'pools'): Promise<Actor | undefined> {
+    this.#actor ??= await this.#deps.context.accounts.identify(this.#deps.request)
+    if (this.#actor !== undefined && scope !== undefined) assertPermitted({ who: 'user', scope }, this.#actor)
+    return this.#actor
   }
 }

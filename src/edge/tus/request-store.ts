@@ -134,6 +134,8 @@ export class RequestStore extends DataStore {
     work: () => Promise<T>,
     endOf: (done: T) => Ended | undefined
   ): Promise<T> {
+    // of a pool its members are told otherwise, when the batch is committed
+    if (plan.sender !== undefined) return await work()
     const { caller } = this.#deps
     const path = plan.entry?.path ?? name
     try {
@@ -173,8 +175,11 @@ export class RequestStore extends DataStore {
     const { found, now } = await context.resumable.find(keys, caller.signal)
     if (found === null) throw new PeerbinError('upload-unknown')
     if (found.state === 'abandoned') throw new PeerbinError('upload-gone')
-    if (found.state === 'open') await caller.admit(decodePlan(found.plan).entry?.user)
-    else if (found.entry === undefined) await caller.admit(undefined)
+    if (found.state === 'open') {
+      const { sender, entry } = decodePlan(found.plan)
+      if (sender === undefined) await caller.admit(entry?.user)
+      else await caller.admit(sender, 'pools')
+    } else if (found.entry === undefined) await caller.admit(undefined)
     else {
       const entry = await caller.admitToEntry(found.entry)
       if (entry === undefined) throw new PeerbinError('upload-gone')

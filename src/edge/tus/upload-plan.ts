@@ -5,12 +5,15 @@ import type { ResumePlan } from '../../client/resume/resumable-writer.ts'
 import { PeerbinError } from '../../errors.ts'
 import { UPLOAD_PLAN_BYTES_MAX } from '../../protocol/limits.ts'
 import * as s from '../../protocol/schema.ts'
+import type { UserId } from '../../types.ts'
 
 /** Metadata as the sender gave it, the password left out: HEAD repeats it (tus 1.0, creation). */
 export type GivenMetadata = Record<string, string | null>
 
 export interface UploadPlan extends ResumePlan {
   given: GivenMetadata
+  /** Who may go on with it, where that is not whose it will be: a file of a batch is the pool's. */
+  sender?: UserId | undefined
 }
 
 /** Strict: a field that is not known would be lost with the file. */
@@ -26,11 +29,13 @@ const record = z.strictObject({
   encryption: s.encryption.nullable(),
   proofHash: s.secretHash.optional(),
   given: z.record(z.string(), z.string().nullable()),
+  sender: s.userId.optional(),
   entry: z
     .strictObject({
       user: s.userId,
       path: s.entryPath,
       ttlMs: z.int().min(1).nullable().optional(),
+      expiresAt: s.timeMs.optional(),
       onlyNew: z.boolean().optional(),
       base: s.count.optional(),
       baseEntry: s.entryId.optional(),

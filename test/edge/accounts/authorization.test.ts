@@ -12,6 +12,7 @@ import type { App } from '../../../src/edge/context.ts'
 import { startEdges } from '../edge-cluster.ts'
 import { FILE_ROUTES } from '../files/file-routes.ts'
 import { HISTORY_ROUTES } from '../history/history-routes.ts'
+import { POOL_ROUTES } from '../pools/pool-routes.ts'
 import { WEBHOOK_ROUTES } from '../webhooks/webhook-routes.ts'
 import { ACCOUNT_ROUTES } from './account-routes.ts'
 import { api } from './accounts-kit.ts'
@@ -27,13 +28,20 @@ t.test('a route of the API that does not say who may call it does not start', as
     t.throws(() => app.get(path, async () => 'x'), { code: 'internal' }, path)
 })
 
-const TABLE: Table = { ...ACCOUNT_ROUTES, ...FILE_ROUTES, ...HISTORY_ROUTES, ...WEBHOOK_ROUTES }
+const TABLE: Table = {
+  ...ACCOUNT_ROUTES,
+  ...FILE_ROUTES,
+  ...HISTORY_ROUTES,
+  ...WEBHOOK_ROUTES,
+  ...POOL_ROUTES
+}
 
 t.test('every route answers everybody as the table says', async (t) => {
   const edges = await startEdges(t, {
     config: {
       account: { signInsPerMinute: 0, registrationsPerAddress: 0 },
-      webhooks: { perUserMax: 100, testsPerMinute: 1000 }
+      webhooks: { perUserMax: 100, testsPerMinute: 1000 },
+      pools: { perUserMax: 10_000 }
     },
     resolveName: async () => []
   })

@@ -1,0 +1,36 @@
+/** Waits for a group to work on, for programs that nothing can call. */
+
+import type { GroupId, GroupRecord } from '../../pools.ts'
+import { asking } from '../accounts/actor.ts'
+import type { EdgeContext } from '../context.ts'
+import type { Asked } from './announce.ts'
+
+/** The controller is asked for so long at a time: one that has gone silent is noticed after it. */
+const ASK_MS = 5000
+const ANSWER_MS = 5000
+
+/**
+ * Asks until there is a group, or the time is over. Whoever goes away while it waits is given nothing; a lease whose answer is lost ends by itself.
+ * @returns undefined: there was none
+ */
+export async function awaitWork(
+  { clock, config, controller, sessions }: EdgeContext,
+  { actor, pool, signal }: Asked,
+  { group, waitMs }: { readonly group: GroupId | undefined; readonly waitMs: number }
+): Promise<GroupRecord | undefined> {
+  const { requestTimeoutMs, callTimeoutMs } = config.controller
+  const endsAt = clock.monotonic() + waitMs
+  const asked = { actor: asking(actor), pool, ...(group !== undefined && { group }) }
+  for (;;) {
+    const leftMs = Math.max(0, Math.floor(endsAt - clock.monotonic()))
+    const askMs = Math.min(leftMs, ASK_MS, Math.floor(requestTimeoutMs / 2))
+    const found = await controller.call(
+      'leaseGroup',
+      { ...asked, waitMs: askMs },
+      { timeoutMs: Math.min(askMs + ANSWER_MS, callTimeoutMs), signal }
+    )
+    if (found.group !== null) return found.group
+    if (clock.monotonic() >= endsAt) return undefined
+    await sessions.confirm(actor)
+  }
+}
