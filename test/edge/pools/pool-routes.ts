@@ -140,6 +140,7 @@ export const POOL_ROUTES: Table = {
     answers: MEMBERS,
     path: inPool('/files/0', aBatch)
   },
+  'GET /api/pools/:pool/events': { answers: OWNERS, path: inPool('/events?format=json', aPool) },
   'GET /api/pools/:pool/groups': { answers: OWNERS, path: inPool('/groups', aPool) },
   'GET /api/pools/:pool/results': { answers: OWNERS, path: inPool('/results', aPool) },
   'GET /api/pools/:pool/groups/:group': { answers: OWNERS, path: aGroup },
