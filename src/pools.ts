@@ -217,6 +217,18 @@ export const resultPath = (group: GroupId, fence: number): string => `results/${
 
 export const isResultPath = (path: string): boolean => path.startsWith('results/')
 
+const UUID_PATTERN = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
+const BATCH_PATH = new RegExp(`^batches/(${UUID_PATTERN})/[0-9]+$`)
+const RESULT_PATH = new RegExp(`^results/(${UUID_PATTERN})/([0-9]+)$`)
+
+/** What a path of batchPath or resultPath is about; undefined for another one. Users may have such paths too: only those of a pool's entries mean it. */
+export function poolPathOf(path: string): { batch: BatchId } | { group: GroupId; fence: number } | undefined {
+  const batch = BATCH_PATH.exec(path)?.[1]
+  if (batch !== undefined) return { batch: batch as BatchId }
+  const [, group, fence] = RESULT_PATH.exec(path) ?? []
+  return group === undefined ? undefined : { group: group as GroupId, fence: Number(fence) }
+}
+
 /** Window of a timestamp. */
 export function windowOf(
   at: number,

@@ -22,6 +22,7 @@ import { testNodes } from './metadata-nodes.ts'
 import { testPasswords } from './metadata-passwords.ts'
 import { testPreconditions } from './metadata-preconditions.ts'
 import { testPoolTime } from './metadata-pool-time.ts'
+import { testPoolEntries } from './metadata-pool-entries.ts'
 import { testPools } from './metadata-pools.ts'
 import { testProgress } from './metadata-progress.ts'
 import { testProofs } from './metadata-proofs.ts'
@@ -76,6 +77,7 @@ const PARTS = {
   pools: testPools,
   'groups of pools': testGroups,
   'what time brings to pools': testPoolTime,
+  'content of pools': testPoolEntries,
   batches: testBatches,
   'files of batches in groups': testFilling
 }

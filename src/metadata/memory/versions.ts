@@ -15,6 +15,7 @@ import { claimPath, findPath, isBlocked, releasePath } from './entry-paths.ts'
 import { noteFile } from './event-notes.ts'
 import { endLink } from './links.ts'
 import { leaseEnded } from '../claim-rules.ts'
+import { assertNotSettled } from './pool-entries.ts'
 import { byText } from './state.ts'
 import type { EntryRow, FileRow, State, VersionRow } from './state.ts'
 import { noteStatus } from './status-changes.ts'
@@ -99,6 +100,7 @@ export function addVersion(state: State, entry: CommitEntry, file: FileRecord): 
   if (isOver) endEntry(state, before, { now, graceMs, isExpired: true })
   const known = isOver ? undefined : before
   if (known !== undefined && onlyNew && hasContent(known)) throw new PeerbinError('path-taken')
+  if (known !== undefined) assertNotSettled(state, user, path)
   const row = known ?? makeEntry(state, id, user, path, now)
   const type = hasContent(row) ? 'file.edited' : 'file.added'
   const number = row.last + 1

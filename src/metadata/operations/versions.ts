@@ -15,6 +15,7 @@ import { deleteEntry, dropVersion, endExpiredAt } from './entry-removal.ts'
 import { claimPath, findPath } from './paths.ts'
 import { baseHolds, checkBase } from './preconditions.ts'
 import { noteFile } from './event-notes.ts'
+import { assertNotSettled } from './pool-entries.ts'
 import { noteStatus } from './status-changes.ts'
 
 type Id = Uint8Array
@@ -106,6 +107,7 @@ export async function addVersion(
       }
       continue // it was deleted at the same moment
     }
+    if (row.last > 1) await assertNotSettled(db, row.owner, path)
     await forgetFailures(db, entry, row.last)
     await insertVersion(db, row, {
       number: row.last,
