@@ -14,7 +14,7 @@ const events = z.strictObject({
   perStreamMax: num(100, 1_000_000_000, 200_000, 'events that are kept of one user'),
   heartbeatMs: ms(15 * SECOND, 'a listener hears at least so often that the connection lives'),
   listenersPerUser: num(1, 10_000, 16, 'connections of one user that listen to events, on one edge'),
-  listenersMax: num(1, 1_000_000, 5000, 'and of all users together')
+  listenersMax: num(1, 1_000_000, 20_000, 'and of all users together')
 })
 
 /** By section, for descriptions. */

@@ -26,7 +26,7 @@ const socket = z.strictObject({
   connectionsMax: num(
     1,
     1_000_000,
-    2000,
+    5000,
     'sockets on one edge, which may take 0.8 MiB each beside memoryBytes'
   ),
   connectionsPerAddress: num(1, 1_000_000, 1000, 'of one address'),
