@@ -7,7 +7,7 @@ import { parseConfig } from '../../../src/config.ts'
 import { createEvents } from '../../../src/controller/events/events.ts'
 import type { EventsDeps } from '../../../src/controller/events/events.ts'
 import { EventFeed } from '../../../src/edge/events/event-feed.ts'
-import type { EventBatch, ListenTo } from '../../../src/edge/events/listening.ts'
+import type { EventBatch, ListenTo, ToldEvent } from '../../../src/edge/events/listening.ts'
 import { PeerbinError, asPeerbinError, hasCode } from '../../../src/errors.ts'
 import { MemoryMetadataStore } from '../../../src/metadata/memory-metadata-store.ts'
 import { eventMessages } from '../../../src/protocol/messages/event-messages.ts'
@@ -15,6 +15,7 @@ import { silentLogger } from '../../../src/runtime/logger.ts'
 import { SCOPES } from '../../../src/types.ts'
 import type { UserId } from '../../../src/types.ts'
 import { addUser, userId } from '../../conformance/account-fixture.ts'
+import { OWNER, addPool } from '../../conformance/pool-fixture.ts'
 import { ManualClock, settle } from '../../kit/manual-clock.ts'
 import { seededRandom } from '../../kit/seeded-random.ts'
 
@@ -25,12 +26,12 @@ const root = userId('root')
 type Op = 'followEvents' | 'listEvents'
 
 /** A feed over the controller's part and a store in memory; an event is a new quota of somebody. */
-async function start(t: Test) {
+async function start(t: Test, events: { listenersPerUser?: number; listenersMax?: number } = {}) {
   const clock = new ManualClock()
   const store = new MemoryMetadataStore()
   await store.open()
   for (const name of ['ann', 'bob', 'root']) await addUser(store, name)
-  const config = parseConfig({ events: { listenersPerUser: 3, listenersMax: 5 } })
+  const config = parseConfig({ events: { listenersPerUser: 3, listenersMax: 5, ...events } })
   const deps = {
     store,
     clock,
@@ -315,5 +316,37 @@ t.test(
     await feed.stop()
     await Promise.all([...hers, ...his].map(({ over }) => over))
     t.equal(clock.timers, 0)
+  }
+)
+
+t.test(
+  'a thousand who listen to a pool cost one question for what is new, and share what they are told',
+  async (t) => {
+    const COUNT = 1000
+    const { clock, store, feed, asked } = await start(t, { listenersPerUser: COUNT, listenersMax: COUNT })
+    const pool = await addPool(store)
+    const ending = new AbortController()
+    const told: ToldEvent[] = []
+    const actor = { user: OWNER, role: 'user', kind: 'session', scopes: SCOPES } as const
+    for (let i = 0; i < COUNT; i++) {
+      const listener = feed.open({ user: OWNER })
+      t.teardown(() => listener[Symbol.dispose]())
+      void (async () => {
+        for await (const { events } of feed.events(actor, { pool: pool.id }, ending.signal))
+          told.push(...events)
+      })().catch(() => undefined)
+    }
+    await settle()
+    await clock.advance(1000)
+    const before = asked.length
+    await store.changePool({ id: pool.id, name: 'other', now: clock.now() })
+    for (let i = 0; i < 100 && told.length < COUNT; i++) await clock.advance(10)
+    t.equal(told.length, COUNT)
+    t.equal(new Set(told).size, 1, 'all of them the same object')
+    t.same(
+      asked.slice(before).filter((op) => op === 'listEvents'),
+      []
+    )
+    ending.abort()
   }
 )

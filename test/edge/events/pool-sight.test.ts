@@ -1,5 +1,6 @@
 /** Which events of a pool a member is told, by role; and when it is over. */
 
+import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { PoolSight } from '../../../src/edge/events/pool-sight.ts'
 import type { Seen } from '../../../src/edge/events/pool-sight.ts'
@@ -65,4 +66,13 @@ t.test('what happened before is told by what one is now', async (t) => {
   t.equal(sight.see(event('batch.committed', 2)), 'kept', 'an owner then')
   t.equal(sight.see(event('member.removed', 3, ann)), 'told', 'and a member again')
   t.equal(sight.see(event('group.done', 4)), 'told')
+})
+
+t.test('docs/events.md has every type there is', async (t) => {
+  const text = await readFile(new URL('../../../docs/events.md', import.meta.url), 'utf8')
+  const table = text.slice(text.indexOf('| `type` |'), text.indexOf('Common fields'))
+  t.same(
+    EVENT_TYPES.filter((type) => !table.includes(`\`${type}\``)),
+    []
+  )
 })
