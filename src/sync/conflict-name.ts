@@ -5,11 +5,17 @@ import { cutBytes } from '../bundle/name-text.ts'
 
 const HOST_BYTES_MAX = 40
 
+/** End of a name that a file has for a moment, so that others get theirs. */
+export const MOVING = /\.moving-\d+$/
+
 /** `NAME (conflict of HOST 2026-11-22 12.30.05).EXT`, or with `… 12.30.05 2)`; the time is UTC. */
 export function conflictPart(part: string, host: string, at: number, number: number): string {
   const time = new Date(at).toISOString().slice(0, 19).replace('T', ' ').replaceAll(':', '.')
   const name = cleanPart(cutBytes(cleanPart(host), HOST_BYTES_MAX)) || 'unknown'
-  return withSuffix(part, ` (conflict of ${name} ${time}${number === 1 ? '' : ` ${number}`})`)
+  return withSuffix(
+    part.replace(MOVING, ''),
+    ` (conflict of ${name} ${time}${number === 1 ? '' : ` ${number}`})`
+  )
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Puts a plan in an order that the local folder has room for: what would come to where something else is waits for that, or sends it aside. */
 
 import { foldersOf } from '../bundle/paths.ts'
+import { MOVING } from './conflict-name.ts'
 import type { Action, HashedFile, Plan, Trees } from './plan-types.ts'
 
 /** Where an action puts a local file; undefined: nowhere. */
@@ -15,8 +16,6 @@ const sourceOf = (action: Action): HashedFile | undefined => {
     return action.local
   return action.do === 'download' ? action.replaces : undefined
 }
-
-const MOVING = /\.moving-\d+$/
 
 /** A name for a file that has to make room for a moment, so that two can change places; in the uppermost folder, since a folder of its own may be what is in dispute. */
 const momentaryName = (path: string, isTaken: (path: string) => boolean): string => {

@@ -6,6 +6,7 @@
 
 import { foldersOf } from '../bundle/paths.ts'
 import type { EntryId } from '../types.ts'
+import { MOVING } from './conflict-name.ts'
 import { findMoves } from './plan-moves.ts'
 import { makeRoom } from './plan-room.ts'
 import type { Action, HashedFile, MoveRemote, Plan, Settlement, Trees } from './plan-types.ts'
@@ -107,6 +108,8 @@ class Planner {
 
   #goneThere(base: BaseFile, local: HashedFile): void {
     if (local.sha256 === base.sha256) this.#actions.push({ do: 'remove-local', local, base })
+    // edited here, and deleted there while it made room: the name that it has is nobody's
+    else if (MOVING.test(local.path)) this.#actions.push({ do: 'set-aside', local, part: local.path })
     // edited here: it is a new file from the next look on
     else this.#settlements.push({ settle: 'forget', base })
   }

@@ -131,6 +131,25 @@ t.test(
   }
 )
 
+t.test(
+  'what made room for a moment and is deleted there then keeps an edit under a name of its own',
+  async (t) => {
+    const world = await two({ d: 'first' })
+    const [one] = world.clients
+    if (one === undefined) return
+    world.server.rename('d', 'd/a')
+    one.folder.put('d', 'edited')
+    one.folder.onStep = (name, moment) => {
+      if (name === 'rename' && moment === 'after') world.server.delete('d/a')
+    }
+    await one.syncWell()
+    one.folder.onStep = () => {}
+    await settle(world)
+    t.same([...world.server.files().values()], ['edited'])
+    t.match([...world.server.files().keys()], [/^d \(conflict of one .*\)$/])
+  }
+)
+
 t.test('what is moved while the folder is looked at has not gone', async (t) => {
   const world = await two({ a: 'a', m: 'm', z: 'z' })
   const [one] = world.clients

@@ -183,6 +183,13 @@ const cases: readonly [
     ['remove-local d', 'later: download d/a']
   ],
   [
+    'made room, edited here and deleted there',
+    { f: ['a.moving-1', '1'] },
+    { 'a.moving-1': '2' },
+    {},
+    ['set-aside a.moving-1 at a.moving-1']
+  ],
+  [
     'moved there into a folder of its own name',
     { f: ['d', '1'] },
     { d: '1' },
