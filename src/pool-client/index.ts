@@ -6,7 +6,13 @@
 export { PoolClient } from './pool-client.ts'
 export type { GroupQuery, JoinOptions, PoolClientOptions } from './pool-client.ts'
 export { SendQueue } from './queue/send-queue.ts'
-export type { AddOptions, QueueSendOptions, SendEvent, SendQueueOptions } from './queue/send-queue.ts'
+export type {
+  AddOptions,
+  NewQueueFile,
+  QueueSendOptions,
+  SendEvent,
+  SendQueueOptions
+} from './queue/send-queue.ts'
 export type { Added, QueueLimits } from './queue/sqlite-queue.ts'
 export type { QueuedFile, QueueSummary } from './queue/store.ts'
 export { serve, WorkFailed } from './serve.ts'

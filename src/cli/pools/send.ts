@@ -78,19 +78,18 @@ async function sendOnce(
   options: SendOptions,
   context: CliContext
 ): Promise<void> {
-  const ids: number[] = []
   let failure: PeerbinError | undefined
-  for (const file of await findFiles(paths, context.cwd)) {
-    try {
-      const { state, id } = await queue.addFile(file.path, addOptions(file, options, context))
-      report.added(file.name, state)
-      if (id !== null) ids.push(id)
-    } catch (error) {
-      // one that cannot be taken does not keep the others back
-      failure ??= asPeerbinError(error)
-      report.failed(file.name, asPeerbinError(error))
-    }
+  const found = await findFiles(paths, context.cwd)
+  // one that cannot be taken does not keep the others back
+  const onFailure = (position: number, error: PeerbinError): void => {
+    failure ??= error
+    report.failed(found[position]?.name ?? '', error)
   }
+  const wanted = found.map((file) => ({ path: file.path, ...addOptions(file, options, context) }))
+  const added = await queue.addTogether(wanted, onFailure)
+  for (const [position, each] of added.entries())
+    if (each !== undefined) report.added(found[position]?.name ?? '', each.state)
+  const ids = added.flatMap((each) => (each?.id === null || each === undefined ? [] : [each.id]))
   if (options.send === false) report.queued(queue.summary())
   else await deliver(ids, { queue, pool, report }, options, context)
   failure ??= settle(ids, queue, report)

@@ -1,9 +1,9 @@
 /** A queue of files for a pool, on this machine's disk. What it has taken in is sent once, whatever breaks meanwhile. */
 
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { hasCode, PeerbinError } from '../../errors.ts'
+import { asPeerbinError, hasCode, PeerbinError } from '../../errors.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { Clock, Random } from '../../interfaces.ts'
 import { systemClock } from '../../runtime/clock.ts'
@@ -14,7 +14,7 @@ import { isPassing } from '../retry.ts'
 import { Sender } from './sender.ts'
 import type { SendEvent, SenderDeps } from './sender.ts'
 import { SqliteQueue } from './sqlite-queue.ts'
-import type { Added, QueueLimits } from './sqlite-queue.ts'
+import type { Added, Addition, QueueLimits } from './sqlite-queue.ts'
 import type { NewFile, QueuedFile, QueueSummary } from './store.ts'
 
 const GIB = 1024 ** 3
@@ -22,8 +22,8 @@ const GIB = 1024 ** 3
 const NAME_BYTES_MAX = 255
 const METADATA_BYTES_MAX = 4 * 1024
 const MEDIA_TYPE_LENGTH_MAX = 200
-/** Dates have these, ms since the epoch. */
-const TIME_MAX = 8.64e15
+/** Ms since the epoch; of 15 digits, as an edge takes them. */
+const TIME_MAX = 1e15 - 1
 /** Between two looks at what others have put into the queue. */
 const LOOK_MS = 1000
 /** What somebody has to put right is asked again so often. */
@@ -52,6 +52,9 @@ export interface AddOptions {
   /** A file that was taken in from this path with this stamp is known, and not read again. */
   readonly origin?: NewFile['origin']
 }
+
+export type NewQueueFile = AddOptions &
+  ({ readonly path: string } | { readonly bytes: Uint8Array; readonly name: string })
 
 export interface QueueSendOptions extends Pick<SenderDeps, 'limits' | 'onEvent'> {
   readonly signal?: AbortSignal
@@ -95,27 +98,54 @@ export class SendQueue {
    * @throws `file-conflict` where a file of this name and timestamp waits with other bytes; `invalid-field`, `empty-file`, `local-full`, `local-file`
    */
   async add(bytes: Uint8Array, options: AddOptions & { name: string }): Promise<Added> {
-    return await this.#store.add(this.#checked(options.name, this.#clock.now(), options), once(bytes))
+    return only(await this.addTogether([{ ...options, bytes }]))
   }
 
   /** Takes a file of this machine in: a copy of it, as it is now. @throws as add; `local-changed` where somebody wrote to it meanwhile */
   async addFile(path: string, options: AddOptions = {}): Promise<Added> {
-    try {
-      await using file = await open(path, 'r')
-      const before = await file.stat()
-      if (!before.isFile()) throw new PeerbinError('local-file', `${path} is no file`)
-      const wanted = this.#checked(options.name ?? basename(path), Math.trunc(before.mtimeMs), options)
-      const isKnown = options.origin !== undefined && this.#store.knows(options.origin)
-      if (isKnown) return { state: 'known', id: null }
-      const bytes = whole(createReadStream(path, { fd: file.fd, autoClose: false }), async () => {
-        const after = await file.stat()
-        return after.mtimeMs === before.mtimeMs && after.size === before.size
-      })
-      return await this.#store.add(wanted, bytes)
-    } catch (error) {
-      if (error instanceof PeerbinError) throw error
-      throw new PeerbinError('local-file', `cannot read ${path}`, { cause: error })
+    return only(await this.addTogether([{ ...options, path }]))
+  }
+
+  /**
+   * Takes several in that belong together: all of them or none, and no batch has some of them only (unless they are more than one batch may have).
+   * @param onFailure hears of those that cannot be taken, which are left out and undefined in the answer; without it nothing is taken then
+   * @throws as add and addFile
+   */
+  async addTogether(
+    files: readonly NewQueueFile[],
+    onFailure?: (position: number, error: PeerbinError) => void
+  ): Promise<(Added | undefined)[]> {
+    const answers: (Added | undefined)[] = files.map(() => undefined)
+    const wanted: { position: number; addition: Addition }[] = []
+    for (const [position, file] of files.entries()) {
+      try {
+        if (file.origin !== undefined && this.#store.knows(file.origin))
+          answers[position] = { state: 'known', id: null }
+        else wanted.push({ position, addition: await this.#addition(file) })
+      } catch (error) {
+        if (onFailure === undefined) throw error
+        onFailure(position, asPeerbinError(error, 'local-file'))
+      }
     }
+    const positionOf = (at: number): number => wanted[at]?.position ?? 0
+    const added = await this.#store.add(
+      wanted.map(({ addition }) => addition),
+      onFailure && ((at, error) => onFailure(positionOf(at), error))
+    )
+    for (const [at, each] of added.entries()) answers[positionOf(at)] = each
+    return answers
+  }
+
+  async #addition(file: NewQueueFile): Promise<Addition> {
+    if ('bytes' in file)
+      return { ...this.#checked(file.name, this.#clock.now(), file), bytes: once(file.bytes) }
+    const { path } = file
+    const found = await stat(path).catch((error: unknown) => {
+      throw new PeerbinError('local-file', `cannot read ${path}`, { cause: error })
+    })
+    if (!found.isFile()) throw new PeerbinError('local-file', `${path} is no file`)
+    const about = this.#checked(file.name ?? basename(path), Math.trunc(found.mtimeMs), file)
+    return { ...about, bytes: unchanged(path, found) }
   }
 
   #checked(name: string, now: number, options: AddOptions): NewFile {
@@ -124,8 +154,8 @@ export class SendQueue {
     const wrong = (what: string): PeerbinError => new PeerbinError('invalid-field', what)
     if (name === '' || !name.isWellFormed() || Buffer.byteLength(name) > NAME_BYTES_MAX)
       throw wrong(`a name has 1 to ${NAME_BYTES_MAX} bytes: ${name}`)
-    if (!Number.isSafeInteger(at) || Math.abs(at) > TIME_MAX)
-      throw wrong('a timestamp is a whole number of ms, or a date')
+    if (!Number.isSafeInteger(at) || at < 0 || at > TIME_MAX)
+      throw wrong('a timestamp is a whole number of ms since 1970, or a date after that')
     if (Buffer.byteLength(JSON.stringify(metadata)) > METADATA_BYTES_MAX)
       throw wrong(`metadata have ${METADATA_BYTES_MAX} bytes at most`)
     if (!/^[\x21-\x7E][\x20-\x7E]*$/.test(mediaType) || mediaType.length > MEDIA_TYPE_LENGTH_MAX)
@@ -218,12 +248,22 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefi
   if (bytes.byteLength > 0) yield bytes
 }
 
-async function* whole(
-  pieces: AsyncIterable<Uint8Array>,
-  isSame: () => Promise<boolean>
+/** A file from its first byte to its last. @throws `local-changed` where it is not the same at the end */
+async function* unchanged(
+  path: string,
+  before: { mtimeMs: number; size: number }
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* pieces
-  if (!(await isSame())) throw new PeerbinError('local-changed', 'the file was changed while it was read')
+  await using file = await open(path, 'r')
+  yield* createReadStream(path, { fd: file.fd, autoClose: false }) as AsyncIterable<Uint8Array>
+  const after = await file.stat()
+  if (after.mtimeMs !== before.mtimeMs || after.size !== before.size)
+    throw new PeerbinError('local-changed', `${path} was changed while it was read`)
+}
+
+function only(added: readonly (Added | undefined)[]): Added {
+  const [first] = added
+  if (first === undefined) throw new PeerbinError('internal', 'nothing was added')
+  return first
 }
 
 /** A signal ends it without a word. */

@@ -16,8 +16,8 @@ import type { BatchLimits, QueuedBatch, QueuedFile, QueueStore } from './store.t
 
 /** Files that are on their way at once. */
 const UPLOADS = 4
-/** Missing files in one answer. */
-const MISSING_PAGE = 1000
+/** Missing files that an announcement is answered with. */
+const MISSING_MAX = 1000
 /** After a refusal the next batch is so small, and each that goes through makes it twice as large: many refusals must not cost as many large announcements. */
 const BATCH_SMALL = 200
 /** A batch that the server forgot again and again, or a file that never arrives whole, is no accident. */
@@ -190,10 +190,9 @@ export class Sender {
           )
         await this.#put(batch, index, file, signal)
       })
-      const last = page.missing.at(-1)
-      if (last === undefined || page.missing.length < MISSING_PAGE) return
-      const query = { missing: 1, after: last.index, limit: MISSING_PAGE }
-      page = await this.#request(batch, 'GET', '', signal, query)
+      const after = page.next ?? (page === announced ? moreAfter(page) : undefined)
+      if (after === undefined) return
+      page = await this.#request(batch, 'GET', '', signal, { missing: 1, after })
     }
   }
 
@@ -317,6 +316,10 @@ export class Sender {
     await this.#deps.onStep?.(step)
   }
 }
+
+/** An announcement is answered with the first that are missing. */
+const moreAfter = ({ missing }: BatchAnswer): number | undefined =>
+  missing.length < MISSING_MAX ? undefined : missing.at(-1)?.index
 
 /** What may be wrong with some file of an announcement. */
 const OF_THE_ANNOUNCEMENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([

@@ -2,14 +2,14 @@
 
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
-import type { StatementSync } from 'node:sqlite'
 import { PeerbinError } from '../../errors.ts'
 import type { Clock, Random } from '../../interfaces.ts'
 import { randomUuid } from '../../runtime/random.ts'
 import { BytesFolder } from './bytes-folder.ts'
+import type { Copied } from './bytes-folder.ts'
 import { tryLock } from './lock.ts'
-import { fileOf, number, TABLES, text } from './queue-tables.ts'
+import { asLocal, guarded, QueueDatabase } from './queue-database.ts'
+import { fileOf, number, text } from './queue-tables.ts'
 import type {
   BatchLimits,
   NewFile,
@@ -20,8 +20,6 @@ import type {
   Refusal
 } from './store.ts'
 
-/** Of the tables. What was written by a later version is not opened. */
-const SCHEMA = 1
 /** Bytes that no record names belong to an addition under way, or to one whose process died: after so long to the latter. */
 const ORPHAN_MS = 60 * 60 * 1000
 /** What a file takes in an announcement beside its name and metadata, in bytes. */
@@ -30,8 +28,6 @@ const ANNOUNCED_BYTES = 256
 const ANNOUNCEMENT_BYTES_MAX = 6 * 1024 * 1024
 /** Files on this machine that are remembered, so that they are not read again; the server knows what it has anyway. */
 const ORIGINS_MAX = 200_000
-/** Two processes that write at once wait for each other. */
-const BUSY_MS = 10_000
 
 export interface QueueLimits {
   readonly filesMax: number
@@ -51,34 +47,33 @@ export interface SqliteQueueOptions {
 /** What became of an addition. `known`: the same file waits already, or was taken from this path before. */
 export type Added = { readonly state: 'queued' | 'known'; readonly id: number | null }
 
+export type Addition = NewFile & { readonly bytes: AsyncIterable<Uint8Array> }
+
+interface Copy {
+  readonly position: number
+  readonly file: NewFile
+  readonly key: string
+  /** Undefined: it could not be made. */
+  readonly copied: Copied | undefined
+}
+
 export class SqliteQueue implements QueueStore {
   readonly #options: SqliteQueueOptions
-  readonly #database: DatabaseSync
+  readonly #database: QueueDatabase
   readonly #bytes: BytesFolder
-  readonly #statements = new Map<string, StatementSync>()
 
   /** @throws local-file, data-incompatible, local-full */
   constructor(options: SqliteQueueOptions) {
     this.#options = options
-    this.#bytes = this.#guarded(() => new BytesFolder(join(options.folder, 'files')))
-    this.#database = this.#guarded(() => {
-      const database = new DatabaseSync(join(options.folder, 'queue.db'), { timeout: BUSY_MS })
-      database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
-      database.exec('BEGIN IMMEDIATE')
-      const version = number(database.prepare('PRAGMA user_version').get()?.['user_version'])
-      if (version === 0) database.exec(`${TABLES}; PRAGMA user_version = ${SCHEMA}`)
-      database.exec('COMMIT')
-      if (version <= SCHEMA) return database
-      database.close()
-      throw new PeerbinError('data-incompatible', 'this queue is of a later version of peerbin')
-    })
+    this.#bytes = guarded(() => new BytesFolder(join(options.folder, 'files')))
+    this.#database = new QueueDatabase(join(options.folder, 'queue.db'))
   }
 
   /** For whom it is; the first to be named stays. @throws `usage` for another */
   bind(owner: string): void {
-    const found = this.#guarded(() => {
-      this.#run(`INSERT INTO about (name, value) VALUES ('owner', ?) ON CONFLICT DO NOTHING`, owner)
-      return text(this.#row(`SELECT value FROM about WHERE name = 'owner'`)['value'])
+    const found = guarded(() => {
+      this.#database.run(`INSERT INTO about (name, value) VALUES ('owner', ?) ON CONFLICT DO NOTHING`, owner)
+      return text(this.#database.row(`SELECT value FROM about WHERE name = 'owner'`)['value'])
     })
     if (found !== owner)
       throw new PeerbinError(
@@ -94,55 +89,91 @@ export class SqliteQueue implements QueueStore {
 
   /** Whether a file of this machine was taken in as it is now. */
   knows(origin: { path: string; stamp: string }): boolean {
-    return this.#guarded(
+    return guarded(
       () =>
-        this.#statement('SELECT 1 FROM origin WHERE path = ? AND stamp = ?').get(
-          origin.path,
-          origin.stamp
-        ) !== undefined
+        this.#database
+          .statement('SELECT 1 FROM origin WHERE path = ? AND stamp = ?')
+          .get(origin.path, origin.stamp) !== undefined
     )
   }
 
   /**
-   * Takes a file in: its bytes are copied and synced, then its record; when this resolves, it will be sent.
-   * @throws `file-conflict` where one of this name and timestamp waits that has other bytes, `empty-file`, `local-full`, `local-file`
+   * Takes files in: their bytes are copied and synced, then all their records are made in one step, so that no batch has some of them only; when this resolves, they will be sent.
+   * @param onFailure hears of files that cannot be taken, which are left out; without it nothing is taken then
+   * @throws `file-conflict` where one of this name and timestamp waits that has other bytes, `empty-file`, `local-full`, `local-file`, what `bytes` throws
    */
-  async add(file: NewFile, bytes: AsyncIterable<Uint8Array>): Promise<Added> {
-    const key = randomUuid(this.#options.random)
+  async add(
+    files: readonly Addition[],
+    onFailure?: (position: number, error: PeerbinError) => void
+  ): Promise<(Added | undefined)[]> {
+    const copies: Copy[] = []
+    const fail = (position: number, error: unknown): void => {
+      const known = asLocal(error, 'cannot put the file into the queue')
+      if (onFailure === undefined) throw known
+      onFailure(position, known)
+    }
     try {
-      const left = this.#options.limits.bytesMax - this.summary().bytes
-      const copy = await this.#bytes.copy(key, bytes, left, full)
+      let left = this.#options.limits.bytesMax - this.summary().bytes
+      for (const [position, file] of files.entries()) {
+        const key = randomUuid(this.#options.random)
+        copies.push({ position, file, key, copied: undefined })
+        try {
+          const copied = await this.#bytes.copy(key, file.bytes, left, full)
+          copies[position] = { position, file, key, copied }
+          left -= copied.sizeBytes
+        } catch (error) {
+          fail(position, error)
+        }
+      }
       await this.#step('add.copied')
-      const added = this.#record(file, key, copy)
-      if (added.state === 'known') await this.#bytes.remove(key)
+      const added = this.#recordAll(copies, fail)
       await this.#step('add.recorded')
+      await this.#discard(copies.filter(({ position }) => added[position]?.state !== 'queued'))
       return added
     } catch (error) {
-      await this.#bytes.remove(key)
-      throw asLocal(error, 'cannot put the file into the queue')
+      await this.#discard(copies)
+      throw asLocal(error, 'cannot put the files into the queue')
     }
   }
 
-  #record(file: NewFile, key: string, copy: { sizeBytes: number; sha256: string }): Added {
-    return this.#transaction(() => {
-      const same = this.#statement('SELECT id, sha256 FROM file WHERE name = ? AND at = ?').get(
-        file.name,
-        file.at
+  async #discard(copies: readonly Copy[]): Promise<void> {
+    for (const { key } of copies) await this.#bytes.remove(key)
+  }
+
+  #recordAll(
+    copies: readonly Copy[],
+    fail: (position: number, error: unknown) => void
+  ): (Added | undefined)[] {
+    return this.#database.transaction(() =>
+      copies.map(({ position, file, key, copied }) => {
+        if (copied === undefined) return undefined
+        try {
+          return this.#record(file, key, copied)
+        } catch (error) {
+          fail(position, error)
+          return undefined
+        }
+      })
+    )
+  }
+
+  #record(file: NewFile, key: string, copy: Copied): Added {
+    const same = this.#database
+      .statement('SELECT id, sha256 FROM file WHERE name = ? AND at = ?')
+      .get(file.name, file.at)
+    if (same !== undefined && text(same['sha256']) !== copy.sha256)
+      throw new PeerbinError(
+        'file-conflict',
+        `another file of the name ${file.name} and of the same timestamp waits already, with other bytes`
       )
-      this.#remember(file.origin)
-      if (same !== undefined) {
-        if (text(same['sha256']) === copy.sha256) return { state: 'known', id: number(same['id']) }
-        throw new PeerbinError(
-          'file-conflict',
-          `another file of the name ${file.name} and of the same timestamp waits already, with other bytes`
-        )
-      }
-      const { files, bytes } = this.summary()
-      const { filesMax, bytesMax } = this.#options.limits
-      if (files >= filesMax || bytes + copy.sizeBytes > bytesMax) throw full()
-      const { lastInsertRowid } = this.#statement(
+    if (same === undefined && this.summary().files >= this.#options.limits.filesMax) throw full()
+    this.#remember(file.origin)
+    if (same !== undefined) return { state: 'known', id: number(same['id']) }
+    const { lastInsertRowid } = this.#database
+      .statement(
         'INSERT INTO file (name, at, size, sha256, media_type, metadata, bytes, queued_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)'
-      ).run(
+      )
+      .run(
         file.name,
         file.at,
         copy.sizeBytes,
@@ -152,34 +183,35 @@ export class SqliteQueue implements QueueStore {
         key,
         this.#options.clock.now()
       )
-      return { state: 'queued', id: Number(lastInsertRowid) }
-    })
+    return { state: 'queued', id: Number(lastInsertRowid) }
   }
 
   #remember(origin: NewFile['origin']): void {
     if (origin === undefined) return
-    this.#run('INSERT OR REPLACE INTO origin (path, stamp) VALUES (?, ?)', origin.path, origin.stamp)
-    this.#run('DELETE FROM origin WHERE number <= (SELECT max(number) FROM origin) - ?', ORIGINS_MAX)
+    this.#database.run('INSERT OR REPLACE INTO origin (path, stamp) VALUES (?, ?)', origin.path, origin.stamp)
+    this.#database.run('DELETE FROM origin WHERE number <= (SELECT max(number) FROM origin) - ?', ORIGINS_MAX)
   }
 
   nextBatch(limits: BatchLimits, newId: () => string, now: number): QueuedBatch | undefined {
-    return this.#transaction(() => {
-      const begun = this.#statement('SELECT id FROM batch ORDER BY number LIMIT 1').get()
+    return this.#database.transaction(() => {
+      const begun = this.#database.statement('SELECT id FROM batch ORDER BY number LIMIT 1').get()
       if (begun !== undefined) return this.#batch(text(begun['id']))
       const chosen = this.#choose(limits, now)
       if (chosen.length === 0) return undefined
       const id = newId()
-      this.#run('INSERT INTO batch (id) VALUES (?)', id)
+      this.#database.run('INSERT INTO batch (id) VALUES (?)', id)
       for (const [position, { id: file }] of chosen.entries())
-        this.#run('UPDATE file SET batch = ?, position = ? WHERE id = ?', id, position, file)
+        this.#database.run('UPDATE file SET batch = ?, position = ? WHERE id = ?', id, position, file)
       return this.#batch(id)
     })
   }
 
   #choose({ filesMax, bytesMax }: BatchLimits, now: number): QueuedFile[] {
-    const rows = this.#statement(
-      'SELECT * FROM file WHERE batch IS NULL AND refused IS NULL AND not_before <= ? ORDER BY at, id LIMIT ?'
-    ).all(now, filesMax)
+    const rows = this.#database
+      .statement(
+        'SELECT * FROM file WHERE batch IS NULL AND refused IS NULL AND not_before <= ? ORDER BY at, id LIMIT ?'
+      )
+      .all(now, filesMax)
     const chosen: QueuedFile[] = []
     let bytes = 0
     let announced = 0
@@ -194,16 +226,16 @@ export class SqliteQueue implements QueueStore {
   }
 
   #batch(id: string): QueuedBatch {
-    const rows = this.#statement('SELECT * FROM file WHERE batch = ? ORDER BY position').all(id)
+    const rows = this.#database.statement('SELECT * FROM file WHERE batch = ? ORDER BY position').all(id)
     return { id, files: rows.map(fileOf) }
   }
 
   async sent(batch: string): Promise<void> {
-    const keys = this.#transaction(() => {
-      const rows = this.#statement('SELECT bytes FROM file WHERE batch = ?').all(batch)
-      this.#run('DELETE FROM file WHERE batch = ?', batch)
-      this.#run('DELETE FROM batch WHERE id = ?', batch)
-      this.#run('UPDATE total SET sent = sent + ?', rows.length)
+    const keys = this.#database.transaction(() => {
+      const rows = this.#database.statement('SELECT bytes FROM file WHERE batch = ?').all(batch)
+      this.#database.run('DELETE FROM file WHERE batch = ?', batch)
+      this.#database.run('DELETE FROM batch WHERE id = ?', batch)
+      this.#database.run('UPDATE total SET sent = sent + ?', rows.length)
       return rows.map((row) => text(row['bytes']))
     })
     await this.#step('sent.recorded')
@@ -211,20 +243,22 @@ export class SqliteQueue implements QueueStore {
   }
 
   dissolve(batch: string): void {
-    this.#transaction(() => this.#dissolve(batch))
+    this.#database.transaction(() => this.#dissolve(batch))
   }
 
   #dissolve(batch: string): void {
-    this.#run('UPDATE file SET batch = NULL, position = NULL WHERE batch = ?', batch)
-    this.#run('DELETE FROM batch WHERE id = ?', batch)
+    this.#database.run('UPDATE file SET batch = NULL, position = NULL WHERE batch = ?', batch)
+    this.#database.run('DELETE FROM batch WHERE id = ?', batch)
   }
 
   refuse(batch: string, files: readonly number[], why: Refusal | { notBefore: number }): void {
-    this.#transaction(() => {
+    this.#database.transaction(() => {
       this.#dissolve(batch)
       for (const id of files) {
-        if ('notBefore' in why) this.#run('UPDATE file SET not_before = ? WHERE id = ?', why.notBefore, id)
-        else this.#run('UPDATE file SET refused = ?, reason = ? WHERE id = ?', why.code, why.text, id)
+        if ('notBefore' in why)
+          this.#database.run('UPDATE file SET not_before = ? WHERE id = ?', why.notBefore, id)
+        else
+          this.#database.run('UPDATE file SET refused = ?, reason = ? WHERE id = ?', why.code, why.text, id)
       }
     })
   }
@@ -232,8 +266,9 @@ export class SqliteQueue implements QueueStore {
   /** All that is here, the oldest timestamps first, a page at a time: after `after`, of those before. */
   list(options: { after?: { at: number; id: number } | undefined; limit: number }): QueuedFile[] {
     const { after = { at: -8.64e15, id: 0 }, limit } = options
-    return this.#guarded(() =>
-      this.#statement('SELECT * FROM file WHERE (at, id) > (?, ?) ORDER BY at, id LIMIT ?')
+    return guarded(() =>
+      this.#database
+        .statement('SELECT * FROM file WHERE (at, id) > (?, ?) ORDER BY at, id LIMIT ?')
         .all(after.at, after.id, limit)
         .map(fileOf)
     )
@@ -241,8 +276,8 @@ export class SqliteQueue implements QueueStore {
 
   /** Whether it waits, was refused, or is gone (sent, or dropped). */
   find(id: number): QueuedFile | undefined {
-    return this.#guarded(() => {
-      const row = this.#statement('SELECT * FROM file WHERE id = ?').get(id)
+    return guarded(() => {
+      const row = this.#database.statement('SELECT * FROM file WHERE id = ?').get(id)
       return row === undefined ? undefined : fileOf(row)
     })
   }
@@ -250,9 +285,12 @@ export class SqliteQueue implements QueueStore {
   /** What was set aside is sent again. @param ids default: all @returns how many */
   retry(ids?: readonly number[]): number {
     const sql = 'UPDATE file SET refused = NULL, reason = NULL, not_before = 0 WHERE refused IS NOT NULL'
-    return this.#transaction(() => {
-      if (ids === undefined) return Number(this.#statement(sql).run().changes)
-      return ids.reduce((sum, id) => sum + Number(this.#statement(`${sql} AND id = ?`).run(id).changes), 0)
+    return this.#database.transaction(() => {
+      if (ids === undefined) return Number(this.#database.statement(sql).run().changes)
+      return ids.reduce(
+        (sum, id) => sum + Number(this.#database.statement(`${sql} AND id = ?`).run(id).changes),
+        0
+      )
     })
   }
 
@@ -261,12 +299,14 @@ export class SqliteQueue implements QueueStore {
    * @returns how many
    */
   async drop(ids?: readonly number[]): Promise<number> {
-    const keys = this.#transaction(() => {
+    const keys = this.#database.transaction(() => {
       const rows =
         ids === undefined
-          ? this.#statement('DELETE FROM file WHERE refused IS NOT NULL RETURNING bytes').all()
+          ? this.#database.statement('DELETE FROM file WHERE refused IS NOT NULL RETURNING bytes').all()
           : ids.flatMap((id) =>
-              this.#statement('DELETE FROM file WHERE batch IS NULL AND id = ? RETURNING bytes').all(id)
+              this.#database
+                .statement('DELETE FROM file WHERE batch IS NULL AND id = ? RETURNING bytes')
+                .all(id)
             )
       return rows.map((row) => text(row['bytes']))
     })
@@ -275,8 +315,8 @@ export class SqliteQueue implements QueueStore {
   }
 
   summary(): QueueSummary {
-    return this.#guarded(() => {
-      const waiting = this.#row(
+    return guarded(() => {
+      const waiting = this.#database.row(
         'SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes, count(refused) AS refused FROM file'
       )
       const refused = number(waiting['refused'])
@@ -284,20 +324,22 @@ export class SqliteQueue implements QueueStore {
         files: number(waiting['files']) - refused,
         bytes: number(waiting['bytes']),
         refused,
-        sent: number(this.#row('SELECT sent FROM total')['sent'])
+        sent: number(this.#database.row('SELECT sent FROM total')['sent'])
       }
     })
   }
 
   nextAt(): number | null {
-    return this.#guarded(() => {
-      const row = this.#row('SELECT min(not_before) AS at FROM file WHERE refused IS NULL AND batch IS NULL')
+    return guarded(() => {
+      const row = this.#database.row(
+        'SELECT min(not_before) AS at FROM file WHERE refused IS NULL AND batch IS NULL'
+      )
       return typeof row['at'] === 'number' ? row['at'] : null
     })
   }
 
   async bytes(file: QueuedFile): Promise<Blob> {
-    const row = this.#guarded(() => this.#statement('SELECT bytes FROM file WHERE id = ?').get(file.id))
+    const row = guarded(() => this.#database.statement('SELECT bytes FROM file WHERE id = ?').get(file.id))
     if (row === undefined) throw new PeerbinError('local-file', `${file.name} is not in the queue any more`)
     try {
       return await this.#bytes.blob(text(row['bytes']), file.sizeBytes, file.mediaType)
@@ -315,68 +357,19 @@ export class SqliteQueue implements QueueStore {
 
   /** Removes bytes that processes left behind which died. For whoever sends. */
   async sweep(): Promise<void> {
-    const known = this.#statement('SELECT 1 FROM file WHERE bytes = ?')
-    const isKnown = (key: string): boolean => this.#guarded(() => known.get(key)) !== undefined
+    const known = this.#database.statement('SELECT 1 FROM file WHERE bytes = ?')
+    const isKnown = (key: string): boolean => guarded(() => known.get(key)) !== undefined
     await this.#bytes.sweep(isKnown, this.#options.clock.now() - ORPHAN_MS)
   }
 
   close(): void {
-    if (this.#database.isOpen) this.#database.close()
+    this.#database.close()
   }
 
   async #step(step: string): Promise<void> {
     await this.#options.onStep?.(step)
   }
-
-  #row(sql: string): Record<string, unknown> {
-    return this.#statement(sql).get() ?? {}
-  }
-
-  #run(sql: string, ...values: (string | number)[]): void {
-    this.#statement(sql).run(...values)
-  }
-
-  #statement(sql: string): StatementSync {
-    const known = this.#statements.get(sql)
-    if (known !== undefined) return known
-    const prepared = this.#database.prepare(sql)
-    this.#statements.set(sql, prepared)
-    return prepared
-  }
-
-  #transaction<T>(work: () => T): T {
-    return this.#guarded(() => {
-      this.#database.exec('BEGIN IMMEDIATE')
-      try {
-        const result = work()
-        this.#database.exec('COMMIT')
-        return result
-      } catch (error) {
-        if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
-        throw error
-      }
-    })
-  }
-
-  #guarded<T>(work: () => T): T {
-    try {
-      return work()
-    } catch (error) {
-      throw asLocal(error, `the queue in ${this.#options.folder}`)
-    }
-  }
 }
 
 const full = (): PeerbinError =>
   new PeerbinError('local-full', 'the queue is full: what waits has to be sent, or dropped, first')
-
-/** SQLITE_FULL, https://sqlite.org/rescode.html#full */
-const SQLITE_FULL = 13
-
-function asLocal(error: unknown, what: string): PeerbinError {
-  if (error instanceof PeerbinError) return error
-  const isFull =
-    error instanceof Error &&
-    (('errcode' in error && error.errcode === SQLITE_FULL) || ('code' in error && error.code === 'ENOSPC'))
-  return new PeerbinError(isFull ? 'local-full' : 'local-file', what, { cause: error })
-}
