@@ -113,7 +113,11 @@ export class Cluster {
     const [role = ''] = name.split('-')
     const port = this.#ports.get(name)
     const args = [
-      ...[role, '--name', name, '--data', this.#home(name)],
+      role,
+      '--name',
+      name,
+      '--data',
+      this.#home(name),
       ...(port === undefined ? [] : ['--port', String(port)]),
       ...Object.entries(SETTINGS).flatMap(([key, value]) => ['--set', `${key}=${value}`])
     ]
