@@ -61,7 +61,13 @@ if (process.env['OFFLINE'] !== '1') {
     pool: given('POOL')
   })
   const done = new AbortController()
-  const sending = queue.run(client, { signal: done.signal })
+  const sending = queue.run(client, {
+    signal: done.signal,
+    onEvent: (event) => {
+      if (event.type === 'waiting') console.error(event.why.message)
+      if (event.type === 'refused') console.error(`${event.name}: ${event.error.message}`)
+    }
+  })
   sending.catch((error: unknown) => done.abort(error))
   if (kept.model.round < ROUNDS)
     await listen(

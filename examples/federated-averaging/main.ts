@@ -173,6 +173,9 @@ try {
       .weights.map((weight) => weight.toFixed(4))
       .join('  ')
   )
+} catch (error) {
+  for (const { name, errors } of started) if (errors !== '') console.error(`${name}: ${errors}`)
+  throw error
 } finally {
   await stopAll()
 }

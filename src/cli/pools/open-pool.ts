@@ -52,7 +52,8 @@ export async function openPool(
   const isGiven = (context.env['PEERBIN_TOKEN'] ?? '').trim() !== ''
   if (known !== undefined && !isGiven) {
     const { id, membership } = known
-    const server = namedServer(options, context) ?? new URL(membership.server)
+    // its token goes elsewhere only if somebody says so here and now: the environment may mean another account
+    const server = options.server ?? new URL(membership.server)
     const token = membership.token ?? tokenOf(await openAccount({ ...options, server }, context))
     return opened({ id, name: membership.name, server, token, who: membership.user }, context)
   }
@@ -91,12 +92,9 @@ async function knownPool(
   const all = Object.entries(await readMemberships(context))
   // an edge may be called by several names: what is meant by its id is meant wherever it is
   const byId = all.find(([id]) => id === ref.toLowerCase())
-  const found =
-    byId === undefined
-      ? all.filter(
-          ([, { name, server }]) => name === ref && (named === undefined || server === serverKey(named))
-        )
-      : [byId]
+  const byName = all.filter(([, { name }]) => name === ref)
+  const here = byName.filter(([, { server }]) => named !== undefined && server === serverKey(named))
+  const found = byId !== undefined ? [byId] : byName.length > 1 && here.length > 0 ? here : byName
   if (found.length > 1)
     throw new PeerbinError(
       'usage',

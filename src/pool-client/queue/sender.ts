@@ -34,7 +34,9 @@ const OF_A_FILE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'timestamp-too-old',
   'timestamp-in-future',
   'duplicate-file',
-  'file-conflict'
+  'file-conflict',
+  'empty-file',
+  'type-forbidden'
 ])
 
 export type SendEvent =
@@ -229,7 +231,8 @@ export class Sender {
     if (!hasCode(error)) return false
     const index = error.details['index']
     const file = typeof index === 'number' ? batch.files[index] : undefined
-    if (OF_A_FILE.has(error.code) && file !== undefined) {
+    const isOfFiles = OF_A_FILE.has(error.code) || OF_THE_ANNOUNCEMENT.has(error.code)
+    if (isOfFiles && file !== undefined) {
       await this.#setAside(batch, file, error, signal)
       return true
     }

@@ -10,7 +10,7 @@ const TEXT = `
 Files are copied into a queue on this machine first, and sent from there as one batch, all or nothing. What could not be sent yet stays in the queue, over kills and power cuts, and is sent by the next \`send\` for this pool: never lost,
 never twice. A file is known by its name (below the folder that was given) and its timestamp, which decides its window.
 
-Exit codes: 0 everything was taken by the pool; 3 or 6 it is in the queue, but the server is away or busy; 4 something was refused.
+Exit codes: 0 everything was taken by the pool; 3 or 6 it is in the queue, but the server is away or busy; 2, 4 or 5 something was refused, and is told.
 
 Examples:
   peerbin pool send measurements today/
