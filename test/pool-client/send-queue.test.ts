@@ -106,7 +106,10 @@ t.test('of files that belong together all are taken, or none', async (t) => {
     ],
     (position) => void failed.push(position)
   )
-  t.strictSame(failed.toSorted(), [1, 2])
+  t.strictSame(
+    failed.toSorted((a, b) => a - b),
+    [1, 2]
+  )
   t.equal(queue.summary().files, 1)
 })
 
@@ -193,6 +196,7 @@ t.test('one sender at a time; the other stands by, and takes over', async (t) =>
   await until('it was sent', () => other.summary().sent === 2)
   second.abort()
   await standing
+  t.pass('by one after the other')
 })
 
 t.test('whoever may not send keeps what they have', async (t) => {

@@ -8,9 +8,10 @@ import { testFolder } from '../kit/test-folder.ts'
 import { until } from '../kit/until.ts'
 
 const world = await startPool(t, {
-  settings: { frequency_s: 3600, lease_s: 5, attempts_max: 2 },
+  settings: { frequency_s: 3600, lease_s: 5, attempts_max: 5 },
   config: { pools: { retryMs: 50 } }
 })
+// A question for work that is broken off may still be given a group in that moment, which costs a lease and an attempt: tests do not count attempts from 1.
 const now = Date.now()
 let file = 0
 
@@ -104,50 +105,57 @@ t.test('work that fails is tried again, and as often as the pool says', async (t
   const id = await ready()
   const attempts: number[] = []
   const { stop, events } = serving(t, async ({ group }) => {
-    attempts.push(group.attempts)
-    if (group.attempts === 1) throw new WorkFailed('not yet')
+    if (attempts.push(group.attempts) === 1) throw new WorkFailed('not yet')
     return resultOf('2')
   })
   await isIn(id, 'done')
   await stop()
-  t.strictSame(attempts, [1, 2])
+  const [first = 0, second = 0] = attempts
+  t.equal(second, first + 1)
+  t.equal(attempts.length, 2)
   t.match(
     events.map(({ type }) => type),
     ['taken', 'failed', 'taken', 'done']
   )
 
   const other = await ready()
-  const second = serving(t, async () => {
+  let tried = 0
+  const final = serving(t, async () => {
+    tried++
     throw new WorkFailed(`first line\n${'x'.repeat(2000)} the last line`, true)
   })
   await isIn(other, 'failed')
-  await second.stop()
-  const { failure, attempts: tried } = await groupOf(other)
+  await final.stop()
+  const { failure } = await groupOf(other)
   t.equal(tried, 1, 'a failure that is final is not tried again')
   t.match(failure, /the last line$/)
 })
 
 t.test('a lease is renewed while the work goes on', async (t) => {
   const id = await ready()
-  let renewals = 0
-  const { stop } = serving(t, async () => {
+  let attempts = 0
+  const { stop } = serving(t, async ({ group }) => {
+    attempts = group.attempts
     const { lease_until: first } = await groupOf(id)
     await until('the lease was renewed twice', async () => {
       const { lease_until: until_ } = await groupOf(id)
-      renewals = (Date.parse(until_ ?? '') - Date.parse(first ?? '')) / 1000
-      return renewals > 5
+      return Date.parse(until_ ?? '') - Date.parse(first ?? '') > 5000
     })
     return resultOf('x')
   })
   await isIn(id, 'done')
   await stop()
-  t.equal((await groupOf(id)).attempts, 1)
+  t.equal((await groupOf(id)).attempts, attempts, 'by the same lease')
 })
 
 t.test('whoever has lost a group is told, and what they make of it is refused', async (t) => {
   const id = await ready()
   // a process that hangs: it takes the group, and is not heard of again
-  const taken = await world.ask('POST work', { token: world.server })
+  let taken = await world.ask('POST work', { token: world.server })
+  await until('it is given', async () => {
+    if (taken.status === 204) taken = await world.ask('POST work', { token: world.server })
+    return taken.status === 200
+  })
   t.equal(taken.json['group'], id)
   const { stop } = serving(
     t,
