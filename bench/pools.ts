@@ -52,7 +52,8 @@ interface Told {
 }
 interface Fetched {
   readonly ms: number
-  readonly ok: boolean
+  /** Empty: all of it came. */
+  readonly failure: string
 }
 /** What a client process is told; it answers each with a list. */
 type Order =
@@ -64,7 +65,10 @@ async function listener(url: string, token: string, pool: string, told: Told[]):
   const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, 'peerbin.v1', { perMessageDeflate: false })
   const ready = Promise.withResolvers<void>()
   socket.on('error', ready.reject)
-  socket.on('close', (code) => ready.reject(new Error(`a socket was closed: ${code}`)))
+  socket.on('close', (code, reason) => {
+    console.error(`a socket was closed: ${code} ${reason.toString()}`)
+    ready.reject(new Error('a socket was closed'))
+  })
   socket.on('message', (data: Buffer) => {
     const at = Date.now()
     const message = JSON.parse(data.toString()) as {
@@ -88,11 +92,17 @@ async function fetchOnce(url: string, token: string, sha256: string): Promise<Fe
     asked.end()
     const [answer] = (await once(asked, 'response')) as [IncomingMessage]
     const hash = createHash('sha256')
-    for await (const piece of answer) hash.update(piece as Buffer)
-    const ok = answer.statusCode === 200 && hash.digest('hex') === sha256
-    return { ms: performance.now() - startedAt, ok }
-  } catch {
-    return { ms: performance.now() - startedAt, ok: false }
+    let start = ''
+    for await (const piece of answer) {
+      hash.update(piece as Buffer)
+      if (answer.statusCode !== 200) start += (piece as Buffer).toString()
+    }
+    const isWhole = answer.statusCode === 200 && hash.digest('hex') === sha256
+    const [, code = ''] = /"code":"([^"]+)"/.exec(start) ?? []
+    const failure = isWhole ? '' : `${answer.statusCode} ${code}`
+    return { ms: performance.now() - startedAt, failure }
+  } catch (error) {
+    return { ms: performance.now() - startedAt, failure: String(error) }
   }
 }
 
@@ -316,8 +326,11 @@ async function main(): Promise<void> {
     ).flat()
     const took = performance.now() - fetching
     const chunks = await Promise.all(urls.map(fetchedChunks))
+    const failures = fetched.map(({ failure }) => failure).filter((failure) => failure !== '')
+    for (const failure of new Set(failures))
+      console.log(`${failures.filter((each) => each === failure).length} times: ${failure}`)
     console.log(
-      `${fetched.length} fetched ${mb} MB at once: ${fetched.filter(({ ok }) => !ok).length} failures, ${seconds(took)}, ` +
+      `${fetched.length} fetched ${mb} MB at once: ${failures.length} failures, ${seconds(took)}, ` +
         `${Math.round((fetched.length * mb) / (took / 1000))} MB/s; each: ${spread(fetched.map(({ ms }) => ms))}`
     )
     for (const [i, { pid }] of edges.entries())
