@@ -1,7 +1,7 @@
 /** Asking again: which failures pass, and how long to wait for that. */
 
 import { EXIT, hasCode } from '../errors.ts'
-import type { PeerbinError } from '../errors.ts'
+import type { ErrorCode, PeerbinError } from '../errors.ts'
 import type { Clock, Random } from '../interfaces.ts'
 import { sleep, throwIfAborted } from '../runtime/deadline.ts'
 
@@ -13,9 +13,14 @@ export interface RetryDeps {
   readonly random: Random
 }
 
-/** Breaks, and servers that are busy for the moment. */
+/** Trouble of a machine behind the server: another one has the next attempt. */
+const OF_A_NODE: readonly ErrorCode[] = ['chunk-corrupt', 'store-failed']
+
+/** Breaks, and servers that are busy for the moment, or have a machine that fails. */
 export const isPassing = (error: unknown): error is PeerbinError =>
-  hasCode(error) && error.retryable && (error.exitCode === EXIT.unreachable || error.exitCode === EXIT.busy)
+  hasCode(error) &&
+  error.retryable &&
+  (error.exitCode === EXIT.unreachable || error.exitCode === EXIT.busy || hasCode(error, ...OF_A_NODE))
 
 /** Before attempt `attempts + 1`: twice as long each time, by chance up to half shorter (so that many clients do not come back together), longer when the server says so. */
 export function pauseMs(attempts: number, error: PeerbinError, random: Random): number {

@@ -174,6 +174,35 @@ t.test('while nobody can be reached everything is kept; another edge is asked', 
   t.match(queue.summary(), { files: 0, sent: 1 })
 })
 
+t.test(
+  'a machine behind the server that fails, and a batch that was taken back meanwhile, are asked again',
+  async (t) => {
+    for (const [method, code, status] of [
+      ['PUT', 'chunk-corrupt', 500],
+      ['PUT', 'store-failed', 500],
+      ['POST', 'batch-closed', 409]
+    ] as const) {
+      let failed = false
+      const failing: typeof fetch = async (url, init) => {
+        if (failed || init?.method !== method) return await fetch(url, init)
+        failed = true
+        return Response.json({ code }, { status })
+      }
+      const { queue } = sending(t, world)
+      const client = new PoolClient({
+        server: world.url,
+        token: world.producer,
+        pool: world.pool,
+        fetch: failing
+      })
+      await queue.add(Buffer.from(code), { name: code, timestamp: now - 40 })
+      await queue.send(client, { limitMs: 20_000 })
+      t.ok(failed)
+      t.match(queue.summary(), { files: 0, refused: 0, sent: 1 }, code)
+    }
+  }
+)
+
 t.test('one sender at a time; the other stands by, and takes over', async (t) => {
   const folder = newFolder(t)
   const one = new SendQueue({ folder })

@@ -133,10 +133,10 @@ export class Sender {
   /** Announces, sends what is missing, commits; again from the announcement where the server gave the batch up meanwhile. */
   async #through(batch: QueuedBatch, signal: AbortSignal): Promise<BatchAnswer> {
     for (let round = 1; ; round++) {
-      const announced = await this.#announce(batch, signal)
-      await this.#step('batch.announced')
-      if (announced.state === 'committed') return announced
       try {
+        const announced = await this.#announce(batch, signal)
+        await this.#step('batch.announced')
+        if (announced.state === 'committed') return announced
         await this.#upload(batch, announced, signal)
         await this.#step('commit.asked')
         return await this.#request(batch, 'POST', '/commit', signal)
