@@ -20,6 +20,8 @@ export interface DatabaseDeps {
   /** Folder for SQLite's files; undefined: in memory. */
   readonly folder: string | undefined
   readonly observe: MetadataObserver
+  /** Puts something between the store and everybody: what is wrong with the records themselves. */
+  readonly records: ((store: MetadataStore) => MetadataStore) | undefined
   readonly decorate: MetadataDecorator
 }
 
@@ -86,7 +88,7 @@ export class Database {
     const observe: MetadataObserver = (...operation) => {
       if (!this.#isMuted) this.#deps.observe(...operation)
     }
-    const asked = aroundStore(inner, (operation, args, work) =>
+    const asked = aroundStore(this.#recorded(inner), (operation, args, work) =>
       process.io(`metadata.${operation}`, async () => {
         const answer = await time.holding(work)
         observe(operation, args, answer)
@@ -157,7 +159,7 @@ export class Database {
     const { time } = this.#deps
     // nobody may have it open at the moment
     await time.holding(() => inner.open())
-    return await time.holding(() => work(inner))
+    return await time.holding(() => work(this.#recorded(inner)))
   }
 
   /** The process died: what it had not committed is gone. */
@@ -181,6 +183,11 @@ export class Database {
     await this.#sqlite?.close()
     const { folder } = this.#deps
     if (folder !== undefined && existsSync(folder)) rmSync(folder, { recursive: true, force: true })
+  }
+
+  #recorded(inner: MetadataStore): MetadataStore {
+    const { records } = this.#deps
+    return records === undefined ? inner : records(aroundStore(inner, (_operation, _args, work) => work()))
   }
 
   async #close(process: SimProcess, inner: Pick<MetadataStore, 'close'>): Promise<void> {

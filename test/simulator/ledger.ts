@@ -19,6 +19,9 @@ export const INVARIANTS = {
   quota: 'what is counted is what is there',
   settled: 'uploads come to an end that is told',
   events: 'every change is told, in order, at least once, and a repeat can be told from a new one',
+  batches: 'all files of an acknowledged batch are in groups, and none of one that was given up',
+  groups: 'each file is in one group, once, and a group is what it counts, and closes when it may',
+  results: 'a group has one result: that of the server whose fence was the last',
   folders: 'synced folders are equal in the end',
   writings:
     'what somebody wrote and nobody ended, who had seen it, is there, and what was deleted does not come back',

@@ -3,8 +3,8 @@
 import type { Chance } from './chance.ts'
 import type { FaultKind } from './faults.ts'
 
-/** What is played: share links, users' files. */
-export const SCENARIOS = ['share', 'files', 'events', 'sync'] as const
+/** What is played: share links, users' files and events, synced folders, pools. */
+export const SCENARIOS = ['share', 'files', 'events', 'sync', 'pools'] as const
 export type Scenario = (typeof SCENARIOS)[number]
 
 export interface Plan {
@@ -21,6 +21,11 @@ export interface Plan {
   /** Who do what they do at once, each from a device of their own. */
   readonly personsPerUser: number
   readonly actsPerPerson: number
+  readonly pools: number
+  /** Of each pool; some of them and of the servers listen as well. */
+  readonly producers: number
+  readonly servers: number
+  readonly listeners: number
   /** Of each user; undefined: there is no limit. */
   readonly quotaBytes: number | undefined
   /** Mean time from one mishap of a laptop to the next. */
@@ -78,6 +83,7 @@ export function drawPlan(chance: Chance, options: { faults: boolean; scenario: S
   if (scenario === 'share') return plan
   const isLean = scenario === 'events'
   const played = { ...plan, ...drawUsers(chance), scenario, isLean }
+  if (scenario === 'pools') return { ...played, ...drawPools(chance) }
   return scenario === 'sync' ? { ...played, ...drawSync(chance) } : played
 }
 
@@ -122,6 +128,20 @@ const drawSync = (chance: Chance): Partial<Plan> => ({
   isLean: true
 })
 
+/** Who is in a pool acts a little while; groups take their time after that. */
+const drawPools = (chance: Chance): Partial<Plan> => ({
+  pools: chance.pick([1, 1, 1, 1, 1, 2]),
+  producers: chance.pick([3, 3, 4, 6]),
+  servers: chance.pick([2, 2, 3]),
+  listeners: chance.pick([1, 1, 2]),
+  users: 0,
+  actsPerPerson: chance.whole(3, 6),
+  pauseMs: chance.pick([700, 2500]),
+  faultsMs: chance.between(8000, 22_000),
+  troubleEveryMs: chance.pick([3000, 8000]),
+  quotaBytes: undefined
+})
+
 function drawAny(chance: Chance, options: { faults: boolean }): Plan {
   const plan = drawCluster(chance, options)
   const kind = plan.sqlite && options.faults ? chance.fraction() : 1
@@ -138,6 +158,10 @@ function drawCluster(chance: Chance, options: { faults: boolean }): Plan {
     users: 0,
     personsPerUser: 0,
     actsPerPerson: 0,
+    pools: 0,
+    producers: 0,
+    servers: 0,
+    listeners: 0,
     quotaBytes: undefined,
     troubleEveryMs: Infinity,
     toldShare: 1,

@@ -8,6 +8,7 @@ import { EventsPlay } from './events/events-play.ts'
 import { FilesPlay } from './files/files-play.ts'
 import type { Holdings, Ledger } from './ledger.ts'
 import type { Plan } from './plan.ts'
+import { PoolsPlay } from './pools/pools-play.ts'
 import { SyncPlay } from './sync/sync-play.ts'
 import type { Workload } from './workload.ts'
 import type { World } from './world.ts'
@@ -46,5 +47,7 @@ export function playFor(deps: PlayDeps): Play | undefined {
       return new EventsPlay(deps)
     case 'sync':
       return new SyncPlay(deps)
+    case 'pools':
+      return new PoolsPlay(deps)
   }
 }

@@ -10,6 +10,8 @@ export const LEASE_MS = 120_000
 export const GRACE_MS = 10_000
 /** Uploads of users that failed are told of for so long. */
 export const FAILED_MS = 60_000
+/** A batch of a pool that stands still is given up after so long. */
+const POOL_BATCH_MS = 60_000
 /** Longest that a file's data may stay after its link has ended and everybody can be reached. */
 export const GONE_WITHIN_MS = 120_000
 /** From one inventory of a node to the next, beside those at its start. */
@@ -64,6 +66,14 @@ export function simulatedConfig(processes: number, machine: string, over: Config
     scrub: { intervalMs: 600_000, newAfterMs: 300_000, roundMs: 60_000 },
     link: { leaseMs: LEASE_MS, graceMs: GRACE_MS, reportIntervalMs: 2000, ttlMs: 3_600_000 },
     edge: { stallMs: 20_000 },
+    pools: {
+      batchTtlMs: POOL_BATCH_MS,
+      workWaitMs: 5000,
+      retryMs: 1000,
+      retryMaxMs: 4000,
+      stepMs: 500,
+      acknowledgeMs: 10_000
+    },
     account: { deleteGraceMs: GRACE_MS, failedUploadMs: FAILED_MS },
     network: { machine }
   }

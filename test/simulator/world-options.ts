@@ -3,6 +3,7 @@
 import type { PeerOptions } from '../../src/compose/peer.ts'
 import type { RecoveryPlan } from '../../src/compose/recovery-run.ts'
 import type { ChunkStore, Logger, SnapshotStore } from '../../src/interfaces.ts'
+import type { MetadataStore } from '../../src/metadata-store.ts'
 import type { SyncParts } from '../../src/sync/engine-types.ts'
 import type { Role } from '../../src/types.ts'
 import type { MetadataDecorator, MetadataObserver } from './database.ts'
@@ -14,6 +15,8 @@ import type { VirtualTime } from './virtual-time.ts'
 
 /** Where a planted bug can sit; each gets what would be there and answers what is. */
 export interface Planted {
+  /** The metadata themselves: checks see it too, when they look. */
+  readonly records?: (store: MetadataStore) => MetadataStore
   readonly metadata?: MetadataDecorator
   readonly chunks?: (store: ChunkStore, process: SimProcess, machine: Machine) => ChunkStore
   /** Where a node keeps snapshots of the metadata. */

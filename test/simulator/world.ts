@@ -67,6 +67,7 @@ export class World {
       logger: options.logger ?? silentLogger,
       folder: options.folder,
       observe: options.observe,
+      records: options.planted?.records,
       decorate: options.planted?.metadata ?? ((store) => store)
     })
     this.recovery = new Recovery(time, options.planted?.recovery)

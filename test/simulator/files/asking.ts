@@ -5,6 +5,7 @@ import type { ErrorCode } from '../../../src/errors.ts'
 import type { ControlMessages, RequestOf, ResponseOf } from '../../../src/protocol/messages.ts'
 import { uuidOf } from '../../../src/runtime/random.ts'
 import type { EntryRecord, SecretHash, UserId } from '../../../src/types.ts'
+import type { Chance } from '../chance.ts'
 import { ViolationError } from '../ledger.ts'
 import type { PlayDeps } from '../play.ts'
 import type { Workload } from '../workload.ts'
@@ -97,7 +98,26 @@ export class Asking {
   }
 }
 
-/** Makes them as an operator does. */
+/** Makes one as an operator does. */
+export async function makeUser(
+  workload: Workload,
+  chance: Chance,
+  name: string,
+  quotaBytes?: number
+): Promise<SimUser> {
+  const user = { id: uuidOf(chance.bytes(16)) as UserId, name, quotaBytes }
+  await create(workload, user)
+  return user
+}
+
+async function create(workload: Workload, user: SimUser): Promise<void> {
+  const { id, name, quotaBytes = null } = user
+  const actor = { user: null, role: 'admin' as const }
+  const asked = { actor, id, name, role: 'user' as const, password: NO_PASSWORD, quotaBytes }
+  await new Asking(user, workload).insist('createUser', asked)
+}
+
+/** All of a schedule. */
 export async function makeUsers({ plan, chance, course, workload }: PlayDeps): Promise<SimUser[]> {
   const users = Array.from({ length: plan.users }, (_, i) => ({
     id: uuidOf(chance.bytes(16)) as UserId,
@@ -105,12 +125,7 @@ export async function makeUsers({ plan, chance, course, workload }: PlayDeps): P
     quotaBytes: plan.quotaBytes
   }))
   await course.along('the users are there', MADE_WITHIN_MS, async () => {
-    for (const user of users) {
-      const { id, name, quotaBytes = null } = user
-      const actor = { user: null, role: 'admin' as const }
-      const asked = { actor, id, name, role: 'user' as const, password: NO_PASSWORD, quotaBytes }
-      await new Asking(user, workload).insist('createUser', asked)
-    }
+    for (const user of users) await create(workload, user)
   })
   return users
 }

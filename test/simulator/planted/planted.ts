@@ -16,6 +16,7 @@ import {
   rememberWipedChunks,
   trustDisk
 } from './stores.ts'
+import { PLANTED_POOLS } from './pools.ts'
 import { PLANTED_SYNC } from './synced.ts'
 import { PLANTED_EVENTS } from './told.ts'
 import { PLANTED_USERS } from './users.ts'
@@ -255,5 +256,6 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   ...PLANTED_SHARES,
   ...PLANTED_USERS,
   ...PLANTED_EVENTS,
+  ...PLANTED_POOLS,
   ...PLANTED_SYNC
 }
