@@ -35,7 +35,11 @@ export default defineConfig({
         'my-files': join(web, 'my/main.tsx'),
         'my-history': join(web, 'history/main.tsx'),
         'my-account': join(web, 'settings/main.tsx'),
-        admin: join(web, 'admin/main.tsx')
+        admin: join(web, 'admin/main.tsx'),
+        'pools-sheet': join(web, 'pools.css'),
+        pools: join(web, 'pools/main.tsx'),
+        pool: join(web, 'pools/pool.tsx'),
+        'pool-join': join(web, 'pools/join.tsx')
       },
       output: {
         entryFileNames: '[name]-[hash].js',

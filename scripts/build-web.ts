@@ -18,7 +18,7 @@ const SOURCES = [
   'web/!(dist)/**/*',
   'src/{bundle,encryption,qr}/*.ts',
   'src/{errors,error-codes,error-spec,pool-errors}.ts',
-  'src/edge/{texts,page-texts,account-texts,admin-texts,webhook-texts}.ts',
+  'src/edge/{texts,page-texts,account-texts,admin-texts,history-texts,webhook-texts,pool-texts}.ts',
   'vite.config.ts',
   'package-lock.json'
 ]

@@ -88,7 +88,9 @@ const FOR_PAGES = new Set([
   'src/edge/page-texts.ts',
   'src/edge/account-texts.ts',
   'src/edge/admin-texts.ts',
-  'src/edge/webhook-texts.ts'
+  'src/edge/history-texts.ts',
+  'src/edge/webhook-texts.ts',
+  'src/edge/pool-texts.ts'
 ])
 
 interface Ban {
@@ -130,7 +132,7 @@ const BANS: readonly Ban[] = [
     what: 'Node is used in code that runs in browsers too',
     pattern: /from 'node:|\bBuffer\./,
     allowed:
-      /^(?!web\/|src\/(?:bundle|encryption)\/|src\/qr\/(?!terminal)|src\/errors\.ts|src\/edge\/(?:page-|account-|admin-)?texts\.ts)/
+      /^(?!web\/|src\/(?:bundle|encryption)\/|src\/qr\/(?!terminal)|src\/errors\.ts|src\/edge\/(?:page-|account-|admin-|pool-)?texts\.ts)/
   }
 ]
 

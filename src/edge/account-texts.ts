@@ -1,5 +1,6 @@
-/** Every sentence of the pages of accounts and files, of their frames and of their scripts. A language is added by translating this file, with texts.ts, page-texts.ts, webhook-texts.ts and admin-texts.ts. */
+/** Every sentence of the pages of accounts and files, of their frames and of their scripts. A language is added by translating this file, with texts.ts, page-texts.ts, history-texts.ts, webhook-texts.ts, pool-texts.ts and admin-texts.ts. */
 
+import { historyTexts } from './history-texts.ts'
 import { sizeText } from './texts.ts'
 import { webhookTexts } from './webhook-texts.ts'
 
@@ -13,19 +14,24 @@ export const accountTexts = {
     files: 'My files',
     history: 'History',
     account: 'Account',
-    admin: 'Administration'
+    admin: 'Administration',
+    pools: 'Pools',
+    pool: 'Pool',
+    joinPool: 'Join a pool'
   },
   nav: {
     label: 'Pages of your account',
     signIn: 'Sign in',
     signOut: 'Sign out',
     files: 'My files',
+    pools: 'Pools',
     history: 'History',
     account: 'Account',
     admin: 'Admin',
     share: 'Share a file'
   },
   footer: 'Files are kept in several copies until you delete them.',
+  poolFooter: 'What is sent to a pool is kept in several copies, for as long as the pool says.',
   needsScript:
     'This page needs JavaScript. Please switch it on and load the page again, or use the command line instead:',
   needsScriptCommand: 'peerbin login',
@@ -296,47 +302,7 @@ export const accountTexts = {
     another: 'Make another link'
   },
 
-  history: {
-    lead: 'What was done in your account, and what others did with your files.',
-    list: 'Records',
-    export: 'Export as JSON lines',
-    empty: 'Nothing has happened yet.',
-    noMatch: 'No record fits.',
-    someone: 'somebody',
-    renamedTo: (path: string) => `→ ${path}`,
-    actions: {
-      login: 'Signed in',
-      'login-failed': 'Failed to sign in',
-      logout: 'Signed out',
-      register: 'Created the account',
-      password: 'Changed the password',
-      'user.disabled': 'Disabled',
-      'user.enabled': 'Enabled',
-      'user.role': 'Role changed',
-      'user.quota': 'Quota changed',
-      'key.created': 'Created an API key',
-      'key.revoked': 'Revoked an API key',
-      'webhook.created': 'Created a webhook',
-      'webhook.changed': 'Changed a webhook',
-      'webhook.removed': 'Removed a webhook',
-      upload: 'Uploaded',
-      'upload.status': 'Status of the upload',
-      download: 'Downloaded',
-      delete: 'Deleted',
-      rename: 'Renamed',
-      restore: 'Restored',
-      prune: 'Removed old versions',
-      share: 'Shared',
-      unshare: 'Withdrew a link',
-      'link.upload': 'Shared by a link',
-      'link.download': 'Downloaded by a link'
-    } as Record<string, string>,
-    by: (name: string) => `by ${name}`,
-    from: (address: string) => `from ${address}`,
-    took: (ms: number) => (ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`),
-    attempts: (n: number) => `${n} attempts`,
-    failed: (code: string) => `failed: ${code}`
-  },
+  history: historyTexts,
 
   account: {
     lead: (name: string, role: string) =>
@@ -375,6 +341,7 @@ export const accountTexts = {
       'files:share': 'Share files by links',
       'history:read': 'Read the history',
       account: 'Manage this account',
+      pools: 'Send to pools, work on them, and get their results',
       admin: 'Administer this server'
     },
     keyExpires: 'Valid for',

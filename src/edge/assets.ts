@@ -19,7 +19,11 @@ const ENTRIES = {
   'my-files.js': 'my/main.tsx',
   'my-history.js': 'history/main.tsx',
   'my-account.js': 'settings/main.tsx',
-  'admin.js': 'admin/main.tsx'
+  'admin.js': 'admin/main.tsx',
+  'pools.css': 'pools.css',
+  'pools.js': 'pools/main.tsx',
+  'pool.js': 'pools/pool.tsx',
+  'pool-join.js': 'pools/join.tsx'
 } as const
 const ICON = 'icon.svg'
 export type AssetName = keyof typeof ENTRIES | typeof ICON

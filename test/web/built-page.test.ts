@@ -48,10 +48,12 @@ for (const page of ['upload', 'link'])
       t.notMatch(file, /worker|tus/, 'and what is rarely needed is not loaded at once')
   })
 
-for (const page of ['sign-in', 'my', 'history', 'settings', 'admin'])
+const POOLS = ['pools/main', 'pools/pool', 'pools/join']
+for (const page of ['sign-in/main', 'my/main', 'history/main', 'settings/main', 'admin/main', ...POOLS])
   t.test(`the page of web/${page} is small, with everything that it may ever load`, async (t) => {
-    const files = filesOf(`${page}/main.tsx`)
-    for (const sheet of ['style.css', 'account.css']) files.add(manifest[sheet]?.file ?? '')
+    const files = filesOf(`${page}.tsx`)
+    for (const sheet of ['style.css', 'account.css', ...(POOLS.includes(page) ? ['pools.css'] : [])])
+      files.add(manifest[sheet]?.file ?? '')
     const size = sizeOf(files)
     t.comment(`${size} bytes in ${files.size} files, gzipped`)
     t.ok(size < BYTES_MAX, `${size} of ${BYTES_MAX} bytes`)

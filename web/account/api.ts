@@ -107,7 +107,7 @@ export const wordsOf = (error: unknown): string => (error instanceof ApiError ? 
 export const isSessionOver = (code: string): boolean => SESSION_CODES.has(code)
 
 /** Pages that signing in may lead to. */
-const INSIDE = /^\/(?:my|admin)(?:[/?#]|$)/
+const INSIDE = /^\/(?:my|admin|pools)(?:[/?#]|$)/
 
 /** Why the page is being left, once it is: what fails from then on is no news. */
 let leaving: 'expired' | 'out' | undefined

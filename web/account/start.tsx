@@ -53,7 +53,7 @@ export async function startInside(
     // the place is taken first: what changes while the page is loading is told afterwards
     const [me, place] = await Promise.all([ask<Me>('/api/me'), placeNow(whose)])
     showWays(me)
-    listen(me.user_id, me.role === 'admin' ? whose : 'own', place)
+    listen(me.user_id, whose === 'everybody' && me.role !== 'admin' ? 'own' : whose, place)
     root.replaceChildren()
     render(view({ ...frame, me }), root)
   } catch (error) {

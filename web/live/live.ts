@@ -1,13 +1,13 @@
 /** What the server tells a page while it is open, for whatever the page shows; and that the session has ended, which ends the page. */
 
-import { ApiError, ask, queryOf, request } from '../account/api.ts'
+import { ApiError, ask, queryOf, request, segment } from '../account/api.ts'
 import type { News } from './event-text.ts'
 import { gather } from './gather.ts'
 import { Line } from './line.ts'
 import type { Said } from './line.ts'
 
-/** Of events that a page listens to: one's own, or everybody's. */
-export type Whose = 'own' | 'everybody'
+/** Of events that a page listens to: one's own, everybody's, or those of a pool, by its id. */
+export type Whose = 'own' | 'everybody' | `pool:${string}`
 
 /** Something that the page shows. */
 export interface Watcher {
@@ -60,16 +60,22 @@ export function changed(): void {
   for (const each of watched) each.lost()
 }
 
-const ownerOf = (whose: Whose): string | undefined => (whose === 'everybody' ? '*' : undefined)
+/** Where they are told. */
+function eventsPath(whose: Whose, query: Record<string, string | undefined>): string {
+  if (whose.startsWith('pool:'))
+    return `/api/pools/${segment(whose.slice('pool:'.length))}/events${queryOf(query)}`
+  return `/api/events${queryOf({ ...query, owner: whose === 'everybody' ? '*' : undefined })}`
+}
 
 /**
  * Where now is: taken before anything is looked at, so that what changes meanwhile is told afterwards.
  * Undefined where nobody can say; then everything is looked at again when listening has begun.
  */
 export async function placeNow(whose: Whose): Promise<string | undefined> {
-  const query = queryOf({ format: 'json', owner: ownerOf(whose) })
   const signal = AbortSignal.timeout(PLACE_MS_MAX)
-  const answer = await ask<{ cursor: string }>(`/api/events${query}`, { signal }).catch(() => undefined)
+  const answer = await ask<{ cursor: string }>(eventsPath(whose, { format: 'json' }), { signal }).catch(
+    () => undefined
+  )
   return answer?.cursor
 }
 
@@ -120,8 +126,7 @@ async function open(
   signal: AbortSignal
 ): Promise<ReadableStream<Uint8Array> | 'expired'> {
   try {
-    const query = queryOf({ after, owner: ownerOf(whose) })
-    const { body } = await request(`/api/events${query}`, { signal, accept: 'text/event-stream' })
+    const { body } = await request(eventsPath(whose, { after }), { signal, accept: 'text/event-stream' })
     if (body === null) throw new Error('an answer without a body')
     tellBack()
     return body

@@ -22,6 +22,7 @@ export const accountLink = (isSignedIn: boolean): Html =>
 /** The pages of an account, in order. */
 const PLACES = [
   { path: '/my', text: words.files },
+  { path: '/pools', text: words.pools },
   { path: '/my/history', text: words.history },
   { path: '/my/account', text: words.account }
 ] as const

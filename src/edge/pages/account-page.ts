@@ -14,9 +14,13 @@ interface Frame {
   readonly script: AssetName
   /** Of those who are signed in. */
   readonly isInside: boolean
+  /** Where it stands in the navigation; default: its own path. */
+  readonly place?: string
+  /** Beside those of all pages. */
+  readonly sheet?: AssetName
 }
 
-/** Every page, by its path. */
+/** Every page, by the path of its route. */
 export const ACCOUNT_PAGES = {
   '/sign-in': { title: words.titles.signIn, script: 'sign-in.js', isInside: false },
   '/sign-up': { title: words.titles.signUp, script: 'sign-in.js', isInside: false },
@@ -24,12 +28,26 @@ export const ACCOUNT_PAGES = {
   '/my': { title: words.titles.files, script: 'my-files.js', isInside: true },
   '/my/history': { title: words.titles.history, script: 'my-history.js', isInside: true },
   '/my/account': { title: words.titles.account, script: 'my-account.js', isInside: true },
-  '/admin': { title: words.titles.admin, script: 'admin.js', isInside: true }
+  '/admin': { title: words.titles.admin, script: 'admin.js', isInside: true },
+  '/pools': { title: words.titles.pools, script: 'pools.js', isInside: true, sheet: 'pools.css' },
+  '/pools/join': {
+    title: words.titles.joinPool,
+    script: 'pool-join.js',
+    isInside: false,
+    sheet: 'pools.css'
+  },
+  '/pools/:pool': {
+    title: words.titles.pool,
+    script: 'pool.js',
+    isInside: true,
+    place: '/pools',
+    sheet: 'pools.css'
+  }
 } as const satisfies Record<string, Frame>
 export type AccountPath = keyof typeof ACCOUNT_PAGES
 
 export function accountPage(assets: Assets, config: Config, path: AccountPath): string {
-  const { title, script, isInside }: Frame = ACCOUNT_PAGES[path]
+  const { title, script, isInside, place = path, sheet }: Frame = ACCOUNT_PAGES[path]
   const settings = {
     passwordBytesMax: PASSWORD_BYTES_MAX,
     downloads: downloadChoices(config.link),
@@ -50,8 +68,8 @@ export function accountPage(assets: Assets, config: Config, path: AccountPath): 
     title,
     content,
     scripts: [script],
-    sheet: 'account.css',
-    footer: words.footer,
-    ...(isInside && { nav: accountNav(path) })
+    sheets: sheet === undefined ? ['account.css'] : ['account.css', sheet],
+    footer: path.startsWith('/pools') ? words.poolFooter : words.footer,
+    ...(isInside && { nav: accountNav(place) })
   })
 }

@@ -12,7 +12,7 @@ export interface PageOptions {
   /** Scripts that make the page more comfortable; it works without. */
   readonly scripts?: readonly AssetName[]
   /** Beside the common one. */
-  readonly sheet?: AssetName
+  readonly sheets?: readonly AssetName[]
   /** Beside the name of the product. */
   readonly nav?: Html
   /** Default: what holds for links. */
@@ -25,7 +25,7 @@ export function page({
   title,
   content,
   scripts = [],
-  sheet,
+  sheets = [],
   nav,
   footer = texts.footer
 }: PageOptions): string {
@@ -40,7 +40,7 @@ export function page({
         <title>${title} · ${texts.product}</title>
         <link rel="icon" href="${assets.path('icon.svg')}" type="image/svg+xml" />
         <link rel="stylesheet" href="${assets.path('style.css')}" />
-        ${sheet !== undefined && html`<link rel="stylesheet" href="${assets.path(sheet)}" />`} ${tags}
+        ${sheets.map((name) => html`<link rel="stylesheet" href="${assets.path(name)}" />`)} ${tags}
       </head>
       <body>
         <a class="skip" href="#content">${texts.skip}</a>

@@ -1,0 +1,43 @@
+/** What the history says, of an account and of everybody. */
+
+export const historyTexts = {
+  lead: 'What was done in your account, and what others did with your files.',
+  list: 'Records',
+  export: 'Export as JSON lines',
+  empty: 'Nothing has happened yet.',
+  noMatch: 'No record fits.',
+  someone: 'somebody',
+  renamedTo: (path: string) => `→ ${path}`,
+  actions: {
+    login: 'Signed in',
+    'login-failed': 'Failed to sign in',
+    logout: 'Signed out',
+    register: 'Created the account',
+    password: 'Changed the password',
+    'user.disabled': 'Disabled',
+    'user.enabled': 'Enabled',
+    'user.role': 'Role changed',
+    'user.quota': 'Quota changed',
+    'key.created': 'Created an API key',
+    'key.revoked': 'Revoked an API key',
+    'webhook.created': 'Created a webhook',
+    'webhook.changed': 'Changed a webhook',
+    'webhook.removed': 'Removed a webhook',
+    upload: 'Uploaded',
+    'upload.status': 'Status of the upload',
+    download: 'Downloaded',
+    delete: 'Deleted',
+    rename: 'Renamed',
+    restore: 'Restored',
+    prune: 'Removed old versions',
+    share: 'Shared',
+    unshare: 'Withdrew a link',
+    'link.upload': 'Shared by a link',
+    'link.download': 'Downloaded by a link'
+  } as Record<string, string>,
+  by: (name: string) => `by ${name}`,
+  from: (address: string) => `from ${address}`,
+  took: (ms: number) => (ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`),
+  attempts: (n: number) => `${n} attempts`,
+  failed: (code: string) => `failed: ${code}`
+} as const
