@@ -185,6 +185,8 @@ t.test('a pool is changed, left and deleted', async (t) => {
     await owner.done(['pool', 'set', 'measured', '--close-at', '3', '--grace', '0s']),
     /until 3 producers/
   )
+  t.notMatch(await owner.done(['pool', 'set', 'measured', '--close-at', 'none']), /or until/)
+  t.match((await owner.run(['pool', 'set', 'measured', '--frequency', '1s'])).stderr, /at least 60 /)
   t.equal((await owner.run(['pool', 'set', 'measured'])).code, 2)
   t.match((await sensor.run(['pool', 'set', 'measured', '--frequency', '2h'])).stderr, /permission-denied/)
   await owner.done(['pool', 'role', 'measured', 'the-listener', 'producer'])

@@ -57,9 +57,27 @@ export async function openPool(
     const token = membership.token ?? tokenOf(await openAccount({ ...options, server }, context))
     return opened({ id, name: membership.name, server, token, who: membership.user }, context)
   }
-  const { api, http, token } = await openServer(options, context)
+  const { api, http, token } = await serverFor(ref, options, context)
   const { id, name, user } = await askedPool(ref, known?.id, { api, http }, isGiven, context)
   return opened({ id, name, server: api.server, token, who: user ?? hashed(token) }, context)
+}
+
+/** Where nobody is signed in, the pool is what is wrong. */
+async function serverFor(
+  ref: string,
+  options: AccountOptions,
+  context: CliContext
+): ReturnType<typeof openServer> {
+  try {
+    return await openServer(options, context)
+  } catch (error) {
+    if (!hasCode(error, 'credentials-missing')) throw error
+    throw new PeerbinError(
+      'pool-unknown',
+      `this machine has joined no pool ${shown(ref)} (\`peerbin pool join KEY\`), and nobody is signed in here who could have one (\`peerbin login\`)`,
+      { cause: error }
+    )
+  }
 }
 
 interface Opening {

@@ -99,7 +99,7 @@ export async function showPool(ref: string, options: AccountOptions, context: Cl
 
 export interface ChangeOptions extends CreateOptions {
   name?: string
-  quota?: number | null
+  quota?: number | 'none'
 }
 
 export async function changePool(ref: string, options: ChangeOptions, context: CliContext): Promise<void> {
@@ -115,7 +115,7 @@ export async function changePool(ref: string, options: ChangeOptions, context: C
     revision,
     ...(settings !== undefined && { settings }),
     ...(name !== undefined && { name }),
-    ...(quota !== undefined && { quota_bytes: quota })
+    ...(quota !== undefined && { quota_bytes: quota === 'none' ? null : quota })
   }
   const changed = await client.order('PATCH', '', change, poolAnswer, { signal })
   await rename(changed, context)

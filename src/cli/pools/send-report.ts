@@ -3,6 +3,7 @@
 import type { PeerbinError } from '../../errors.ts'
 import type { SendEvent } from '../../pool-client/queue/send-queue.ts'
 import type { QueueSummary } from '../../pool-client/queue/store.ts'
+import { asSentence } from '../account/api.ts'
 import { shown, writeLines } from '../account/tables.ts'
 import { say } from '../context.ts'
 import type { CliContext } from '../context.ts'
@@ -62,7 +63,7 @@ export class SendReport {
         if (event.waitMs >= TOLD_WAIT_MS)
           say(
             this.#context,
-            `${shown(event.why.message)} (${event.why.code}) Trying again in ${Math.ceil(event.waitMs / 1000)} s.`
+            `${asSentence(shown(event.why.message))} Trying again in ${Math.ceil(event.waitMs / 1000)} s.`
           )
     }
   }

@@ -13,6 +13,7 @@ import { localTime, shown, writeLines } from '../account/tables.ts'
 import { say } from '../context.ts'
 import type { CliContext } from '../context.ts'
 import { FailedQuietly } from '../failed-quietly.ts'
+import { asSentence } from '../account/api.ts'
 import { fileStem } from './groups.ts'
 import { openPool } from './open-pool.ts'
 import { runCommand } from './run-command.ts'
@@ -119,7 +120,10 @@ class ServeReport {
   event(event: ServeEvent): void {
     if (event.type === 'waiting') {
       if (event.waitMs >= TOLD_WAIT_MS)
-        say(this.#context, `${shown(event.why.message)} Trying again in ${Math.ceil(event.waitMs / 1000)} s.`)
+        say(
+          this.#context,
+          `${asSentence(shown(event.why.message))} Trying again in ${Math.ceil(event.waitMs / 1000)} s.`
+        )
       return
     }
     const { group, start, files, attempts } = event.group
@@ -128,7 +132,7 @@ class ServeReport {
       writeLines(this.#context, [{ type: event.type, ...detailsOf(event), group, start, attempts }])
     switch (event.type) {
       case 'taken':
-        return say(this.#context, `${what}: ${files} files, attempt ${attempts}`)
+        return say(this.#context, `${what}: ${files} file${files === 1 ? '' : 's'}, attempt ${attempts}`)
       case 'done':
         if (!this.#isJson) this.#context.stdout.write(`${group}\n`)
         return say(this.#context, `${what}: done, ${event.result.body.size} bytes`)

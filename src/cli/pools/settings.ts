@@ -9,7 +9,7 @@ export interface SettingsOptions {
   grace?: number
   tolerance?: number
   maxAge?: number
-  closeAt?: number | null
+  closeAt?: number | 'none'
   lease?: number
   attempts?: number
   keepFiles?: number
@@ -25,7 +25,7 @@ export function settingsOf(options: SettingsOptions): Record<string, number | nu
     grace_s: seconds(options.grace),
     tolerance_s: seconds(options.tolerance),
     max_age_s: seconds(options.maxAge),
-    close_at_producers: options.closeAt,
+    close_at_producers: options.closeAt === 'none' ? null : options.closeAt,
     lease_s: seconds(options.lease),
     attempts_max: options.attempts,
     files_kept_s: seconds(options.keepFiles),
@@ -35,8 +35,8 @@ export function settingsOf(options: SettingsOptions): Record<string, number | nu
 }
 
 /** A number of producers, or `none`. */
-export function parseCloseAt(text: string): number | null {
-  if (text === 'none') return null
+export function parseCloseAt(text: string): number | 'none' {
+  if (text === 'none') return text // null, and the option would be there without a value
   const value = Number(text)
   if (!/^\d+$/.test(text) || value < 1 || value > 100_000)
     throw new InvalidArgumentError('Give a number of producers, or "none".')

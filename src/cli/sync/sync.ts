@@ -12,6 +12,7 @@ import type { SyncOptions } from '../../sync/engine-types.ts'
 import { STATE_FOLDER } from '../../sync/folder.ts'
 import type { SyncFolder } from '../../sync/folder.ts'
 import { validated } from '../account/answers.ts'
+import { asSentence } from '../account/api.ts'
 import { openAccount } from '../account/session.ts'
 import type { AccountOptions } from '../account/session.ts'
 import { shown } from '../account/tables.ts'
@@ -91,7 +92,8 @@ async function follow(engine: SyncEngine, report: SyncReport, context: CliContex
       if (isFirst) report.say('keeping in step; Ctrl-C ends it')
       isFirst = false
     },
-    (error, pauseMs) => report.say(`${error.message} Trying again in ${Math.ceil(pauseMs / 1000)} s.`)
+    (error, pauseMs) =>
+      report.say(`${asSentence(error.message)} Trying again in ${Math.ceil(pauseMs / 1000)} s.`)
   )
 }
 

@@ -82,6 +82,11 @@ export async function admitted(
   return { actor, pool, member, is }
 }
 
+const deniedTo = ({ member }: Admitted, roles: readonly PoolRole[]): string =>
+  `This is for ${roles.map((role) => `${role}s`).join(' and ')} of the pool, and you are ${
+    member === undefined ? 'no member' : `${member.role === 'owner' ? 'an' : 'a'} ${member.role}`
+  }.`
+
 /** @throws as `admitted`, and `permission-denied` where the role does not allow it */
 export async function admit(
   store: Pick<MetadataStore, 'getMembership' | 'getPool'>,
@@ -89,6 +94,7 @@ export async function admit(
   { actor, pool }: { readonly actor: Actor; readonly pool: PoolId }
 ): Promise<Admitted> {
   const who = await admitted(store, actor, pool)
-  if (!who.is(...POOL_RIGHTS[op])) throw new PeerbinError('permission-denied')
+  const roles: readonly PoolRole[] = POOL_RIGHTS[op]
+  if (!who.is(...roles)) throw new PeerbinError('permission-denied', deniedTo(who, roles))
   return who
 }

@@ -90,7 +90,14 @@ function checked(settings: PoolSettings): PoolSettings {
   const [issue] = parsed.error.issues
   const key = String(issue?.path[0] ?? '')
   const field = isSetting(key) ? FIELDS[key] : 'settings'
-  throw invalid(`settings.${field}`, 'this is not possible')
+  throw invalid(`settings.${field}`, boundOf(issue, field.endsWith('_s') ? SECOND_MS : 1))
+}
+
+/** What would be possible. @param unit of the setting's, in that of the message */
+function boundOf(issue: z.core.$ZodIssue | undefined, unit: number): string {
+  if (issue?.code === 'too_small') return `at least ${Number(issue.minimum) / unit}`
+  if (issue?.code === 'too_big') return `at most ${Number(issue.maximum) / unit}`
+  return 'this is not possible'
 }
 
 const isSetting = (key: string): key is keyof PoolSettings => Object.hasOwn(FIELDS, key)

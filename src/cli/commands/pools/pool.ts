@@ -102,8 +102,8 @@ function addChanging(pool: Command, context: CliContext): void {
   })
 }
 
-function parseQuota(text: string): number | null {
-  if (text === 'none') return null
+function parseQuota(text: string): number | 'none' {
+  if (text === 'none') return text
   const bytes = parseSize(text)
   if (bytes < 1) throw new InvalidArgumentError('Give a size with its unit, or "none".')
   return bytes
