@@ -6,6 +6,7 @@ import { PeerbinError } from '../../errors.ts'
 import type { GroupRecord, PoolRecord } from '../../pools.ts'
 import { actorData } from '../event-facts.ts'
 import { BATCH_ROWS } from '../limits.ts'
+import { uuidBytes } from '../columns.ts'
 import { batchIdOf, groupColumns, groupOf, poolOf } from '../pool-columns.ts'
 import { groupEvent } from '../pool-events.ts'
 import type { NewEvent } from '../event-facts.ts'
@@ -17,12 +18,27 @@ import { writeGroup } from './pool-groups.ts'
 
 type Batch = Pick<Selectable<PoolBatchesTable>, 'pool' | 'id' | 'member'>
 
-/** The open group whose window covers a file; where there are several, since windows were changed, the one that begins last. */
-const coveringGroup = sql<Uint8Array | null>`(
+/**
+ * The open group whose window covers a file; where there are several, since windows were changed, the one that begins last.
+ * @param longestMs no open group has a longer window: those that begin earlier are not looked at, of which there may be thousands for each file
+ */
+const coveringGroup = (longestMs: number) => sql<Uint8Array | null>`(
   select pool_groups.id from pool_groups
   where pool_groups.pool = pool_files.pool and pool_groups.state = 'open'
-  and pool_groups.starts <= pool_files.at and pool_groups.ends > pool_files.at
+  and pool_groups.starts <= pool_files.at and pool_groups.starts > pool_files.at - ${longestMs}
+  and pool_groups.ends > pool_files.at
   order by pool_groups.starts desc, pool_groups.generation desc limit 1)`
+
+/** Of the windows of open groups, and of those that are opened now. */
+async function longestWindow(db: Kysely<Schema>, { id, settings }: PoolRecord): Promise<number> {
+  const { longest } = await db
+    .selectFrom('pool_groups')
+    .select(sql<number | null>`max(ends - starts)`.as('longest'))
+    .where('pool', '=', uuidBytes(id))
+    .where('state', '=', 'open')
+    .executeTakeFirstOrThrow()
+  return Math.max(Number(longest ?? 0), settings.windowMs)
+}
 
 /** Files of the batch that are no duplicates. */
 const ofBatch = (batch: Batch) => sql`pool = ${batch.pool} and batch = ${batch.id} and is_duplicate = 0`
@@ -38,8 +54,9 @@ export async function fillGroups(
   now: number
 ): Promise<{ events: NewEvent[]; groups: number }> {
   const record = poolOf(pool)
-  const opened = await openGroups(db, record, batch, now)
-  await sql`update pool_files set entry = ${entryOfFile(batchIdOf(batch.id))}, grp = ${coveringGroup}
+  const covering = coveringGroup(await longestWindow(db, record))
+  const opened = await openGroups(db, record, batch, { covering, now })
+  await sql`update pool_files set entry = ${entryOfFile(batchIdOf(batch.id))}, grp = ${covering}
     where ${ofBatch(batch)}`.execute(db)
   const groups = await countFiles(db, batch)
   const closed = await closeFull(db, record, groups, now)
@@ -57,13 +74,13 @@ async function openGroups(
   db: Kysely<Schema>,
   pool: PoolRecord,
   batch: Batch,
-  now: number
+  { covering, now }: { covering: ReturnType<typeof coveringGroup>; now: number }
 ): Promise<ReadonlySet<string>> {
   // the type matters: by a number that may have a fraction, division would have one
   const length = sql`cast(${pool.settings.windowMs} as bigint)`
   const { rows: missing } = await sql<{ start: number }>`
     select distinct (at / ${length}) * ${length} as start from pool_files
-    where ${ofBatch(batch)} and ${coveringGroup} is null order by start`.execute(db)
+    where ${ofBatch(batch)} and ${covering} is null order by start`.execute(db)
   const groups: GroupRecord[] = []
   for (let at = 0; at < missing.length; at += BATCH_ROWS) {
     const starts = missing.slice(at, at + BATCH_ROWS).map(({ start }) => Number(start))
