@@ -9,10 +9,14 @@ import type { PoolDeps } from './deps.ts'
 
 /** Servers that wait, of all pools: whoever comes then looks once. */
 const WAITING_MAX = 1024
+/** Of one server in one pool, so that a program that asks without end leaves room for others. */
+const WAITING_OF_ONE_MAX = 32
 /** Looked for so often without a word from the store: a pause after a failure is over, or a lease. */
 const LOOK_MS = 500
 /** Between two looks that events were the reason for; most of those are about other things. */
 const EVENT_LOOK_MS = 50
+/** All pools together are looked at no more often than this, on average: the more of them somebody waits at, the rarer each. */
+const LOOK_OF_ALL_MS = 5
 
 export interface WorkRequest {
   readonly pool: PoolId
@@ -48,11 +52,13 @@ export class WorkQueue {
 
   /** Undefined: there was none for so long. @throws the signal's reason; `pool-unknown`, `permission-denied` for a server that is none any more */
   async lease(request: WorkRequest, waitMs: number, signal: AbortSignal): Promise<GroupRecord | undefined> {
-    const queue = this.#queues.get(request.pool)
-    // whoever waits already comes first
-    const isFirst = queue === undefined || request.group !== undefined
+    const waiting = [...(this.#queues.get(request.pool)?.waiting ?? [])].map((each) => each.request)
+    // whoever waits already comes first, for whatever there is
+    const isFirst = request.group !== undefined || waiting.every(({ group }) => group !== undefined)
     const found = isFirst ? await this.#look(request) : undefined
-    if (found !== undefined || waitMs <= 0 || this.#count >= WAITING_MAX) return found
+    const ofServer = waiting.filter(({ server }) => server === request.server).length
+    const isFull = this.#count >= WAITING_MAX || ofServer >= WAITING_OF_ONE_MAX
+    if (found !== undefined || waitMs <= 0 || isFull) return found
     return await this.#wait({
       request,
       endsAt: this.#deps.clock.monotonic() + waitMs,
@@ -89,24 +95,26 @@ export class WorkQueue {
   #begin(pool: PoolId, queue: PoolQueue): void {
     this.#queues.set(pool, queue)
     this.#unwatch ??= this.#deps.store.eventWatch?.onWritten(() => this.#wakeAll())
-    const ended = (): void => {
-      this.#queues.delete(pool)
-      if (this.#queues.size > 0) return
-      this.#unwatch?.()
-      this.#unwatch = undefined
-    }
     // each is told what went wrong by its own promise
-    this.#run(queue).then(ended, ended)
+    void this.#run(pool, queue)
+  }
+
+  #end(pool: PoolId): void {
+    this.#queues.delete(pool)
+    if (this.#queues.size > 0) return
+    this.#unwatch?.()
+    this.#unwatch = undefined
   }
 
   #wakeAll(): void {
     for (const pool of this.#queues.keys()) this.look(pool)
   }
 
-  async #run(queue: PoolQueue): Promise<void> {
+  async #run(pool: PoolId, queue: PoolQueue): Promise<void> {
     for (;;) {
       this.#endThoseOver(queue)
-      if (queue.waiting.size === 0) return
+      // in the same moment, so that nobody comes into a queue that nobody serves
+      if (queue.waiting.size === 0) return this.#end(pool)
       queue.isWoken = false
       const isBusy = await this.#serve(queue)
       if (!isBusy) await this.#pause(queue)
@@ -144,8 +152,9 @@ export class WorkQueue {
   async #pause(queue: PoolQueue): Promise<void> {
     const { clock } = this.#deps
     const leftMs = Math.min(...[...queue.waiting].map(({ endsAt }) => endsAt - clock.monotonic()))
-    const pauseMs = Math.max(0, Math.min(leftMs, LOOK_MS))
-    const leastMs = Math.min(pauseMs, EVENT_LOOK_MS)
+    const shareMs = this.#queues.size * LOOK_OF_ALL_MS
+    const pauseMs = Math.max(0, Math.min(leftMs, Math.max(LOOK_MS, shareMs)))
+    const leastMs = Math.min(pauseMs, Math.max(EVENT_LOOK_MS, shareMs))
     await sleep(clock, leastMs)
     if (queue.isWoken || pauseMs === leastMs) return
     using pause = abortScope()

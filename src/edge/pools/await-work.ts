@@ -1,6 +1,7 @@
 /** Waits for a group to work on, for programs that nothing can call. */
 
 import type { GroupId, GroupRecord } from '../../pools.ts'
+import { sleep } from '../../runtime/deadline.ts'
 import { asking } from '../accounts/actor.ts'
 import type { EdgeContext } from '../context.ts'
 import type { Asked } from './announce.ts'
@@ -8,6 +9,8 @@ import type { Asked } from './announce.ts'
 /** The controller is asked for so long at a time: one that has gone silent is noticed after it. */
 const ASK_MS = 5000
 const ANSWER_MS = 5000
+/** A controller where too many wait answers at once: then it is asked so often. */
+const PAUSE_MS = 1000
 
 /**
  * Asks until there is a group, or the time is over. Whoever goes away while it waits is given nothing; a lease whose answer is lost ends by itself.
@@ -22,7 +25,8 @@ export async function awaitWork(
   const endsAt = clock.monotonic() + waitMs
   const asked = { actor: asking(actor), pool, ...(group !== undefined && { group }) }
   for (;;) {
-    const leftMs = Math.max(0, Math.floor(endsAt - clock.monotonic()))
+    const askedAt = clock.monotonic()
+    const leftMs = Math.max(0, Math.floor(endsAt - askedAt))
     const askMs = Math.min(leftMs, ASK_MS, Math.floor(requestTimeoutMs / 2))
     const found = await controller.call(
       'leaseGroup',
@@ -30,7 +34,9 @@ export async function awaitWork(
       { timeoutMs: Math.min(askMs + ANSWER_MS, callTimeoutMs), signal }
     )
     if (found.group !== null) return found.group
-    if (clock.monotonic() >= endsAt) return undefined
+    const now = clock.monotonic()
+    if (now >= endsAt) return undefined
+    if (now - askedAt < askMs / 2) await sleep(clock, Math.min(PAUSE_MS, endsAt - now), signal)
     await sessions.confirm(actor)
   }
 }

@@ -2,13 +2,13 @@ import t from 'tap'
 import { pauseMs } from '../../../src/controller/pools/work.ts'
 import { hash } from '../../conformance/metadata-fixture.ts'
 import { userId } from '../../conformance/account-fixture.ts'
-import { POOL, batchId } from '../../conformance/pool-fixture.ts'
+import { POOL, addMember, batchId, poolId } from '../../conformance/pool-fixture.ts'
 import { addEntry } from '../../conformance/entry-fixture.ts'
 import { batchPath, poolOwner, resultPath } from '../../../src/pools.ts'
-import type { BatchFile } from '../../../src/pools.ts'
+import type { BatchFile, GroupId } from '../../../src/pools.ts'
 import { CHUNK_BYTES } from '../../conformance/metadata-fixture.ts'
 import type { StepResult } from '../../../src/interfaces.ts'
-import { HOUR_MS, MINUTE_MS, PoolWorld } from './pool-world.ts'
+import { HOUR_MS, MINUTE_MS, POOL_SETTINGS, PoolWorld } from './pool-world.ts'
 
 const signal = new AbortController().signal
 /** A window with its grace. */
@@ -196,6 +196,66 @@ t.test('whoever waits in vain is told so when the time is over', async (t) => {
   await world.clock.advance(3000)
   for (const { group } of await Promise.all(waiting)) t.equal(group, null)
   t.equal(world.clock.timers, 0, 'nothing goes on behind it')
+})
+
+t.test('whoever waits for a certain group keeps nobody from the others', async (t) => {
+  const world = await PoolWorld.start(t)
+  await sent(world, 'a')
+  const other = batchId('no group') as unknown as GroupId
+  const waiting = world.call('sam', 'leaseGroup', { waitMs: 30_000, group: other })
+  await world.clock.advance(100)
+  await closed(world)
+  const { group } = await world.call('sam', 'leaseGroup', { waitMs: 0 })
+  t.match(group, { state: 'processing', fence: 1 })
+  await world.clock.advance(31_000)
+  t.equal((await waiting).group, null)
+})
+
+t.test('a program that asks without end is told at once that there is nothing', async (t) => {
+  const world = await PoolWorld.start(t)
+  const ask = () => world.call('sam', 'leaseGroup', { waitMs: 30_000 })
+  const waiting = Array.from({ length: 32 }, ask)
+  await world.clock.advance(100)
+  t.equal((await ask()).group, null)
+  await addMember(world.store, 'nora', 'server')
+  const another = world.call('nora', 'leaseGroup', { waitMs: 30_000 })
+  let isAnswered = false
+  void another.then(() => (isAnswered = true))
+  await world.clock.advance(100)
+  t.notOk(isAnswered, 'others wait as before')
+  await world.clock.advance(31_000)
+  for (const each of [...waiting, another]) t.equal((await each).group, null)
+})
+
+t.test('where servers of many pools wait, each pool is looked at more rarely', async (t) => {
+  const world = await PoolWorld.start(t)
+  const pools = Array.from({ length: 200 }, (_, index) => poolId(`many ${index}`))
+  let looks = 0
+  const { store } = world
+  const lease = store.leaseGroup.bind(store)
+  store.leaseGroup = async (request) => {
+    looks++
+    return await lease(request)
+  }
+  for (const [index, pool] of pools.entries()) {
+    const settings = POOL_SETTINGS
+    await store.createPool({
+      id: pool,
+      name: `many ${index}`,
+      settings,
+      createdBy: userId('olga'),
+      createdAt: world.time.now(),
+      perUserMax: 1000
+    })
+    await addMember(store, 'sam', 'server', { pool })
+  }
+  const waiting = pools.map((pool) => world.call('sam', 'leaseGroup', { pool, waitMs: 30_000 }))
+  await world.clock.advance(1000)
+  looks = 0
+  await world.clock.advance(10_000)
+  t.ok(looks > 0 && looks <= 2200, `${looks} looks in 10 s`)
+  await world.clock.advance(21_000)
+  for (const each of waiting) t.equal((await each).group, null)
 })
 
 t.test('groups close, and leases end, by the worker; it looks again when something is due', async (t) => {
