@@ -218,6 +218,15 @@ export interface PoolRecords {
     pool: PoolId
     server: UserId
     group?: GroupId | undefined
+    /** Of the server's choice, for each time it asks: while it has what it was given for it, asking again answers that. */
+    request?: string | undefined
+    now: number
+  }): Promise<GroupRecord | undefined>
+  /** What leaseGroup gave the server for this request, while its lease lasts. */
+  findLease(request: {
+    pool: PoolId
+    server: UserId
+    request: string
     now: number
   }): Promise<GroupRecord | undefined>
   /** `lease-lost` unless the holder has it: this fence is the last, whether or not the time is over and the group waits again, as long as nobody else has taken it. */

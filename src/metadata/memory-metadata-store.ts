@@ -242,6 +242,7 @@ export class MemoryMetadataStore implements MetadataStore {
   readonly listGroupProducers = this.#step(poolGroups.listGroupProducers)
   readonly closeGroup = this.#step(poolGroups.closeGroup)
   readonly leaseGroup = this.#step(poolLeases.leaseGroup)
+  readonly findLease = this.#step(poolLeases.findLease)
   readonly renewLease = this.#step(poolLeases.renewLease)
   readonly finishGroup = this.#step(poolLeases.finishGroup)
   readonly failGroup = this.#step(poolLeases.failGroup)

@@ -196,6 +196,7 @@ export const groupColumns = (group: GroupRecord): Insertable<PoolGroupsTable> =>
   result_entry: group.result === null ? null : uuidBytes(group.result.entry),
   ended_at: group.endedAt,
   is_emptied: Number(group.isEmptied),
+  lease_request: null,
   empty_at: null,
   forget_at: null
 })

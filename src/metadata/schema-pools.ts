@@ -108,6 +108,8 @@ export interface PoolGroupsTable {
   server: Uint8Array | null
   fence: number
   leased_until: number | null
+  /** What the server calls its asking for this lease. */
+  lease_request: string | null
   attempts: number
   due_at: number | null
   failure: string | null

@@ -344,6 +344,7 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly listGroupProducers = this.#read(poolGroups.listGroupProducers)
   readonly closeGroup = this.#write(poolGroups.closeGroup)
   readonly leaseGroup = this.#write(poolLeases.leaseGroup)
+  readonly findLease = this.#read(poolLeases.findLease)
   readonly renewLease = this.#write(poolLeases.renewLease)
   readonly finishGroup = this.#write(poolLeases.finishGroup)
   readonly failGroup = this.#write(poolLeases.failGroup)

@@ -111,9 +111,10 @@ export const lease = (
   store: MetadataStore,
   server = 'sam',
   now = CLOSED,
-  group?: GroupId
+  group?: GroupId,
+  request?: string
 ): Promise<GroupRecord | undefined> =>
-  store.leaseGroup({ pool: POOL, server: userId(server), now, ...(group !== undefined && { group }) })
+  store.leaseGroup({ pool: POOL, server: userId(server), now, group, request })
 
 export async function leased(store: MetadataStore, server = 'sam', now = CLOSED): Promise<GroupRecord> {
   const group = await lease(store, server, now)

@@ -225,7 +225,7 @@ const ofGroups = {
     response: { entry, owner: poolId as unknown as UserId, group: done }
   },
   closeGroup: { request: inGroup, response: { group, now } },
-  leaseGroup: { request: { ...inGroup, waitMs: 30_000 }, response: { group, now } },
+  leaseGroup: { request: { ...inGroup, request: inGroup.group, waitMs: 30_000 }, response: { group, now } },
   renewLease: { request: held, response: { group, now } },
   finishGroup: { request: { ...held, name: 'model.bin', metadata }, response: { group: done, now } },
   failGroup: {

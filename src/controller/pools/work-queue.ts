@@ -23,6 +23,8 @@ export interface WorkRequest {
   readonly server: UserId
   /** That one or nothing. */
   readonly group?: GroupId | undefined
+  /** Of the server's choice: asked again with it, because an answer was lost, it is given the same. */
+  readonly request?: string | undefined
 }
 
 interface Waiting {
@@ -52,6 +54,8 @@ export class WorkQueue {
 
   /** Undefined: there was none for so long. @throws the signal's reason; `pool-unknown`, `permission-denied` for a server that is none any more */
   async lease(request: WorkRequest, waitMs: number, signal: AbortSignal): Promise<GroupRecord | undefined> {
+    const given = await this.#given(request)
+    if (given !== undefined) return given
     const waiting = [...(this.#queues.get(request.pool)?.waiting ?? [])].map((each) => each.request)
     // whoever waits already comes first, for whatever there is
     const isFirst = request.group !== undefined || waiting.every(({ group }) => group !== undefined)
@@ -164,13 +168,20 @@ export class WorkQueue {
     queue.pause = undefined
   }
 
+  /** An answer that was lost does not wait behind others. */
+  async #given({ pool, server, request }: WorkRequest): Promise<GroupRecord | undefined> {
+    if (request === undefined) return undefined
+    const { store, time } = this.#deps
+    return await store.findLease({ pool, server, request, now: time.now() })
+  }
+
   /** Whoever waited may have been put out of the pool meanwhile. */
-  async #look({ pool, server, group }: WorkRequest): Promise<GroupRecord | undefined> {
+  async #look({ pool, server, group, request }: WorkRequest): Promise<GroupRecord | undefined> {
     const { store, time } = this.#deps
     const membership = await store.getMembership(pool, server)
     if (membership === undefined) throw new PeerbinError('pool-unknown')
     if (membership.member.role !== 'server') throw new PeerbinError('permission-denied')
-    return await store.leaseGroup({ pool, server, group, now: time.now() })
+    return await store.leaseGroup({ pool, server, group, request, now: time.now() })
   }
 }
 

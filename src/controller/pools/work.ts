@@ -23,11 +23,11 @@ export class Work {
 
   async lease(
     { actor, pool }: Admitted,
-    { group, waitMs }: Request<'leaseGroup'>,
+    { group, request: id, waitMs }: Request<'leaseGroup'>,
     signal: AbortSignal
   ): Promise<Response<'leaseGroup'>> {
     const { queue, time, config } = this.#deps
-    const request = { pool: pool.id, server: userOf(actor), group }
+    const request = { pool: pool.id, server: userOf(actor), group, request: id }
     const leased = await queue.lease(request, Math.min(waitMs, config.pools.workWaitMs), signal)
     return { group: leased ?? null, now: time.now() }
   }

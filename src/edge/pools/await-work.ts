@@ -12,18 +12,25 @@ const ANSWER_MS = 5000
 /** A controller where too many wait answers at once: then it is asked so often. */
 const PAUSE_MS = 1000
 
+export interface AskedWork {
+  readonly group: GroupId | undefined
+  /** Of the client's choice, or drawn: so that no repeat takes a second group. */
+  readonly request: string
+  readonly waitMs: number
+}
+
 /**
- * Asks until there is a group, or the time is over. Whoever goes away while it waits is given nothing; a lease whose answer is lost ends by itself.
+ * Asks until there is a group, or the time is over. Whoever goes away while it waits is given nothing; a lease whose answer is lost is given again to the same request, or ends by itself.
  * @returns undefined: there was none
  */
 export async function awaitWork(
   { clock, config, controller, sessions }: EdgeContext,
   { actor, pool, signal }: Asked,
-  { group, waitMs }: { readonly group: GroupId | undefined; readonly waitMs: number }
+  { group, request, waitMs }: AskedWork
 ): Promise<GroupRecord | undefined> {
   const { requestTimeoutMs, callTimeoutMs } = config.controller
   const endsAt = clock.monotonic() + waitMs
-  const asked = { actor: asking(actor), pool, ...(group !== undefined && { group }) }
+  const asked = { actor: asking(actor), pool, request, ...(group !== undefined && { group }) }
   for (;;) {
     const askedAt = clock.monotonic()
     const leftMs = Math.max(0, Math.floor(endsAt - askedAt))

@@ -36,12 +36,18 @@ export function indexOf(text: string): number {
   return Number(text)
 }
 
-/** The id that somebody chose for a batch, in a body. @throws `invalid-field` */
-export function newBatchId(text: string, field: string): BatchId {
+/** An id of somebody's choice. @throws `invalid-field` */
+function chosenId(text: string, field: string): string {
   const parsed = s.fileId.safeParse(text.toLowerCase())
   if (!parsed.success) throw invalid(field, 'a UUID of version 4 is needed')
-  return parsed.data as unknown as BatchId
+  return parsed.data
 }
+
+/** The id that somebody chose for a batch, in a body. @throws `invalid-field` */
+export const newBatchId = (text: string, field: string): BatchId => chosenId(text, field) as BatchId
+
+/** What a server calls its asking for work. @throws `invalid-field` */
+export const requestIdOf = (text: string): string => chosenId(text, 'request')
 
 /** With a time zone: what a clock on a wall says is nothing to compare with another machine's. Seconds may be left out. */
 const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})$/i

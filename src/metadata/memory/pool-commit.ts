@@ -133,7 +133,14 @@ function openGroup(pool: PoolRow, start: number, now: number): GroupRow {
     hasClosed: before.some(({ state }) => state !== 'open'),
     now
   })
-  const row: GroupRow = { record, files: [], producers: new Map(), emptyAt: null, forgetAt: null }
+  const row: GroupRow = {
+    record,
+    files: [],
+    producers: new Map(),
+    emptyAt: null,
+    forgetAt: null,
+    leaseRequest: null
+  }
   pool.groups.set(record.id, row)
   return row
 }

@@ -23,11 +23,13 @@ function write(row: GroupRow, record: GroupRecord, settings?: PoolSettings): voi
 
 export function leaseGroup(
   state: State,
-  { pool: id, server, group: wanted, now }: Request<'leaseGroup'>
+  { pool: id, server, group: wanted, request, now }: Request<'leaseGroup'>
 ): GroupRecord | undefined {
   const pool = livePool(state, id)
   const role = pool?.members.get(server)?.record.role
   if (pool === undefined || role === undefined || !rules.mayWork(role)) return undefined
+  const given = request && findLease(state, { pool: id, server, request, now })
+  if (given) return given
   const { settings } = pool.record
   const waiting = [...pool.groups.values()]
     .filter(({ record }) => wanted === undefined || record.id === wanted)
@@ -40,10 +42,25 @@ export function leaseGroup(
       continue
     }
     write(row, rules.leasedGroup(row.record, { server, now, settings }))
+    row.leaseRequest = request ?? null
     writeEvent(state, groupEvent('group.taken', row.record, now))
     return copyOfGroup(row)
   }
   return undefined
+}
+
+export function findLease(
+  state: State,
+  { pool, server, request, now }: Request<'findLease'>
+): GroupRecord | undefined {
+  const row = [...(livePool(state, pool)?.groups.values() ?? [])].find(
+    ({ record, leaseRequest }) =>
+      record.state === 'processing' &&
+      record.server === server &&
+      (record.leasedUntil ?? 0) > now &&
+      leaseRequest === request
+  )
+  return row && copyOfGroup(row)
 }
 
 /** A lease is over: the group waits again, or has failed. */

@@ -65,4 +65,6 @@ export interface GroupRow {
   emptyAt: number | null
   /** When it is forgotten. */
   forgetAt: number | null
+  /** What the server calls its asking for the lease. */
+  leaseRequest: string | null
 }

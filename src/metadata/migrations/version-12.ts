@@ -135,6 +135,7 @@ async function groups(db: Kysely<Schema>, ddl: Ddl): Promise<void> {
     'server?': 'bytes',
     fence: 'int',
     'leased_until?': 'int',
+    'lease_request?': 'text',
     attempts: 'int',
     'due_at?': 'int',
     'failure?': 'text',

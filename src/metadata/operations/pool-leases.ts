@@ -22,10 +22,12 @@ type Request<Name extends keyof PoolRecords> = Parameters<PoolRecords[Name]>[0]
 
 export async function leaseGroup(
   db: Kysely<Schema>,
-  { pool: id, server, group: wanted, now }: Request<'leaseGroup'>
+  { pool: id, server, group: wanted, request, now }: Request<'leaseGroup'>
 ): Promise<GroupRecord | undefined> {
   const pool = await livePool(db, id)
   if (pool === undefined) return undefined
+  const given = request && (await findLease(db, { pool: id, server, request, now }))
+  if (given) return given
   const { settings } = pool
   for (let i = 0; i < rules.LEASE_TRIES; i++) {
     const group = await nextGroup(db, id, wanted, now)
@@ -36,10 +38,41 @@ export async function leaseGroup(
     }
     const leased = rules.leasedGroup(group, { server, now, settings })
     if (!(await writeGroup(db, group, leased))) continue
+    await noteRequest(db, leased, request)
     await writeEvent(db, groupEvent('group.taken', leased, now))
     return leased
   }
   return undefined
+}
+
+/** Of whoever had it before, nothing is known any more. */
+async function noteRequest(
+  db: Kysely<Schema>,
+  { id }: GroupRecord,
+  request: string | undefined
+): Promise<void> {
+  await db
+    .updateTable('pool_groups')
+    .set({ lease_request: request ?? null })
+    .where('id', '=', uuidBytes(id))
+    .execute()
+}
+
+export async function findLease(
+  db: Kysely<Schema>,
+  { pool, server, request, now }: Request<'findLease'>
+): Promise<GroupRecord | undefined> {
+  const row = await db
+    .selectFrom('pool_groups')
+    .selectAll()
+    .where('pool', '=', uuidBytes(pool))
+    .where('server', '=', uuidBytes(server))
+    .where('leased_until', '>', now)
+    .where('state', '=', 'processing')
+    .where('lease_request', '=', request)
+    .limit(1)
+    .executeTakeFirst()
+  return row && groupOf(row)
 }
 
 /** Takes the member's row: whoever removes them comes before, or after the lease, and ends it. */

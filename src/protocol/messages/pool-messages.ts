@@ -291,9 +291,17 @@ export const poolMessages = {
   },
   /** For owners and servers: before its time. */
   closeGroup: { request: z.object(inGroup), response: known, ...noBodies },
-  /** For servers. Waits up to `waitMs` for a group, or up to `pools.workWaitMs`. Null: there is none. */
+  /**
+   * For servers. Waits up to `waitMs` for a group, or up to `pools.workWaitMs`. Null: there is none. `request`: a UUID of the server's choice; asked again with it, while the lease lasts, it
+   * is given the same one.
+   */
   leaseGroup: {
-    request: z.object({ ...inPool, group: groupId.optional(), waitMs: within(0, POOL_WORK_WAIT_MS_MAX) }),
+    request: z.object({
+      ...inPool,
+      group: groupId.optional(),
+      request: z.uuidv4().optional(),
+      waitMs: within(0, POOL_WORK_WAIT_MS_MAX)
+    }),
     response: z.object({ group: group.nullable(), now: s.timeMs }),
     ...noBodies
   },

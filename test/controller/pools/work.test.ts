@@ -232,11 +232,12 @@ t.test('where servers of many pools wait, each pool is looked at more rarely', a
   const pools = Array.from({ length: 200 }, (_, index) => poolId(`many ${index}`))
   let looks = 0
   const { store } = world
-  const lease = store.leaseGroup.bind(store)
-  store.leaseGroup = async (request) => {
+  const { leaseGroup } = store
+  const counted: typeof leaseGroup = async (request) => {
     looks++
-    return await lease(request)
+    return await leaseGroup(request)
   }
+  Object.assign(store, { leaseGroup: counted })
   for (const [index, pool] of pools.entries()) {
     const settings = POOL_SETTINGS
     await store.createPool({

@@ -67,6 +67,19 @@ t.test('a server takes a group, keeps it, and everybody gets its result', async 
   })
 })
 
+t.test('a server whose answer was lost is given the same group again', async (t) => {
+  const world = await startPool(t)
+  const token = world.server
+  const id = await world.closedGroup([small('a')])
+  const request = randomUUID()
+  const first = await world.ask(`POST work?request=${request}`, { token })
+  t.match([first.status, first.json['group']], [200, id])
+  const again = await world.ask(`POST work?wait=30&request=${request}`, { token })
+  t.strictSame([again.status, again.json], [200, first.json])
+  t.equal((await world.ask(`POST work?request=${randomUUID()}`, { token })).status, 204)
+  t.equal(codeOf(await world.ask('POST work?request=mine', { token })), '422 invalid-field')
+})
+
 t.test('of two servers at once one has a group; who lost it can do nothing with it any more', async (t) => {
   const world = await startPool(t)
   const second = (await world.join('server')).token

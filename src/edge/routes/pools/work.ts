@@ -7,6 +7,7 @@ import { POOL_FAILURE_BYTES_MAX, POOL_FILE_METADATA_BYTES_MAX } from '../../../p
 import * as s from '../../../protocol/schema.ts'
 import { resultPath } from '../../../pools.ts'
 import type { GroupRecord } from '../../../pools.ts'
+import { randomUuid } from '../../../runtime/random.ts'
 import { actorOf } from '../../accounts/actor.ts'
 import type { EdgeContext, Route } from '../../context.ts'
 import { headerOf } from '../../http/accept.ts'
@@ -16,7 +17,7 @@ import { cleanMediaType, cleanName } from '../../http/names.ts'
 import { declaredBytes, hasBody, readBody } from '../../http/request-body.ts'
 import { groupAnswer, groupSchema } from '../../pools/answers.ts'
 import { awaitWork } from '../../pools/await-work.ts'
-import { groupIdOf, poolIdOf } from '../../pools/fields.ts'
+import { groupIdOf, poolIdOf, requestIdOf } from '../../pools/fields.ts'
 import { storePoolBytes } from '../../pools/store-bytes.ts'
 import { numberOf } from '../files/shared.ts'
 import { invalid } from '../../user-files/fields.ts'
@@ -54,28 +55,35 @@ const work: Route = (app, context) => {
             .string()
             .optional()
             .describe('seconds to wait for one, default 0, at most `pools.workWaitMs` (30)'),
-          group: z.string().optional().describe('this one, or none')
+          group: z.string().optional().describe('this one, or none'),
+          request: z
+            .string()
+            .optional()
+            .describe(
+              'UUID of your choice, another for each group that you want: where an answer was lost, asking again with it answers the same lease while it lasts'
+            )
         }),
         response: {
           200: json('It is yours', groupSchema),
           204: z.undefined().describe('There is none'),
-          ...refusals('429 too-many-transfers')
+          ...refusals('422 invalid-field; 429 too-many-transfers')
         }
       },
       config: { permission }
     },
     async (request, reply) => {
       const actor = actorOf(request)
-      const { wait, group } = request.query
+      const { wait, group, request: chosen } = request.query
       const most = context.config.pools.workWaitMs / SECOND_MS
       const seconds = numberOf(wait, 'wait', { min: 0, max: 1e9, otherwise: 0 })
       const wanted = group === undefined || group === '' ? undefined : groupIdOf(group)
+      const id = chosen === undefined || chosen === '' ? randomUuid(context.random) : requestIdOf(chosen)
       const pool = poolIdOf(request.params.pool)
       using transfer = context.transfers.begin(reply.raw)
       using guard = context.sessions.guard(actor)
       const signal = AbortSignal.any([transfer.signal, guard.signal])
       const waitMs = Math.min(seconds, most) * SECOND_MS
-      const found = await awaitWork(context, { actor, pool, signal }, { group: wanted, waitMs })
+      const found = await awaitWork(context, { actor, pool, signal }, { group: wanted, request: id, waitMs })
       if (found === undefined) return await reply.code(204).send()
       return await reply.code(200).send(groupAnswer(found))
     }
