@@ -5,7 +5,7 @@ import { cursorOf } from '../../metadata-entries.ts'
 import type { EntryRecord, UserId } from '../../types.ts'
 import { byOf, mustBeAdmin, mustReach } from '../accounts/actors.ts'
 import { endEntry } from './end-entry.ts'
-import { isOver, owned, versionOf } from './owned.ts'
+import { isOver, mustChange, owned, ownedToChange, versionOf } from './owned.ts'
 import { PageRoom } from './page-room.ts'
 import { quotaOf } from './quota.ts'
 import type { Request, Response, UserFilesDeps } from './user-files.ts'
@@ -78,13 +78,13 @@ export class Entries {
   }
 
   async move({ actor, ...move }: Request<'moveEntry'>): Promise<Response<'moveEntry'>> {
-    await owned(this.#deps, actor, move.id)
+    await ownedToChange(this.#deps, actor, move.id)
     const { store, time } = this.#deps
     return { entry: await store.moveEntry({ ...move, now: time.now(), by: byOf(actor) }) }
   }
 
   async change({ actor, ...change }: Request<'changeEntry'>): Promise<Response<'changeEntry'>> {
-    await owned(this.#deps, actor, change.id)
+    await ownedToChange(this.#deps, actor, change.id)
     const { store, time } = this.#deps
     return { entry: await store.changeEntry({ ...change, now: time.now(), by: byOf(actor) }) }
   }
@@ -92,7 +92,7 @@ export class Entries {
   /** A repeat is answered, too: the first answer may have been lost. */
   async delete({ actor, id, version, basePath }: Request<'deleteEntry'>): Promise<Response<'deleteEntry'>> {
     const known = await this.#deps.store.getEntry(id)
-    if (known !== undefined) mustReach(actor, known.owner)
+    if (known !== undefined) await mustChange(this.#deps, actor, known.owner)
     const ended = await endEntry(this.#deps, id, { version, basePath, by: byOf(actor) })
     mustReach(actor, ended.owner) // of one that was deleted before
     await ended.noted()

@@ -2,12 +2,12 @@
 
 import { PeerbinError, hasCode } from '../../errors.ts'
 import { FOLDER_FILES_MOVED_MAX } from '../../protocol/limits.ts'
-import { byOf, mustReach } from '../accounts/actors.ts'
+import { byOf } from '../accounts/actors.ts'
 import { Budget } from '../../runtime/budget.ts'
 import { inParallel } from '../../runtime/in-parallel.ts'
 import type { UserId } from '../../types.ts'
 import { endEntry } from './end-entry.ts'
-import { isOver } from './owned.ts'
+import { isOver, mustChange } from './owned.ts'
 import type { Request, Response, UserFilesDeps } from './user-files.ts'
 
 /** Files of a folder that are deleted at once: the store puts them into one write to the disk. */
@@ -31,7 +31,7 @@ export class Folders {
   /** @throws `busy` while another folder of this user is being moved: nobody has others wait for more than one */
   async move(message: Request<'moveFolder'>, signal: AbortSignal): Promise<Response<'moveFolder'>> {
     const { actor, owner } = message
-    mustReach(actor, owner)
+    await mustChange(this.#deps, actor, owner)
     if (this.#moving.has(owner)) throw new PeerbinError('busy', '', { retryAfterMs: MOVING_RETRY_MS })
     this.#moving.add(owner)
     try {
@@ -63,7 +63,7 @@ export class Folders {
 
   async delete(message: Request<'deleteFolder'>): Promise<Response<'deleteFolder'>> {
     const { actor, owner, folder, limit } = message
-    mustReach(actor, owner)
+    await mustChange(this.#deps, actor, owner)
     const all = { owner, folder, recursive: true, sort: 'name', order: 'ascending', limit } as const
     const { entries, next } = await this.#deps.store.listEntries(all)
     if (entries.length === 0) throw new PeerbinError('file-unknown', 'There is no such folder.')

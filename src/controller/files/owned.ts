@@ -2,8 +2,9 @@
 
 import { PeerbinError } from '../../errors.ts'
 import type { MetadataStore } from '../../metadata-store.ts'
-import type { EntryId, EntryRecord, VersionRecord } from '../../types.ts'
-import { mustReach } from '../accounts/actors.ts'
+import { ownerPool } from '../../pools.ts'
+import type { EntryId, EntryRecord, UserId, VersionRecord } from '../../types.ts'
+import { isSelf, mustReach } from '../accounts/actors.ts'
 import type { Actor } from '../accounts/actors.ts'
 import type { StoreTime } from '../store-time.ts'
 
@@ -23,6 +24,27 @@ export async function owned(deps: OwnedDeps, actor: Actor, id: EntryId): Promise
   mustReach(actor, entry.owner)
   if (isOver(deps, entry)) throw new PeerbinError('file-unknown')
   return entry
+}
+
+/**
+ * The same for whoever changes it, ends it or gives it to others. What a pool has taken in stays as it was acknowledged: there nobody changes a file by itself, and administrators delete the pool.
+ * @throws `permission-denied`, `file-unknown`
+ */
+export async function ownedToChange(deps: OwnedDeps, actor: Actor, id: EntryId): Promise<EntryRecord> {
+  const entry = await owned(deps, actor, id)
+  await mustChange(deps, actor, entry.owner)
+  return entry
+}
+
+/** @throws `permission-denied` where it is neither whose files they are, nor an administrator over those of a user */
+export async function mustChange(
+  { store }: Pick<OwnedDeps, 'store'>,
+  actor: Actor,
+  owner: UserId
+): Promise<void> {
+  mustReach(actor, owner)
+  if (isSelf(actor, owner) || (await store.getPool(ownerPool(owner))) === undefined) return
+  throw new PeerbinError('permission-denied', 'This is a file of a pool.')
 }
 
 /** @param number undefined: the one that counts @throws `version-unknown` */

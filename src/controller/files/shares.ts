@@ -2,7 +2,7 @@
 
 import { PeerbinError } from '../../errors.ts'
 import { byOf } from '../accounts/actors.ts'
-import { owned } from './owned.ts'
+import { owned, ownedToChange } from './owned.ts'
 import type { Request, Response, UserFilesDeps } from './user-files.ts'
 
 export class Shares {
@@ -13,7 +13,7 @@ export class Shares {
   }
 
   async share({ actor, ...share }: Request<'shareEntry'>): Promise<Response<'shareEntry'>> {
-    await owned(this.#deps, actor, share.id)
+    await ownedToChange(this.#deps, actor, share.id)
     const now = this.#deps.time.now()
     return { ...(await this.#deps.store.shareEntry({ ...share, now, by: byOf(actor) })), now }
   }

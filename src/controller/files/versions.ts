@@ -4,7 +4,7 @@ import { PeerbinError } from '../../errors.ts'
 import type { UserId } from '../../types.ts'
 import { byOf } from '../accounts/actors.ts'
 import type { Actor } from '../accounts/actors.ts'
-import { owned, versionOf } from './owned.ts'
+import { owned, ownedToChange, versionOf } from './owned.ts'
 import { PageRoom } from './page-room.ts'
 import type { Request, Response, UserFilesDeps } from './user-files.ts'
 
@@ -23,13 +23,13 @@ export class Versions {
   }
 
   async restore({ actor, id, version }: Request<'restoreVersion'>): Promise<Response<'restoreVersion'>> {
-    await owned(this.#deps, actor, id)
+    await ownedToChange(this.#deps, actor, id)
     const { store } = this.#deps
     return { entry: await store.restoreVersion({ id, version, ...this.#times(actor) }) }
   }
 
   async delete({ actor, id, version }: Request<'deleteVersion'>): Promise<Response<'deleteVersion'>> {
-    await owned(this.#deps, actor, id)
+    await ownedToChange(this.#deps, actor, id)
     const { store, onEnded } = this.#deps
     const entry = await store.deleteVersion({ id, version, ...this.#times(actor) })
     onEnded()
@@ -37,7 +37,7 @@ export class Versions {
   }
 
   async prune({ actor, id, keep }: Request<'pruneVersions'>): Promise<Response<'pruneVersions'>> {
-    await owned(this.#deps, actor, id)
+    await ownedToChange(this.#deps, actor, id)
     return { pruned: await this.#deps.store.pruneVersions({ id, keep, ...this.#times(actor) }) }
   }
 

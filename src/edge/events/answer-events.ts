@@ -158,7 +158,11 @@ export async function answerEvents(
 ): Promise<FastifyReply> {
   const from = { ...placeOf(request, query), ...whose }
   if (!isPage(request, query)) {
-    if (request.method === 'HEAD') return reply.header('content-type', STREAM_TYPE).send('')
+    if (request.method === 'HEAD') {
+      // whether they would be told something is asked for as GET would
+      await page(context, reply, { ...from, forMs: 0, limit: 1 })
+      return reply.header('content-type', STREAM_TYPE).send('')
+    }
     await sendStream(context, reply, from)
     return reply
   }

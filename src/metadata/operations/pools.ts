@@ -70,9 +70,9 @@ async function freeSlot(db: Kysely<Schema>, creator: Uint8Array, perUserMax: num
     .orderBy('slot')
     .limit(perUserMax)
     .execute()
-  const taken = new Set(rows.map(({ slot }) => slot))
-  const slot = Array.from({ length: perUserMax }, (_, at) => at).find((at) => !taken.has(at))
-  if (slot === undefined) throw new PeerbinError('pools-full')
+  const gap = rows.findIndex(({ slot }, at) => slot !== at)
+  const slot = gap < 0 ? rows.length : gap
+  if (slot >= perUserMax) throw new PeerbinError('pools-full')
   return slot
 }
 

@@ -85,3 +85,13 @@ t.test('everybody may what their role says', async (t) => {
     }
   }
 })
+
+t.test('whether somebody may listen is told without a body, too', async (t) => {
+  const world = await startPool(t)
+  const stranger = await register(world.url, 'stranger')
+  const ask = async (token: string) => (await world.fetch('events', token, {}, 'HEAD')).status
+  for (const token of [world.owner.token, world.producer, world.listener, world.server])
+    t.equal(await ask(token), 200)
+  t.equal(await ask(stranger.token), 404)
+  t.equal(await ask('pbk_none'), 401)
+})
