@@ -71,21 +71,27 @@ export class Members {
 
   async change(
     { actor, pool }: Admitted,
-    { user, role }: Request<'changeMember'>
+    { user, role }: Request<'changeMember'>,
+    signal: AbortSignal
   ): Promise<Response<'changeMember'>> {
-    const { store, time } = this.#deps
+    const { store, time, acknowledge } = this.#deps
     const change = { pool: pool.id, user, role, now: time.now(), by: byOf(actor) }
-    return { member: await store.changeMember(change) }
+    const member = await store.changeMember(change)
+    await acknowledge.now(signal)
+    return { member }
   }
 
+  /** Answered when a controller that is lost does not bring them back. */
   async remove(
     { actor, pool, is }: Admitted,
-    { user }: Request<'removeMember'>
+    { user }: Request<'removeMember'>,
+    signal: AbortSignal
   ): Promise<Response<'removeMember'>> {
     if (!is('owner') && !isSelf(actor, user)) throw new PeerbinError('permission-denied')
-    const { store, time } = this.#deps
+    const { store, time, acknowledge } = this.#deps
     const removed = await store.removeMember({ pool: pool.id, user, now: time.now(), by: byOf(actor) })
     if (!removed) throw new PeerbinError('member-unknown')
+    await acknowledge.now(signal)
     return {}
   }
 
@@ -117,8 +123,14 @@ export class Members {
     return { keys: await this.#deps.store.listJoinKeys(pool.id, POOLS_PER_PAGE_MAX) }
   }
 
-  async deleteKey({ pool }: Admitted, { id }: Request<'deleteJoinKey'>): Promise<Response<'deleteJoinKey'>> {
-    if (!(await this.#deps.store.deleteJoinKey(pool.id, id))) throw new PeerbinError('join-key-unknown')
+  async deleteKey(
+    { pool }: Admitted,
+    { id }: Request<'deleteJoinKey'>,
+    signal: AbortSignal
+  ): Promise<Response<'deleteJoinKey'>> {
+    const { store, acknowledge } = this.#deps
+    if (!(await store.deleteJoinKey(pool.id, id))) throw new PeerbinError('join-key-unknown')
+    await acknowledge.now(signal)
     return {}
   }
 

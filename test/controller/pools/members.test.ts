@@ -57,6 +57,18 @@ t.test('a program has its pool, and no other: it makes none, joins none and is a
   await t.rejects(adding, refused)
 })
 
+t.test('who has lost a right has lost it whatever becomes of the controller', async (t) => {
+  const world = await PoolWorld.start(t)
+  await world.call('olga', 'createJoinKey', newKey)
+  t.equal(world.covered.length, 0)
+  await world.call('olga', 'changeMember', { user: userId('sam'), role: 'listener' })
+  t.equal(world.covered.length, 1)
+  await world.call('olga', 'removeMember', { user: userId('sam') })
+  t.equal(world.covered.length, 2)
+  await world.call('olga', 'deleteJoinKey', { id: newKey.id })
+  t.equal(world.covered.length, 3)
+})
+
 t.test('a name that is taken gets something behind it where that is wanted', async (t) => {
   const world = await PoolWorld.start(t)
   await world.call('olga', 'createJoinKey', newKey)
