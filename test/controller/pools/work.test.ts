@@ -103,6 +103,33 @@ t.test('everything that says that a batch is committed waits until that is safe'
   await refused
 })
 
+t.test('a batch of which bytes come does not stand still, nor what there is of it', async (t) => {
+  const world = await PoolWorld.start(t)
+  const { batchTtlMs } = world.config.pools
+  const batch = batchId('a')
+  const endsAt = async () => (await world.call('paul', 'getBatch', { batch, limit: 0 })).batch.expiresAt
+  await opened(world, 'a', { files: 2, bytes: 2 * CHUNK_BYTES })
+  await world.call('paul', 'declareFiles', { batch, files: [fileOf(world, 'a'), fileOf(world, 'a', 1)] })
+  const first = await endsAt()
+  const path = batchPath(batch, 0)
+  const place = { user: poolOwner(POOL), path, now: world.time.now(), expiresAt: first }
+  await addEntry(world.store, 'a 0', place)
+  const ask = async () => (await world.call('paul', 'getBatchFile', { batch, index: 1 })).expiresAt
+  await world.clock.advance(batchTtlMs / 2)
+  t.equal(await ask(), first, 'more often would cost more than it is good for')
+  await world.clock.advance(1000)
+  const later = world.time.now() + batchTtlMs
+  t.equal(await ask(), later)
+  t.equal(await endsAt(), later)
+  t.equal((await world.store.findEntry(poolOwner(POOL), path)).entry?.expiresAt, later)
+  await world.clock.advance(first - world.time.now() + 1000)
+  await settled(world)
+  t.match(await world.call('paul', 'getBatch', { batch, limit: 1 }), {
+    batch: { state: 'open' },
+    files: [{ state: 'stored' }]
+  })
+})
+
 t.test('a producer sees its own batches only', async (t) => {
   const world = await PoolWorld.start(t)
   await sent(world, 'a')
