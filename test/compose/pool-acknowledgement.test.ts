@@ -142,7 +142,7 @@ async function work({ edge, pool, actor }: Started) {
   return {
     sensor,
     server,
-    async bring(bytes: Uint8Array): Promise<BatchId> {
+    bring: async (bytes: Uint8Array): Promise<BatchId> => {
       const batch = randomUUID() as BatchId
       const file: BatchFile = {
         index: 0,
@@ -163,7 +163,7 @@ async function work({ edge, pool, actor }: Started) {
     commit: async (batch: BatchId) =>
       await controller.call('commitBatch', { actor: sensor, pool, batch }, { timeoutMs: 60_000 }),
     /** Closes the only group, and stores what came of it. */
-    async take(bytes: Uint8Array): Promise<{ group: GroupId; fence: number }> {
+    take: async (bytes: Uint8Array): Promise<{ group: GroupId; fence: number }> => {
       const [open] = (await controller.call('listGroups', { actor: server, pool, limit: 1 })).groups
       if (open === undefined) throw new Error('there is no group')
       await controller.call('closeGroup', { actor: server, pool, group: open.id })
@@ -179,7 +179,7 @@ async function work({ edge, pool, actor }: Started) {
         { timeoutMs: 60_000 }
       ),
     /** Without `entry`: the result. */
-    async bytesOf(group: GroupId, entry?: EntryId): Promise<Buffer> {
+    bytesOf: async (group: GroupId, entry?: EntryId): Promise<Buffer> => {
       const opened = await controller.call('openPoolFile', { actor: server, pool, group, entry })
       const asPool = { user: owner, role: 'user' } as const
       const { file, chunks } = await controller.call('openContent', { actor: asPool, id: opened.entry })

@@ -24,6 +24,7 @@ import {
   stateOf,
   storeResult
 } from './group-fixture.ts'
+import { testRepeatedLeases } from './metadata-leases.ts'
 import type { MakeStore } from './metadata-fixture.ts'
 import { CHUNK_BYTES, START, hash, rejectsWith } from './metadata-fixture.ts'
 import { OWNER, POOL, SETTINGS, WINDOW_MS, batchId, poolEvents, poolId } from './pool-fixture.ts'
@@ -34,7 +35,7 @@ const dataOf = async (store: MetadataStore, type: EventType): Promise<EventData[
   (await poolEvents(store)).filter((event) => event.type === type).map(({ data }) => data)
 
 export async function testGroups(t: Test, makeStore: MakeStore): Promise<void> {
-  const parts = { lists, closing, leases, fences, voiding, results, failures }
+  const parts = { lists, closing, leases, repeats: testRepeatedLeases, fences, voiding, results, failures }
   for (const [name, test] of Object.entries(parts)) await t.test(name, (part) => test(part, makeStore))
 }
 
@@ -169,32 +170,6 @@ async function leases(t: Test, makeStore: MakeStore): Promise<void> {
         [groupAt(0), 2]
       ]
     )
-  })
-
-  await t.test('asking again by the same name is given the same lease, while it lasts', async (t) => {
-    const store = await groupStore(t, makeStore)
-    await send(store, 'a', { at: [START, START + WINDOW_MS] })
-    await settle(store, CLOSED + WINDOW_MS)
-    const now = CLOSED + WINDOW_MS
-    const ask = (request: string, server = 'sam', at = now) => lease(store, server, at, undefined, request)
-    const find = (request: string, server = 'sam', at = now) =>
-      store.findLease({ pool: POOL, server: userId(server), request, now: at })
-    t.equal(await find('one'), undefined)
-    const given = await ask('one')
-    t.match(given, { id: groupAt(0), fence: 1 })
-    t.strictSame(await ask('one', 'sam', now + LEASE - 1), given)
-    t.strictSame(await find('one', 'sam', now + LEASE - 1), given)
-    t.equal(await find('one', 'sue'), undefined, 'it is the server’s own')
-    t.equal(await find('two'), undefined)
-    t.match(await ask('one', 'sue'), { id: groupAt(1), server: userId('sue') })
-    t.equal((await dataOf(store, 'group.taken')).length, 2)
-    t.equal(await find('one', 'sam', now + LEASE), undefined, 'it is over')
-    t.match(await lease(store, 'sam', now + LEASE), { id: groupAt(0), fence: 2 })
-    t.equal(await find('one', 'sam', now + LEASE), undefined, 'of another asking')
-    const again = await ask('three', 'sam', now + LEASE)
-    if (again === undefined) return t.fail('nothing was leased')
-    await fail(store, again, { now: now + LEASE })
-    t.equal(await find('three', 'sam', now + LEASE), undefined, 'it was given back')
   })
 
   await t.test('only who may work gets one, and only of their pool', async (t) => {

@@ -1,5 +1,6 @@
 /** What pools ask of the tables, for query-plans.test.ts. */
 
+import type { Test } from 'tap'
 import type { SqliteMetadataStore } from '../../src/metadata/sqlite-metadata-store.ts'
 import { poolOwner, poolStream } from '../../src/pools.ts'
 import { addUser, userId } from '../conformance/account-fixture.ts'
@@ -44,7 +45,7 @@ export async function workOnGroups(store: SqliteMetadataStore): Promise<void> {
   await store.nextPoolsAt()
   await store.closeGroup({ pool: POOL, group, now: CLOSED, by: OWNER })
   await settle(store, CLOSED + 2 * WINDOW_MS, 2)
-  await lease(store, 'sam', CLOSED, group)
+  await lease(store, 'sam', CLOSED, group, 'asking')
   const held = await leased(store, 'sam', CLOSED + 2 * WINDOW_MS)
   await store.renewLease({ ...holder(held), now: CLOSED + 2 * WINDOW_MS })
   await fail(store, held, { now: CLOSED + 2 * WINDOW_MS, isFinal: true })
@@ -87,4 +88,10 @@ export async function deletePool(store: SqliteMetadataStore): Promise<void> {
   await settleAllPools(store, START + AGES, 2)
   await store.usedSpace(`user:${poolOwner(pool)}`)
   await store.getBatch(pool, batchId('left'))
+}
+
+/** The group of each file of a batch is looked for among those that can have it, not among all that are open. */
+export function looksNear(t: Test, sql: string, plan: readonly string[]): void {
+  if (sql.includes('order by pool_groups.starts'))
+    t.match(plan.join('\n'), /SEARCH pool_groups USING INDEX \w+ \(.*starts>\? AND starts<\?\)/, sql)
 }

@@ -15,7 +15,7 @@ const PAUSE_MS = 1000
 export interface AskedWork {
   readonly group: GroupId | undefined
   /** Of the client's choice, or drawn: so that no repeat takes a second group. */
-  readonly request: string
+  readonly request?: string | undefined
   readonly waitMs: number
 }
 
@@ -30,7 +30,12 @@ export async function awaitWork(
 ): Promise<GroupRecord | undefined> {
   const { requestTimeoutMs, callTimeoutMs } = config.controller
   const endsAt = clock.monotonic() + waitMs
-  const asked = { actor: asking(actor), pool, request, ...(group !== undefined && { group }) }
+  const asked = {
+    actor: asking(actor),
+    pool,
+    ...(request !== undefined && { request }),
+    ...(group !== undefined && { group })
+  }
   for (;;) {
     const askedAt = clock.monotonic()
     const leftMs = Math.max(0, Math.floor(endsAt - askedAt))

@@ -91,7 +91,11 @@ t.test('an administrator changes nothing by itself that a pool has taken in', as
   t.match(await entries.get({ actor, id }), { entry: { id } }, 'they may look at it')
   const poolItself = { user: owner, role: 'user' } as const
   t.match(await entries.delete({ actor: poolItself, id }), { deleted: true })
-  t.match(await entries.delete({ actor, id: entryId('theirs') }), { deleted: true }, 'those of users they may')
+  t.match(
+    await entries.delete({ actor, id: entryId('theirs') }),
+    { deleted: true },
+    'those of users they may'
+  )
 })
 
 t.test('everybody’s files are those of users', async (t) => {
