@@ -159,6 +159,7 @@ export class PoolListener {
     const written = ledger.contents.findWritten(accepted.sha256)
     if (written === undefined || Buffer.compare(written.content, outcome.value.bytes) !== 0)
       throw new ViolationError('B', `${user.name} got wrong bytes of the result of group ${group}`)
+    if (outcome.value.group.result !== null) ledger.read.add(outcome.value.group.result.entry)
     count('fetched')
   }
 

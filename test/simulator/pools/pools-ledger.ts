@@ -10,7 +10,7 @@ import type {
   PoolSettings
 } from '../../../src/pools.ts'
 import { sha256 } from '../../../src/protocol/ids.ts'
-import type { ChunkId, UserId } from '../../../src/types.ts'
+import type { ChunkId, EntryId, UserId } from '../../../src/types.ts'
 import { type SimUser, UsersLedger, type Written } from '../files/users-ledger.ts'
 import { chunksOf, type Holdings, type Kept, ViolationError } from '../ledger.ts'
 
@@ -91,6 +91,8 @@ export class PoolsLedger implements Holdings {
   readonly batches = new Map<BatchId, SimBatch>()
   readonly placed = new Map<string, Placed>()
   readonly accepted = new Map<GroupId, Accepted>()
+  /** Entries whose bytes somebody has compared. */
+  readonly read = new Set<EntryId>()
   /** Newest time of the store that anybody heard of. */
   storeMs = 0
   /** Who was given a group with which fence. */

@@ -209,6 +209,7 @@ export class PoolsPlay implements Play {
         for (const owner of this.#owners) await owner.closeAll()
       })
     await this.#worked()
+    await course.along('everything was read', WORKED_WITHIN_MS, () => this.#readAll())
     await this.#told()
     for (const pool of this.#ledger.pools)
       await course.until(
@@ -282,6 +283,22 @@ export class PoolsPlay implements Play {
       'groups',
       (await Promise.all(this.#ledger.pools.map((pool) => this.#audit.groupsOf(pool)))).flat().length
     )
+  }
+
+  async #readAll(): Promise<void> {
+    for (const pool of this.#ledger.pools) {
+      const groups = await this.#audit.groupsOf(pool)
+      for (const server of this.#servers)
+        if (server.member.pool === pool && (await this.#isServer(server))) {
+          await server.readAll(groups)
+          break
+        }
+    }
+  }
+
+  async #isServer({ member: { pool, user } }: SimServer): Promise<boolean> {
+    const found = await this.#deps.world.database.look((store) => store.getMembership(pool.id, user.id))
+    return found?.member.role === 'server'
   }
 
   /** Whoever is in the pool in the end was told everything since they joined. */

@@ -1,8 +1,10 @@
 /** An external program that works on groups: it is slow, dies at any moment, comes back, and sends results of leases that it lost long ago. */
 
 import { asPeerbinError, ERRORS, hasCode } from '../../../src/errors.ts'
+import type { ErrorCode } from '../../../src/errors.ts'
 import type { GroupFile, GroupRecord } from '../../../src/pools.ts'
 import type { Chance } from '../chance.ts'
+import type { SimEdge } from '../edge.ts'
 import { ViolationError } from '../ledger.ts'
 import type { Workload } from '../workload.ts'
 import type { World } from '../world.ts'
@@ -13,6 +15,8 @@ const WAIT_MS = 4000
 const AGAIN_MS = 1000
 /** A result that cannot be sent is tried again so often. */
 const ATTEMPTS = 4
+/** Files and results that are kept for less may be gone before somebody asks. */
+const SHORT_MS = 3_600_000
 /** Of the files of a group, that are read. */
 const READ_SHARE = 0.4
 
@@ -29,7 +33,7 @@ export interface ServerDeps {
   readonly count: (what: string) => void
 }
 
-type Outcome<T> = { value: T } | { code: string } | 'unknown'
+type Outcome<T> = { value: T } | { code: ErrorCode } | 'unknown'
 
 export class SimServer {
   readonly member: SimMember
@@ -98,6 +102,45 @@ export class SimServer {
     await this.#return(held)
   }
 
+  /** Every file that no server has read, and every result that nobody has fetched. */
+  async readAll(groups: readonly GroupRecord[]): Promise<void> {
+    for (const { id, isEmptied, result } of groups) {
+      const files = isEmptied ? [] : await this.#insist((edge) => edges.filesOf(edge, this.#who, id))
+      for (const file of files ?? []) {
+        if (this.#deps.ledger.read.has(file.entry)) continue
+        const read = await this.#insist((edge) => edges.readFrom(edge, this.#who, id, file.entry))
+        if (read !== undefined) this.#compare(file, read.bytes)
+      }
+      if (result === null || this.#deps.ledger.read.has(result.entry)) continue
+      const read = await this.#insist((edge) => edges.readFrom(edge, this.#who, id))
+      const sent = this.#deps.ledger.contents.findWritten(result.sha256)
+      if (read !== undefined && (sent === undefined || Buffer.compare(sent.content, read.bytes) !== 0))
+        throw new ViolationError('B', `${this.member.user.name} got wrong bytes of the result of group ${id}`)
+    }
+  }
+
+  /** Until somebody answers. Undefined: it is not kept any more. */
+  async #insist<T>(work: (edge: SimEdge) => Promise<T>): Promise<T | undefined> {
+    for (;;) {
+      const outcome = await this.#ask(work)
+      if (outcome !== 'unknown' && 'value' in outcome) return outcome.value
+      if (outcome !== 'unknown' && !ERRORS[outcome.code].retryable) {
+        const { filesTtlMs, resultTtlMs } = this.member.pool.settings
+        if (Math.min(filesTtlMs, resultTtlMs) < SHORT_MS) return undefined
+        throw new ViolationError('groups', `${this.member.user.name} is told ${outcome.code}`)
+      }
+      await this.#deps.workload.sleep(AGAIN_MS)
+    }
+  }
+
+  #compare(file: GroupFile, bytes: Uint8Array): void {
+    const { ledger } = this.#deps
+    const sent = ledger.fileOf(this.member.pool, file)
+    if (Buffer.compare(bytes, sent.written.content) !== 0)
+      throw new ViolationError('B', `${this.member.user.name} got wrong bytes of ${labelOf(sent)}`)
+    ledger.read.add(file.entry)
+  }
+
   /** All of it is what was sent. Undefined: nobody could answer. */
   async #fetch({ id, files: count, fence }: GroupRecord): Promise<GroupFile[] | undefined> {
     const { ledger, chance } = this.#deps
@@ -109,12 +152,11 @@ export class SimServer {
     if (isHeld && files.length !== count)
       throw new ViolationError('groups', `group ${id} has ${count} files, and ${files.length} are listed`)
     for (const file of files) {
-      const sent = ledger.fileOf(pool, file)
+      ledger.fileOf(pool, file)
       if (!chance.happens(READ_SHARE)) continue
       const read = await this.#ask((edge) => edges.readFrom(edge, this.#who, id, file.entry))
       if (read === 'unknown' || 'code' in read) return undefined
-      if (Buffer.compare(read.value.bytes, sent.written.content) !== 0)
-        throw new ViolationError('B', `${this.member.user.name} got wrong bytes of ${labelOf(sent)}`)
+      this.#compare(file, read.value.bytes)
     }
     return files
   }
@@ -172,7 +214,7 @@ export class SimServer {
       )
   }
 
-  async #ask<T>(work: (edge: Parameters<typeof edges.workFor>[0]) => Promise<T>): Promise<Outcome<T>> {
+  async #ask<T>(work: (edge: SimEdge) => Promise<T>): Promise<Outcome<T>> {
     const { workload, chance } = this.#deps
     const edge = await workload.anEdge()
     const outcome = await workload.ask(edge, () => work(edge))
@@ -185,7 +227,7 @@ export class SimServer {
     const isExpected =
       ERRORS[code].retryable ||
       isFinal(code) ||
-      hasCode(outcome.error, 'file-unknown') ||
+      hasCode(outcome.error, 'file-unknown', 'result-expired') ||
       (isGone && (this.member.wasTouched || this.member.pool.isDeleted))
     if (!isExpected)
       throw new ViolationError(
