@@ -41,17 +41,11 @@ function commitTwice(): (store: MetadataStore) => MetadataStore {
     })
 }
 
-/** Hides files from groups. */
+/** Hides files from groups, whose counts go with them. */
 const without =
-  (isGone: (file: GroupFile, group: GroupRecord | undefined) => boolean) =>
+  (lostOf: (files: readonly GroupFile[], group: GroupRecord) => readonly GroupFile[]) =>
   (): ((store: MetadataStore) => MetadataStore) => {
     const groups = new Map<GroupId, GroupRecord>()
-    const kept = (group: GroupRecord, files: readonly GroupFile[]): GroupRecord => {
-      const lost = files.filter((file) => isGone(file, group))
-      const bytes = group.bytes - lost.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
-      const producers = new Set(files.filter((file) => !lost.includes(file)).map(({ member }) => member))
-      return { ...group, files: group.files - lost.length, bytes, producers: producers.size }
-    }
     return (store) =>
       withOperations(store, {
         async listGroups(request) {
@@ -60,24 +54,31 @@ const without =
           return await Promise.all(
             listed.map(async (group) => {
               if (group.isEmptied) return group
-              return kept(group, await store.listGroupFiles({ group: group.id, limit: FILES_MAX }))
+              const lost = lostOf(await store.listGroupFiles({ group: group.id, limit: FILES_MAX }), group)
+              const bytes = group.bytes - lost.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+              return { ...group, files: group.files - lost.length, bytes }
             })
           )
         },
         async listGroupFiles(request) {
+          const group = groups.get(request.group)
           const files = await store.listGroupFiles(request)
-          return files.filter((file) => !isGone(file, groups.get(request.group)))
+          const lost = group === undefined ? [] : lostOf(files, group)
+          return files.filter((file) => !lost.includes(file))
         }
       })
   }
 
+/** The first file of each of its producers stays, so that they are as many as before. */
+const othersOf = (files: readonly GroupFile[]): GroupFile[] =>
+  files.filter(({ member }, place) => files[place - 1]?.member === member)
+
 /** A batch counts although one of its files never came. */
-const commitWithGap = without(({ index, batch }) => index > 0 && batch < '8')
+const commitWithGap = without((files) => othersOf(files).filter(({ index }) => index > 0))
 
 /** What is committed while a group closes was acknowledged, and is in neither this group nor the next. */
-const loseAtClosing = without(
-  ({ index, at }, group) =>
-    index > 0 && group !== undefined && group.closedAt !== null && group.closedAt - at < RACE_MS
+const loseAtClosing = without((files, { closedAt }) =>
+  othersOf(files).filter(({ at }) => closedAt !== null && closedAt - at < RACE_MS)
 )
 
 /** Whoever has a group may return a result, however long ago that was. */
@@ -158,7 +159,7 @@ export const PLANTED_POOLS: Readonly<Record<string, PlantedBug>> = {
   'commit-twice': { from: 6, breaks: ['groups'], plant: () => ({ records: commitTwice(), plan: POOLS }) },
   'commit-with-a-gap': { breaks: ['batches'], plant: () => ({ records: commitWithGap(), plan: POOLS }) },
   'lose-at-closing': {
-    from: 3,
+    from: 4,
     breaks: ['batches', 'groups'],
     plant: () => ({ records: loseAtClosing(), plan: POOLS })
   },
