@@ -67,6 +67,7 @@ export interface Plan {
 /** Share of schedules on the real SQLite store, those in which the controller is lost among them. */
 const SQLITE_SHARE = 0.13
 const USERS_SQLITE_SHARE = 0.1
+const POOLS_LOSS_SHARE = 0.06
 const WATCHED_SHARE = 0.1
 /** Shares of those. */
 const OLD_LEADER_SHARE = 0.2
@@ -128,8 +129,12 @@ const drawSync = (chance: Chance): Partial<Plan> => ({
   isLean: true
 })
 
+/** What a pool has acknowledged outlives the controller's machine. */
+const LOSS: Partial<Plan> = { sqlite: true, controllers: 2, snapshotNodes: 3, losesController: true }
+
 /** Who is in a pool acts a little while; groups take their time after that. */
 const drawPools = (chance: Chance): Partial<Plan> => ({
+  ...(chance.happens(POOLS_LOSS_SHARE) && LOSS),
   pools: chance.pick([1, 1, 1, 1, 1, 2]),
   producers: chance.pick([3, 3, 4, 6]),
   servers: chance.pick([2, 2, 3]),

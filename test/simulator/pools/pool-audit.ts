@@ -24,6 +24,8 @@ interface Closed {
 export class PoolAudit {
   readonly #world: World
   readonly #ledger: PoolsLedger
+  /** These are metadata that were recovered. */
+  #isRecovered = false
   readonly #closed = new Map<GroupId, Closed>()
 
   constructor(world: World, ledger: PoolsLedger) {
@@ -33,6 +35,13 @@ export class PoolAudit {
 
   /** @throws ViolationError */
   async look(): Promise<void> {
+    const { recovery } = this.#world
+    if (recovery.isDue) return
+    if (recovery.recovered !== undefined && !this.#isRecovered) {
+      this.#isRecovered = true
+      this.#closed.clear()
+      this.#ledger.recovered()
+    }
     for (const pool of this.#ledger.pools) {
       if (pool.isDeleted) continue
       const due = this.#ledger.acknowledged(pool)
@@ -81,6 +90,8 @@ export class PoolAudit {
     if (known !== undefined && (known.files !== group.files || known.bytes !== group.bytes))
       wrong(`had ${known.files} files when it closed, and has ${group.files}`)
     this.#closed.set(id, { files: group.files, bytes: group.bytes })
+    // it was accepted before the loss, and nobody was told
+    if (this.#isRecovered && state === 'done') this.#ledger.finished(fence, group)
     const accepted = this.#ledger.accepted.get(id)
     if (accepted !== undefined && (state !== 'done' || fence !== accepted.fence))
       wrong(`had a result of fence ${accepted.fence}`)

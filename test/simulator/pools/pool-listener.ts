@@ -168,6 +168,12 @@ export class PoolListener {
     const { user, pool, wasTouched } = this.member
     const { code } = asPeerbinError(error)
     world.trace.note(`${user.name}, listening, is told ${code}`)
+    if (hasCode(error, 'cursor-expired') && world.recovery.recovered !== undefined) {
+      this.#cursor = 'start'
+      this.#keptTo = 0
+      this.heard.clear()
+      return
+    }
     const isExpected =
       ERRORS[code].retryable ||
       (hasCode(error, 'pool-unknown') && (wasTouched || pool.isDeleted)) ||

@@ -91,6 +91,8 @@ export class PoolsLedger implements Holdings {
   readonly batches = new Map<BatchId, SimBatch>()
   readonly placed = new Map<string, Placed>()
   readonly accepted = new Map<GroupId, Accepted>()
+  /** Groups whose servers were told that their result counts. */
+  readonly told = new Set<GroupId>()
   /** Entries whose bytes somebody has compared. */
   readonly read = new Set<EntryId>()
   /** Newest time of the store that anybody heard of. */
@@ -98,6 +100,7 @@ export class PoolsLedger implements Holdings {
   /** Who was given a group with which fence. */
   readonly #leases = new Map<GroupId, Map<number, UserId>>()
   readonly #results = new Map<string, Written[]>()
+  #isRecovered = false
   readonly #ended = new Set<GroupId>()
   readonly #variants = new Map<string, SentFile[]>()
   readonly #manifests = new Map<Written, Set<ChunkId>>()
@@ -164,6 +167,15 @@ export class PoolsLedger implements Holdings {
     return files
   }
 
+  /** The controller's machine was lost: what it had not acknowledged may be gone, and fences that it gave out last may be given out again. */
+  recovered(): void {
+    this.#isRecovered = true
+    this.#leases.clear()
+    for (const group of this.accepted.keys()) if (!this.told.has(group)) this.accepted.delete(group)
+    this.placed.clear()
+    this.#ended.clear()
+  }
+
   // ---------------------------------------------------------------- groups
 
   /** @throws when a fence was given before, or one that is greater */
@@ -205,7 +217,8 @@ export class PoolsLedger implements Holdings {
         )
       return
     }
-    if (fence !== this.fenceOf(id) || this.#leases.get(id)?.get(fence) !== server)
+    const isOld = this.#isRecovered && this.fenceOf(id) === 0
+    if (!isOld && (fence !== this.fenceOf(id) || this.#leases.get(id)?.get(fence) !== server))
       throw new ViolationError(
         'results',
         `group ${id} was given out with fence ${this.fenceOf(id)}, and a result of ${fence} is accepted`

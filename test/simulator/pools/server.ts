@@ -176,6 +176,7 @@ export class SimServer {
         count('results')
         this.#note(`has returned group ${held.group.slice(0, 8)}`)
         ledger.finished(held.fence, outcome.value)
+        ledger.told.add(held.group)
         return
       }
       if (outcome !== 'unknown' && isFinal(outcome.code)) return
@@ -228,6 +229,7 @@ export class SimServer {
       ERRORS[code].retryable ||
       isFinal(code) ||
       hasCode(outcome.error, 'file-unknown', 'result-expired') ||
+      (code === 'group-unknown' && this.#deps.world.recovery.recovered !== undefined) ||
       (isGone && (this.member.wasTouched || this.member.pool.isDeleted))
     if (!isExpected)
       throw new ViolationError(
@@ -241,7 +243,14 @@ export class SimServer {
 const NO_MODES = { renewing: 0, slow: 0, fails: 0, dies: 0, failsForGood: 0 } as const
 
 const isFinal = (code: string): boolean =>
-  ['lease-lost', 'group-done', 'group-emptied', 'pool-unknown', 'permission-denied'].includes(code)
+  [
+    'lease-lost',
+    'group-done',
+    'group-emptied',
+    'pool-unknown',
+    'group-unknown',
+    'permission-denied'
+  ].includes(code)
 
 const isHeldBy = (
   { state, fence, server, leasedUntil }: GroupRecord,
