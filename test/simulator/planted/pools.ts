@@ -17,7 +17,8 @@ const POOLS = {
   actsPerPerson: 6,
   pauseMs: 700,
   faultEveryMs: 4000,
-  sqlite: false
+  sqlite: false,
+  losesController: false
 } as const
 
 const FILES_MAX = 10_000
@@ -156,7 +157,7 @@ const forgetDone = ({ events }: SimEdge): void => {
 }
 
 export const PLANTED_POOLS: Readonly<Record<string, PlantedBug>> = {
-  'commit-twice': { from: 6, breaks: ['groups'], plant: () => ({ records: commitTwice(), plan: POOLS }) },
+  'commit-twice': { from: 7, breaks: ['groups'], plant: () => ({ records: commitTwice(), plan: POOLS }) },
   'commit-with-a-gap': { breaks: ['batches'], plant: () => ({ records: commitWithGap(), plan: POOLS }) },
   'lose-at-closing': {
     from: 4,
@@ -164,7 +165,7 @@ export const PLANTED_POOLS: Readonly<Record<string, PlantedBug>> = {
     plant: () => ({ records: loseAtClosing(), plan: POOLS })
   },
   'accept-a-stale-fence': {
-    from: 3,
+    from: 19,
     breaks: ['results'],
     plant: () => ({ records: acceptStale, plan: POOLS })
   },
