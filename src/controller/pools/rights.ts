@@ -1,6 +1,6 @@
 /** Who may do what in a pool. */
 
-import { PeerbinError } from '../../errors.ts'
+import { ERRORS, PeerbinError } from '../../errors.ts'
 import type { PoolMember, PoolRecord, PoolRole } from '../../pools.ts'
 import type { PoolId } from '../../pools.ts'
 import type { MetadataStore } from '../../metadata-store.ts'
@@ -83,7 +83,7 @@ export async function admitted(
 }
 
 const deniedTo = ({ member }: Admitted, roles: readonly PoolRole[]): string =>
-  `This is for ${roles.map((role) => `${role}s`).join(' and ')} of the pool, and you are ${
+  `${ERRORS['permission-denied'].text} This is for ${roles.map((role) => `${role}s`).join(' and ')} of the pool, and you are ${
     member === undefined ? 'no member' : `${member.role === 'owner' ? 'an' : 'a'} ${member.role}`
   }.`
 
