@@ -57,10 +57,18 @@ t.test('the description lists every route, made from its schemas', async (t) => 
     'post /upload',
     'put /',
     'put /{name}',
-    ...['/admin', '/my', '/my/account', '/my/history', '/setup', '/sign-in', '/sign-up'].flatMap((page) => [
-      `get ${page}`,
-      `head ${page}`
-    ])
+    ...[
+      '/admin',
+      '/my',
+      '/my/account',
+      '/my/history',
+      '/pools',
+      '/pools/join',
+      '/pools/{pool}',
+      '/setup',
+      '/sign-in',
+      '/sign-up'
+    ].flatMap((page) => [`get ${page}`, `head ${page}`])
   ]
   // HEAD is GET without the body, and need not be told twice
   const isTold = (route: string): boolean => !/^head \/(?:api|file)\//.test(route)

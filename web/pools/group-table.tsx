@@ -6,8 +6,8 @@ import { durationText, sizeText } from '../../src/edge/texts.ts'
 import { MarkIcon } from './marks.tsx'
 import { isKept, resultPath } from './results.tsx'
 import type { Group } from './shapes.ts'
-import { workedSeconds } from './spans.ts'
-import type { Attempts } from './spans.ts'
+import { workedSeconds } from './attempts.ts'
+import type { Attempts } from './attempts.ts'
 import { windowText } from './window-text.ts'
 
 const words = poolTexts.groups

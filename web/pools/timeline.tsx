@@ -14,8 +14,9 @@ import { GroupTable } from './group-table.tsx'
 import { MarkIcon } from './marks.tsx'
 import { listGroups } from './pool-api.ts'
 import type { Group, GroupState, Pool } from './shapes.ts'
-import { spansOf, useAttempts, workedSeconds } from './spans.ts'
-import type { Attempts } from './spans.ts'
+import { spansOf, workedSeconds } from './attempts.ts'
+import type { Attempts } from './attempts.ts'
+import { useAttempts } from './spans.ts'
 import { momentText, windowText } from './window-text.ts'
 
 const words = poolTexts.groups

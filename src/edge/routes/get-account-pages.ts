@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Route } from '../context.ts'
 import { ACCOUNT_PAGES, accountPage } from '../pages/account-page.ts'
 import type { AccountPath } from '../pages/account-page.ts'
+import { poolParams } from './pools/shared.ts'
 
 export const getAccountPages: Route = (app, context) => {
   const { assets, config } = context
@@ -15,6 +16,8 @@ export const getAccountPages: Route = (app, context) => {
       schema: {
         summary: `The page “${ACCOUNT_PAGES[path].title}”`,
         tags: ['pages'],
+        // the page is the same for each; the API says whether there is one
+        ...(path.includes('/:pool') && { params: poolParams }),
         response: { 200: { description: 'The page', content: { 'text/html': { schema: z.string() } } } }
       },
       handler: async (_request, reply) => reply.type('text/html; charset=utf-8').send(page)
