@@ -23,9 +23,14 @@ t.setTimeout(300_000)
 const NAUGHTY = `<img src=x onerror="window.hit=1">"'\`</script><script>window.hit=1</script> \u202Egnp.exe`
 const SHOWN = NAUGHTY.replace('\u202E', '')
 
+const MINUTE_MS = 60_000
 /** It is half past some hour: the window of an hour does not end while the test runs. */
-const aheadMs = (5 * HOUR_MS) / 2 - (Date.now() % HOUR_MS)
-const clock: Clock = { ...systemClock, now: () => Date.now() + aheadMs }
+const aheadMs = { value: (5 * HOUR_MS) / 2 - (Date.now() % HOUR_MS) }
+const clock: Clock = {
+  ...systemClock,
+  now: () => Date.now() + aheadMs.value,
+  monotonic: () => performance.now() + aheadMs.value
+}
 
 /** Programs in a pool, as they ask for things. */
 class Programs {
@@ -136,7 +141,9 @@ t.test('pools in a browser', { skip }, async (t) => {
     await page.click('#make-pool [type=submit]')
     await page.waitForSelector('#make-pool .notice >> text=Window: it can be 1 minute to 30 days', WAIT)
     await look(t, page, 'new-pool')
-    await page.fill('#window_s', '')
+    await page.fill('#window_s', '1')
+    await page.selectOption('#window_s-unit', 'h')
+    await page.selectOption('#frequency_s-unit', 'min')
     await page.click('#make-pool [type=submit]')
     await page.waitForURL(/\/pools\/[0-9a-f-]{36}$/, WAIT)
     pool = new URL(page.url()).pathname.split('/')[2] ?? ''
@@ -258,6 +265,18 @@ t.test('pools in a browser', { skip }, async (t) => {
       await guest.page.context().close()
     }
   )
+
+  await t.test('who has not sent for too long is shown as silent, until they send', async (t) => {
+    aheadMs.value += 2 * MINUTE_MS
+    for (const name of ['north', 'south'])
+      await page.waitForSelector(`[data-member="sensor ${name}"] >> text=silent since`, WAIT)
+    await look(t, page, 'silent', true)
+    await page.selectOption('#member-filter', 'silent')
+    await page.waitForSelector('[data-member=trainer]', { ...WAIT, state: 'detached' })
+    await programs.send(producer, 1, clock.now())
+    await page.waitForSelector('[data-member="sensor north"]', { ...WAIT, state: 'detached' })
+    t.ok(await page.isVisible('[data-member="sensor south"]'))
+  })
 
   await t.test('settings are changed, and the pool archived and deleted by its name', async (t) => {
     await page.click('#settings')
