@@ -5,6 +5,7 @@ import type { PoolSettings } from '../../pools.ts'
 import { byOf, mustBeAdmin } from '../accounts/actors.ts'
 import { PageRoom } from '../files/page-room.ts'
 import { epochOf } from '../webhooks/deps.ts'
+import type { Acknowledge } from './acknowledge.ts'
 import { userOf } from './deps.ts'
 import type { PoolDeps, Request, Response } from './deps.ts'
 import { isProgram } from './programs.ts'
@@ -17,16 +18,24 @@ const WINDOWS_MIN = 2
 /** Pools that an administrator may have made: no limit of the configuration holds for them. */
 const ADMIN_POOLS_MAX = 10_000
 
-export class PoolKeeping {
-  readonly #deps: PoolDeps
+export interface KeepingDeps extends PoolDeps {
+  readonly acknowledge: Acknowledge
+}
 
-  constructor(deps: PoolDeps) {
+export class PoolKeeping {
+  readonly #deps: KeepingDeps
+
+  constructor(deps: KeepingDeps) {
     this.#deps = deps
   }
 
-  async create({ actor, id, name, settings }: Request<'createPool'>): Promise<Response<'createPool'>> {
+  /** Answered when it survives the loss of the controller: members are let in from then on. */
+  async create(
+    { actor, id, name, settings }: Request<'createPool'>,
+    signal: AbortSignal
+  ): Promise<Response<'createPool'>> {
     mustHavePools(actor)
-    const { store, time, config } = this.#deps
+    const { store, time, config, acknowledge } = this.#deps
     const createdBy = userOf(actor)
     const isAdmin = actor.role === 'admin'
     const perUserMax = isAdmin ? ADMIN_POOLS_MAX : config.pools.perUserMax
@@ -39,6 +48,7 @@ export class PoolKeeping {
     const pool = await store.createPool({ id, name, settings, createdBy, createdAt, perUserMax })
     // an id that somebody else has is not answered with what is theirs
     if (pool.createdBy !== createdBy) throw new PeerbinError('pool-unknown')
+    await acknowledge.since(pool.createdAt, signal)
     return { pool, now: createdAt }
   }
 
@@ -74,9 +84,11 @@ export class PoolKeeping {
     return { pool: await store.changePool({ ...change, now: time.now(), by: byOf(actor) }) }
   }
 
-  async delete({ pool: { id }, actor }: Admitted): Promise<Response<'deletePool'>> {
-    const { store, time } = this.#deps
+  /** Answered when a controller that is lost does not bring it back. */
+  async delete({ pool: { id }, actor }: Admitted, signal: AbortSignal): Promise<Response<'deletePool'>> {
+    const { store, time, acknowledge } = this.#deps
     await store.changePool({ id, state: 'deleting', now: time.now(), by: byOf(actor) })
+    await acknowledge.now(signal)
     return {}
   }
 }

@@ -52,8 +52,13 @@ export class Members {
     return seen.toSorted((a, b) => (a.user < b.user ? -1 : 1)).slice(0, limit + 1)
   }
 
-  async add({ actor, pool }: Admitted, { name, role }: Request<'addMember'>): Promise<Response<'addMember'>> {
-    const { store, time, config } = this.#deps
+  /** Answered as joining by a key is. */
+  async add(
+    { actor, pool }: Admitted,
+    { name, role }: Request<'addMember'>,
+    signal: AbortSignal
+  ): Promise<Response<'addMember'>> {
+    const { store, time, config, acknowledge } = this.#deps
     const found = await store.findUser(typedNameKey(name))
     if (found === undefined) throw new PeerbinError('user-unknown')
     const user = found.user.id
@@ -66,6 +71,7 @@ export class Members {
       membersMax: config.pools.membersMax,
       now: time.now()
     })
+    await acknowledge.since(member.joinedAt, signal)
     return { member }
   }
 

@@ -25,7 +25,7 @@ export interface PoolsDeps extends PoolDeps {
 
 export function createPools(deps: PoolsDeps): Pools {
   const acknowledge = new Acknowledge(deps)
-  const keeping = new PoolKeeping(deps)
+  const keeping = new PoolKeeping({ ...deps, acknowledge })
   const members = new Members({ ...deps, acknowledge })
   const batches = new Batches({ ...deps, acknowledge })
   const groups = new Groups(deps)
@@ -41,13 +41,13 @@ export function createPools(deps: PoolsDeps): Pools {
   return {
     workers: [createPoolSettler(deps)],
     handlers: {
-      createPool: (message) => keeping.create(message),
+      createPool: (message, signal) => keeping.create(message, signal),
       listPools: (message) => keeping.list(message),
       getPool: may('getPool', (who) => keeping.get(who)),
       changePool: may('changePool', (who, message) => keeping.change(who, message)),
-      deletePool: may('deletePool', (who) => keeping.delete(who)),
+      deletePool: may('deletePool', (who, _message, signal) => keeping.delete(who, signal)),
       listMembers: may('listMembers', (who, message) => members.list(who, message)),
-      addMember: may('addMember', (who, message) => members.add(who, message)),
+      addMember: may('addMember', (who, message, signal) => members.add(who, message, signal)),
       changeMember: may('changeMember', (who, message, signal) => members.change(who, message, signal)),
       removeMember: may('removeMember', (who, message, signal) => members.remove(who, message, signal)),
       createJoinKey: may('createJoinKey', (who, message) => members.createKey(who, message)),

@@ -69,6 +69,20 @@ t.test('who has lost a right has lost it whatever becomes of the controller', as
   t.equal(world.covered.length, 3)
 })
 
+t.test(
+  'a pool, and who is let into it, is there whatever becomes of the controller; one that is deleted is not',
+  async (t) => {
+    const world = await PoolWorld.start(t)
+    const pool = poolId('other')
+    await world.call('olga', 'createPool', { id: pool, name: 'wasps', settings: POOL_SETTINGS })
+    t.equal(world.covered.length, 1)
+    await world.call('olga', 'addMember', { pool, name: 'paul', role: 'listener' })
+    t.equal(world.covered.length, 2)
+    await world.call('olga', 'deletePool', { pool })
+    t.equal(world.covered.length, 3)
+  }
+)
+
 t.test('a name that is taken gets something behind it where that is wanted', async (t) => {
   const world = await PoolWorld.start(t)
   await world.call('olga', 'createJoinKey', newKey)

@@ -76,6 +76,7 @@ export class PoolWorld {
     await world.store.renewEventsEpoch('k3v9x2m1')
     for (const name of PEOPLE) await addUser(world.store, name, { role: name === 'ada' ? 'admin' : 'user' })
     await world.call('olga', 'createPool', { id: POOL, name: 'bees', settings: POOL_SETTINGS })
+    world.covered.length = 0
     await addMember(world.store, 'paul', 'producer')
     await addMember(world.store, 'lisa', 'listener')
     await addMember(world.store, 'sam', 'server')
