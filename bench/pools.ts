@@ -11,8 +11,6 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { Agent, request } from 'node:http'
-import type { IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -22,6 +20,8 @@ import { WebSocket } from 'ws'
 import { createController, createEdge, createNode } from '../src/index.ts'
 import { MemoryGovernor } from '../src/runtime/memory-governor.ts'
 import { inParallel, percentile } from './clients.ts'
+import { fetchAll } from './pool-fetch.ts'
+import type { Fetched } from './pool-fetch.ts'
 
 const { values } = parseArgs({
   options: {
@@ -49,11 +49,6 @@ const CONFIG = {
 interface Told {
   readonly at: number
   readonly subject: string
-}
-interface Fetched {
-  readonly ms: number
-  /** Empty: all of it came. */
-  readonly failure: string
 }
 /** What a client process is told; it answers each with a list. */
 type Order =
@@ -85,27 +80,6 @@ async function listener(url: string, token: string, pool: string, told: Told[]):
   await ready.promise
 }
 
-async function fetchOnce(url: string, token: string, sha256: string): Promise<Fetched> {
-  const startedAt = performance.now()
-  try {
-    const asked = request(url, { headers: { authorization: `Bearer ${token}` }, agent: new Agent() })
-    asked.end()
-    const [answer] = (await once(asked, 'response')) as [IncomingMessage]
-    const hash = createHash('sha256')
-    let start = ''
-    for await (const piece of answer) {
-      hash.update(piece as Buffer)
-      if (answer.statusCode !== 200) start += (piece as Buffer).toString()
-    }
-    const isWhole = answer.statusCode === 200 && hash.digest('hex') === sha256
-    const [, code = ''] = /"code":"([^"]+)"/.exec(start) ?? []
-    const failure = isWhole ? '' : `${answer.statusCode} ${code}`
-    return { ms: performance.now() - startedAt, failure }
-  } catch (error) {
-    return { ms: performance.now() - startedAt, failure: String(error) }
-  }
-}
-
 function client(): void {
   const told: Told[] = []
   const work = async (order: Order): Promise<unknown[]> => {
@@ -113,7 +87,7 @@ function client(): void {
     const { url, tokens } = order
     if (order.do === 'fetch')
       return await Promise.all(
-        tokens.map(async (token) => await fetchOnce(`${url}${order.path}`, token, order.sha256))
+        tokens.map(async (token) => await fetchAll(`${url}${order.path}`, token, order.sha256))
       )
     await inParallel(AT_ONCE, tokens.length, async (index) => {
       await listener(url, tokens[index] ?? '', order.pool, told)
@@ -327,8 +301,9 @@ async function main(): Promise<void> {
     const took = performance.now() - fetching
     const chunks = await Promise.all(urls.map(fetchedChunks))
     const failures = fetched.map(({ failure }) => failure).filter((failure) => failure !== '')
-    for (const failure of new Set(failures))
-      console.log(`${failures.filter((each) => each === failure).length} times: ${failure}`)
+    const passing = fetched.flatMap((each) => each.passing)
+    for (const why of new Set(passing))
+      console.log(`asked again ${passing.filter((each) => each === why).length} times: ${why}`)
     console.log(
       `${fetched.length} fetched ${mb} MB at once: ${failures.length} failures, ${seconds(took)}, ` +
         `${Math.round((fetched.length * mb) / (took / 1000))} MB/s; each: ${spread(fetched.map(({ ms }) => ms))}`

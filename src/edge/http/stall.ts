@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../errors.ts'
 import { PeerbinError } from '../../errors.ts'
 import type { Clock, Timer } from '../../interfaces.ts'
+import { afterTurn } from '../../runtime/turn.ts'
 
 /**
  * Notices that nothing has moved for too long. One timer for any number of waits: it is set again when it fires too early, so that a wait costs
@@ -41,13 +42,24 @@ export class StallWatch {
       delayMs,
       () => {
         this.#timer = undefined
-        if (this.#waitingSince === undefined) return // the next wait arms it again
-        const leftMs = this.#waitingSince + this.#limitMs - this.#clock.monotonic()
-        if (leftMs <= 0) this.#onStall()
-        else this.#timer = this.#arm(leftMs)
+        // timers come before sockets in a turn: where this process could not run for long, what the other side did meanwhile has not been heard yet
+        if (this.#leftMs() <= 0) afterTurn(() => this.#judge())
+        else this.#judge()
       },
       { unref: true }
     )
+  }
+
+  #judge(): void {
+    const leftMs = this.#leftMs()
+    if (leftMs <= 0) this.#onStall()
+    else if (leftMs < Infinity) this.#timer ??= this.#arm(leftMs)
+  }
+
+  /** Infinity: nothing is waited for, and the next wait arms it again. */
+  #leftMs(): number {
+    if (this.#waitingSince === undefined) return Infinity
+    return this.#waitingSince + this.#limitMs - this.#clock.monotonic()
   }
 }
 

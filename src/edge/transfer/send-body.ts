@@ -5,6 +5,7 @@ import { PeerbinError } from '../../errors.ts'
 import type { Clock } from '../../interfaces.ts'
 import { abortReason } from '../../runtime/deadline.ts'
 import { failpoints } from '../../runtime/failpoints.ts'
+import { afterTurn } from '../../runtime/turn.ts'
 import { StallWatch } from '../http/stall.ts'
 
 export interface SendOptions {
@@ -71,7 +72,8 @@ class PieceWriter {
         // a socket that takes no more: its other side is gone
         if (error instanceof Error) return this.fail(new PeerbinError('aborted', '', { cause: error }))
         onSent(piece.byteLength)
-        resolve()
+        // a system that takes megabytes at once has us told before we return to the loop: hundreds of transfers would keep it from everything else, for half a minute on a busy machine
+        afterTurn(resolve)
       })
     })
   }
