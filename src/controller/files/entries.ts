@@ -2,6 +2,7 @@
 
 import type { EntryCursor } from '../../metadata-store.ts'
 import { cursorOf } from '../../metadata-entries.ts'
+import { poolPathOf } from '../../pools.ts'
 import type { EntryRecord, UserId } from '../../types.ts'
 import { byOf, mustBeAdmin, mustReach } from '../accounts/actors.ts'
 import { endEntry } from './end-entry.ts'
@@ -38,14 +39,14 @@ export class Entries {
     const { store, time } = this.#deps
     const now = time.now()
     const room = new PageRoom()
-    const isUser = this.#userCheck()
+    const isOfPool = this.#poolCheck()
     const entries: EntryRecord[] = []
     let after: EntryCursor | undefined = request.after
     for (let step = 0; step < STEPS_MAX; step++) {
       const page = await store.listEntries({ ...request, after, limit: request.limit - entries.length })
       for (const entry of page.entries) {
         if (isOver(this.#deps, entry)) continue
-        if (request.owner === undefined && !(await isUser(entry.owner))) continue
+        if (request.owner === undefined && (await isOfPool(entry))) continue
         const last = entries.at(-1)
         if (!room.take(entry) && last !== undefined)
           return { entries, next: cursorOf(last, request.sort), now }
@@ -58,13 +59,14 @@ export class Entries {
     return { entries, next: after ?? null, now }
   }
 
-  /** Files of pools have an owner who is no user, and are seen in their pools: everybody's files are those of users. Asks once for each owner. */
-  #userCheck(): (owner: UserId) => Promise<boolean> {
-    const known = new Map<UserId, boolean>()
-    return async (owner) => {
-      const isUser = known.get(owner) ?? (await this.#deps.store.getUser(owner)) !== undefined
-      known.set(owner, isUser)
-      return isUser
+  /** Files of pools have an owner who is no user, and are seen in their pools: everybody's files leave them out. Asks once for each owner who has such a path. */
+  #poolCheck(): (entry: EntryRecord) => Promise<boolean> {
+    const users = new Map<UserId, boolean>()
+    return async ({ owner, path }) => {
+      if (poolPathOf(path) === undefined) return false
+      const isUser = users.get(owner) ?? (await this.#deps.store.getUser(owner)) !== undefined
+      users.set(owner, isUser)
+      return !isUser
     }
   }
 
