@@ -13,7 +13,7 @@ import { Dice } from './random.ts'
 t.setTimeout(600_000)
 
 /** `PEERBIN_CRASH_IMAGES=5000 npx tap test/chaos/power-loss.test.ts` before a release. */
-const IMAGES = Number(process.env['PEERBIN_CRASH_IMAGES'] ?? 80)
+const IMAGES = Number(process.env['PEERBIN_CRASH_IMAGES'] ?? 60)
 const SEED = Number(process.env['PEERBIN_SEED'] ?? 20261121)
 /** In memory, where there is such a folder: the images are opened and synced hundreds of times. */
 const ROOM = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()

@@ -25,9 +25,9 @@ import { linkCommands } from './claim-commands.ts'
 import type { Answer, LinkName, Model, RealLinks } from './claim-commands.ts'
 import { ModelLink, TIMES, toldOf } from './claim-model.ts'
 
-const RUNS = Number(process.env['PEERBIN_MODEL_RUNS'] ?? 60)
+const RUNS = Number(process.env['PEERBIN_MODEL_RUNS'] ?? 30)
 /** A slow machine does fewer runs, and says so by their number. */
-const TIME_LIMIT_MS = process.env['PEERBIN_MODEL_RUNS'] === undefined ? 25_000 : 3_600_000
+const TIME_LIMIT_MS = process.env['PEERBIN_MODEL_RUNS'] === undefined ? 15_000 : 3_600_000
 
 const answerOf = (result: Claim): Answer => {
   if (result.outcome === 'claimed') return { told: 'claimed', claim: result.claim }

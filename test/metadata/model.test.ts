@@ -11,10 +11,10 @@ import { wholeUpload } from './model-uploads.ts'
 import { observe } from './model-world.ts'
 
 /** Runs: enough to meet most pairs of operations; PEERBIN_MODEL_RUNS asks for more. */
-const RUNS = Number(process.env['PEERBIN_MODEL_RUNS'] ?? 30)
+const RUNS = Number(process.env['PEERBIN_MODEL_RUNS'] ?? 20)
 
 /** Well below the limit of the test, so that what was found is told. */
-const TIME_LIMIT_MS = process.env['PEERBIN_MODEL_RUNS'] === undefined ? 20_000 : 3_600_000
+const TIME_LIMIT_MS = process.env['PEERBIN_MODEL_RUNS'] === undefined ? 12_000 : 3_600_000
 
 const turn: fc.Arbitrary<Turn> = fc.oneof(
   {
