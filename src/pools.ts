@@ -215,8 +215,6 @@ export const batchPath = (batch: BatchId, index: number): string =>
 /** Path of a result while it is sent, and after: each lease has its own, so that a server that was fenced off overwrites nothing. */
 export const resultPath = (group: GroupId, fence: number): string => `results/${group}/${fence}`
 
-export const isResultPath = (path: string): boolean => path.startsWith('results/')
-
 const UUID_PATTERN = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
 const BATCH_PATH = new RegExp(`^batches/(${UUID_PATTERN})/[0-9]+$`)
 const RESULT_PATH = new RegExp(`^results/(${UUID_PATTERN})/([0-9]+)$`)
@@ -227,6 +225,12 @@ export function poolPathOf(path: string): { batch: BatchId } | { group: GroupId;
   if (batch !== undefined) return { batch: batch as BatchId }
   const [, group, fence] = RESULT_PATH.exec(path) ?? []
   return group === undefined ? undefined : { group: group as GroupId, fence: Number(fence) }
+}
+
+/** As resultPath makes them. */
+export function isResultPath(path: string): boolean {
+  const about = poolPathOf(path)
+  return about !== undefined && 'group' in about
 }
 
 /** Window of a timestamp. */
